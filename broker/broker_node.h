@@ -1,0 +1,91 @@
+// A whole broker without sockets, disk and threads of its own: shards, request router, metadata
+// follower, life cycle, group coordinators. broker/process puts it behind gRPC and RocksDB; the
+// simulator puts the very same object on virtual time.
+//
+// Every request method may be called from any thread. `reply` is called exactly once, from one of
+// the broker's executors, also when the broker shuts down (with kBrokerShuttingDown) - unless the
+// process dies first.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "broker/broker_config.h"
+#include "broker/broker_ports.h"
+#include "core/request/log_messages.h"
+#include "proto/message/client.pb.h"
+
+namespace quipu {
+
+template <typename Response>
+using ReplyFn = std::function<void(Response)>;
+
+class BrokerNode {
+ public:
+  // `ports` must outlive the node.
+  BrokerNode(BrokerConfig config, BrokerPorts& ports);
+  ~BrokerNode();
+  BrokerNode(const BrokerNode&) = delete;
+  BrokerNode& operator=(const BrokerNode&) = delete;
+
+  // Recovers every log and starts to register with the controllers. Errors name log and offset.
+  absl::Status Start();
+  // Moves leadership away, then calls `done`. After `timeout` it is called in any case.
+  void ControlledShutdown(Duration timeout, std::function<void()> done);
+
+  // ---- client listener, streams: requests of one stream are passed in arrival order ----
+  void Produce(ProduceRequest request, ReplyFn<ProduceResponse> reply);
+  void Fetch(FetchRequest request, ReplyFn<FetchResponse> reply);
+
+  // ---- client listener, unary ----
+  void Metadata(message::MetadataRequest request, ReplyFn<message::MetadataResponse> reply);
+  void ListOffsets(message::ListOffsetsRequest request, ReplyFn<message::ListOffsetsResponse> reply);
+  void EpochEndOffsets(message::EpochEndOffsetsRequest request,
+                       ReplyFn<message::EpochEndOffsetsResponse> reply);
+  void DeleteRecords(message::DeleteRecordsRequest request,
+                     ReplyFn<message::DeleteRecordsResponse> reply);
+  void DescribePartitions(message::DescribePartitionsRequest request,
+                          ReplyFn<message::DescribePartitionsResponse> reply);
+  void InitProducerId(message::InitProducerIdRequest request,
+                      ReplyFn<message::InitProducerIdResponse> reply);
+  void Admin(message::AdminRequest request, ReplyFn<message::AdminResponse> reply);
+  void FindCoordinator(message::FindCoordinatorRequest request,
+                       ReplyFn<message::FindCoordinatorResponse> reply);
+  void GroupHeartbeat(message::GroupHeartbeatRequest request,
+                      ReplyFn<message::GroupHeartbeatResponse> reply);
+  void OffsetCommit(message::OffsetCommitRequest request,
+                    ReplyFn<message::OffsetCommitResponse> reply);
+  void OffsetFetch(message::OffsetFetchRequest request, ReplyFn<message::OffsetFetchResponse> reply);
+  void ListGroups(message::ListGroupsRequest request, ReplyFn<message::ListGroupsResponse> reply);
+  void DescribeGroup(message::DescribeGroupRequest request,
+                     ReplyFn<message::DescribeGroupResponse> reply);
+  void DeleteGroup(message::DeleteGroupRequest request, ReplyFn<message::DeleteGroupResponse> reply);
+
+  // ---- peer listener ----
+  // A follower opened a replica stream to this broker. The node keeps `sender` until the stream is
+  // closed; the returned handler takes the follower's messages.
+  MessageHandler<ReplicaToLeader> AcceptReplicaStream(
+      std::shared_ptr<MessageSender<LeaderToReplica>> sender);
+
+  // ---- for the simulator's checkers (call between steps only) ----
+  class Inspector;
+  [[nodiscard]] const Inspector& inspector() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+// Read access for checkers and metrics; in production only from the owning executor.
+class BrokerNode::Inspector {
+ public:
+  virtual ~Inspector() = default;
+  [[nodiscard]] virtual BrokerEpoch broker_epoch() const = 0;
+  [[nodiscard]] virtual MetadataImagePtr image() const = 0;
+  [[nodiscard]] virtual std::vector<PartitionUid> partitions() const = 0;
+  // nullptr: not hosted here.
+  [[nodiscard]] virtual const class PartitionCore* FindPartition(PartitionUid uid) const = 0;
+};
+
+}  // namespace quipu

@@ -1,0 +1,1 @@
+// A target whose folder has no source yet.

@@ -1,0 +1,75 @@
+// A durable log per replica: the seam between what a broker decides and where bytes live.
+//
+// Every implementation passes tests/conformance. Writes come from one thread (WalWriter or the
+// simulated disk); reads may come from any thread at the same time and see only what a returned
+// Write has made durable.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/ids.h"
+#include "core/replication/partition_types.h"
+
+namespace quipu {
+
+// One mutation for one log.
+struct LogWrite {
+  LogId log_id;
+  LogMutation mutation;
+};
+
+// A replica that the directory knows.
+struct LogInfo {
+  PartitionUid uid;
+  LogId log_id;
+};
+
+class LogStore {
+ public:
+  virtual ~LogStore() = default;
+
+  // ---- writes: one thread ----
+  // Applies all mutations atomically and returns once they are durable (D1). Any error is final:
+  // the process must stop (D3).
+  virtual absl::Status Write(const std::vector<LogWrite>& group) = 0;
+  // The log of `uid`, made (durably) if there is none. A dropped log's id is never used again.
+  virtual absl::StatusOr<LogId> CreateLog(PartitionUid uid) = 0;
+  // Forgets the log durably; its space is given back later.
+  virtual absl::Status DropLog(PartitionUid uid) = 0;
+
+  // ---- reads: any thread ----
+  [[nodiscard]] virtual std::vector<LogInfo> Logs() const = 0;
+  [[nodiscard]] virtual std::optional<LogId> FindLog(PartitionUid uid) const = 0;
+  // State, epochs, log end and producer state (newest snapshot at or below the end plus the headers
+  // behind it). kCorruptMessage when a batch that it has to read is damaged: reported, never
+  // skipped (D5).
+  virtual absl::StatusOr<RecoveredLog> Recover(LogId log_id) const = 0;
+  // Whole batches from the one that contains `from` (or the next one, offsets are not dense) up to
+  // `end` exclusive: a batch that reaches beyond `end` is not returned. At least one batch when
+  // there is one, then as many as fit `bytes_max`. Checks each CRC; kCorruptMessage names log and
+  // offset and nothing after the bad batch is returned with it.
+  virtual absl::StatusOr<std::vector<StoredBatch>> Read(LogId log_id, Offset from, Offset end,
+                                                        size_t bytes_max) const = 0;
+  // First batch whose max timestamp is >= `timestamp`, at or after the log start: where to look for
+  // the first record of that time. nullopt: none.
+  virtual absl::StatusOr<std::optional<StoredBatch>> FindByTimestamp(LogId log_id,
+                                                                     TimestampMs timestamp) const = 0;
+  // Lowest offset to keep so that the log holds at most `bytes_max` bytes; whole batches.
+  virtual absl::StatusOr<Offset> OffsetForSize(LogId log_id, int64_t bytes_max) const = 0;
+
+  // ---- space ----
+  // The log start of this log is durable at `log_start`: batches below may be removed from disk.
+  virtual void PublishTrim(LogId log_id, Offset log_start) = 0;
+  // Payload bytes in use by a log, approximately.
+  [[nodiscard]] virtual int64_t ApproximateBytes(LogId log_id) const = 0;
+
+  // ---- small durable values of the directory (newest metadata index applied, ...) ----
+  virtual absl::Status PutValue(const std::string& name, const std::string& value) = 0;
+  virtual absl::StatusOr<std::optional<std::string>> GetValue(const std::string& name) const = 0;
+};
+
+}  // namespace quipu
