@@ -23,7 +23,7 @@ struct LogWrite {
 };
 
 // A replica that the directory knows.
-struct LogInfo {
+struct KnownLog {
   PartitionUid uid;
   LogId log_id;
 };
@@ -42,7 +42,7 @@ class LogStore {
   virtual absl::Status DropLog(PartitionUid uid) = 0;
 
   // ---- reads: any thread ----
-  [[nodiscard]] virtual std::vector<LogInfo> Logs() const = 0;
+  [[nodiscard]] virtual std::vector<KnownLog> Logs() const = 0;
   [[nodiscard]] virtual std::optional<LogId> FindLog(PartitionUid uid) const = 0;
   // State, epochs, log end and producer state (newest snapshot at or below the end plus the headers
   // behind it). kCorruptMessage when a batch that it has to read is damaged: reported, never
