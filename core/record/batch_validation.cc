@@ -1,0 +1,108 @@
+// ValidateBatch and DecodedBatch of record_batch.h.
+#include <algorithm>
+#include <utility>
+
+#include "core/record/batch_layout.h"
+#include "core/record/compression.h"
+#include "core/record/record_batch.h"
+#include "core/record/record_walker.h"
+
+namespace quipu {
+namespace {
+
+namespace layout = batch_layout;
+
+// The last millisecond of the year 9999: no clock is honestly past it.
+constexpr TimestampMs kTimestampMax{253402300799999};
+
+constexpr unsigned kKnownAttributes = layout::kCodecMask | layout::kLogAppendTimeBit |
+                                      layout::kTransactionalBit | layout::kControlBit |
+                                      layout::kDeleteHorizonBit;
+
+bool IsPlausible(TimestampMs timestamp) {
+  return timestamp >= kNoTimestamp && timestamp <= kTimestampMax;
+}
+
+// Bits that a producer has no business with: control batches and delete horizons are the broker's,
+// log-append time is the topic's choice, and there are no transactions to take part in.
+ErrorCode ValidateAttributes(const RecordBatchView& batch) {
+  const unsigned attributes = static_cast<uint16_t>(batch.attributes());
+  if (!IsSupported(batch.compression())) return ErrorCode::kUnsupportedCompressionType;
+  if ((attributes & ~kKnownAttributes) != 0) return ErrorCode::kInvalidRecord;
+  if ((attributes & layout::kDeleteHorizonBit) != 0) return ErrorCode::kInvalidRecord;
+  if (batch.is_control() || batch.is_transactional()) return ErrorCode::kInvalidRecord;
+  if (batch.timestamp_type() != TimestampType::kCreateTime) return ErrorCode::kInvalidRecord;
+  return ErrorCode::kNone;
+}
+
+// Without a producer id, clients disagree on what they leave in epoch and sequence; both are then
+// without meaning and are let through.
+bool HasValidProducerFields(const RecordBatchView& batch) {
+  if (batch.producer_id() == kNoProducerId) return true;
+  return batch.producer_id() > kNoProducerId && batch.producer_epoch() >= ProducerEpoch(0) &&
+         batch.base_sequence() >= Sequence(0);
+}
+
+ErrorCode ValidateRecords(const RecordBatchView& batch, absl::string_view records) {
+  RecordWalker walker(batch, records);
+  RecordView record;
+  while (walker.Next(record)) {
+    if (!IsPlausible(record.timestamp)) return ErrorCode::kInvalidRecord;
+  }
+  if (!walker.ok() || !walker.is_dense()) return ErrorCode::kInvalidRecord;
+  // A search by timestamp relies on the maximum; an unset one is filled in by StampBatch.
+  if (batch.max_timestamp() != kNoTimestamp && batch.max_timestamp() != walker.max_create_time()) {
+    return ErrorCode::kInvalidRecord;
+  }
+  return ErrorCode::kNone;
+}
+
+}  // namespace
+
+ErrorCode ValidateBatch(const RecordBatchView& batch, const BatchLimits& limits) {
+  if (batch.size() > limits.batch_bytes_max) return ErrorCode::kMessageTooLarge;
+  if (!batch.CrcMatches()) return ErrorCode::kCorruptMessage;
+  if (const ErrorCode error = ValidateAttributes(batch); error != ErrorCode::kNone) return error;
+  // Written so that it cannot overflow: Parse keeps last_offset_delta >= record_count - 1.
+  if (batch.record_count() < 1 || batch.last_offset_delta() != batch.record_count() - 1) {
+    return ErrorCode::kInvalidRecord;
+  }
+  if (!IsPlausible(batch.base_timestamp()) || !IsPlausible(batch.max_timestamp())) {
+    return ErrorCode::kInvalidRecord;
+  }
+  if (!HasValidProducerFields(batch)) return ErrorCode::kInvalidRecord;
+  if (batch.compression() == Compression::kNone) return ValidateRecords(batch, batch.records());
+  if (batch.records().empty()) return ErrorCode::kInvalidRecord;
+  if (!limits.validate_compressed) return ErrorCode::kNone;
+  const auto records =
+      Decompress(batch.compression(), batch.records(), limits.decompressed_bytes_max);
+  if (!records.ok()) return CodeOf(records.status());
+  return ValidateRecords(batch, *records);
+}
+
+absl::StatusOr<DecodedBatch> DecodedBatch::Decode(const RecordBatchView& batch,
+                                                  size_t decompressed_bytes_max) {
+  DecodedBatch decoded;
+  absl::string_view records;
+  if (batch.compression() == Compression::kNone) {
+    decoded.storage_ = batch.bytes();
+    records = batch.records();
+  } else {
+    auto text = Decompress(batch.compression(), batch.records(), decompressed_bytes_max);
+    if (!text.ok()) return text.status();
+    decoded.storage_ = Bytes(std::move(text).value());
+    records = decoded.storage_.view();
+  }
+  // Never reserves by a count that the bytes cannot hold.
+  decoded.records_.reserve(std::min(static_cast<size_t>(batch.record_count()),
+                                    records.size() / layout::kRecordBytesMin));
+  RecordWalker walker(batch, records);
+  RecordView record;
+  while (walker.Next(record)) decoded.records_.push_back(std::move(record));
+  if (!walker.ok()) {
+    return ToStatus(ErrorCode::kCorruptMessage, "the records do not match the batch header");
+  }
+  return decoded;
+}
+
+}  // namespace quipu
