@@ -31,6 +31,9 @@ struct BrokerImage {
   std::string version;
   bool fenced = true;
   bool in_controlled_shutdown = false;
+  // Newest epoch under which this broker id was ever unfenced, so its directory holds it durably
+  // (a broker syncs an epoch before its first heartbeat under it). kNoBrokerEpoch: never.
+  BrokerEpoch heard_epoch = kNoBrokerEpoch;
   friend bool operator==(const BrokerImage&, const BrokerImage&) = default;
 };
 
@@ -51,13 +54,13 @@ struct PartitionImage {
 struct TopicImage {
   TopicId id;
   std::string name;
-  std::vector<PartitionUid> partitions;             // by index
+  std::vector<PartitionUid> partitions;               // by index
   absl::btree_map<std::string, std::string> configs;  // overrides only
   friend bool operator==(const TopicImage&, const TopicImage&) = default;
 };
 
-// Value type with cheap copies where nothing changes is not promised: copies are made by the applier
-// only (MetadataApplier), readers share `std::shared_ptr<const MetadataImage>`.
+// Value type with cheap copies where nothing changes is not promised: copies are made by the
+// applier only (MetadataApplier), readers share `std::shared_ptr<const MetadataImage>`.
 class MetadataImage {
  public:
   // ---- reads ----
@@ -92,6 +95,9 @@ class MetadataImage {
 
  private:
   void ApplyRecord(LogIndex index, const record::MetadataRecord& record);
+  void ApplyBroker(LogIndex index, const record::MetadataRecord& record);
+  void ApplyTopic(const record::MetadataRecord& record);
+  void ApplyPartition(const record::MetadataRecord& record);
 
   LogIndex index_{0};
   ClusterId cluster_id_;
