@@ -1,0 +1,105 @@
+#include "tests/simulation/disk.h"
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace quipu::sim {
+namespace {
+
+Duration SyncTime(World& world, const DiskOptions& options, DiskCounters& counters) {
+  ++counters.syncs;
+  if (world.rng().Chance(options.slow_sync, 10000)) {
+    ++counters.slow_syncs;
+    return world.Between(std::chrono::milliseconds(20), std::chrono::milliseconds(500));
+  }
+  return world.Between(options.sync_min, options.sync_max);
+}
+
+}  // namespace
+
+void SimLogWriter::Submit(std::vector<LogWrite> writes, std::function<void()> done) {
+  queue_.push_back(Item{.writes = std::move(writes), .done = std::move(done), .work = nullptr});
+  if (syncing_ == 0) StartSync();
+}
+
+void SimLogWriter::RunOnWriter(std::function<void(LogStore&)> work) {
+  queue_.push_back(Item{.writes = {}, .done = nullptr, .work = std::move(work)});
+  if (syncing_ == 0) StartSync();
+}
+
+void SimLogWriter::StartSync() {
+  if (queue_.empty()) return;
+  // Everything queued up to the next RunOnWriter is one group.
+  syncing_ = 1;
+  if (!queue_.front().work) {
+    while (syncing_ < queue_.size() && !queue_[syncing_].work) ++syncing_;
+  }
+  world_.After(SyncTime(world_, options_, counters_), process_, "sync", [this] { FinishSync(); });
+}
+
+void SimLogWriter::FinishSync() {
+  std::vector<std::function<void()>> completions;
+  for (; syncing_ > 0; --syncing_) {
+    Item item = std::move(queue_.front());
+    queue_.pop_front();
+    Apply(item);
+    if (item.done) completions.push_back(std::move(item.done));
+  }
+  for (const std::function<void()>& done : completions) done();
+  StartSync();
+}
+
+void SimLogWriter::Apply(const Item& item) {
+  if (item.work) return item.work(store_);
+  if (on_durable) on_durable(item.writes);
+  const absl::Status status = store_.Write(item.writes);
+  QUIPU_CHECK_MSG(status.ok(), std::string(status.message()));
+}
+
+void SimLogWriter::Crash() {
+  const bool group_made_it = syncing_ > 0 && !queue_.front().work && world_.rng().Chance(1, 2);
+  if (group_made_it) {
+    ++counters_.synced_unconfirmed;
+    for (size_t i = 0; i < syncing_; ++i) Apply(queue_[i]);
+    counters_.unsynced_lost += queue_.size() - syncing_;
+  } else {
+    counters_.unsynced_lost += queue_.size();
+  }
+  queue_.clear();
+  syncing_ = 0;
+}
+
+void SimRaftDisk::Persist(RaftWrite write, std::function<void()> done) {
+  queue_.push_back(Item{.write = std::move(write), .done = std::move(done)});
+  if (!syncing_) StartSync();
+}
+
+void SimRaftDisk::StartSync() {
+  if (queue_.empty()) return;
+  syncing_ = true;
+  world_.After(SyncTime(world_, options_, counters_), process_, "raft-sync", [this] {
+    Item item = std::move(queue_.front());
+    queue_.pop_front();
+    syncing_ = false;
+    const absl::Status status = store_.Write(item.write);
+    QUIPU_CHECK_MSG(status.ok(), std::string(status.message()));
+    item.done();
+    StartSync();
+  });
+}
+
+void SimRaftDisk::Crash() {
+  size_t lost = queue_.size();
+  if (syncing_ && world_.rng().Chance(1, 2)) {
+    ++counters_.synced_unconfirmed;
+    const absl::Status status = store_.Write(queue_.front().write);
+    QUIPU_CHECK_MSG(status.ok(), std::string(status.message()));
+    --lost;
+  }
+  counters_.unsynced_lost += lost;
+  queue_.clear();
+  syncing_ = false;
+}
+
+}  // namespace quipu::sim

@@ -1,0 +1,120 @@
+// The simulated disks: what was synced survives a crash, what was not may vanish.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "storage/broker_identity.h"
+#include "storage/log_store.h"
+#include "storage/log_writer.h"
+#include "storage/raft_store.h"
+#include "tests/simulation/world.h"
+
+namespace quipu::sim {
+
+struct DiskOptions {
+  Duration sync_min = std::chrono::microseconds(100);
+  Duration sync_max = std::chrono::microseconds(3000);
+  uint64_t slow_sync = 0;  // chance in 10,000 of a sync that takes up to 500 ms
+};
+
+struct DiskCounters {
+  uint64_t syncs = 0;
+  uint64_t slow_syncs = 0;
+  uint64_t unsynced_lost = 0;       // groups dropped at a crash
+  uint64_t synced_unconfirmed = 0;  // groups on the disk whose completion nobody saw
+};
+
+// Lives as long as the machine, across the incarnations of its process.
+class BrokerDisk final : public WatermarkFile {
+ public:
+  explicit BrokerDisk(std::unique_ptr<LogStore> store) : store_(std::move(store)) {}
+  [[nodiscard]] LogStore& store() { return *store_; }
+
+  absl::Status StoreBrokerEpoch(BrokerEpoch epoch) override {
+    broker_epoch_ = epoch;
+    return absl::OkStatus();
+  }
+  [[nodiscard]] BrokerEpoch broker_epoch() const override { return broker_epoch_; }
+  absl::Status StoreLastGroup(uint64_t group) override {
+    last_group_ = group;
+    return absl::OkStatus();
+  }
+  [[nodiscard]] uint64_t last_group() const override { return last_group_; }
+
+ private:
+  std::unique_ptr<LogStore> store_;
+  BrokerEpoch broker_epoch_ = kNoBrokerEpoch;
+  uint64_t last_group_ = 0;
+};
+
+// Group commit of one incarnation in virtual time.
+class SimLogWriter final : public LogWriter {
+ public:
+  SimLogWriter(World& world, ProcessPtr process, LogStore& store, DiskOptions options,
+               DiskCounters& counters)
+      : world_(world),
+        process_(std::move(process)),
+        store_(store),
+        options_(options),
+        counters_(counters) {}
+
+  void Submit(std::vector<LogWrite> writes, std::function<void()> done) override;
+  void RunOnWriter(std::function<void(LogStore&)> work) override;
+  // The process dies. What was not synced is lost, except that the group on its way to the disk may
+  // have made it there.
+  void Crash();
+  // Called for every group just before it becomes durable.
+  std::function<void(const std::vector<LogWrite>&)> on_durable;
+
+ private:
+  struct Item {
+    std::vector<LogWrite> writes;
+    std::function<void()> done;
+    std::function<void(LogStore&)> work;
+  };
+  void StartSync();
+  void FinishSync();
+  void Apply(const Item& item);
+
+  World& world_;
+  ProcessPtr process_;
+  LogStore& store_;
+  DiskOptions options_;
+  DiskCounters& counters_;
+  std::deque<Item> queue_;
+  size_t syncing_ = 0;  // items of the group under way
+};
+
+// The Raft disk of a controller: Persist in order, in virtual time.
+class SimRaftDisk {
+ public:
+  SimRaftDisk(World& world, ProcessPtr process, RaftStore& store, DiskOptions options,
+              DiskCounters& counters)
+      : world_(world),
+        process_(std::move(process)),
+        store_(store),
+        options_(options),
+        counters_(counters) {}
+  void Persist(RaftWrite write, std::function<void()> done);
+  void Crash();
+
+ private:
+  struct Item {
+    RaftWrite write;
+    std::function<void()> done;
+  };
+  void StartSync();
+
+  World& world_;
+  ProcessPtr process_;
+  RaftStore& store_;
+  DiskOptions options_;
+  DiskCounters& counters_;
+  std::deque<Item> queue_;
+  bool syncing_ = false;
+};
+
+}  // namespace quipu::sim
