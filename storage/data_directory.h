@@ -1,0 +1,94 @@
+// Whose data directory this is, and that only one process uses it.
+//
+// `quipu storage format` writes the identity once; every start reads it and takes a lock. The
+// identity is a text file, `meta.properties`, with one key=value a line and a checksum line, so
+// that a person can read it and a damaged one is not believed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/ids.h"
+#include "core/metadata/metadata_image.h"
+
+namespace quipu {
+
+// Newest layout of a data directory that this program reads and writes.
+inline constexpr int kDirectoryFormatVersion = 1;
+
+enum class NodeRole { kBroker, kController };
+absl::string_view NodeRoleName(NodeRole role);
+
+// A voter as it is written at format time: `id@host:port:directory-id`.
+struct VoterIdentity {
+  ControllerId id;
+  HostPort endpoint;
+  DirectoryId directory_id;
+  friend bool operator==(const VoterIdentity&, const VoterIdentity&) = default;
+};
+// nullopt when `text` has another form.
+std::optional<VoterIdentity> ParseVoter(absl::string_view text);
+std::string VoterText(const VoterIdentity& voter);
+
+struct DirectoryIdentity {
+  ClusterId cluster_id;
+  NodeRole role = NodeRole::kBroker;
+  int32_t node_id = -1;  // a BrokerId or a ControllerId
+  DirectoryId directory_id;
+  std::vector<VoterIdentity> voters;  // controllers: one, three or five; brokers: none
+  friend bool operator==(const DirectoryIdentity&, const DirectoryIdentity&) = default;
+};
+
+// What a process expects of its directory; what is not named is not checked.
+struct ExpectedIdentity {
+  NodeRole role = NodeRole::kBroker;
+  std::optional<int32_t> node_id;
+  std::optional<ClusterId> cluster_id;
+  std::optional<DirectoryId> directory_id;
+};
+
+// Makes `path` (created when absent, else empty) a data directory of `identity`, durably.
+//   kInvalidConfig     the identity is not complete (zero ids, a wrong number of voters, ...)
+//   kDuplicateResource already formatted: nothing is changed
+//   kStorageError      not empty, not writable, or another failure of the file system
+absl::Status FormatDirectory(const std::string& path, const DirectoryIdentity& identity);
+
+// A data directory that this process holds the lock of. The lock goes with the object, and with the
+// process however it ends. Thread-safe: immutable.
+class DataDirectory {
+ public:
+  // Reads the identity, compares it with `expected` and takes the lock. Each error names the path
+  // and what to do:
+  //   kResourceNotFound       not formatted
+  //   kInconsistentClusterId  formatted for another cluster
+  //   kInvalidConfig          formatted for another node, role or directory id
+  //   kUnsupportedVersion     formatted by a newer program
+  //   kStorageError           locked by another process, not writable, or damaged
+  static absl::StatusOr<std::unique_ptr<DataDirectory>> Open(const std::string& path,
+                                                             const ExpectedIdentity& expected);
+  ~DataDirectory();
+  DataDirectory(const DataDirectory&) = delete;
+  DataDirectory& operator=(const DataDirectory&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] const DirectoryIdentity& identity() const { return identity_; }
+  // Files of the directory, by what they hold.
+  [[nodiscard]] std::string database_path() const { return path_ + "/log"; }
+  [[nodiscard]] std::string watermark_path() const { return WatermarkPath(path_); }
+  static std::string WatermarkPath(const std::string& path) { return path + "/watermark"; }
+
+ private:
+  DataDirectory(std::string path, DirectoryIdentity identity, int lock_fd);
+
+  std::string path_;
+  DirectoryIdentity identity_;
+  int lock_fd_;
+};
+
+}  // namespace quipu
