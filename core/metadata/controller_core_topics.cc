@@ -1,0 +1,281 @@
+// What clients ask of the controller: topics, configs, preferred leaders.
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/btree_set.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "core/metadata/controller_core.h"
+#include "core/metadata/partition_changes.h"
+#include "core/metadata/replica_placer.h"
+
+namespace quipu {
+namespace {
+
+using AdminDecision = Decision<message::AdminResponse>;
+
+AdminDecision Refuse(TopicRefusal refusal) {
+  AdminDecision out;
+  out.response.set_error_code(static_cast<int32_t>(refusal.error));
+  out.response.set_error_message(std::move(refusal.message));
+  return out;
+}
+
+std::string Quoted(const std::string& name) { return absl::StrCat("'", name.substr(0, 64), "'"); }
+
+TopicRefusal UnknownTopic(const std::string& name) {
+  return {ErrorCode::kUnknownTopicOrPartition, absl::StrCat("there is no topic ", Quoted(name))};
+}
+
+void AddConfig(const TopicId& topic, absl::string_view key, absl::string_view value,
+               record::MetadataBatch& batch) {
+  record::TopicConfig* config = batch.add_records()->mutable_topic_config();
+  config->set_topic_id(topic.ToBytes());
+  config->set_key(std::string(key));
+  config->set_value(std::string(value));
+}
+
+AdminDecision CreatedAnswer(const TopicId& id, size_t partitions, size_t replication_factor) {
+  AdminDecision out;
+  message::CreateTopicResult* result = out.response.mutable_create_topic();
+  result->set_topic_id(id.ToBytes());
+  result->set_partitions(static_cast<int32_t>(partitions));
+  result->set_replication_factor(static_cast<int32_t>(replication_factor));
+  return out;
+}
+
+}  // namespace
+
+TopicRefusal ControllerCore::CheckConfigs(
+    const google::protobuf::RepeatedPtrField<message::ConfigEntry>& entries) const {
+  if (entries.size() > options_.topic_configs_max) {
+    return {ErrorCode::kInvalidConfig,
+            absl::StrCat("more than ", options_.topic_configs_max, " configs in one request")};
+  }
+  absl::btree_set<std::string> seen;
+  for (const message::ConfigEntry& entry : entries) {
+    TopicRefusal refusal = CheckTopicConfig(entry.key(), entry.value());
+    if (!refusal.ok()) return refusal;
+    if (!seen.insert(entry.key()).second) {
+      return {ErrorCode::kInvalidConfig, absl::StrCat(entry.key(), " is given twice")};
+    }
+  }
+  return {};
+}
+
+TopicRefusal ControllerCore::CheckCreation(const message::CreateTopic& request, int32_t partitions,
+                                           int32_t replication_factor, size_t brokers) const {
+  TopicRefusal refusal = CheckTopicName(request.name(), request.internal());
+  if (!refusal.ok()) return refusal;
+  for (const auto& [id, topic] : image_.topics()) {
+    if (TopicNamesCollide(topic.name, request.name())) {
+      return {ErrorCode::kInvalidTopic,
+              absl::StrCat("the name collides with topic ", Quoted(topic.name),
+                           ": '.' and '_' are the same in the names of metrics")};
+    }
+  }
+  if (partitions < 1) {
+    return {ErrorCode::kInvalidPartitions,
+            absl::StrCat("a topic has at least 1 partition, not ", partitions)};
+  }
+  const auto existing = static_cast<int64_t>(image_.partitions().size());
+  if (existing + partitions > options_.partitions_max) {
+    return {ErrorCode::kLimitReached,
+            absl::StrCat("the cluster has ", existing, " partitions; ", partitions,
+                         " more exceed quipu.partitions.max (", options_.partitions_max, ")")};
+  }
+  if (replication_factor < 1) {
+    return {ErrorCode::kInvalidReplicationFactor,
+            absl::StrCat("the replication factor is at least 1, not ", replication_factor)};
+  }
+  if (static_cast<size_t>(replication_factor) > brokers) {
+    return {ErrorCode::kInvalidReplicationFactor,
+            absl::StrCat("replication factor ", replication_factor, " needs as many live brokers; ",
+                         brokers, " are live")};
+  }
+  return CheckConfigs(request.configs());
+}
+
+AdminDecision ControllerCore::CreateTopic(const message::CreateTopic& request) {
+  const TopicImage* known = image_.FindTopicByName(request.name());
+  if (known != nullptr) {
+    if (!request.if_not_exists()) {
+      return Refuse({ErrorCode::kTopicAlreadyExists,
+                     absl::StrCat("topic ", Quoted(request.name()), " exists already")});
+    }
+    const PartitionImage* first = image_.FindPartition(known->id, PartitionIndex(0));
+    return CreatedAnswer(known->id, known->partitions.size(), first->replicas.size());
+  }
+  const int32_t partitions =
+      request.partitions() == -1 ? options_.num_partitions : request.partitions();
+  const int32_t replication_factor = request.replication_factor() == -1
+                                         ? options_.replication_factor
+                                         : request.replication_factor();
+  const ReplicaPlacer placer(image_);
+  TopicRefusal refusal =
+      CheckCreation(request, partitions, replication_factor, placer.broker_count());
+  if (!refusal.ok()) return Refuse(std::move(refusal));
+  TopicId id = Uuid::Random(rng_);
+  while (image_.FindTopic(id) != nullptr) id = Uuid::Random(rng_);
+
+  AdminDecision out =
+      CreatedAnswer(id, static_cast<size_t>(partitions), static_cast<size_t>(replication_factor));
+  record::TopicCreated* topic = out.batch.add_records()->mutable_topic_created();
+  topic->set_topic_id(id.ToBytes());
+  topic->set_name(request.name());
+  bool min_isr_given = false;
+  for (const message::ConfigEntry& entry : request.configs()) {
+    AddConfig(id, entry.key(), entry.value(), out.batch);
+    min_isr_given = min_isr_given || entry.key() == std::string(kMinInsyncReplicasKey);
+  }
+  if (!min_isr_given) {
+    AddConfig(id, kMinInsyncReplicasKey, absl::StrCat(options_.min_insync_replicas), out.batch);
+  }
+  for (int32_t i = 0; i < partitions; ++i) {
+    const PartitionUid uid = image_.next_partition_uid() + static_cast<uint64_t>(i);
+    const std::vector<BrokerId> replicas = placer.Place(uid.value(), replication_factor);
+    record::PartitionState* state = out.batch.add_records()->mutable_partition();
+    state->set_topic_id(id.ToBytes());
+    state->set_partition(i);
+    state->set_partition_uid(uid.value());
+    for (const BrokerId replica : replicas) {
+      state->add_replicas(replica.value());
+      state->add_isr(replica.value());
+    }
+    state->set_leader(replicas.front().value());
+    state->set_last_known_leader(replicas.front().value());
+  }
+  return out;
+}
+
+AdminDecision ControllerCore::DeleteTopic(const message::DeleteTopic& request) const {
+  const TopicImage* topic = image_.FindTopicByName(request.name());
+  if (topic == nullptr) return Refuse(UnknownTopic(request.name()));
+  if (IsInternalTopic(topic->name)) {
+    return Refuse({ErrorCode::kInvalidTopic,
+                   absl::StrCat("topic ", Quoted(topic->name), " is the cluster's own and stays")});
+  }
+  AdminDecision out;
+  out.batch.add_records()->mutable_topic_removed()->set_topic_id(topic->id.ToBytes());
+  return out;
+}
+
+AdminDecision ControllerCore::ElectLeaders(const message::ElectLeaders& request) const {
+  const LeaderSelector selector(image_);
+  std::vector<const PartitionImage*> wanted;
+  if (request.topic().empty()) {
+    for (const auto& [uid, partition] : image_.partitions()) wanted.push_back(&partition);
+  } else {
+    const TopicImage* topic = image_.FindTopicByName(request.topic());
+    if (topic == nullptr) return Refuse(UnknownTopic(request.topic()));
+    const absl::btree_set<int32_t> indexes(request.partitions().begin(),
+                                           request.partitions().end());
+    for (const int32_t index : indexes) {
+      const PartitionImage* partition = image_.FindPartition(topic->id, PartitionIndex(index));
+      if (partition == nullptr) {
+        return Refuse({ErrorCode::kUnknownTopicOrPartition,
+                       absl::StrCat("topic ", Quoted(topic->name), " has no partition ", index)});
+      }
+      wanted.push_back(partition);
+    }
+    if (indexes.empty()) {
+      for (const PartitionUid uid : topic->partitions) wanted.push_back(image_.FindPartition(uid));
+    }
+  }
+  AdminDecision out;
+  for (const PartitionImage* partition : wanted) {
+    if (!WantsPreferredLeader(*partition, selector)) continue;
+    *out.batch.add_records()->mutable_partition_change() =
+        ChangeLeader(*partition, partition->replicas.front());
+  }
+  out.response.mutable_elect_leaders()->set_elected(out.batch.records_size());
+  return out;
+}
+
+// PR2: the ELR says who holds all committed records *under the old minimum*, so a new minimum
+// empties it in the same batch. Every partition's epoch rises too: an ISR change that its leader
+// decided under the old minimum fails its compare and set.
+TopicRefusal ControllerCore::ChangeMinIsr(const TopicImage& topic, int32_t min_isr,
+                                          record::MetadataBatch& batch) const {
+  if (ReadTopicConfigs(topic.configs).min_insync_replicas == min_isr) return {};
+  for (const PartitionUid uid : topic.partitions) {
+    const PartitionImage& partition = *image_.FindPartition(uid);
+    if (partition.isr.empty()) {
+      // Emptying this ELR would lose the last who may lead.
+      return {ErrorCode::kNotEnoughReplicas,
+              absl::StrCat("min.insync.replicas of ", Quoted(topic.name),
+                           " cannot change while partition ", partition.index.value(),
+                           " has no leader: bring one of its brokers back first")};
+    }
+    record::PartitionChange* change = batch.add_records()->mutable_partition_change();
+    change->set_partition_uid(uid.value());
+    change->set_elr_changed(true);
+  }
+  return {};
+}
+
+AdminDecision ControllerCore::AlterTopicConfig(const message::AlterTopicConfig& request) const {
+  const TopicImage* topic = image_.FindTopicByName(request.topic());
+  if (topic == nullptr) return Refuse(UnknownTopic(request.topic()));
+  TopicRefusal refusal = CheckConfigs(request.set());
+  if (!refusal.ok()) return Refuse(std::move(refusal));
+  absl::btree_set<std::string> removed;
+  for (const std::string& key : request.remove()) {
+    refusal = CheckTopicConfigKey(key);
+    if (!refusal.ok()) return Refuse(std::move(refusal));
+    removed.insert(key);
+  }
+  AdminDecision out;
+  std::optional<int32_t> min_isr;
+  for (const message::ConfigEntry& entry : request.set()) {
+    if (removed.contains(entry.key())) {
+      return Refuse(
+          {ErrorCode::kInvalidConfig, absl::StrCat(entry.key(), " is both set and removed")});
+    }
+    AddConfig(topic->id, entry.key(), entry.value(), out.batch);
+    int32_t number = 0;
+    if (entry.key() == std::string(kMinInsyncReplicasKey) &&
+        absl::SimpleAtoi(entry.value(), &number)) {
+      min_isr = number;
+    }
+  }
+  for (const std::string& key : removed) {
+    if (key == std::string(kMinInsyncReplicasKey)) {
+      // A topic always carries this one (ReadTopicConfigs).
+      min_isr = options_.min_insync_replicas;
+      AddConfig(topic->id, key, absl::StrCat(*min_isr), out.batch);
+      continue;
+    }
+    if (!topic->configs.contains(key)) continue;
+    record::TopicConfig* config = out.batch.add_records()->mutable_topic_config();
+    config->set_topic_id(topic->id.ToBytes());
+    config->set_key(key);
+    config->set_removed(true);
+  }
+  if (min_isr.has_value()) {
+    refusal = ChangeMinIsr(*topic, *min_isr, out.batch);
+    if (!refusal.ok()) return Refuse(std::move(refusal));
+  }
+  return out;
+}
+
+AdminDecision ControllerCore::Admin(const message::AdminRequest& request) {
+  QUIPU_CHECK(active_);
+  switch (request.request_case()) {
+    case message::AdminRequest::kCreateTopic:
+      return CreateTopic(request.create_topic());
+    case message::AdminRequest::kDeleteTopic:
+      return DeleteTopic(request.delete_topic());
+    case message::AdminRequest::kElectLeaders:
+      return ElectLeaders(request.elect_leaders());
+    case message::AdminRequest::kAlterTopicConfig:
+      return AlterTopicConfig(request.alter_topic_config());
+    case message::AdminRequest::kDescribeQuorum:
+    case message::AdminRequest::REQUEST_NOT_SET:
+      break;
+  }
+  return Refuse({ErrorCode::kInvalidRequest, "an admin request of a kind that is not known here"});
+}
+
+}  // namespace quipu

@@ -1,0 +1,51 @@
+#include "core/metadata/isr_change.h"
+
+#include <vector>
+
+#include "base/planted_bug.h"
+
+namespace quipu {
+namespace {
+
+bool IsSetOfReplicas(const PartitionImage& partition, const message::IsrChange& change) {
+  std::vector<BrokerId> seen;
+  for (const message::IsrMember& member : change.new_isr()) {
+    const BrokerId id(member.broker_id());
+    if (Contains(seen, id) || !Contains(partition.replicas, id)) return false;
+    seen.push_back(id);
+  }
+  return Contains(seen, partition.leader);
+}
+
+// An added member must be the incarnation whose log the leader saw: another one may have come back
+// with an empty disk while the request was on its way (R13).
+bool MayJoin(const MetadataImage& image, const LeaderSelector& selector,
+             const message::IsrMember& member) {
+  const BrokerId id(member.broker_id());
+  if (!selector.IsActive(id)) return false;
+  if (IsPlanted(PlantedBug::kStaleBrokerEpochJoinsIsr)) return true;
+  return image.FindBroker(id)->epoch == BrokerEpoch(member.broker_epoch());
+}
+
+}  // namespace
+
+ErrorCode CheckIsrChange(const MetadataImage& image, const LeaderSelector& selector,
+                         const PartitionImage* partition, BrokerId broker,
+                         const message::IsrChange& change) {
+  if (partition == nullptr) return ErrorCode::kUnknownTopicOrPartition;
+  const LeaderEpoch leader_epoch(change.leader_epoch());
+  const PartitionEpoch partition_epoch(change.partition_epoch());
+  if (leader_epoch < partition->leader_epoch) return ErrorCode::kFencedLeaderEpoch;
+  if (leader_epoch > partition->leader_epoch) return ErrorCode::kNotController;
+  if (partition->leader != broker) return ErrorCode::kInvalidRequest;
+  if (partition_epoch < partition->partition_epoch) return ErrorCode::kInvalidUpdateVersion;
+  if (partition_epoch > partition->partition_epoch) return ErrorCode::kNotController;
+  if (!IsSetOfReplicas(*partition, change)) return ErrorCode::kInvalidRequest;
+  for (const message::IsrMember& member : change.new_isr()) {
+    const bool added = !Contains(partition->isr, BrokerId(member.broker_id()));
+    if (added && !MayJoin(image, selector, member)) return ErrorCode::kIneligibleReplica;
+  }
+  return ErrorCode::kNone;
+}
+
+}  // namespace quipu

@@ -1,0 +1,41 @@
+// Who leads a partition: the first replica in order that is in the ISR and active, else the first
+// active one of the ELR, else nobody (PR2, KIP-966; unclean election is off).
+#pragma once
+
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "core/metadata/metadata_image.h"
+
+namespace quipu {
+
+struct LeaderChoice {
+  BrokerId leader = kNoBroker;
+  bool from_elr = false;
+};
+
+class LeaderSelector {
+ public:
+  // `image` must outlive the selector.
+  explicit LeaderSelector(const MetadataImage& image) : image_(image) {}
+
+  // Treats `broker` as active or not, whatever the image says: for a batch that changes the broker
+  // and its partitions at once.
+  void Assume(BrokerId broker, bool active) { assumed_[broker] = active; }
+
+  // Registered, not fenced and not shutting down: only such a broker may lead or join an ISR.
+  [[nodiscard]] bool IsActive(BrokerId broker) const;
+
+  // Choice among the given sets; the partition gives the order of replicas.
+  [[nodiscard]] LeaderChoice Select(const PartitionImage& partition,
+                                    const std::vector<BrokerId>& isr,
+                                    const std::vector<BrokerId>& elr) const;
+
+ private:
+  const MetadataImage& image_;
+  absl::btree_map<BrokerId, bool> assumed_;
+};
+
+bool Contains(const std::vector<BrokerId>& brokers, BrokerId broker);
+
+}  // namespace quipu

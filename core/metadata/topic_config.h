@@ -1,0 +1,67 @@
+// Topic names and topic configs: what is allowed, and what a topic's configs mean.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "base/error_code.h"
+#include "core/metadata/metadata_image.h"
+
+namespace quipu {
+
+inline constexpr absl::string_view kRetentionMsKey = "retention.ms";
+inline constexpr absl::string_view kRetentionBytesKey = "retention.bytes";
+inline constexpr absl::string_view kMinInsyncReplicasKey = "min.insync.replicas";
+inline constexpr absl::string_view kMaxMessageBytesKey = "max.message.bytes";
+inline constexpr absl::string_view kTimestampTypeKey = "message.timestamp.type";
+inline constexpr absl::string_view kCompressionTypeKey = "compression.type";
+
+inline constexpr int64_t kMaxMessageBytesDefault = 1048588;
+inline constexpr int64_t kMaxMessageBytesMax = int64_t{8} << 20;
+
+// A refusal with one sentence for a person. kNone: allowed.
+struct TopicRefusal {
+  ErrorCode error = ErrorCode::kNone;
+  std::string message;
+  [[nodiscard]] bool ok() const { return error == ErrorCode::kNone; }
+};
+
+// Kafka's rules: 1 to 249 characters of [a-zA-Z0-9._-], neither "." nor "..". Names that begin
+// with "__" are the cluster's own: they need `internal`, and `internal` needs them.
+// Error: kInvalidTopic.
+TopicRefusal CheckTopicName(absl::string_view name, bool internal);
+
+// Whether two different names would be one in metrics, where '.' and '_' are the same (Kafka).
+bool TopicNamesCollide(absl::string_view a, absl::string_view b);
+
+// Whether the topic is one of the cluster's own.
+bool IsInternalTopic(absl::string_view name);
+
+// Type and range of one config. Error: kInvalidConfig; an unknown key names the nearest known one.
+TopicRefusal CheckTopicConfig(absl::string_view key, absl::string_view value);
+// Only that the key exists.
+TopicRefusal CheckTopicConfigKey(absl::string_view key);
+
+// A topic's configs with defaults filled in.
+struct TopicConfigValues {
+  int64_t retention_ms = -1;     // -1: for ever
+  int64_t retention_bytes = -1;  // -1: no limit
+  int32_t min_insync_replicas = 2;
+  int64_t message_bytes_max = kMaxMessageBytesDefault;
+  bool log_append_time = false;
+};
+
+// `configs` hold only checked values. A topic always carries its own min.insync.replicas, written
+// by the controller at creation, so that brokers and controllers can never disagree about it.
+TopicConfigValues ReadTopicConfigs(const absl::btree_map<std::string, std::string>& configs);
+
+// PR2: min(min.insync.replicas, replication factor), at least 1.
+int32_t EffectiveMinIsr(const TopicImage& topic, const PartitionImage& partition);
+
+// All keys, sorted.
+std::vector<std::string> TopicConfigKeys();
+
+}  // namespace quipu
