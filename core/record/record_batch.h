@@ -41,16 +41,16 @@ enum class TimestampType : int8_t { kCreateTime = 0, kLogAppendTime = 1 };
 
 struct RecordHeader {
   absl::string_view key;
-  std::optional<absl::string_view> value;  // nullopt: null
+  std::optional<absl::string_view> value = std::nullopt;  // null
 };
 
 // One record. The views point into the batch that it was read from.
 struct RecordView {
   Offset offset;
   TimestampMs timestamp;
-  std::optional<absl::string_view> key;    // nullopt: null
-  std::optional<absl::string_view> value;  // nullopt: null
-  std::vector<RecordHeader> headers;
+  std::optional<absl::string_view> key = std::nullopt;    // null
+  std::optional<absl::string_view> value = std::nullopt;  // null
+  std::vector<RecordHeader> headers = {};
 };
 
 // A well-formed header over bytes that it keeps alive. Made by Parse only, so its accessors never

@@ -26,9 +26,9 @@ struct RecordBatchOptions {
 // A record to write; the views need to live only during Add.
 struct RecordInput {
   TimestampMs timestamp;
-  std::optional<absl::string_view> key;
-  std::optional<absl::string_view> value;
-  std::vector<RecordHeader> headers;
+  std::optional<absl::string_view> key = std::nullopt;
+  std::optional<absl::string_view> value = std::nullopt;
+  std::vector<RecordHeader> headers = {};
 };
 
 // One owner, not thread-safe. Add any number of records, then Build once.
