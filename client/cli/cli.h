@@ -1,0 +1,54 @@
+// What the nouns of the `quipu` program share: options, exit codes, output.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "absl/status/status.h"
+
+namespace quipu::cli {
+
+// Exit codes, as documented in docs/operations.md.
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailed = 1;        // the cluster or the system refused
+inline constexpr int kExitUsage = 2;         // wrong arguments
+inline constexpr int kExitNotConnected = 3;  // no broker could be reached
+inline constexpr int kExitUnhealthy = 4;     // `cluster health`: something is not as it should be
+
+using Json = nlohmann::ordered_json;
+
+// Options that every verb knows.
+struct Common {
+  std::string bootstrap_servers = "127.0.0.1:9092";
+  std::string output = "table";  // table or json
+  int timeout_ms = 10000;
+  int exit_code = kExitOk;  // set by the verb that ran
+  [[nodiscard]] bool json() const { return output == "json"; }
+};
+
+// Adds --bootstrap-server, --timeout and --output to a verb.
+void AddConnectionOptions(CLI::App& verb, Common& common);
+void AddOutputOption(CLI::App& verb, Common& common);
+
+// Prints "quipu: <message>" to standard error and gives the exit code for the error.
+int Fail(const absl::Status& status);
+
+// Prints rows under a header, columns aligned; or, with --output json, nothing: print Json instead.
+void PrintTable(const std::vector<std::string>& header,
+                const std::vector<std::vector<std::string>>& rows);
+void PrintJson(const Json& value);
+
+// Each noun adds its verbs; a verb's callback sets common.exit_code.
+void AddTopicCommands(CLI::App& app, Common& common);
+void AddProduceCommand(CLI::App& app, Common& common);
+void AddConsumeCommand(CLI::App& app, Common& common);
+void AddGroupCommands(CLI::App& app, Common& common);
+void AddClusterCommands(CLI::App& app, Common& common);
+void AddStorageCommands(CLI::App& app, Common& common);
+void AddBenchCommands(CLI::App& app, Common& common);
+
+}  // namespace quipu::cli

@@ -1,0 +1,69 @@
+// A cluster of real processes on this machine: made, started, stopped and looked at.
+//
+// Everything lives below one directory:
+//   cluster.json           ids, ports and process ids
+//   controller-N/, broker-N/   data directory `data`, `node.properties`, `node.log`
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/uuid.h"
+
+namespace quipu::cli {
+
+struct LocalNode {
+  bool controller = false;
+  int id = 0;
+  pid_t pid = 0;  // 0: never started
+  std::string directory;
+  Uuid directory_id;
+  uint16_t port = 0;       // controller listener, or the broker's client listener
+  uint16_t peer_port = 0;  // brokers only
+  [[nodiscard]] std::string name() const {
+    return (controller ? "controller-" : "broker-") + std::to_string(id);
+  }
+  // Whether the process that was started is still there (the pid may have been given to another).
+  [[nodiscard]] bool IsRunning() const;
+};
+
+class LocalCluster {
+ public:
+  struct Options {
+    int nodes = 3;           // brokers; controllers too, up to three
+    std::vector<std::string> broker_settings;      // key=value
+    std::vector<std::string> controller_settings;  // key=value
+  };
+  // Lays out and formats a new cluster below `directory`, which must be empty or new. Nothing is
+  // started.
+  static absl::StatusOr<LocalCluster> Create(const std::string& directory, const Options& options);
+  // One that was created before. kResourceNotFound when there is none.
+  static absl::StatusOr<LocalCluster> Load(const std::string& directory);
+
+  // Starts every node that does not run. Returns when all listen, or with the end of the log of the
+  // first that does not within `timeout_ms`.
+  absl::Status StartMissing(int timeout_ms);
+  // Asks every running node to end (brokers first), waits, and kills what is left after
+  // `timeout_ms`. Returns the names of those killed.
+  absl::StatusOr<std::vector<std::string>> Stop(int timeout_ms);
+
+  [[nodiscard]] const std::vector<LocalNode>& nodes() const { return nodes_; }
+  [[nodiscard]] std::string bootstrap_servers() const;
+  [[nodiscard]] const Uuid& cluster_id() const { return cluster_id_; }
+
+ private:
+  absl::Status Save() const;
+  absl::Status WriteConfigs(const Options& options) const;
+  absl::Status Start(LocalNode& node) const;
+
+  std::string directory_;
+  Uuid cluster_id_;
+  std::vector<LocalNode> nodes_;
+};
+
+}  // namespace quipu::cli

@@ -1,0 +1,56 @@
+// Options, tables and errors of the `quipu` program.
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+
+#include "base/error_code.h"
+#include "client/cli/cli.h"
+
+namespace quipu::cli {
+
+void AddConnectionOptions(CLI::App& verb, Common& common) {
+  verb.add_option("-b,--bootstrap-server", common.bootstrap_servers,
+                  "Brokers to ask first: host:port,host:port,...")
+      ->envname("QUIPU_BOOTSTRAP_SERVER")
+      ->capture_default_str();
+  verb.add_option("--timeout", common.timeout_ms, "Milliseconds to wait for an answer")
+      ->check(CLI::Range(1, 3600000))
+      ->capture_default_str();
+  AddOutputOption(verb, common);
+}
+
+void AddOutputOption(CLI::App& verb, Common& common) {
+  verb.add_option("-o,--output", common.output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+}
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "quipu: %s\n", std::string(status.message()).c_str());
+  return CodeOf(status) == ErrorCode::kNotConnected ? kExitNotConnected : kExitFailed;
+}
+
+void PrintTable(const std::vector<std::string>& header,
+                const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const std::string& name : header) widths.push_back(name.size());
+  for (const std::vector<std::string>& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  const auto print = [&](const std::vector<std::string>& row) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      line += row[i];
+      if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + 2, ' ');
+    }
+    std::printf("%s\n", line.c_str());
+  };
+  print(header);
+  for (const std::vector<std::string>& row : rows) print(row);
+}
+
+void PrintJson(const Json& value) {
+  std::cout << value.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+}
+
+}  // namespace quipu::cli

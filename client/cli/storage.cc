@@ -1,0 +1,87 @@
+// `quipu storage`: making data directories before a node's first start.
+#include <cstdio>
+#include <memory>
+#include <random>
+
+#include "base/error_code.h"
+#include "base/rng.h"
+#include "client/cli/cli.h"
+#include "client/cli/random_id.h"
+#include "storage/data_directory.h"
+
+namespace quipu::cli {
+namespace {
+
+struct FormatOptions {
+  std::string directory;
+  std::string cluster_id;
+  std::string role = "broker";
+  int32_t node_id = -1;
+  std::string directory_id;
+  std::vector<std::string> voters;
+};
+
+int Format(const FormatOptions& options) {
+  DirectoryIdentity identity;
+  const std::optional<Uuid> cluster_id = Uuid::FromText(options.cluster_id);
+  const std::optional<Uuid> directory_id =
+      options.directory_id.empty() ? RandomId() : Uuid::FromText(options.directory_id);
+  if (!cluster_id || !directory_id) {
+    return Fail(ToStatus(ErrorCode::kInvalidConfig,
+                         "--cluster-id and --directory-id take 32 hexadecimal digits, as "
+                         "`quipu storage random-id` prints them"));
+  }
+  identity.cluster_id = *cluster_id;
+  identity.directory_id = *directory_id;
+  identity.role = options.role == "controller" ? NodeRole::kController : NodeRole::kBroker;
+  identity.node_id = options.node_id;
+  for (const std::string& text : options.voters) {
+    const std::optional<VoterIdentity> voter = ParseVoter(text);
+    if (!voter) {
+      return Fail(ToStatus(ErrorCode::kInvalidConfig,
+                           "--voter '" + text + "': expected id@host:port:directory-id"));
+    }
+    identity.voters.push_back(*voter);
+  }
+  const absl::Status status = FormatDirectory(options.directory, identity);
+  if (!status.ok()) return Fail(status);
+  std::printf("%s formatted for %s %d of cluster %s, directory id %s\n", options.directory.c_str(),
+              options.role.c_str(), options.node_id, identity.cluster_id.ToText().c_str(),
+              identity.directory_id.ToText().c_str());
+  return kExitOk;
+}
+
+}  // namespace
+
+Uuid RandomId() {
+  std::random_device device;
+  Rng rng((static_cast<uint64_t>(device()) << 32U) | device());
+  return Uuid(rng.Next() ^ device(), rng.Next() ^ (static_cast<uint64_t>(device()) << 32U));
+}
+
+void AddStorageCommands(CLI::App& app, Common& common) {
+  CLI::App* storage = app.add_subcommand("storage", "Data directories");
+  storage->require_subcommand(1);
+  CLI::App* random_id =
+      storage->add_subcommand("random-id", "Print a new cluster id or directory id");
+  random_id->callback([] { std::printf("%s\n", RandomId().ToText().c_str()); });
+
+  auto options = std::make_shared<FormatOptions>();
+  CLI::App* format =
+      storage->add_subcommand("format", "Make a directory the data directory of one node");
+  format->add_option("directory", options->directory, "Empty or new directory")->required();
+  format->add_option("--cluster-id", options->cluster_id, "The same for all nodes")->required();
+  format->add_option("--role", options->role, "broker or controller")
+      ->check(CLI::IsMember({"broker", "controller"}))
+      ->capture_default_str();
+  format->add_option("--node-id", options->node_id, "broker.id or node.id")
+      ->required()
+      ->check(CLI::NonNegativeNumber);
+  format->add_option("--directory-id", options->directory_id,
+                     "Identity of this directory (default: a new one)");
+  format->add_option("--voter", options->voters,
+                     "Controllers: every voter as id@host:port:directory-id (1, 3 or 5 times)");
+  format->callback([options, &common] { common.exit_code = Format(*options); });
+}
+
+}  // namespace quipu::cli

@@ -1,0 +1,64 @@
+#include "tests/simulation/cluster.h"
+
+#include <utility>
+
+namespace quipu::sim {
+
+Cluster::Cluster(World& world, ClusterOptions options)
+    : world_(world), options_(options), network_(world, options.network) {
+  cluster_id_ = Uuid::Random(world.rng());
+  std::vector<Voter> voters;
+  for (int i = 1; i <= options_.controllers; ++i) {
+    voters.push_back(Voter{.id = ControllerId(i),
+                           .directory_id = Uuid::Random(world.rng()),
+                           .endpoint = HostPort{.host = "controller", .port = static_cast<uint16_t>(i)}});
+  }
+  for (const Voter& voter : voters) {
+    ControllerConfig config;
+    config.cluster_id = cluster_id_;
+    config.controller_id = voter.id;
+    config.directory_id = voter.directory_id;
+    config.voters = voters;
+    // Small, so that snapshots and chunked installs happen in short runs.
+    config.snapshot_entries = static_cast<uint64_t>(world.rng().Between(20, 200));
+    config.snapshot_chunk_bytes = static_cast<size_t>(world.rng().Between(200, 4000));
+    controllers_.push_back(std::make_unique<SimController>(*this, std::move(config)));
+  }
+  for (int i = 1; i <= options_.brokers; ++i) {
+    BrokerConfig config;
+    config.cluster_id = cluster_id_;
+    config.broker_id = BrokerId(i);
+    config.directory_id = Uuid::Random(world.rng());
+    config.client_endpoint = HostPort{.host = "broker", .port = static_cast<uint16_t>(i)};
+    config.peer_endpoint = HostPort{.host = "broker-peer", .port = static_cast<uint16_t>(i)};
+    for (const Voter& voter : voters) config.controllers.push_back(voter.endpoint);
+    config.num_shards = options_.shards;
+    config.offsets_topic_partitions = 2;
+    config.partition.replica_lag_max = std::chrono::milliseconds(world.rng().Between(300, 2000));
+    config.partition.producer_snapshot_bytes = world.rng().Between(500, 20000);
+    brokers_.push_back(std::make_unique<SimBroker>(*this, std::move(config)));
+  }
+}
+
+Cluster::~Cluster() = default;
+
+void Cluster::StartAll() {
+  for (auto& controller : controllers_) controller->Start();
+  for (auto& broker : brokers_) broker->Start();
+}
+
+SimController* Cluster::FindController(ControllerId id) {
+  for (auto& controller : controllers_) {
+    if (controller->id() == id) return controller.get();
+  }
+  return nullptr;
+}
+
+SimBroker* Cluster::FindBroker(BrokerId id) {
+  for (auto& broker : brokers_) {
+    if (broker->id() == id) return broker.get();
+  }
+  return nullptr;
+}
+
+}  // namespace quipu::sim

@@ -1,0 +1,152 @@
+#include "tests/simulation/machines.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "tests/simulation/cluster.h"
+
+namespace quipu::sim {
+
+// ---- controller ------------------------------------------------------------------------------
+
+SimController::SimController(Cluster& cluster, ControllerConfig config)
+    : cluster_(cluster), config_(std::move(config)) {}
+SimController::~SimController() = default;
+
+void SimController::Start() {
+  QUIPU_CHECK(!running());
+  World& world = cluster_.world();
+  process_ = std::make_shared<Process>(world, "controller-" + config_.controller_id.ToString());
+  process_->on_stopped = [this](const std::string&) { Crash(); };
+  executor_ = std::make_unique<SimExecutor>(world, process_);
+  disk_ = std::make_unique<SimRaftDisk>(world, process_, store_, cluster_.options().disk,
+                                        cluster_.disk_counters());
+  node_ = std::make_unique<ControllerNode>(config_, *this);
+  const absl::Status status = node_->Start();
+  QUIPU_CHECK_MSG(status.ok(), std::string(status.message()));
+}
+
+void SimController::Crash() {
+  if (!running()) return;
+  process_->Kill();
+  disk_->Crash();
+  cluster_.network().BreakNode(ControllerNodeId(id()));
+  node_.reset();
+}
+
+void SimController::Persist(RaftWrite write, std::function<void()> done) {
+  disk_->Persist(std::move(write), std::move(done));
+}
+
+void SimController::SendRaft(message::RaftMessage message) {
+  const ControllerId to(message.to());
+  SimController* receiver = cluster_.FindController(to);
+  if (receiver == nullptr || !receiver->running()) return;
+  cluster_.network().Datagram(
+      ControllerNodeId(id()), ControllerNodeId(to), receiver->process(),
+      [receiver, process = receiver->process(), message = std::move(message)] {
+        if (receiver->process() == process && receiver->running()) {
+          receiver->node()->OnRaftMessage(message);
+        }
+      });
+}
+
+void SimController::ProbeBroker(const HostPort& peer, std::function<void(bool refused)> done) {
+  const BrokerId broker(static_cast<int32_t>(peer.port));
+  World& world = cluster_.world();
+  world.After(cluster_.network().Delay(), process_, "probe",
+              [this, broker, done = std::move(done)] {
+                SimBroker* machine = cluster_.FindBroker(broker);
+                const bool cut =
+                    cluster_.network().IsCut(ControllerNodeId(id()), BrokerNodeId(broker)) ||
+                    cluster_.network().IsCut(BrokerNodeId(broker), ControllerNodeId(id()));
+                done(!cut && (machine == nullptr || !machine->running()));
+              });
+}
+
+uint64_t SimController::RandomSeed() { return cluster_.world().rng().Next(); }
+
+void SimController::StopProcess(const std::string& reason) { throw ProcessStopped{reason}; }
+
+// ---- broker ----------------------------------------------------------------------------------
+
+SimBroker::SimBroker(Cluster& cluster, BrokerConfig config)
+    : cluster_(cluster),
+      config_(std::move(config)),
+      disk_(std::make_unique<MemoryLogStore>()) {}
+SimBroker::~SimBroker() = default;
+
+void SimBroker::Start() {
+  QUIPU_CHECK(!running());
+  World& world = cluster_.world();
+  process_ = std::make_shared<Process>(world, "broker-" + config_.broker_id.ToString());
+  process_->on_stopped = [this](const std::string&) { Crash(); };
+  shard_executors_.clear();
+  for (size_t i = 0; i < config_.num_shards; ++i) {
+    shard_executors_.push_back(std::make_unique<SimExecutor>(world, process_));
+  }
+  control_executor_ = std::make_unique<SimExecutor>(world, process_);
+  writer_ = std::make_unique<SimLogWriter>(world, process_, disk_.store(), cluster_.options().disk,
+                                           cluster_.disk_counters());
+  writer_->on_durable = [this](const std::vector<LogWrite>& writes) {
+    if (cluster_.on_log_durable) cluster_.on_log_durable(id(), writes);
+  };
+  node_ = std::make_unique<BrokerNode>(config_, *this);
+  const absl::Status status = node_->Start();
+  QUIPU_CHECK_MSG(status.ok(), std::string(status.message()));
+}
+
+void SimBroker::Crash() {
+  if (!running()) return;
+  process_->Kill();
+  writer_->Crash();
+  cluster_.network().BreakNode(BrokerNodeId(id()));
+  node_.reset();
+}
+
+void SimBroker::RunColdRead(std::function<void()> work) {
+  World& world = cluster_.world();
+  world.After(world.Between(std::chrono::microseconds(20), std::chrono::microseconds(1000)),
+              process_, "cold-read", std::move(work));
+}
+
+std::unique_ptr<MessageSender<message::BrokerToController>> SimBroker::OpenControlStream(
+    const HostPort& controller, MessageHandler<message::ControllerToBroker> handler) {
+  using Stream = SimStream<message::BrokerToController, message::ControllerToBroker>;
+  const ControllerId target(static_cast<int32_t>(controller.port));
+  auto stream = std::make_shared<Stream>(cluster_.network(), BrokerNodeId(id()), process_,
+                                         std::move(handler), ControllerNodeId(target));
+  cluster_.network().Register(stream);
+  stream->Connect([this, target]() -> std::pair<ProcessPtr, Stream::AcceptFn> {
+    SimController* machine = cluster_.FindController(target);
+    if (machine == nullptr || !machine->running()) return {nullptr, nullptr};
+    return {machine->process(),
+            [machine](std::shared_ptr<MessageSender<message::ControllerToBroker>> sender) {
+              return machine->node()->AcceptControlStream(std::move(sender));
+            }};
+  });
+  return std::make_unique<Stream::ToB>(stream);
+}
+
+std::unique_ptr<MessageSender<ReplicaToLeader>> SimBroker::OpenReplicaStream(
+    const HostPort& leader, MessageHandler<LeaderToReplica> handler) {
+  using Stream = SimStream<ReplicaToLeader, LeaderToReplica>;
+  const BrokerId target(static_cast<int32_t>(leader.port));
+  auto stream = std::make_shared<Stream>(cluster_.network(), BrokerNodeId(id()), process_,
+                                         std::move(handler), BrokerNodeId(target));
+  cluster_.network().Register(stream);
+  stream->Connect([this, target]() -> std::pair<ProcessPtr, Stream::AcceptFn> {
+    SimBroker* machine = cluster_.FindBroker(target);
+    if (machine == nullptr || !machine->running()) return {nullptr, nullptr};
+    return {machine->process(), [machine](std::shared_ptr<MessageSender<LeaderToReplica>> sender) {
+              return machine->node()->AcceptReplicaStream(std::move(sender));
+            }};
+  });
+  return std::make_unique<Stream::ToB>(stream);
+}
+
+uint64_t SimBroker::RandomSeed() { return cluster_.world().rng().Next(); }
+
+void SimBroker::StopProcess(const std::string& reason) { throw ProcessStopped{reason}; }
+
+}  // namespace quipu::sim

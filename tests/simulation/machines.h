@@ -1,0 +1,98 @@
+// Simulated machines: each has a disk that lasts and a process that does not, and runs the product's
+// own BrokerNode or ControllerNode.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/broker_node.h"
+#include "controller/controller_node.h"
+#include "storage/memory_log_store.h"
+#include "storage/memory_raft_store.h"
+#include "tests/simulation/disk.h"
+#include "tests/simulation/network.h"
+#include "tests/simulation/world.h"
+
+namespace quipu::sim {
+
+// Numbers of nodes in the network.
+constexpr NodeId ControllerNodeId(ControllerId id) { return id.value(); }
+constexpr NodeId BrokerNodeId(BrokerId id) { return 100 + id.value(); }
+constexpr NodeId ClientNodeId(int client) { return 200 + client; }
+
+class Cluster;
+
+class SimController final : public ControllerPorts {
+ public:
+  SimController(Cluster& cluster, ControllerConfig config);
+  ~SimController() override;
+
+  void Start();
+  void Crash();
+  [[nodiscard]] bool running() const { return node_ != nullptr; }
+  [[nodiscard]] ControllerNode* node() { return node_.get(); }
+  [[nodiscard]] const ProcessPtr& process() const { return process_; }
+  [[nodiscard]] ControllerId id() const { return config_.controller_id; }
+  [[nodiscard]] const MemoryRaftStore& store() const { return store_; }
+
+  // ---- ControllerPorts ----
+  Executor& executor() override { return *executor_; }
+  RaftStore& raft_store() override { return store_; }
+  void Persist(RaftWrite write, std::function<void()> done) override;
+  void SendRaft(message::RaftMessage message) override;
+  void ProbeBroker(const HostPort& peer, std::function<void(bool refused)> done) override;
+  uint64_t RandomSeed() override;
+  [[noreturn]] void StopProcess(const std::string& reason) override;
+
+ private:
+  Cluster& cluster_;
+  ControllerConfig config_;
+  MemoryRaftStore store_;
+  ProcessPtr process_;
+  std::unique_ptr<SimExecutor> executor_;
+  std::unique_ptr<SimRaftDisk> disk_;
+  std::unique_ptr<ControllerNode> node_;
+};
+
+class SimBroker final : public BrokerPorts {
+ public:
+  SimBroker(Cluster& cluster, BrokerConfig config);
+  ~SimBroker() override;
+
+  void Start();
+  void Crash();
+  [[nodiscard]] bool running() const { return node_ != nullptr; }
+  [[nodiscard]] BrokerNode* node() { return node_.get(); }
+  [[nodiscard]] const ProcessPtr& process() const { return process_; }
+  [[nodiscard]] BrokerId id() const { return config_.broker_id; }
+  [[nodiscard]] BrokerDisk& disk() { return disk_; }
+
+  // ---- BrokerPorts ----
+  Executor& shard_executor(size_t shard) override { return *shard_executors_[shard]; }
+  Executor& control_executor() override { return *control_executor_; }
+  void RunColdRead(std::function<void()> work) override;
+  LogStore& log_store() override { return disk_.store(); }
+  LogWriter& log_writer() override { return *writer_; }
+  WatermarkFile& watermark_file() override { return disk_; }
+  int64_t disk_free_bytes() override { return disk_free_bytes_; }
+  std::unique_ptr<MessageSender<message::BrokerToController>> OpenControlStream(
+      const HostPort& controller, MessageHandler<message::ControllerToBroker> handler) override;
+  std::unique_ptr<MessageSender<ReplicaToLeader>> OpenReplicaStream(
+      const HostPort& leader, MessageHandler<LeaderToReplica> handler) override;
+  uint64_t RandomSeed() override;
+  [[noreturn]] void StopProcess(const std::string& reason) override;
+
+ private:
+  Cluster& cluster_;
+  BrokerConfig config_;
+  BrokerDisk disk_;
+  int64_t disk_free_bytes_ = int64_t{100} << 30;
+  ProcessPtr process_;
+  std::vector<std::unique_ptr<SimExecutor>> shard_executors_;
+  std::unique_ptr<SimExecutor> control_executor_;
+  std::unique_ptr<SimLogWriter> writer_;
+  std::unique_ptr<BrokerNode> node_;
+};
+
+}  // namespace quipu::sim
