@@ -112,8 +112,8 @@ class PartitionCore {
 
   // ---- the replica sender's view (leader) ----
   struct SendPlan {
-    Offset from;           // first offset that the follower lacks
-    Offset end;            // log end: also unsynced batches are sent (PR1 is kept by the follower)
+    Offset from;  // first offset that the follower lacks
+    Offset end;   // log end: also unsynced batches are sent (PR1 is kept by the follower)
     LeaderEpoch leader_epoch;
     Offset high_watermark;
     Offset log_start_offset;
@@ -122,6 +122,9 @@ class PartitionCore {
   [[nodiscard]] SendPlan PlanSend(BrokerId follower) const;
   // Batches up to `sent_end` were handed to the stream with these marks.
   void OnSent(BrokerId follower, Offset sent_end);
+  // The same when the batches were read elsewhere: the marks of the SendPlan that went with them.
+  void OnSent(BrokerId follower, Offset sent_end, Offset told_high_watermark,
+              Offset told_log_start);
 
   // ---- state ----
   [[nodiscard]] PartitionRole role() const;

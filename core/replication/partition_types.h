@@ -78,7 +78,7 @@ struct PartitionIdentity {
 // Topic configs as they apply to this partition.
 struct PartitionConfig {
   int32_t min_insync_replicas = 2;
-  size_t message_bytes_max = 1048588;                   // max.message.bytes
+  size_t message_bytes_max = 1048588;  // max.message.bytes
   TimestampType timestamp_type = TimestampType::kCreateTime;
   int64_t retention_ms = -1;
   int64_t retention_bytes = -1;
@@ -86,7 +86,7 @@ struct PartitionConfig {
 
 // Limits that are the broker's, not the topic's.
 struct PartitionLimits {
-  Duration replica_lag_max = std::chrono::milliseconds(10000);  // replica.lag.time.max.ms
+  Duration replica_lag_max = std::chrono::milliseconds(10000);   // replica.lag.time.max.ms
   Duration producer_id_expiration = std::chrono::hours(24 * 7);  // producer.id.expiration.ms
   size_t producers_max = 100000;
   size_t parked_acks_max = 10000;  // answered with kLimitReached beyond
@@ -96,7 +96,7 @@ struct PartitionLimits {
 
 struct ReplicaInfo {
   BrokerId broker;
-  BrokerEpoch epoch;     // of its registration in this image; kNoBrokerEpoch: not registered
+  BrokerEpoch epoch;  // of its registration in this image; kNoBrokerEpoch: not registered
   bool fenced = true;
   bool in_controlled_shutdown = false;
 };
@@ -182,13 +182,13 @@ struct IsrProposal {
 // What one input to a core brings about. The caller appends nothing itself, clears it between
 // turns, and carries everything out in this order: mutation, then messages, then replies.
 struct PartitionEffects {
-  LogMutation mutation;                        // submit to the log; then OnLogDurable
+  LogMutation mutation;  // submit to the log; then OnLogDurable
   std::vector<ProduceReply> replies;
   std::vector<DeleteRecordsReply> delete_replies;
   std::optional<IsrProposal> isr_proposal;     // send; then OnIsrResult
   std::vector<ReplicaUpdate> replica_updates;  // follower: send to the leader, in order
   std::vector<std::pair<BrokerId, ReplicaPush>> replica_answers;  // leader: errors, divergence
-  bool log_end_moved = false;        // leader: followers may be sent more
+  bool log_end_moved = false;         // leader: followers may be sent more
   bool high_watermark_moved = false;  // fetch waiters, followers and coordinators want to know
   bool log_start_moved = false;       // publish the trim (after the mutation is durable)
   bool role_changed = false;          // leader <-> follower <-> none, or a new leader epoch

@@ -1,0 +1,176 @@
+#include "core/replication/follower_role.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/planted_bug.h"
+
+namespace quipu {
+namespace {
+
+// Pause after an error of the leader; doubles up to the maximum. The first is short: a new leader
+// often hears of its epoch only a moment after its followers.
+constexpr Duration kSeekDelayMin = std::chrono::milliseconds(50);
+constexpr Duration kSeekDelayMax = std::chrono::seconds(1);
+// How long a position may stay unanswered before it is sent again.
+constexpr Duration kNoAnswerDelay = std::chrono::seconds(2);
+
+}  // namespace
+
+FollowerRole::FollowerRole(PartitionUid uid, BrokerId leader, ReplicaLog& log, Now now)
+    : uid_(uid),
+      leader_(leader),
+      log_(log),
+      next_send_(now.mono + kNoAnswerDelay),
+      seek_delay_(kSeekDelayMin) {}
+
+void FollowerRole::SendUpdate(bool restart, Now now, PartitionEffects& effects) {
+  const LogOffsets& offsets = log_.offsets();
+  const bool hides_epoch = IsPlanted(PlantedBug::kNoEpochCheckOnTruncation);
+  effects.replica_updates.push_back(
+      {.uid = uid_,
+       .leader_epoch = log_.leader_epoch(),
+       .fetch_offset = offsets.log_end(),
+       .durable_end_offset = AcknowledgedEnd(),
+       .log_start_offset = offsets.log_start(),
+       .last_epoch = hides_epoch || offsets.empty() ? kNoLeaderEpoch
+                                                    : log_.epochs().EpochBefore(offsets.log_end()),
+       .restart = restart});
+  told_end_ = AcknowledgedEnd();
+  told_log_start_ = offsets.log_start();
+  if (restart) phase_ = Phase::kSeeking;
+  next_send_ = now.mono + (restart ? kNoAnswerDelay : log_.limits().replica_lag_max / 2);
+}
+
+Offset FollowerRole::AcknowledgedEnd() const {
+  const LogOffsets& offsets = log_.offsets();
+  return IsPlanted(PlantedBug::kDurableEndOverReported) ? offsets.log_end() : offsets.durable_end();
+}
+
+void FollowerRole::TellNews(Now now, PartitionEffects& effects) {
+  const bool news = AcknowledgedEnd() != told_end_ || log_.offsets().log_start() != told_log_start_;
+  // While seeking, the leader would not count it; the next restart says it.
+  if (news && phase_ == Phase::kStreaming) SendUpdate(/*restart=*/false, now, effects);
+}
+
+void FollowerRole::SeekLater(Now now) {
+  phase_ = Phase::kSeeking;
+  next_send_ = now.mono + seek_delay_;
+  seek_delay_ = std::min(seek_delay_ * 2, kSeekDelayMax);
+}
+
+void FollowerRole::OnReplicaStreamOpened(Now now, PartitionEffects& effects) {
+  if (log_.truncating()) return;
+  SendUpdate(/*restart=*/true, now, effects);
+}
+
+void FollowerRole::OnTruncated(Now now, PartitionEffects& effects) {
+  SendUpdate(/*restart=*/true, now, effects);
+}
+
+void FollowerRole::OnReplicaPush(const ReplicaPush& push, Now now, PartitionEffects& effects) {
+  // Of another epoch, or aimed at a log end that is just being cut off.
+  if (push.leader_epoch != log_.leader_epoch() || log_.truncating()) return;
+  if (push.error != ErrorCode::kNone) {
+    OnError(push, now, effects);
+    return;
+  }
+  if (push.diverging_end_offset != kNoOffset) {
+    OnDivergence(push, now, effects);
+    return;
+  }
+  const Offset end_before = log_.offsets().log_end();
+  const bool whole = AppendBatches(push, effects);
+  const bool grew = log_.offsets().log_end() > end_before;
+  matched_ = matched_ || whole || grew;
+  if (!whole) {
+    // While seeking, what was sent before the leader heard of it may still arrive: wait for the
+    // rest.
+    if (phase_ == Phase::kStreaming || grew) SendUpdate(/*restart=*/true, now, effects);
+    return;
+  }
+  phase_ = Phase::kStreaming;
+  seek_delay_ = kSeekDelayMin;
+  next_send_ = std::max(next_send_, now.mono + log_.limits().replica_lag_max / 2);
+  leader_high_watermark_ = std::max(leader_high_watermark_, push.high_watermark);
+  leader_log_start_ = std::max(leader_log_start_, push.log_start_offset);
+  FollowMarks(effects);
+  TellNews(now, effects);
+}
+
+void FollowerRole::OnError(const ReplicaPush& push, Now now, PartitionEffects& effects) {
+  const bool behind = push.error == ErrorCode::kOffsetOutOfRange &&
+                      push.log_start_offset > log_.offsets().log_end();
+  if (behind) {
+    log_.RestartAt(push.log_start_offset, effects);
+    phase_ = Phase::kSeeking;
+    return;
+  }
+  SeekLater(now);
+}
+
+void FollowerRole::OnDivergence(const ReplicaPush& push, Now now, PartitionEffects& effects) {
+  if (matched_) return;
+  const LogOffsets& offsets = log_.offsets();
+  // leader:  [3 ....][4 ...................]     says: epoch 4 ends at 90
+  // here:    [3 ....][4 ......][5 ..........]    epoch 4 ends at 70: cut to 70, and ask again
+  const auto own = log_.epochs().EndOffsetFor(push.diverging_epoch, offsets.log_end());
+  const Offset own_end = own ? own->end_offset : offsets.log_end();
+  const Offset cut = std::min(push.diverging_end_offset, own_end);
+  if (cut >= offsets.log_end()) {
+    SeekLater(now);  // already cut: an answer to what was asked before that
+    return;
+  }
+  phase_ = Phase::kSeeking;
+  log_.TruncateTo(cut, effects);
+}
+
+bool FollowerRole::MayAppend(const RecordBatchView& batch) const {
+  return batch.leader_epoch() >= log_.epochs().newest_epoch() &&
+         batch.leader_epoch() <= log_.leader_epoch() && batch.CrcMatches();
+}
+
+bool FollowerRole::AppendBatches(const ReplicaPush& push, PartitionEffects& effects) {
+  for (const Bytes& bytes : push.batches) {
+    size_t position = 0;
+    while (position < bytes.size()) {
+      const absl::StatusOr<RecordBatchView> batch =
+          RecordBatchView::Parse(bytes.Slice(position, bytes.size() - position));
+      if (!batch.ok()) return false;
+      position += batch->size();
+      const LogOffsets& offsets = log_.offsets();
+      if (batch->end_offset() <= offsets.log_end()) continue;  // known
+      // A log start may lie inside a batch: an empty log begins with the whole of it.
+      const bool fits = batch->base_offset() == offsets.log_end() ||
+                        (batch->base_offset() < offsets.log_end() && offsets.empty());
+      if (!fits || !MayAppend(*batch)) return false;
+      log_.Append(*batch, effects);
+    }
+  }
+  return true;
+}
+
+void FollowerRole::FollowMarks(PartitionEffects& effects) {
+  const LogOffsets& offsets = log_.offsets();
+  log_.AdvanceHighWatermark(std::min(leader_high_watermark_, offsets.durable_end()), effects);
+  log_.RaiseLogStart(leader_log_start_, effects);
+}
+
+void FollowerRole::OnLogDurable(Now now, PartitionEffects& effects) {
+  if (log_.truncating()) return;
+  if (matched_) FollowMarks(effects);
+  TellNews(now, effects);
+}
+
+void FollowerRole::OnTime(Now now, PartitionEffects& effects) {
+  if (log_.truncating() || now.mono < next_send_) return;
+  SendUpdate(/*restart=*/phase_ == Phase::kSeeking, now, effects);
+}
+
+std::optional<Instant> FollowerRole::NextDeadline() const {
+  if (log_.truncating()) return std::nullopt;
+  return next_send_;
+}
+
+}  // namespace quipu

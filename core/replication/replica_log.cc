@@ -1,0 +1,151 @@
+#include "core/replication/replica_log.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace quipu {
+
+ReplicaLog::ReplicaLog(const PartitionLimits& limits, RecoveredLog recovered)
+    : limits_(limits),
+      leader_epoch_(recovered.state.leader_epoch),
+      partition_epoch_(recovered.state.partition_epoch),
+      offsets_(recovered.state.log_start_offset, recovered.state.high_watermark,
+               recovered.log_end_offset),
+      epochs_(std::move(recovered.epochs)),
+      producers_(limits.producers_max) {
+  producers_.Restore(recovered.producers);
+}
+
+void ReplicaLog::SetEpochs(LeaderEpoch leader_epoch, PartitionEpoch partition_epoch,
+                           PartitionEffects& effects) {
+  QUIPU_CHECK(!truncating_);
+  QUIPU_INVARIANT("I30", leader_epoch >= leader_epoch_);
+  QUIPU_CHECK(partition_epoch >= partition_epoch_);
+  if (leader_epoch == leader_epoch_ && partition_epoch == partition_epoch_) return;
+  leader_epoch_ = leader_epoch;
+  partition_epoch_ = partition_epoch;
+  PutState(effects);
+}
+
+Offset ReplicaLog::StartLeaderEpoch(PartitionEffects& effects) {
+  QUIPU_CHECK(!truncating_);
+  if (epochs_.AppendEpoch(leader_epoch_, offsets_.log_end())) {
+    PutEpochs(effects);
+    PutState(effects);
+  }
+  return epochs_.entries().back().start_offset;
+}
+
+void ReplicaLog::Append(const RecordBatchView& stamped, PartitionEffects& effects) {
+  QUIPU_CHECK(!truncating_);
+  QUIPU_CHECK(stamped.base_offset() == offsets_.log_end() ||
+              (offsets_.empty() && stamped.base_offset() < offsets_.log_end()));
+  const Offset first_kept = std::max(stamped.base_offset(), offsets_.log_end());
+  if (epochs_.AppendEpoch(stamped.leader_epoch(), first_kept)) PutEpochs(effects);
+  producers_.Replay(stamped);
+  effects.mutation.appends.push_back({.base_offset = stamped.base_offset(),
+                                      .last_offset = stamped.last_offset(),
+                                      .max_timestamp = stamped.max_timestamp(),
+                                      .bytes = stamped.bytes()});
+  offsets_.Append(stamped.end_offset());
+  PutState(effects);
+  bytes_since_snapshot_ += static_cast<int64_t>(stamped.size());
+  // A new snapshot only once the one before is below the high watermark: a truncation then always
+  // leaves one behind.
+  if (bytes_since_snapshot_ >= limits_.producer_snapshot_bytes &&
+      snapshot_as_of_ <= offsets_.high_watermark()) {
+    PutProducers(effects);
+  }
+}
+
+bool ReplicaLog::AdvanceHighWatermark(Offset high_watermark, PartitionEffects& effects) {
+  if (!offsets_.AdvanceHighWatermark(high_watermark)) return false;
+  effects.high_watermark_moved = true;
+  return true;
+}
+
+bool ReplicaLog::RaiseLogStart(Offset log_start, PartitionEffects& effects) {
+  QUIPU_CHECK(!truncating_);
+  if (!offsets_.RaiseLogStart(std::min(log_start, offsets_.high_watermark()))) return false;
+  if (epochs_.TrimTo(offsets_.log_start())) PutEpochs(effects);
+  PutState(effects);
+  // Recovery can no longer read what lies below: the producers of it must be in a snapshot (P03).
+  if (snapshot_as_of_ < offsets_.log_start()) PutProducers(effects);
+  effects.log_start_moved = true;
+  return true;
+}
+
+void ReplicaLog::TruncateTo(Offset end, PartitionEffects& effects) {
+  offsets_.TruncateTo(end);
+  epochs_.TruncateTo(end);
+  BeginTruncation(end, effects);
+}
+
+void ReplicaLog::RestartAt(Offset offset, PartitionEffects& effects) {
+  const Offset everything = offsets_.log_start();
+  offsets_.RestartAt(offset);
+  epochs_.Clear();
+  BeginTruncation(everything, effects);
+  effects.log_start_moved = true;
+}
+
+void ReplicaLog::BeginTruncation(Offset truncate_to, PartitionEffects& effects) {
+  QUIPU_CHECK(!truncating_);
+  truncating_ = true;
+  LogMutation& mutation = effects.mutation;
+  // Batches of the same turn are appended after the cut, so those beyond it must go from here too.
+  std::erase_if(mutation.appends,
+                [&](const StoredBatch& batch) { return batch.last_offset >= truncate_to; });
+  if (mutation.producers && mutation.producers->as_of > truncate_to) mutation.producers.reset();
+  mutation.truncate_to =
+      mutation.truncate_to ? std::min(*mutation.truncate_to, truncate_to) : truncate_to;
+  effects.truncating = true;
+  PutEpochs(effects);
+  PutState(effects);
+}
+
+void ReplicaLog::OnTruncated(RecoveredLog recovered, PartitionEffects& effects) {
+  QUIPU_CHECK(truncating_);
+  truncating_ = false;
+  QUIPU_CHECK(recovered.log_end_offset <= offsets_.log_end());
+  offsets_.TruncateTo(recovered.log_end_offset);
+  offsets_.AdvanceDurableEnd(recovered.log_end_offset);
+  epochs_ = LeaderEpochCache(std::move(recovered.epochs));
+  if (epochs_.TruncateTo(offsets_.log_end())) PutEpochs(effects);
+  producers_.RestoreTruncated(recovered.producers, offsets_.log_end());
+  if (snapshot_as_of_ > offsets_.log_end()) snapshot_as_of_ = kNoOffset;
+  // Producers that only memory knew: their batches are trimmed and the snapshot of them is cut.
+  if (producers_.size() != recovered.producers.size()) PutProducers(effects);
+}
+
+void ReplicaLog::ExpireProducers(Instant now) {
+  producers_.Expire(now, limits_.producer_id_expiration, offsets_.high_watermark());
+}
+
+void ReplicaLog::PutState(PartitionEffects& effects) const {
+  effects.mutation.state = PartitionState{.leader_epoch = leader_epoch_,
+                                          .partition_epoch = partition_epoch_,
+                                          .log_start_offset = offsets_.log_start(),
+                                          .high_watermark = offsets_.high_watermark()};
+}
+
+void ReplicaLog::PutEpochs(PartitionEffects& effects) const {
+  effects.mutation.epochs = epochs_.entries();
+}
+
+void ReplicaLog::PutProducers(PartitionEffects& effects) {
+  effects.mutation.producers = producers_.Snapshot(offsets_.log_end());
+  snapshot_as_of_ = offsets_.log_end();
+  bytes_since_snapshot_ = 0;
+}
+
+void ReplicaLog::CheckInvariants() const {
+  offsets_.CheckInvariants();
+  epochs_.CheckInvariants(offsets_.log_end());
+  if (!truncating_) producers_.CheckInvariants(offsets_.log_end());
+  QUIPU_INVARIANT("I30", epochs_.newest_epoch() <= leader_epoch_);
+}
+
+}  // namespace quipu

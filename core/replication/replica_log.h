@@ -1,0 +1,79 @@
+// What one replica holds, and the mutations that change it.
+#pragma once
+
+#include <vector>
+
+#include "base/ids.h"
+#include "core/record/record_batch.h"
+#include "core/replication/leader_epoch_cache.h"
+#include "core/replication/log_offsets.h"
+#include "core/replication/partition_types.h"
+#include "core/replication/producer_table.h"
+
+namespace quipu {
+
+// The log of a replica as its roles see it: offsets, epochs and producers change together, in
+// memory at once and in the store by the one mutation of the effects, so that they agree after any
+// crash (I61). While a truncation is under way nothing else may be changed.
+//
+// Shard thread only. Knows nothing of leaders and followers.
+class ReplicaLog {
+ public:
+  ReplicaLog(const PartitionLimits& limits, RecoveredLog recovered);
+
+  // ---- changes; each adds to `effects.mutation` ----
+  // The epochs of a newer image.
+  void SetEpochs(LeaderEpoch leader_epoch, PartitionEpoch partition_epoch,
+                 PartitionEffects& effects);
+  // This replica leads in the epoch of the state: the epoch begins at the log end, also when no
+  // record follows (R04). Returns where it begins.
+  Offset StartLeaderEpoch(PartitionEffects& effects);
+  // One batch with offsets and epoch stamped, at the log end. Only an empty log takes a batch that
+  // begins below its end (a log start may lie inside a batch).
+  void Append(const RecordBatchView& stamped, PartitionEffects& effects);
+  // True when the high watermark moved. Persisted with the next mutation (a lower bound is enough).
+  bool AdvanceHighWatermark(Offset high_watermark, PartitionEffects& effects);
+  // Lifts the log start to `log_start`, at most to the high watermark. True when it moved.
+  bool RaiseLogStart(Offset log_start, PartitionEffects& effects);
+  // Cuts the log; a cut below the high watermark breaks PR5 and aborts.
+  void TruncateTo(Offset end, PartitionEffects& effects);
+  // Drops everything and begins anew at `offset`, beyond the log end.
+  void RestartAt(Offset offset, PartitionEffects& effects);
+  // The truncation is durable. Batches are cut whole, so the log may end below what was asked for.
+  void OnTruncated(RecoveredLog recovered, PartitionEffects& effects);
+
+  // ---- changes without a mutation ----
+  // True when the durable end moved.
+  bool OnDurable(Offset durable_end) { return offsets_.AdvanceDurableEnd(durable_end); }
+  void ExpireProducers(Instant now);
+  void ForgetProducers() { producers_.Clear(); }
+
+  // ---- reads ----
+  [[nodiscard]] const LogOffsets& offsets() const { return offsets_; }
+  [[nodiscard]] const LeaderEpochCache& epochs() const { return epochs_; }
+  [[nodiscard]] const ProducerTable& producers() const { return producers_; }
+  [[nodiscard]] LeaderEpoch leader_epoch() const { return leader_epoch_; }
+  [[nodiscard]] PartitionEpoch partition_epoch() const { return partition_epoch_; }
+  [[nodiscard]] bool truncating() const { return truncating_; }
+  [[nodiscard]] const PartitionLimits& limits() const { return limits_; }
+
+  void CheckInvariants() const;
+
+ private:
+  void PutState(PartitionEffects& effects) const;
+  void PutEpochs(PartitionEffects& effects) const;
+  void PutProducers(PartitionEffects& effects);
+  void BeginTruncation(Offset truncate_to, PartitionEffects& effects);
+
+  PartitionLimits limits_;
+  LeaderEpoch leader_epoch_;
+  PartitionEpoch partition_epoch_;
+  LogOffsets offsets_;
+  LeaderEpochCache epochs_;
+  ProducerTable producers_;
+  bool truncating_ = false;
+  Offset snapshot_as_of_ = kNoOffset;  // of the newest producer snapshot; none known: kNoOffset
+  int64_t bytes_since_snapshot_ = 0;
+};
+
+}  // namespace quipu
