@@ -20,13 +20,16 @@ class RaftCore;
 // own: what may be told before what is durable is the core's business, what is applied is told by
 // the core, and this class keeps order between the two.
 //
+// While one write is on its way to the disk, the next ones gather and go together (group commit).
+//
 // Lifetime: `ports` outlives the driver. The driver may be destroyed at any moment on the
-// executor; work it has posted then does nothing.
+// executor; work it has posted then does nothing, and reads that wait are not answered.
 // Threads: everything runs on ports.executor(); Start too, unless nothing else runs yet.
 class RaftDriver {
  public:
-  // Called on the executor, never from inside Propose, ReadIndex or Step of the same driver on the
-  // caller's stack: effects are carried out in a task of their own, so a callback may call back.
+  // Called on the executor, one after the other: never on the stack of Propose or ReadIndex, and
+  // never inside another callback, so a callback may call any method of the driver but not destroy
+  // it.
   struct Callbacks {
     // A committed entry, in the order of the log, once per life of the process. No-op entries are
     // told too (kind NO_OP, empty data): the state machine takes the index and nothing else.
@@ -38,8 +41,9 @@ class RaftDriver {
     std::function<std::string()> make_snapshot;
     // is_leader = true: only after this leader's own no-op is committed and given to on_committed,
     // so that every entry of former terms has been applied (the active controller may act).
-    // is_leader = false: at once when leadership ends, and whenever a follower learns of another
-    // term or leader (`leader` is kNoController while unknown).
+    // is_leader = false: at once when leadership ends, and whenever the term or the known leader
+    // changes (`leader` is kNoController while unknown, and this node itself between its election
+    // and is_leader = true).
     std::function<void(bool is_leader, Term term, ControllerId leader)> on_role;
   };
 
@@ -57,8 +61,9 @@ class RaftDriver {
   // A message of another voter.
   void Step(message::RaftMessage message);
 
-  // Appends `data` as a command and returns its index. It is committed if and only if on_committed
-  // is called with this index and `core().term()` of now; a lost leadership leaves it unknown.
+  // Appends `data` as a command and returns its index. It is decided when on_committed is called
+  // with this index: it is this command if the entry has the term of now, another one if not. A
+  // leadership that ends first leaves it unknown for the time being.
   //   kNotController  not the leader (any more), or the own no-op is not committed yet
   //   kLimitReached   uncommitted proposals would exceed proposal_bytes_max, or `data` alone would
   absl::StatusOr<LogIndex> Propose(std::string data);

@@ -42,7 +42,8 @@ struct RaftWrite {
 struct RecoveredRaft {
   RaftHardState hard_state;
   std::optional<RaftSnapshot> snapshot;
-  std::vector<message::RaftEntry> entries;  // contiguous, first is snapshot.last_index + 1 or earlier
+  std::vector<message::RaftEntry>
+      entries;  // contiguous, first is snapshot.last_index + 1 or earlier
 };
 
 }  // namespace quipu

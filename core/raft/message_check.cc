@@ -1,0 +1,48 @@
+#include "core/raft/message_check.h"
+
+#include <optional>
+
+namespace quipu {
+namespace {
+
+using message::RaftMessage;
+
+// Entries continue (last_log_index, last_log_term), terms do not fall or pass the leader's.
+bool HasWellFormedEntries(const RaftMessage& message) {
+  uint64_t index = message.last_log_index();
+  uint64_t term = message.last_log_term();
+  if (message.entries_size() > 0 && message.type() != RaftMessage::APPEND) return false;
+  for (const message::RaftEntry& entry : message.entries()) {
+    if (entry.index() != index + 1 || entry.term() < term || entry.term() == 0) return false;
+    index = entry.index();
+    term = entry.term();
+  }
+  return message.type() != RaftMessage::APPEND || term <= message.term();
+}
+
+}  // namespace
+
+RaftIdentity SenderOf(const RaftMessage& message) {
+  std::optional<Uuid> directory = Uuid::FromBytes(message.from_directory_id());
+  if (!directory) return {};
+  return {ControllerId(message.from()), *directory};
+}
+
+bool IsFromLeader(const RaftMessage& message) {
+  return message.type() == RaftMessage::APPEND || message.type() == RaftMessage::HEARTBEAT ||
+         message.type() == RaftMessage::INSTALL_SNAPSHOT;
+}
+
+bool IsAdmissible(const RaftMessage& message, const RaftOptions& options, const VoterSet& voters) {
+  const std::optional<Uuid> cluster = Uuid::FromBytes(message.cluster_id());
+  const std::optional<Uuid> to = Uuid::FromBytes(message.to_directory_id());
+  if (cluster != options.cluster_id) return false;
+  if (ControllerId(message.to()) != options.self.id) return false;
+  if (to != options.self.directory_id) return false;
+  const RaftIdentity sender = SenderOf(message);
+  if (sender == options.self || !voters.Contains(sender)) return false;
+  if (!RaftMessage::Type_IsValid(message.type()) || message.term() == 0) return false;
+  return HasWellFormedEntries(message);
+}
+
+}  // namespace quipu

@@ -1,0 +1,127 @@
+// Raft as a pure machine: inputs in, effects out, no clock, no thread, no disk, no network.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "absl/status/statusor.h"
+#include "base/error_code.h"
+#include "base/ids.h"
+#include "base/time.h"
+#include "core/raft/candidate.h"
+#include "core/raft/follower.h"
+#include "core/raft/leader.h"
+#include "core/raft/raft_effects.h"
+#include "core/raft/raft_log.h"
+#include "core/raft/raft_options.h"
+#include "core/raft/raft_types.h"
+#include "core/raft/replica_state.h"
+#include "core/raft/role.h"
+#include "proto/message/raft.pb.h"
+
+namespace quipu {
+
+// One voter of a fixed quorum of one, three or five. The same options, recovered state and inputs
+// give the same effects, byte for byte.
+//
+// Every input takes the effects as its last argument and adds to them; RaftEffects says how they
+// are carried out. `now` is monotonic; safety never depends on it. After each write of
+// `effects.persists` is durable the host calls OnPersisted; if a write fails the host ends the
+// process and gives no further input (PR8).
+//
+// Source: Ongaro, "Consensus: Bridging Theory and Practice", chapters 3, 6.2, 6.4, 9.6, 10.2.1.
+class RaftCore {
+ public:
+  // A follower of the recovered term, knowing nothing as committed beyond its snapshot: a restart
+  // never resumes leadership (C04). The host restores the state machine from `recovered.snapshot`
+  // itself.
+  //   kInconsistentVoterSet  the voters are not 1, 3 or 5, or `self` is not one of them
+  //   kCorruptMessage        the recovered log has gaps or contradicts its hard state
+  static absl::StatusOr<std::unique_ptr<RaftCore>> Create(RaftOptions options,
+                                                          RecoveredRaft recovered, Instant now);
+  RaftCore(const RaftCore&) = delete;
+  RaftCore& operator=(const RaftCore&) = delete;
+
+  // A message, late, repeated, reordered or foreign as it may be; inadmissible ones are counted
+  // and dropped.
+  void Step(message::RaftMessage message, Instant now, RaftEffects& effects);
+  // Time has passed. Needed at deadline() or soon after; harmless at any moment.
+  void OnTime(Instant now, RaftEffects& effects);
+  // Writes up to `id` are durable (they become so in the order they were given out).
+  void OnPersisted(RaftWriteId id, Instant now, RaftEffects& effects);
+
+  // Appends a command. The entry is decided when it comes out in `committed` with the returned
+  // index and the present term; when leadership ends first, its fate is unknown.
+  //   kNotController  not the leader
+  //   kLimitReached   more than proposal_bytes_max would be uncommitted
+  struct Proposed {
+    ErrorCode error = ErrorCode::kNone;
+    LogIndex index;
+  };
+  Proposed Propose(std::string data, Instant now, RaftEffects& effects);
+
+  // Asks for an index at or above everything acknowledged by now; the answer is an effect with the
+  // same `token`, which may be in `effects` already.
+  //   kNotController  not the leader: no answer follows
+  //   kLimitReached   reads_max wait: no answer follows
+  ErrorCode ReadIndex(RaftReadToken token, RaftEffects& effects);
+
+  // `data` is the state machine as of `last` (snapshot_index <= last <= commit_index): the log
+  // up to there is no longer needed.
+  void Compact(LogIndex last, std::string data, RaftEffects& effects);
+
+  // ---- for hosts, checkers and `status` ----
+  [[nodiscard]] RaftRole role() const;
+  [[nodiscard]] Term term() const { return replica_.term(); }
+  // kNoController while not known.
+  [[nodiscard]] ControllerId leader() const;
+  // The leader, and everything of former terms is committed and given out.
+  [[nodiscard]] bool IsReadyLeader() const;
+  // When OnTime is due next.
+  [[nodiscard]] Instant deadline() const;
+  [[nodiscard]] LogIndex commit_index() const { return replica_.commit_index(); }
+  // Inclusive.
+  [[nodiscard]] LogIndex last_index() const { return replica_.log().last_index(); }
+  // The end of what a crash cannot take away.
+  [[nodiscard]] LogIndex durable_index() const { return replica_.durable_index(); }
+  // The entries behind the snapshot.
+  [[nodiscard]] const RaftLog& log() const { return replica_.log(); }
+  [[nodiscard]] const RaftHardState& hard_state() const { return replica_.hard_state(); }
+  // Null before the first.
+  [[nodiscard]] const std::shared_ptr<const RaftSnapshot>& snapshot() const {
+    return replica_.snapshot();
+  }
+  [[nodiscard]] const RaftOptions& options() const { return replica_.options(); }
+  // Writes are given out that have not been completed.
+  [[nodiscard]] bool HasPendingWrites() const { return !replica_.writes_idle(); }
+  [[nodiscard]] uint64_t dropped_messages() const { return dropped_messages_; }
+  // Of a follower, while leading; else null.
+  [[nodiscard]] const Progress* ProgressOf(ControllerId follower) const;
+
+  // Asserts everything that holds between inputs.
+  void CheckInvariants() const;
+
+ private:
+  RaftCore(RaftOptions options, VoterSet voters, RecoveredRaft recovered, RaftLog log, Instant now);
+
+  void AnswerPreVote(const message::RaftMessage& message, Instant now);
+  void AnswerVote(const message::RaftMessage& message, Instant now);
+  void AnswerOldTerm(const message::RaftMessage& message);
+  // Enters `term` as a follower of nobody yet.
+  void FollowTerm(Term term, Instant now);
+  // A leader is alive as far as this replica knows: no votes for others (C07).
+  [[nodiscard]] bool LeaderIsAlive(Instant now) const;
+  Transition Dispatch(message::RaftMessage& message, Instant now);
+  void Become(Transition transition, Instant now);
+  void BecomeFollower(Instant now);
+  void Finish(RaftEffects& effects);
+
+  ReplicaState replica_;
+  std::variant<Follower, Candidate, Leader> role_;
+  RaftRoleChange told_;  // the last role change given out
+  uint64_t dropped_messages_ = 0;
+};
+
+}  // namespace quipu
