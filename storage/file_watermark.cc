@@ -1,0 +1,118 @@
+#include "storage/file_watermark.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+#include "base/big_endian.h"
+#include "base/crc32c.h"
+#include "base/error_code.h"
+#include "base/status_macros.h"
+#include "storage/posix_file.h"
+
+namespace quipu {
+namespace {
+
+constexpr size_t kSlotSpacing = 4096;
+constexpr size_t kSlotBytes = 32;
+constexpr absl::string_view kMagic = "QWM1";
+
+absl::Status Unproven(const std::string& path, absl::string_view what) {
+  return ToStatus(ErrorCode::kUnprovenDirectory,
+                  absl::StrCat("watermark file ", path, ": ", what,
+                               "; the log of this directory cannot be shown to be complete"));
+}
+
+}  // namespace
+
+std::string FileWatermark::Encode(const Slot& slot) {
+  std::string out(kMagic);
+  AppendBigEndian(out, slot.sequence);
+  AppendBigEndian(out, slot.last_group);
+  AppendBigEndian(out, slot.broker_epoch.value());
+  AppendBigEndian(out, Crc32c(out));
+  return out;
+}
+
+bool FileWatermark::Decode(absl::string_view bytes, Slot& slot) {
+  if (bytes.size() < kSlotBytes || bytes.substr(0, kMagic.size()) != kMagic) return false;
+  const size_t crc_at = kSlotBytes - sizeof(uint32_t);
+  if (LoadBigEndian<uint32_t>(bytes.data() + crc_at) != Crc32c(bytes.substr(0, crc_at))) {
+    return false;
+  }
+  slot.sequence = LoadBigEndian<uint64_t>(bytes.data() + 4);
+  slot.last_group = LoadBigEndian<uint64_t>(bytes.data() + 12);
+  slot.broker_epoch = BrokerEpoch(LoadBigEndian<int64_t>(bytes.data() + 20));
+  return true;
+}
+
+absl::Status FileWatermark::Create(const std::string& path) {
+  std::string content(2 * kSlotSpacing, '\0');
+  const std::string slot = Encode(Slot{.sequence = 1});
+  content.replace(kSlotSpacing, slot.size(), slot);  // sequence 1 lies in slot 1
+  return WriteFileDurably(path, content);
+}
+
+absl::StatusOr<std::unique_ptr<FileWatermark>> FileWatermark::Open(const std::string& path) {
+  absl::StatusOr<std::string> content = ReadWholeFile(path);
+  if (!content.ok() && CodeOf(content.status()) == ErrorCode::kResourceNotFound) {
+    return Unproven(path, "it is missing");
+  }
+  QUIPU_RETURN_IF_ERROR(content.status());
+  if (content->size() != 2 * kSlotSpacing) return Unproven(path, "it has a wrong length");
+  Slot newest;
+  for (size_t i = 0; i < 2; ++i) {
+    Slot slot;
+    const absl::string_view bytes = absl::string_view(*content).substr(i * kSlotSpacing);
+    if (Decode(bytes, slot) && slot.sequence > newest.sequence) newest = slot;
+  }
+  if (newest.sequence == 0) return Unproven(path, "neither slot is sound");
+  const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) return FileError("cannot open", path);
+  return std::unique_ptr<FileWatermark>(new FileWatermark(path, fd, newest));
+}
+
+FileWatermark::~FileWatermark() { ::close(fd_); }
+
+absl::Status FileWatermark::StoreBrokerEpoch(BrokerEpoch epoch) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Slot slot = newest_;
+  slot.broker_epoch = epoch;
+  return Store(slot);
+}
+
+absl::Status FileWatermark::StoreLastGroup(uint64_t group) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (group <= newest_.last_group) return absl::OkStatus();
+  Slot slot = newest_;
+  slot.last_group = group;
+  return Store(slot);
+}
+
+absl::Status FileWatermark::Store(Slot slot) {
+  ++slot.sequence;
+  const std::string bytes = Encode(slot);
+  const auto position = static_cast<off_t>((slot.sequence % 2) * kSlotSpacing);
+  const ssize_t written = ::pwrite(fd_, bytes.data(), bytes.size(), position);
+  if (written != static_cast<ssize_t>(bytes.size())) {
+    if (written >= 0) errno = EIO;
+    return FileError("cannot write", path_);
+  }
+  if (::fdatasync(fd_) != 0) return FileError("cannot sync", path_);
+  newest_ = slot;
+  return absl::OkStatus();
+}
+
+BrokerEpoch FileWatermark::broker_epoch() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return newest_.broker_epoch;
+}
+
+uint64_t FileWatermark::last_group() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return newest_.last_group;
+}
+
+}  // namespace quipu
