@@ -48,6 +48,8 @@ class Cluster {
 
   // Called with every group of log writes just before it is durable.
   std::function<void(BrokerId, const std::vector<LogWrite>&)> on_log_durable;
+  // Called with every Raft message as it leaves its sender.
+  std::function<void(const message::RaftMessage&)> on_raft_sent;
 
  private:
   World& world_;

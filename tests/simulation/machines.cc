@@ -39,6 +39,7 @@ void SimController::Persist(RaftWrite write, std::function<void()> done) {
 }
 
 void SimController::SendRaft(message::RaftMessage message) {
+  if (cluster_.on_raft_sent) cluster_.on_raft_sent(message);
   const ControllerId to(message.to());
   SimController* receiver = cluster_.FindController(to);
   if (receiver == nullptr || !receiver->running()) return;

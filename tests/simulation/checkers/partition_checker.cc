@@ -1,0 +1,192 @@
+#include "tests/simulation/checkers/partition_checker.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tests/simulation/checkers/violation.h"
+
+namespace quipu::sim {
+namespace {
+
+bool Contains(const std::vector<BrokerId>& brokers, BrokerId broker) {
+  return std::find(brokers.begin(), brokers.end(), broker) != brokers.end();
+}
+
+std::string Name(PartitionUid uid) { return "partition " + uid.ToString(); }
+
+// min(min.insync.replicas, replication factor) of a partition.
+size_t EffectiveMinIsr(const MetadataImage& image, const PartitionImage& partition) {
+  size_t configured = 2;
+  const TopicImage* topic = image.FindTopic(partition.topic_id);
+  if (topic != nullptr) {
+    const auto found = topic->configs.find("min.insync.replicas");
+    if (found != topic->configs.end()) configured = std::stoul(found->second);
+  }
+  return std::min(configured, partition.replicas.size());
+}
+
+}  // namespace
+
+void PartitionChecker::OnDurable(BrokerId broker, const std::vector<LogWrite>& writes) {
+  for (const LogWrite& write : writes) {
+    if (write.mutation.truncate_to.has_value()) ++counters_.truncations;
+  }
+  shadows_.OnDurable(broker, cluster_.FindBroker(broker)->disk().store(), writes);
+}
+
+Offset PartitionChecker::TrueHighWatermark(PartitionUid uid) const {
+  const auto found = true_high_watermark_.find(uid);
+  return found == true_high_watermark_.end() ? Offset(0) : found->second;
+}
+
+void PartitionChecker::AfterControllerStep(SimController& controller) {
+  if (!controller.running()) return;
+  const MetadataImagePtr image = controller.node()->inspector().image();
+  if (image == nullptr || (image_ != nullptr && image->index() <= image_->index())) return;
+  CheckImage(image_ == nullptr ? MetadataImage() : *image_, *image);
+  const MetadataImagePtr before = image_;
+  image_ = image;
+  for (const auto& [uid, partition] : image_->partitions()) {
+    const PartitionImage* old = before == nullptr ? nullptr : before->FindPartition(uid);
+    // Only a change of the partition changes who may lead.
+    if (old == nullptr || !(*old == partition)) CheckIsrHasCommitted(uid, Offset(0));
+  }
+}
+
+void PartitionChecker::CheckImage(const MetadataImage& before, const MetadataImage& after) {
+  for (const auto& [uid, partition] : after.partitions()) {
+    const PartitionImage* old = before.FindPartition(uid);
+    if (old != nullptr && *old == partition) continue;
+    const size_t min_isr = EffectiveMinIsr(after, partition);
+    Require(partition.leader == kNoBroker || Contains(partition.isr, partition.leader), "I31",
+            [&] { return Name(uid) + ": leader " + partition.leader.ToString() + " not in the ISR"; });
+    for (const BrokerId member : partition.isr) {
+      const BrokerImage* broker = after.FindBroker(member);
+      Require(broker != nullptr && !broker->fenced, "I31",
+              [&] { return Name(uid) + ": fenced broker " + member.ToString() + " in the ISR"; });
+      Require(!Contains(partition.elr, member), "I31",
+              [&] { return Name(uid) + ": broker " + member.ToString() + " in ISR and ELR"; });
+    }
+    Require(partition.isr.size() < min_isr || partition.elr.empty(), "I31",
+            [&] { return Name(uid) + ": the ISR is large enough and the ELR is not empty"; });
+    if (!partition.elr.empty()) ++counters_.elr_uses;
+    if (old == nullptr) continue;
+    Require(partition.leader_epoch >= old->leader_epoch, "I26",
+            [&] { return Name(uid) + ": the leader epoch went back"; });
+    Require(partition.leader == old->leader || partition.leader_epoch > old->leader_epoch, "I33",
+            [&] { return Name(uid) + ": a new leader in the old epoch"; });
+    if (partition.leader_epoch != old->leader_epoch) ++counters_.leader_changes;
+    if (partition.isr.size() < old->isr.size()) ++counters_.isr_shrinks;
+    if (partition.isr.size() > old->isr.size()) ++counters_.isr_expands;
+  }
+}
+
+// I20, I21: whoever may lead next holds everything that was ever committed, and the same of it.
+void PartitionChecker::CheckIsrHasCommitted(PartitionUid uid, Offset from) {
+  if (image_ == nullptr) return;
+  const PartitionImage* partition = image_->FindPartition(uid);
+  if (partition == nullptr) return;
+  const Offset mark = TrueHighWatermark(uid);
+  if (mark == Offset(0)) return;
+  const auto holder = holder_.find(uid);
+  for (const auto* members : {&partition->isr, &partition->elr}) {
+    const char* id = members == &partition->isr ? "I20" : "I21";
+    for (const BrokerId member : *members) {
+      Require(shadows_.End(member, uid) >= mark, id, [&] {
+        return Name(uid) + ": broker " + member.ToString() + " may lead but holds only up to " +
+               shadows_.End(member, uid).ToString() + " durably; committed is " + mark.ToString();
+      });
+      if (holder != holder_.end() && holder->second != member) {
+        shadows_.RequireSame("I24", uid, holder->second, member, from, mark);
+      }
+    }
+  }
+}
+
+void PartitionChecker::OnBrokerGone(BrokerId broker) {
+  std::erase_if(seen_, [&](const auto& entry) { return entry.first.first == broker; });
+}
+
+void PartitionChecker::AfterBrokerStep(SimBroker& broker) {
+  if (!broker.running()) return OnBrokerGone(broker.id());
+  const BrokerNode::Inspector& inspector = broker.node()->inspector();
+  for (const PartitionUid uid : inspector.partitions()) {
+    const PartitionCore* core = inspector.FindPartition(uid);
+    if (core == nullptr) continue;
+    const Seen now{.role = core->role(),
+                   .epoch = core->leader_epoch(),
+                   .partition_epoch = core->partition_epoch(),
+                   .high_watermark = core->high_watermark(),
+                   .durable_end = core->durable_end_offset(),
+                   .log_end = core->log_end_offset(),
+                   .isr_size = core->maximal_isr().size()};
+    Seen& before = seen_[{broker.id(), uid}];
+    if (before == now) continue;
+    core->CheckInvariants();
+    CheckReplica(broker.id(), *core, before, now);
+    before = now;
+  }
+}
+
+void PartitionChecker::CheckReplica(BrokerId broker, const PartitionCore& core, const Seen& before,
+                                    const Seen& after) {
+  const PartitionUid uid = core.identity().uid;
+  Require(after.durable_end <= shadows_.End(broker, uid), "I28", [&] {
+    return Name(uid) + ": broker " + broker.ToString() + " says it is durable up to " +
+           after.durable_end.ToString() + ", its disk ends at " +
+           shadows_.End(broker, uid).ToString();
+  });
+  if (before.role == after.role && before.epoch == after.epoch) {
+    Require(after.role != PartitionRole::kLeader || after.high_watermark >= before.high_watermark,
+            "I26", [&] { return Name(uid) + ": the leader's high watermark fell within an epoch"; });
+  }
+  if (after.role == PartitionRole::kLeader) CheckLeader(broker, core);
+}
+
+void PartitionChecker::CheckLeader(BrokerId broker, const PartitionCore& core) {
+  const PartitionUid uid = core.identity().uid;
+  const PartitionImage* committed = image_ == nullptr ? nullptr : image_->FindPartition(uid);
+  const bool is_current = committed != nullptr && committed->leader == broker &&
+                          committed->leader_epoch == core.leader_epoch();
+  const Offset mark = TrueHighWatermark(uid);
+  if (is_current) {
+    Require(core.log_end_offset() >= mark, "I22", [&] {
+      return Name(uid) + ": leader " + broker.ToString() + " of epoch " +
+             core.leader_epoch().ToString() + " ends at " + core.log_end_offset().ToString() +
+             ", committed is " + mark.ToString();
+    });
+    const std::vector<BrokerId> maximal = core.maximal_isr();
+    const size_t min_isr = EffectiveMinIsr(*image_, *committed);
+    if (core.isr().size() >= min_isr) {
+      for (const auto* members : {&committed->isr, &committed->elr}) {
+        for (const BrokerId member : *members) {
+          Require(Contains(maximal, member), "I23", [&] {
+            return Name(uid) + ": broker " + member.ToString() +
+                   " may lead next but is not in the leader's maximal ISR";
+          });
+        }
+      }
+    }
+  }
+  if (core.high_watermark() <= mark) return;
+  // The mark rises: everything below it is durable on the whole maximal ISR (I28).
+  for (const BrokerId member : core.maximal_isr()) {
+    Require(shadows_.End(member, uid) >= core.high_watermark(), "I28", [&] {
+      return Name(uid) + ": high watermark " + core.high_watermark().ToString() + " of leader " +
+             broker.ToString() + " is above the durable end " +
+             shadows_.End(member, uid).ToString() + " of in-sync broker " + member.ToString();
+    });
+  }
+  if (committed != nullptr) {
+    Require(core.isr().size() >= EffectiveMinIsr(*image_, *committed), "I27", [&] {
+      return Name(uid) + ": the high watermark rose to " + core.high_watermark().ToString() +
+             " with an ISR of " + std::to_string(core.isr().size());
+    });
+  }
+  true_high_watermark_[uid] = core.high_watermark();
+  holder_[uid] = broker;
+  CheckIsrHasCommitted(uid, mark);
+}
+
+}  // namespace quipu::sim

@@ -1,0 +1,70 @@
+// The partition invariants I20-I33, checked over all brokers and the committed metadata after each
+// step.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include "core/metadata/metadata_image.h"
+#include "core/replication/partition_core.h"
+#include "tests/simulation/checkers/shadow_log.h"
+#include "tests/simulation/cluster.h"
+
+namespace quipu::sim {
+
+struct PartitionCounters {
+  uint64_t leader_changes = 0;
+  uint64_t isr_shrinks = 0;
+  uint64_t isr_expands = 0;
+  uint64_t truncations = 0;
+  uint64_t elr_uses = 0;  // a partition had an ELR
+};
+
+class PartitionChecker {
+ public:
+  explicit PartitionChecker(Cluster& cluster) : cluster_(cluster) {}
+
+  void OnDurable(BrokerId broker, const std::vector<LogWrite>& writes);
+  // After a step of a controller: takes over a newer committed image and checks it (I31).
+  void AfterControllerStep(SimController& controller);
+  // After a step of a broker.
+  void AfterBrokerStep(SimBroker& broker);
+  // A broker's process is gone.
+  void OnBrokerGone(BrokerId broker);
+
+  [[nodiscard]] const MetadataImagePtr& image() const { return image_; }
+  // The highest high watermark that any leader has ever served; 0 for a new partition.
+  [[nodiscard]] Offset TrueHighWatermark(PartitionUid uid) const;
+  [[nodiscard]] const ShadowLogs& shadows() const { return shadows_; }
+  [[nodiscard]] const PartitionCounters& counters() const { return counters_; }
+
+ private:
+  // What a replica looked like when it was last checked.
+  struct Seen {
+    PartitionRole role = PartitionRole::kNone;
+    LeaderEpoch epoch = kNoLeaderEpoch;
+    PartitionEpoch partition_epoch{-1};
+    Offset high_watermark;
+    Offset durable_end;
+    Offset log_end;
+    size_t isr_size = 0;
+    friend bool operator==(const Seen&, const Seen&) = default;
+  };
+  void CheckImage(const MetadataImage& before, const MetadataImage& after);
+  void CheckReplica(BrokerId broker, const PartitionCore& core, const Seen& before,
+                    const Seen& after);
+  void CheckLeader(BrokerId broker, const PartitionCore& core);
+  // `from`: batches below it were compared before.
+  void CheckIsrHasCommitted(PartitionUid uid, Offset from);
+
+  Cluster& cluster_;
+  ShadowLogs shadows_;
+  MetadataImagePtr image_;
+  std::map<PartitionUid, Offset> true_high_watermark_;
+  std::map<PartitionUid, BrokerId> holder_;  // a broker that had everything below the true mark
+  std::map<std::pair<BrokerId, PartitionUid>, Seen> seen_;
+  PartitionCounters counters_;
+};
+
+}  // namespace quipu::sim

@@ -1,0 +1,56 @@
+// The Raft invariants I1-I9, checked over all controllers after each step of one.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/simulation/cluster.h"
+
+namespace quipu::sim {
+
+struct RaftCounters {
+  uint64_t leader_changes = 0;
+  uint64_t truncations = 0;
+  uint64_t snapshots_installed = 0;
+};
+
+class RaftChecker {
+ public:
+  explicit RaftChecker(Cluster& cluster) : cluster_(cluster) {}
+  void AfterStep(SimController& controller);
+  // A message left a controller: a granted vote that was spoken counts for ever (I3).
+  void OnSent(const message::RaftMessage& message);
+  // The controller's process is gone; what it had not synced is gone with it.
+  void OnGone(ControllerId id);
+  [[nodiscard]] const RaftCounters& counters() const { return counters_; }
+
+ private:
+  struct Entry {
+    uint64_t term = 0;
+    uint64_t hash = 0;
+    friend bool operator==(const Entry&, const Entry&) = default;
+  };
+  // What a controller looked like at its last step; kept across restarts.
+  struct Seen {
+    uint64_t term = 0;
+    uint64_t commit = 0;      // of this incarnation
+    uint64_t last_index = 0;
+    uint64_t snapshot_index = 0;
+    uint64_t durable = 0;     // end of what its disk holds, as last reported
+    bool leader = false;
+  };
+  void CountVote(ControllerId voter, uint64_t term, ControllerId candidate);
+  void CheckCommitted(ControllerId id, const RaftCore& raft, Seen& seen);
+
+  Cluster& cluster_;
+  std::map<uint64_t, ControllerId> leaders_;                            // by term
+  std::map<std::pair<ControllerId, uint64_t>, ControllerId> votes_;     // by voter and term
+  std::map<uint64_t, Entry> committed_;                                 // by index
+  std::map<ControllerId, Seen> seen_;
+  RaftCounters counters_;
+};
+
+}  // namespace quipu::sim
