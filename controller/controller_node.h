@@ -36,6 +36,9 @@ struct ControllerConfig {
   size_t snapshot_chunk_bytes = size_t{256} << 10;
   size_t proposal_bytes_max = size_t{16} << 20;  // quipu.controller.proposal.bytes.max
   int32_t partitions_max = 20000;                // quipu.partitions.max
+  bool auto_leader_rebalance = true;             // auto.leader.rebalance.enable
+  Duration leader_imbalance_check_interval =     // leader.imbalance.check.interval.ms
+      std::chrono::milliseconds(5000);
 };
 
 class ControllerNode {
@@ -70,6 +73,8 @@ class ControllerNode::Inspector {
   // The pure Raft machine and the metadata state machine's committed image.
   [[nodiscard]] virtual const class RaftCore& raft() const = 0;
   [[nodiscard]] virtual MetadataImagePtr image() const = 0;
+  // The deciding half with its speculative image; not active() on a follower.
+  [[nodiscard]] virtual const class ControllerCore& core() const = 0;
 };
 
 }  // namespace quipu

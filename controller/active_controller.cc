@@ -1,0 +1,163 @@
+// Role, log, time and streams. What is done for each request is in active_controller_requests.cc.
+#include "controller/active_controller.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/logging.h"
+
+namespace quipu {
+namespace {
+
+ControllerCore::Options CoreOptions(const ControllerConfig& config) {
+  ControllerCore::Options options;
+  options.cluster_id = config.cluster_id;
+  options.session_timeout = config.broker_session_timeout;
+  options.heartbeat_interval = config.broker_heartbeat_interval;
+  options.num_partitions = config.num_partitions;
+  options.replication_factor = config.default_replication_factor;
+  options.min_insync_replicas = config.min_insync_replicas;
+  options.partitions_max = config.partitions_max;
+  options.auto_leader_rebalance = config.auto_leader_rebalance;
+  options.leader_imbalance_check_interval = config.leader_imbalance_check_interval;
+  return options;
+}
+
+// What an operator wants to read of a committed batch.
+void LogCommitted(const record::MetadataBatch& batch) {
+  for (const record::MetadataRecord& record : batch.records()) {
+    if (record.has_broker_registered()) {
+      LogInfo("broker.registered",
+              {{"broker", std::to_string(record.broker_registered().broker_id())}});
+    } else if (record.has_broker_fencing()) {
+      const record::BrokerFencing& fencing = record.broker_fencing();
+      LogInfo(fencing.fenced() ? "broker.fenced" : "broker.unfenced",
+              {{"broker", std::to_string(fencing.broker_id())},
+               {"epoch", std::to_string(fencing.broker_epoch())},
+               {"shutting_down", fencing.in_controlled_shutdown() ? "true" : "false"}});
+    } else if (record.has_topic_created()) {
+      LogInfo("topic.created", {{"topic", record.topic_created().name()}});
+    }
+  }
+}
+
+}  // namespace
+
+ActiveController::ActiveController(const ControllerConfig& config, Ports ports)
+    : config_(config),
+      ports_(ports),
+      core_(CoreOptions(config), ports.outside.RandomSeed()),
+      waiters_(kRequestsMax),
+      publisher_(MetadataPublisher::Limits{}) {}
+
+void ActiveController::Activate(Term term) {
+  QUIPU_CHECK(!active());
+  term_ = term;
+  leader_ = config_.controller_id;
+  core_.Activate(ports_.committed.image(), ports_.outside.executor().GetNow().mono);
+  appended_ = core_.image().index();
+  LogInfo("controller.active",
+          {{"controller", config_.controller_id.ToString()}, {"term", term.ToString()}});
+  const record::MetadataBatch first = core_.Bootstrap();
+  ErrorCode error = ErrorCode::kNone;
+  if (first.records_size() > 0) Append(first, error);
+}
+
+void ActiveController::Deactivate() {
+  if (!active()) return;
+  LogInfo("controller.resigned",
+          {{"controller", config_.controller_id.ToString()}, {"term", term_.ToString()}});
+  core_.Deactivate();
+  waiters_.Clear();
+  publisher_.Clear();
+  sessions_.CloseAll(ToStatus(ErrorCode::kNotController, "this controller is not active any more"));
+}
+
+std::optional<LogIndex> ActiveController::Append(const record::MetadataBatch& batch,
+                                                 ErrorCode& error) {
+  QUIPU_CHECK(active());
+  absl::StatusOr<LogIndex> index = ports_.raft.Propose(batch.SerializeAsString());
+  if (!index.ok()) {
+    error = CodeOf(index.status());
+    return std::nullopt;
+  }
+  QUIPU_CHECK_MSG(*index > appended_, "entries are replayed in the order of the log");
+  core_.Replay(*index, batch, ports_.outside.executor().GetNow().mono);
+  appended_ = *index;
+  return *index;
+}
+
+void ActiveController::OnCommitted(LogIndex index, record::MetadataBatch batch) {
+  if (active()) LogCommitted(batch);
+  publisher_.OnCommitted(index, std::move(batch));
+  // The news first: whoever is answered may ask for what the answer speaks of.
+  if (active()) Publish();
+  waiters_.OnCommitted(index);
+}
+
+void ActiveController::OnRestored(LogIndex last) {
+  QUIPU_CHECK_MSG(!active(), "a leader never loads a snapshot");
+  publisher_.OnRestore(last);
+  waiters_.OnCommitted(last);
+}
+
+void ActiveController::Publish() {
+  const std::vector<ControlStreamPtr> to_close =
+      publisher_.Pump(ports_.committed.image(), config_.controller_id, term_,
+                      ports_.outside.executor().GetNow().mono);
+  for (const ControlStreamPtr& stream : to_close) {
+    CloseStream(stream, ToStatus(ErrorCode::kLimitReached,
+                                 "the metadata subscriber takes nothing, or is ahead of the log"));
+  }
+}
+
+void ActiveController::OnTick() {
+  if (!active()) return;
+  const Instant now = ports_.outside.executor().GetNow().mono;
+  // Bounded: each round fences a broker or balances once.
+  while (true) {
+    const record::MetadataBatch batch = core_.OnTime(now);
+    ErrorCode error = ErrorCode::kNone;
+    if (batch.records_size() == 0 || !Append(batch, error).has_value()) break;
+  }
+  Publish();
+}
+
+void ActiveController::CloseStream(const ControlStreamPtr& stream, const absl::Status& reason) {
+  if (!stream->open) return;
+  OnStreamClosed(stream);
+  stream->sender->Close(reason);
+}
+
+void ActiveController::OnStreamClosed(const ControlStreamPtr& stream) {
+  publisher_.Unsubscribe(stream);
+  const BrokerId broker = sessions_.Remove(stream);
+  if (broker == kNoBroker || !active()) return;
+  const BrokerImage* image = core_.image().FindBroker(broker);
+  if (image == nullptr || image->fenced) return;
+  // A killed process refuses connections at once; a slow network does not. Only the former is
+  // proof, anything else waits for the session to end.
+  const BrokerEpoch epoch = image->epoch;
+  Executor& executor = ports_.outside.executor();
+  std::weak_ptr<const bool> alive = alive_;
+  ports_.outside.ProbeBroker(image->peer_endpoint,
+                             [this, alive, &executor, broker, epoch, term = term_](bool refused) {
+                               executor.Post([this, alive, broker, epoch, term, refused] {
+                                 if (alive.lock() != nullptr)
+                                   FenceIfRefused(broker, epoch, term, refused);
+                               });
+                             });
+}
+
+void ActiveController::FenceIfRefused(BrokerId broker, BrokerEpoch epoch, Term term, bool refused) {
+  if (!refused || !active() || term != term_ || sessions_.HasStream(broker)) return;
+  const record::MetadataBatch batch = core_.FenceBroker(broker, epoch);
+  if (batch.records_size() == 0) return;
+  LogInfo("broker.connection_refused",
+          {{"broker", broker.ToString()}, {"epoch", epoch.ToString()}});
+  ErrorCode error = ErrorCode::kNone;
+  Append(batch, error);  // a refusal is made good by the end of the session
+}
+
+}  // namespace quipu

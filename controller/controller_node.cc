@@ -1,0 +1,139 @@
+#include "controller/controller_node.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/logging.h"
+#include "controller/active_controller.h"
+#include "controller/metadata_state_machine.h"
+#include "controller/raft_driver.h"
+
+namespace quipu {
+
+// Everything but construction and destruction happens on the executor. Work that was posted asks
+// `alive` first, so the node may be destroyed on the executor at any time.
+struct ControllerNode::Parts final : public ControllerNode::Inspector {
+  Parts(ControllerConfig node_config, ControllerPorts& node_ports)
+      : config(std::move(node_config)),
+        ports(node_ports),
+        driver(config, ports, MakeCallbacks()),
+        active(config, {.outside = ports, .raft = driver, .committed = committed}) {}
+
+  RaftDriver::Callbacks MakeCallbacks() {
+    return {
+        .on_committed = [this](const message::RaftEntry& entry) { OnCommitted(entry); },
+        .on_restore = [this](LogIndex last, absl::string_view data) { OnRestore(last, data); },
+        .make_snapshot = [this] { return committed.MakeSnapshot(); },
+        .on_role = [this](bool is_leader, Term term,
+                          ControllerId leader) { OnRole(is_leader, term, leader); },
+    };
+  }
+
+  void OnCommitted(const message::RaftEntry& entry) {
+    record::MetadataBatch batch = committed.Apply(entry);
+    CheckCluster();
+    active.OnCommitted(LogIndex(entry.index()), std::move(batch));
+  }
+
+  void OnRestore(LogIndex last, absl::string_view data) {
+    // A snapshot replaces what a follower has; a leader never loads one.
+    active.Deactivate();
+    committed.Restore(last, data);
+    CheckCluster();
+    active.OnRestored(last);
+  }
+
+  // The directory was formatted for a cluster; a log that says otherwise must not be served.
+  void CheckCluster() const {
+    const ClusterId logged = committed.image().cluster_id();
+    if (logged.IsZero() || logged == config.cluster_id) return;
+    ports.StopProcess("the metadata log belongs to cluster " + logged.ToText() +
+                      ", this directory to cluster " + config.cluster_id.ToText());
+  }
+
+  void OnRole(bool is_leader, Term term, ControllerId leader) {
+    active.OnLeader(leader);
+    if (!is_leader) {
+      active.Deactivate();
+      return;
+    }
+    active.Deactivate();  // of a former term, if the loss was not told apart
+    active.Activate(term);
+    ++activations;
+    ScheduleTick(activations);
+  }
+
+  void ScheduleTick(uint64_t activation) {
+    std::weak_ptr<const bool> token = alive;
+    ports.executor().PostAfter(ActiveController::kTickInterval, [this, token, activation] {
+      if (token.lock() == nullptr || activation != activations || !active.active()) return;
+      active.OnTick();
+      ScheduleTick(activation);
+    });
+  }
+
+  // Runs `work` on the executor while this object lives.
+  template <typename Work>
+  void Post(Work work) {
+    std::weak_ptr<const bool> token = alive;
+    ports.executor().Post([token, work = std::move(work)]() mutable {
+      if (token.lock() != nullptr) work();
+    });
+  }
+
+  // ---- Inspector ----
+  [[nodiscard]] const RaftCore& raft() const override { return driver.core(); }
+  [[nodiscard]] MetadataImagePtr image() const override { return committed.SharedImage(); }
+  [[nodiscard]] const ControllerCore& core() const override { return active.core(); }
+
+  const ControllerConfig config;
+  ControllerPorts& ports;
+  MetadataStateMachine committed;
+  RaftDriver driver;
+  ActiveController active;
+  uint64_t activations = 0;
+  std::shared_ptr<const bool> alive = std::make_shared<const bool>(true);
+};
+
+ControllerNode::ControllerNode(ControllerConfig config, ControllerPorts& ports)
+    : parts_(std::make_unique<Parts>(std::move(config), ports)) {}
+
+ControllerNode::~ControllerNode() = default;
+
+absl::Status ControllerNode::Start() { return parts_->driver.Start(); }
+
+void ControllerNode::OnRaftMessage(message::RaftMessage message) {
+  parts_->Post([parts = parts_.get(), message = std::move(message)]() mutable {
+    parts->driver.Step(std::move(message));
+  });
+}
+
+MessageHandler<message::BrokerToController> ControllerNode::AcceptControlStream(
+    std::shared_ptr<MessageSender<message::ControllerToBroker>> sender) {
+  auto stream = std::make_shared<ControlStream>();
+  stream->sender = std::move(sender);
+  Parts* parts = parts_.get();
+  std::weak_ptr<const bool> token = parts->alive;
+  Executor& executor = parts->ports.executor();
+  parts->Post([parts, stream] { parts->active.OnStreamOpened(stream); });
+  // The handler may outlive the node: it reaches for the parts on the executor only, and only
+  // while they live.
+  return {
+      .on_message =
+          [parts, token, stream, &executor](message::BrokerToController request) {
+            executor.Post([parts, token, stream, request = std::move(request)]() mutable {
+              if (token.lock() != nullptr) parts->active.OnRequest(stream, std::move(request));
+            });
+          },
+      .on_closed =
+          [parts, token, stream, &executor](const absl::Status& /*reason*/) {
+            executor.Post([parts, token, stream] {
+              if (token.lock() != nullptr) parts->active.OnStreamClosed(stream);
+            });
+          },
+  };
+}
+
+const ControllerNode::Inspector& ControllerNode::inspector() const { return *parts_; }
+
+}  // namespace quipu
