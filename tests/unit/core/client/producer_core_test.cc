@@ -1,0 +1,308 @@
+// Goal: no lost, doubled or reordered record whatever the brokers answer (P01-P12). Method: the
+// test plays the brokers by hand and looks at what the producer sends and reports.
+#include "core/client/producer_core.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/core/client/producer_harness.h"
+
+namespace quipu {
+namespace {
+
+using test::ProducerHarness;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST(ProducerCoreTest, BatchesOfAPartitionCarryConsecutiveSequences) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  h.Send(0);
+  h.Append(0, "a");
+  h.Append(0, "b");
+  h.Turn();
+  h.Send(0);
+  EXPECT_THAT(h.SeenSequences(), ElementsAre(0, 1, 3));
+  EXPECT_EQ(h.seen[1].records, 2);
+}
+
+TEST(ProducerCoreTest, AcknowledgedBatchReportsItsOffset) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  const uint64_t id = h.Send(0);
+  h.Answer(ErrorCode::kNone, 42);
+  ASSERT_NE(h.ReportOf(id), nullptr);
+  EXPECT_EQ(h.ReportOf(id)->base_offset, Offset(42));
+  EXPECT_EQ(h.ReportOf(id)->persisted, Persisted::kYes);
+  EXPECT_EQ(h.accumulator().buffered_bytes(), 0U);
+}
+
+TEST(ProducerCoreTest, NothingIsSentBeforeTheProducerIdIsKnown) {
+  ProducerHarness h;
+  h.Metadata({{1, 3}});
+  h.Send(0);
+  EXPECT_TRUE(h.seen.empty());
+  h.GiveId(5, 0);
+  EXPECT_EQ(h.seen.size(), 1U);
+}
+
+TEST(ProducerCoreTest, AtMostFiveBatchesOfAPartitionAreInFlight) {
+  ProducerHarness h;
+  h.Ready({{1, 3}, {1, 3}});
+  for (int i = 0; i < 7; ++i) h.Send(0);
+  h.Send(1);
+  EXPECT_EQ(h.seen.size(), 6U);
+  h.Answer(ErrorCode::kNone, 0);
+  EXPECT_EQ(h.seen.size(), 6U);
+  EXPECT_EQ(h.seen.back().records, 2) << "what waited became one batch";
+}
+
+// P01, P02: same bytes, same sequence, to whoever leads now.
+TEST(ProducerCoreTest, LostConnectionResendsSameBytesToTheNewLeader) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  const uint64_t id = h.Send(0);
+  const Bytes first = h.seen.front().bytes;
+  h.LoseConnection(1);
+  EXPECT_TRUE(h.seen.empty());
+  h.Advance(100);
+  h.seen.clear();
+  h.Metadata({{2, 4}});
+  ASSERT_EQ(h.seen.size(), 1U);
+  EXPECT_EQ(h.seen.front().address, test::Address(2));
+  EXPECT_EQ(h.seen.front().bytes, first);
+  h.Answer(ErrorCode::kNone, 7);
+  EXPECT_EQ(h.ReportOf(id)->base_offset, Offset(7));
+}
+
+TEST(ProducerCoreTest, DuplicateWithoutOffsetIsSuccess) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  const uint64_t id = h.Send(0);
+  h.Answer(ErrorCode::kDuplicateSequence);
+  EXPECT_EQ(h.ReportOf(id)->error, ErrorCode::kNone);
+  EXPECT_EQ(h.ReportOf(id)->base_offset, kNoOffset);
+}
+
+// P09
+TEST(ProducerCoreTest, FailedBatchAndItsSuccessorsAreResentInOrder) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  for (int i = 0; i < 3; ++i) h.Send(0);
+  h.Answer(ErrorCode::kNotEnoughReplicas);
+  h.Advance(200);
+  EXPECT_EQ(h.seen.size(), 2U) << "resent while successors were in flight";
+  h.Answer(ErrorCode::kOutOfOrderSequence);
+  h.Answer(ErrorCode::kOutOfOrderSequence);
+  h.Advance(200);
+  EXPECT_THAT(h.SeenSequences(), ElementsAre(0, 1, 2));
+  for (int i = 0; i < 3; ++i) h.Answer(ErrorCode::kNone, i);
+  EXPECT_EQ(h.reports.size(), 3U);
+  EXPECT_EQ(h.core().stats().epoch_bumps, 0U);
+}
+
+TEST(ProducerCoreTest, LeaderHintIsFollowedWithoutWaiting) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  h.Send(0);
+  h.Answer(ErrorCode::kNotLeaderOrFollower, -1, 2, 4);
+  ASSERT_EQ(h.seen.size(), 1U);
+  EXPECT_EQ(h.seen.front().address, test::Address(2));
+}
+
+TEST(ProducerCoreTest, HungLeaderIsLeftWhenMetadataNamesAnother) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  const uint64_t id = h.Send(0);
+  const test::SeenBatch hung = h.seen.front();
+  h.Advance(1100);
+  h.Metadata({{2, 4}});
+  ASSERT_EQ(h.seen.size(), 2U);
+  EXPECT_EQ(h.seen.back().address, test::Address(2));
+  EXPECT_EQ(h.seen.back().base_sequence, 0);
+  h.AnswerBatch(hung, ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(h.ReportOf(id), nullptr) << "the answer of a given-up request decided the batch";
+  h.AnswerBatch(h.seen.back(), ErrorCode::kNone, 3);
+  EXPECT_EQ(h.ReportOf(id)->base_offset, Offset(3));
+}
+
+TEST(ProducerCoreTest, NeverSentBatchExpiresAsNotPersisted) {
+  ProducerHarness h;
+  h.Ready({{-1, 3}});
+  const uint64_t id = h.Send(0);
+  h.Advance(120000);
+  ASSERT_NE(h.ReportOf(id), nullptr);
+  EXPECT_EQ(h.ReportOf(id)->error, ErrorCode::kDeliveryTimedOut);
+  EXPECT_EQ(h.ReportOf(id)->persisted, Persisted::kNo);
+}
+
+TEST(ProducerCoreTest, RefusedBatchExpiresAsNotPersisted) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  const uint64_t id = h.Send(0);
+  h.Answer(ErrorCode::kNotEnoughReplicas);
+  h.Advance(120000);
+  ASSERT_NE(h.ReportOf(id), nullptr);
+  EXPECT_EQ(h.ReportOf(id)->persisted, Persisted::kNo);
+  EXPECT_THAT(h.ReportOf(id)->message, HasSubstr("NOT_ENOUGH_REPLICAS"));
+}
+
+// P12
+TEST(ProducerCoreTest, UnansweredBatchExpiresAsUnknown) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  const uint64_t id = h.Send(0);
+  h.LoseConnection(1);
+  h.Advance(100);
+  h.seen.clear();
+  h.Metadata({{-1, 4}});
+  h.Advance(120000);
+  ASSERT_NE(h.ReportOf(id), nullptr);
+  EXPECT_EQ(h.ReportOf(id)->persisted, Persisted::kUnknown);
+}
+
+TEST(ProducerCoreTest, LaterRefusalDoesNotMakeAnUnknownBatchKnown) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  const uint64_t id = h.Send(0);
+  h.Answer(ErrorCode::kLeadershipLostAfterAppend);
+  h.Advance(100);
+  ASSERT_EQ(h.seen.size(), 1U);
+  h.Answer(ErrorCode::kMessageTooLarge);
+  ASSERT_NE(h.ReportOf(id), nullptr);
+  EXPECT_EQ(h.ReportOf(id)->persisted, Persisted::kUnknown);
+}
+
+// P11: the bytes of an expired batch stay with the request that carries them.
+TEST(ProducerCoreTest, BytesOfAnExpiredBatchAreLeftAlone) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  h.Send(0, "payload");
+  const Bytes held = h.seen.front().bytes;
+  const std::string before = held.ToString();
+  h.Advance(120000);
+  h.Send(0, "another");
+  EXPECT_EQ(held.ToString(), before);
+}
+
+TEST(ProducerCoreTest, HungStreamIsResetAfterTheRequestTimeout) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  h.Send(0);
+  h.Advance(30000);
+  EXPECT_THAT(h.resets, ElementsAre(test::Address(1)));
+}
+
+TEST(ProducerCoreTest, TooLargeBatchAtTheEndNeedsNoNewEpoch) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  const uint64_t id = h.Send(0);
+  h.Answer(ErrorCode::kMessageTooLarge);
+  EXPECT_EQ(h.ReportOf(id)->persisted, Persisted::kNo);
+  h.Send(0);
+  EXPECT_THAT(h.SeenSequences(), ElementsAre(0));
+  EXPECT_EQ(h.seen.front().epoch, 0);
+}
+
+// P04, P08: a gap ends in a new epoch, after everything is settled, and no record goes twice.
+TEST(ProducerCoreTest, GapRaisesTheEpochWhenAllIsSettled) {
+  ProducerHarness h;
+  h.Ready({{1, 3}, {2, 3}});
+  const uint64_t bad = h.Send(0);
+  const uint64_t next = h.Send(0);
+  h.Send(1);
+  h.Answer(ErrorCode::kMessageTooLarge);
+  EXPECT_EQ(h.ReportOf(bad)->persisted, Persisted::kNo);
+  h.Answer(ErrorCode::kOutOfOrderSequence);
+  EXPECT_EQ(h.FindCall<message::InitProducerIdRequest>(), nullptr)
+      << "partition 1 is still in flight";
+  h.Answer(ErrorCode::kNone, 5);
+  ASSERT_NE(h.FindCall<message::InitProducerIdRequest>(), nullptr);
+  EXPECT_EQ(h.FindCall<message::InitProducerIdRequest>()->producer_id(), 77);
+  h.GiveId(77, 1);
+  ASSERT_EQ(h.seen.size(), 1U);
+  EXPECT_EQ(h.seen.front().epoch, 1);
+  EXPECT_EQ(h.seen.front().base_sequence, 0);
+  h.Answer(ErrorCode::kNone, 6);
+  EXPECT_EQ(h.ReportOf(next)->error, ErrorCode::kNone);
+}
+
+// P04
+TEST(ProducerCoreTest, OutOfOrderAfterAnUnknownAttemptIsReportedAsUnknown) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  const uint64_t id = h.Send(0);
+  h.LoseConnection(1);
+  h.Advance(100);
+  ASSERT_EQ(h.seen.size(), 1U);
+  h.Answer(ErrorCode::kOutOfOrderSequence);
+  ASSERT_NE(h.ReportOf(id), nullptr);
+  EXPECT_EQ(h.ReportOf(id)->persisted, Persisted::kUnknown);
+  h.GiveId(77, 1);
+  h.Send(0);
+  ASSERT_EQ(h.seen.size(), 1U);
+  EXPECT_EQ(h.seen.front().epoch, 1);
+}
+
+// P07
+TEST(ProducerCoreTest, ForgottenProducerStateIsNotFatal) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  h.Send(0);
+  h.Answer(ErrorCode::kNone, 0);
+  const uint64_t id = h.Send(0);
+  h.Answer(ErrorCode::kUnknownProducerId);
+  h.GiveId(77, 1);
+  ASSERT_EQ(h.seen.size(), 1U);
+  EXPECT_EQ(h.seen.front().base_sequence, 0);
+  h.Answer(ErrorCode::kNone, 1);
+  EXPECT_EQ(h.ReportOf(id)->error, ErrorCode::kNone);
+}
+
+TEST(ProducerCoreTest, FencedProducerFailsEverythingAndRefusesMore) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  const uint64_t first = h.Send(0);
+  const uint64_t second = h.Send(0);
+  h.Answer(ErrorCode::kInvalidProducerEpoch);
+  EXPECT_EQ(h.ReportOf(first)->error, ErrorCode::kProducerFenced);
+  EXPECT_EQ(h.ReportOf(first)->persisted, Persisted::kNo);
+  EXPECT_EQ(h.ReportOf(second)->persisted, Persisted::kUnknown) << "its answer was still due";
+  EXPECT_EQ(h.Append(0, "x").error, ErrorCode::kProducerFenced);
+}
+
+TEST(ProducerCoreTest, FormerIdIsTakenUpAgain) {
+  ProducerOptions options = ProducerHarness::Options();
+  options.resume = {ProducerId(9), ProducerEpoch(4)};
+  ProducerHarness h(options);
+  ASSERT_NE(h.FindCall<message::InitProducerIdRequest>(), nullptr);
+  EXPECT_EQ(h.FindCall<message::InitProducerIdRequest>()->producer_id(), 9);
+  EXPECT_EQ(h.FindCall<message::InitProducerIdRequest>()->producer_epoch(), 4);
+}
+
+TEST(ProducerCoreTest, AbortReportsEveryBatch) {
+  ProducerHarness h;
+  h.Ready({{1, 3}, {-1, 3}});
+  const uint64_t sent = h.Send(0);
+  const uint64_t waiting = h.Send(1);
+  ProducerEffects effects;
+  h.core().Abort(h.now, ErrorCode::kClosed, effects);
+  ASSERT_EQ(effects.deliveries.size(), 2U);
+  EXPECT_EQ(effects.deliveries[0].batch_id, sent);
+  EXPECT_EQ(effects.deliveries[0].persisted, Persisted::kUnknown);
+  EXPECT_EQ(effects.deliveries[1].batch_id, waiting);
+  EXPECT_EQ(effects.deliveries[1].persisted, Persisted::kNo);
+}
+
+TEST(ProducerCoreTest, DeadlineIsNeverInThePastAfterATurn) {
+  ProducerHarness h;
+  h.Ready({{1, 3}, {-1, 3}});
+  h.Send(0);
+  h.Send(1);
+  h.LoseConnection(1);
+  ASSERT_TRUE(h.core().NextDeadline().has_value());
+  EXPECT_GE(*h.core().NextDeadline(), h.now);
+}
+
+}  // namespace
+}  // namespace quipu
