@@ -1,0 +1,165 @@
+// The consumer-group coordinator of one partition of __consumer_offsets, as a pure machine.
+//
+// Handlers look at the state and return records plus a response; they change nothing durable. The
+// host appends the records as ONE batch (a batch is atomic), calls Replay for each of them at once,
+// before the next handler, and parks the response, reads' too, until the log end that the handler
+// saw is committed. Replay is the only function that changes durable state, so a core that replayed
+// the log from its start is equal to the one that wrote it (SameStateAs). On losing the leadership
+// the host drops the core.
+//
+//   load:   for each record from the log start: Replay;  OnLoaded(now);  append
+//   OnTopicsChanged(view) serve:  result = Handler(...);  append, Replay;  park result.response
+//   time:   at NextDeadline(): append, Replay what OnTime returns
+//   bound:  when the log has grown well past StateRecordCount(): append Snapshot() in one go, with
+//           no other record in between (several batches are fine), Replay it or not (it changes
+//           nothing), and once it is committed raise the log start to its first offset
+//
+// Groups follow KIP-848: the server computes a target assignment at each group epoch; a member
+// gives partitions up before its epoch moves, and gets a partition only when nobody else has it
+// [I52]. A commit is checked against the epoch at which the partition was given to the member
+// (KIP-1251) [I51]. Members that fall silent for their session time-out, or do not give partitions
+// up within their rebalance time-out, are removed.
+//
+// Timers are soft state: they live in this object only and are restarted by OnLoaded.
+// One owner; not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/strings/string_view.h"
+#include "base/error_code.h"
+#include "base/time.h"
+#include "core/coordinator/group_options.h"
+#include "core/coordinator/group_state.h"
+#include "core/coordinator/member_timers.h"
+#include "core/coordinator/topic_view.h"
+#include "proto/message/client.pb.h"
+#include "proto/record/group.pb.h"
+
+namespace quipu {
+
+using GroupRecords = std::vector<record::GroupRecord>;
+
+// What a handler wants written and, once that is committed, answered. `records` may be empty.
+template <typename Response>
+struct GroupResult {
+  GroupRecords records;
+  Response response;
+};
+
+class GroupCoordinatorCore {
+ public:
+  explicit GroupCoordinatorCore(GroupCoordinatorOptions options);
+
+  // ---- members ----
+  // Joins (epoch 0), leaves (epoch -1) or keeps a member alive, and tells it its assignment; the
+  // response always carries the whole assignment unless it is an error or a leave.
+  //   kInvalidGroupId, kInvalidRequest, kUnsupportedAssignor, kInvalidSessionTimeout
+  //   kUnknownMemberId     not a member (any more): join again
+  //   kFencedMemberEpoch   the epoch is not the member's: give all partitions up and join again
+  //   kGroupMaxSizeReached, kLimitReached
+  GroupResult<message::GroupHeartbeatResponse> Heartbeat(
+      const message::GroupHeartbeatRequest& request, absl::string_view client_host, Now now,
+      const GroupTopicView& topics);
+
+  // ---- offsets ----
+  // Errors of the whole request: kInvalidGroupId, kInvalidRequest, kUnknownMemberId (also a commit
+  // from outside into a group with members), kStaleMemberEpoch (an epoch that the member never
+  // had), kLimitReached. Every partition then carries the code too, and nothing is written.
+  // Errors of a partition, the others are written: kStaleMemberEpoch (not the member's, or given to
+  // it at a later epoch [I51]), kUnknownTopicId, kUnknownTopicOrPartition,
+  // kOffsetMetadataTooLarge, kInvalidRequest, kLimitReached.
+  GroupResult<message::OffsetCommitResponse> OffsetCommit(
+      const message::OffsetCommitRequest& request, Now now, const GroupTopicView& topics);
+  // kUnknownMemberId, kStaleMemberEpoch for a member's read. An unknown group has no offsets: -1.
+  [[nodiscard]] GroupResult<message::OffsetFetchResponse> OffsetFetch(
+      const message::OffsetFetchRequest& request) const;
+
+  // ---- administration ----
+  [[nodiscard]] GroupResult<message::ListGroupsResponse> List() const;
+  // kGroupIdNotFound.
+  [[nodiscard]] GroupResult<message::DescribeGroupResponse> Describe(
+      const message::DescribeGroupRequest& request) const;
+  // kGroupIdNotFound, kNonEmptyGroup.
+  [[nodiscard]] GroupResult<message::DeleteGroupResponse> Delete(
+      const message::DeleteGroupRequest& request) const;
+
+  // ---- events ----
+  // After each change of the metadata image, and after OnLoaded. Deals out new partitions; drops
+  // partitions and offsets of deleted topics. `topics` must be as new as MetadataGroupTopicView
+  // says: what it lacks is taken for deleted. A call deals with about records_per_turn_max records;
+  // append, replay and call again until none come back.
+  [[nodiscard]] GroupRecords OnTopicsChanged(const GroupTopicView& topics) const;
+  // Removes members whose time is up. Bounded as OnTopicsChanged: NextDeadline stays in the past
+  // until all is done.
+  [[nodiscard]] GroupRecords OnTime(Instant now, const GroupTopicView& topics) const;
+  // When OnTime has something to do next; nullopt: never as things stand.
+  [[nodiscard]] std::optional<Instant> NextDeadline() const { return timers_.NextDeadline(); }
+
+  // ---- durable state ----
+  // Applies one record of the log, in log order. Replaying a record or a whole snapshot again
+  // changes nothing. A record that this version does not know is skipped.
+  void Replay(const record::GroupRecord& record);
+  // The log has been replayed to its end: gives every member its full time again.
+  void OnLoaded(Instant now);
+  // The whole state as records, framed by SnapshotBegin and SnapshotEnd. `snapshot_id` tells
+  // snapshots of one log apart; the log end offset will do.
+  [[nodiscard]] GroupRecords Snapshot(uint64_t snapshot_id) const;
+  // Records of Snapshot() without its frame.
+  [[nodiscard]] size_t StateRecordCount() const;
+
+  // ---- checks ----
+  // I52 and the state's own consistency; aborts when broken. Called by tests and the simulator.
+  void CheckInvariants() const;
+  [[nodiscard]] bool SameStateAs(const GroupCoordinatorCore& other) const {
+    return groups_ == other.groups_;
+  }
+  // The durable state, one line per fact, in a fixed order.
+  [[nodiscard]] std::string DebugString() const;
+  [[nodiscard]] const absl::btree_map<std::string, GroupState>& groups() const { return groups_; }
+
+ private:
+  using HeartbeatResult = GroupResult<message::GroupHeartbeatResponse>;
+
+  [[nodiscard]] const GroupState* FindGroup(const std::string& group_id) const;
+  [[nodiscard]] HeartbeatResult Leave(const message::GroupHeartbeatRequest& request,
+                                      const GroupTopicView& topics) const;
+  // Whether the request's sender may take part; `group` and `member` are nullptr when unknown.
+  [[nodiscard]] ErrorCode CheckSender(const message::GroupHeartbeatRequest& request,
+                                      const GroupState* group, const GroupMember* member) const;
+  // The member's part of the membership after the request.
+  [[nodiscard]] GroupMember Updated(const message::GroupHeartbeatRequest& request,
+                                    absl::string_view client_host, const GroupMember* member) const;
+  void RestartTimers(const std::string& group_id, const GroupMember& member, size_t pending_before,
+                     Instant now);
+  [[nodiscard]] message::GroupHeartbeatResponse HeartbeatAnswer(const GroupMembership& membership,
+                                                                const GroupMember& member) const;
+  [[nodiscard]] ErrorCode CheckCommitter(const message::OffsetCommitRequest& request,
+                                         const GroupState* group) const;
+  // The group without the members named, as records.
+  void RemoveMembers(const std::string& group_id, const std::vector<std::string>& member_ids,
+                     const GroupTopicView& topics, GroupRecords& records) const;
+  void DropGoneOffsets(const std::string& group_id, const GroupState& group,
+                       const GroupTopicView& topics, GroupRecords& records) const;
+
+  void ReplayGroup(const record::GroupMetadata& record);
+  void ReplayMember(const record::GroupMember& record);
+  void ReplayMemberRemoved(const record::GroupMemberRemoved& record);
+  void ReplayOffset(const record::OffsetCommitted& record);
+  void ReplayOffsetRemoved(const record::OffsetRemoved& record);
+  void ReplayGroupRemoved(const record::GroupRemoved& record);
+  void ReplaySnapshotEnd(const record::SnapshotEnd& record);
+
+  GroupCoordinatorOptions options_;
+  absl::btree_map<std::string, GroupState> groups_;
+  MemberTimers timers_;
+  // The snapshot being replayed, to check its frame.
+  std::optional<uint64_t> snapshot_id_;
+  uint64_t snapshot_records_ = 0;
+};
+
+}  // namespace quipu

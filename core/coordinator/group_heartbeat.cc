@@ -1,0 +1,239 @@
+// GroupCoordinatorCore: members come, stay and go.
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/container/btree_set.h"
+#include "base/check.h"
+#include "core/coordinator/group_coordinator_core.h"
+#include "core/coordinator/group_requests.h"
+#include "core/coordinator/rebalance.h"
+#include "core/coordinator/uniform_assignor.h"
+
+namespace quipu {
+namespace {
+
+GroupResult<message::GroupHeartbeatResponse> Refuse(const message::GroupHeartbeatRequest& request,
+                                                    ErrorCode error) {
+  GroupResult<message::GroupHeartbeatResponse> result;
+  result.response.set_error_code(static_cast<int32_t>(error));
+  result.response.set_error_message(std::string(ErrorDescription(error)));
+  result.response.set_member_id(request.member_id());
+  return result;
+}
+
+// Whether all that the member says it holds is, or was until just now, given to it.
+bool HoldsOnlyItsOwn(const TopicPartitions& owned, const GroupMember& member) {
+  return std::all_of(owned.begin(), owned.end(), [&member](const TopicPartition& partition) {
+    return FindAssigned(member.assigned, partition) != nullptr ||
+           FindAssigned(member.pending_revocation, partition) != nullptr;
+  });
+}
+
+// Partitions of all topics that the members read.
+size_t CountSubscribedPartitions(const GroupMembership& membership, const GroupTopicView& topics) {
+  absl::btree_set<std::string> names;
+  for (const auto& [member_id, member] : membership.members) {
+    names.insert(member.subscribed_topics.begin(), member.subscribed_topics.end());
+  }
+  size_t count = 0;
+  for (const std::string& name : names) {
+    const auto topic = topics.FindByName(name);
+    if (topic.has_value()) count += static_cast<size_t>(topic->partition_count);
+  }
+  return count;
+}
+
+Duration Milliseconds(int32_t count) { return std::chrono::milliseconds(count); }
+
+}  // namespace
+
+GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Heartbeat(
+    const message::GroupHeartbeatRequest& request, absl::string_view client_host, Now now,
+    const GroupTopicView& topics) {
+  const ErrorCode invalid = ValidateHeartbeat(request, options_);
+  if (invalid != ErrorCode::kNone) return Refuse(request, invalid);
+  if (request.member_epoch() == kLeaveEpoch) return Leave(request, topics);
+
+  static const GroupMembership kNoMembership;
+  const GroupState* group = FindGroup(request.group_id());
+  const GroupMembership& before = group != nullptr ? group->membership : kNoMembership;
+  const auto it = before.members.find(request.member_id());
+  const GroupMember* existing = it != before.members.end() ? &it->second : nullptr;
+  const ErrorCode refused = CheckSender(request, group, existing);
+  if (refused != ErrorCode::kNone) return Refuse(request, refused);
+
+  GroupMember updated = Updated(request, client_host, existing);
+  if (existing != nullptr && updated == *existing && IsSettled(before, updated)) {
+    RestartTimers(request.group_id(), updated, 0, now.mono);
+    return {.records = {}, .response = HeartbeatAnswer(before, updated)};
+  }
+
+  GroupMembership after = before;
+  after.assignor = kUniformAssignor;
+  const bool retarget =
+      existing == nullptr || existing->subscribed_topics != updated.subscribed_topics;
+  GroupMember& member = after.members[updated.member_id] = std::move(updated);
+  if (retarget) {
+    if (CountSubscribedPartitions(after, topics) > options_.partitions_per_group_max) {
+      return Refuse(request, ErrorCode::kLimitReached);
+    }
+    Retarget(after, topics, true);
+  }
+  // A member that joins holds nothing, whether it says so or not.
+  const bool says_owned = request.owned_present() || request.member_epoch() == kJoinEpoch;
+  const TopicPartitions owned = FromProto(request.owned());
+  Reconcile(after, member, says_owned ? &owned : nullptr);
+  RestartTimers(request.group_id(), member,
+                existing != nullptr ? existing->pending_revocation.size() : 0, now.mono);
+  return {.records = MembershipChange(request.group_id(), before, after),
+          .response = HeartbeatAnswer(after, member)};
+}
+
+ErrorCode GroupCoordinatorCore::CheckSender(const message::GroupHeartbeatRequest& request,
+                                            const GroupState* group,
+                                            const GroupMember* member) const {
+  if (request.member_epoch() == kJoinEpoch) {
+    if (member != nullptr) return ErrorCode::kNone;  // its first answer was lost, or it was fenced
+    if (!request.subscription_present()) return ErrorCode::kInvalidRequest;
+    if (group == nullptr) {
+      return groups_.size() >= options_.groups_max ? ErrorCode::kLimitReached : ErrorCode::kNone;
+    }
+    return group->membership.members.size() >= options_.members_per_group_max
+               ? ErrorCode::kGroupMaxSizeReached
+               : ErrorCode::kNone;
+  }
+  if (member == nullptr) return ErrorCode::kUnknownMemberId;
+  const GroupEpoch epoch(request.member_epoch());
+  if (epoch == member->epoch) return ErrorCode::kNone;
+  // The answer that raised the epoch may have been lost. Then the member knows of no more than it
+  // had before, all of which is still its own; anything else is a member of the past.
+  const bool answer_lost =
+      epoch == member->previous_epoch &&
+      (!request.owned_present() || HoldsOnlyItsOwn(FromProto(request.owned()), *member));
+  return answer_lost ? ErrorCode::kNone : ErrorCode::kFencedMemberEpoch;
+}
+
+GroupMember GroupCoordinatorCore::Updated(const message::GroupHeartbeatRequest& request,
+                                          absl::string_view client_host,
+                                          const GroupMember* member) const {
+  GroupMember updated;
+  if (member != nullptr) updated = *member;
+  updated.member_id = request.member_id();
+  updated.client_host = std::string(client_host.substr(0, options_.name_bytes_max));
+  // Fields that are sent at join and whenever they change.
+  if (member == nullptr || !request.client_id().empty()) updated.client_id = request.client_id();
+  if (request.subscription_present()) {
+    updated.subscribed_topics.assign(request.subscribed_topics().begin(),
+                                     request.subscribed_topics().end());
+    std::sort(updated.subscribed_topics.begin(), updated.subscribed_topics.end());
+    updated.subscribed_topics.erase(
+        std::unique(updated.subscribed_topics.begin(), updated.subscribed_topics.end()),
+        updated.subscribed_topics.end());
+  }
+  if (request.session_timeout_ms() != 0) {
+    updated.session_timeout_ms = request.session_timeout_ms();
+  } else if (member == nullptr) {
+    updated.session_timeout_ms = options_.session_timeout_ms_default;
+  }
+  if (request.rebalance_timeout_ms() > 0) {
+    updated.rebalance_timeout_ms =
+        std::min(request.rebalance_timeout_ms(), options_.rebalance_timeout_ms_max);
+  } else if (member == nullptr) {
+    updated.rebalance_timeout_ms = options_.rebalance_timeout_ms_default;
+  }
+  return updated;
+}
+
+GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Leave(
+    const message::GroupHeartbeatRequest& request, const GroupTopicView& topics) const {
+  const GroupState* group = FindGroup(request.group_id());
+  if (group == nullptr || !group->membership.members.contains(request.member_id())) {
+    return Refuse(request, ErrorCode::kUnknownMemberId);
+  }
+  HeartbeatResult result;
+  RemoveMembers(request.group_id(), {request.member_id()}, topics, result.records);
+  result.response.set_member_id(request.member_id());
+  result.response.set_member_epoch(kLeaveEpoch);
+  return result;
+}
+
+void GroupCoordinatorCore::RemoveMembers(const std::string& group_id,
+                                         const std::vector<std::string>& member_ids,
+                                         const GroupTopicView& topics,
+                                         GroupRecords& records) const {
+  const GroupState* group = FindGroup(group_id);
+  QUIPU_CHECK(group != nullptr);
+  GroupMembership after = group->membership;
+  for (const std::string& member_id : member_ids) {
+    QUIPU_CHECK(after.members.erase(member_id) == 1);
+  }
+  // A group that would hold nothing at all goes; otherwise groups_max would fill up with shells.
+  if (after.members.empty() && group->offsets.empty()) {
+    records.push_back(GroupRemovedRecord(group_id));
+    return;
+  }
+  Retarget(after, topics, true);
+  for (record::GroupRecord& record : MembershipChange(group_id, group->membership, after)) {
+    records.push_back(std::move(record));
+  }
+}
+
+void GroupCoordinatorCore::RestartTimers(const std::string& group_id, const GroupMember& member,
+                                         size_t pending_before, Instant now) {
+  const MemberTimers::MemberKey key(group_id, member.member_id);
+  timers_.Set(key, MemberTimers::Kind::kSession, now + Milliseconds(member.session_timeout_ms));
+  const size_t pending = member.pending_revocation.size();
+  if (pending == 0) {
+    timers_.Clear(key, MemberTimers::Kind::kRevocation);
+  } else if (pending > pending_before || !timers_.IsSet(key, MemberTimers::Kind::kRevocation)) {
+    // More to give up than before: the time starts again.
+    timers_.Set(key, MemberTimers::Kind::kRevocation,
+                now + Milliseconds(member.rebalance_timeout_ms));
+  }
+}
+
+message::GroupHeartbeatResponse GroupCoordinatorCore::HeartbeatAnswer(
+    const GroupMembership& membership, const GroupMember& member) const {
+  message::GroupHeartbeatResponse response;
+  response.set_member_id(member.member_id);
+  response.set_member_epoch(member.epoch.value());
+  const int32_t interval = IsSettled(membership, member)
+                               ? options_.heartbeat_interval_ms
+                               : options_.heartbeat_interval_ms_rebalancing;
+  response.set_heartbeat_interval_ms(
+      std::max(1, std::min(interval, member.session_timeout_ms / 3)));
+  response.set_assignment_present(true);
+  ToProto(PartitionsOf(member.assigned), response.mutable_assignment());
+  return response;
+}
+
+GroupRecords GroupCoordinatorCore::OnTime(Instant now, const GroupTopicView& topics) const {
+  GroupRecords records;
+  const std::vector<MemberTimers::MemberKey> due = timers_.Due(now);
+  for (size_t i = 0; i < due.size() && records.size() < options_.records_per_turn_max;) {
+    const std::string& group_id = due[i].first;
+    std::vector<std::string> member_ids;
+    for (; i < due.size() && due[i].first == group_id; ++i) member_ids.push_back(due[i].second);
+    RemoveMembers(group_id, member_ids, topics, records);
+  }
+  return records;
+}
+
+GroupRecords GroupCoordinatorCore::OnTopicsChanged(const GroupTopicView& topics) const {
+  GroupRecords records;
+  for (const auto& [group_id, group] : groups_) {
+    if (records.size() >= options_.records_per_turn_max) break;
+    if (!group.membership.members.empty()) {
+      GroupMembership after = group.membership;
+      Retarget(after, topics, false);
+      for (record::GroupRecord& record : MembershipChange(group_id, group.membership, after)) {
+        records.push_back(std::move(record));
+      }
+    }
+    DropGoneOffsets(group_id, group, topics, records);
+  }
+  return records;
+}
+
+}  // namespace quipu

@@ -1,0 +1,89 @@
+// GroupCoordinatorCore: what must always hold, and the state as text.
+#include <string>
+
+#include "absl/container/btree_set.h"
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "core/coordinator/group_coordinator_core.h"
+
+namespace quipu {
+namespace {
+
+std::string ToText(const TopicPartition& partition) {
+  return absl::StrCat(partition.topic_id.ToText(), "-", partition.partition.value());
+}
+
+std::string ToText(const std::vector<AssignedPartition>& partitions) {
+  std::string text;
+  for (const AssignedPartition& item : partitions) {
+    absl::StrAppend(&text, " ", ToText(item.partition), "@", item.epoch.value());
+  }
+  return text;
+}
+
+// Adds the partitions of one member, none of which may be there already.
+void AddHeld(const std::vector<AssignedPartition>& partitions, const GroupMember& member,
+             absl::btree_set<TopicPartition>& held) {
+  const AssignedPartition* previous = nullptr;
+  for (const AssignedPartition& item : partitions) {
+    QUIPU_INVARIANT_MSG("I52", held.insert(item.partition).second, ToText(item.partition));
+    QUIPU_INVARIANT_MSG("I51", item.epoch <= member.epoch, member.member_id);
+    QUIPU_INVARIANT_MSG("I51", item.epoch > GroupEpoch(0), member.member_id);
+    QUIPU_CHECK(previous == nullptr || previous->partition < item.partition);
+    previous = &item;
+  }
+}
+
+void CheckMembership(const GroupMembership& membership) {
+  QUIPU_CHECK(membership.assignment_epoch <= membership.epoch);
+  absl::btree_set<TopicPartition> held;
+  absl::btree_set<TopicPartition> targets;
+  for (const auto& [member_id, member] : membership.members) {
+    QUIPU_CHECK(member_id == member.member_id);
+    QUIPU_CHECK(member.epoch <= membership.assignment_epoch);
+    QUIPU_CHECK(member.previous_epoch <= member.epoch);
+    AddHeld(member.assigned, member, held);
+    AddHeld(member.pending_revocation, member, held);
+    for (const TopicPartition& partition : member.target) {
+      QUIPU_INVARIANT_MSG("I52", targets.insert(partition).second, ToText(partition));
+    }
+  }
+}
+
+}  // namespace
+
+void GroupCoordinatorCore::CheckInvariants() const {
+  for (const auto& [group_id, group] : groups_) {
+    CheckMembership(group.membership);
+    for (const auto& [partition, offset] : group.offsets) {
+      QUIPU_CHECK(offset.offset >= Offset(0));
+    }
+  }
+}
+
+std::string GroupCoordinatorCore::DebugString() const {
+  std::string text;
+  for (const auto& [group_id, group] : groups_) {
+    const GroupMembership& membership = group.membership;
+    absl::StrAppend(&text, "group ", group_id, " epoch ", membership.epoch.value(),
+                    " assignment_epoch ", membership.assignment_epoch.value(), " assignor ",
+                    membership.assignor, "\n");
+    for (const auto& [member_id, member] : membership.members) {
+      absl::StrAppend(&text, "  member ", member_id, " epoch ", member.epoch.value(), " previous ",
+                      member.previous_epoch.value(), " assigned", ToText(member.assigned),
+                      " pending", ToText(member.pending_revocation), " target");
+      for (const TopicPartition& partition : member.target) {
+        absl::StrAppend(&text, " ", ToText(partition));
+      }
+      absl::StrAppend(&text, "\n");
+    }
+    for (const auto& [partition, offset] : group.offsets) {
+      absl::StrAppend(&text, "  offset ", ToText(partition), " ", offset.offset.value(), " epoch ",
+                      offset.leader_epoch.value(), " metadata ", offset.metadata.size(),
+                      " bytes\n");
+    }
+  }
+  return text;
+}
+
+}  // namespace quipu

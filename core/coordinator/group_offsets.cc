@@ -1,0 +1,186 @@
+// GroupCoordinatorCore: committed offsets.
+#include <utility>
+
+#include "base/check.h"
+#include "base/planted_bug.h"
+#include "core/coordinator/group_coordinator_core.h"
+#include "core/coordinator/group_requests.h"
+
+namespace quipu {
+namespace {
+
+using CommitPartition = message::OffsetCommitRequest::Partition;
+
+void AddCommitResult(const CommitPartition& partition, ErrorCode error,
+                     message::OffsetCommitResponse& response) {
+  message::OffsetCommitResponse::Partition* out = response.add_partitions();
+  out->set_topic_id(partition.topic_id());
+  out->set_partition(partition.partition());
+  out->set_error_code(static_cast<int32_t>(error));
+}
+
+GroupResult<message::OffsetCommitResponse> Refuse(const message::OffsetCommitRequest& request,
+                                                  ErrorCode error) {
+  GroupResult<message::OffsetCommitResponse> result;
+  result.response.set_error_code(static_cast<int32_t>(error));
+  for (const CommitPartition& partition : request.partitions()) {
+    AddCommitResult(partition, error, result.response);
+  }
+  return result;
+}
+
+// What is wrong with the partition itself, whoever sends it.
+ErrorCode CheckPartition(const CommitPartition& partition, const GroupTopicView& topics,
+                         const GroupCoordinatorOptions& options) {
+  const auto topic_id = TopicId::FromBytes(partition.topic_id());
+  if (!topic_id.has_value()) return ErrorCode::kUnknownTopicId;
+  const auto topic = topics.FindById(*topic_id);
+  if (!topic.has_value()) return ErrorCode::kUnknownTopicId;
+  if (partition.partition() < 0 || partition.partition() >= topic->partition_count) {
+    return ErrorCode::kUnknownTopicOrPartition;
+  }
+  if (partition.offset() < 0 || partition.leader_epoch() < kNoLeaderEpoch.value()) {
+    return ErrorCode::kInvalidRequest;
+  }
+  if (partition.metadata().size() > options.offset_metadata_bytes_max) {
+    return ErrorCode::kOffsetMetadataTooLarge;
+  }
+  return ErrorCode::kNone;
+}
+
+// [I51] The member must hold the partition, or be about to let go of it, and must have held it
+// without a break since the epoch that it names. Otherwise the commit comes from a time when
+// somebody else owned the partition in between, and would undo that owner's progress (KIP-1251).
+bool MayCommit(const GroupMember& member, GroupEpoch epoch, const TopicPartition& partition) {
+  if (IsPlanted(PlantedBug::kZombieCommitAccepted)) return true;
+  const AssignedPartition* held = FindAssigned(member.assigned, partition);
+  if (held == nullptr) held = FindAssigned(member.pending_revocation, partition);
+  return held != nullptr && epoch >= held->epoch;
+}
+
+void AddFetchResult(const std::string& topic_id, int32_t partition, const CommittedOffset* offset,
+                    message::OffsetFetchResponse& response) {
+  message::OffsetFetchResponse::Partition* out = response.add_partitions();
+  out->set_topic_id(topic_id);
+  out->set_partition(partition);
+  out->set_offset(offset != nullptr ? offset->offset.value() : kNoOffset.value());
+  out->set_leader_epoch(offset != nullptr ? offset->leader_epoch.value() : kNoLeaderEpoch.value());
+  if (offset != nullptr) out->set_metadata(offset->metadata);
+}
+
+}  // namespace
+
+ErrorCode GroupCoordinatorCore::CheckCommitter(const message::OffsetCommitRequest& request,
+                                               const GroupState* group) const {
+  if (request.member_id().empty()) {
+    if (group == nullptr) {
+      return groups_.size() >= options_.groups_max ? ErrorCode::kLimitReached : ErrorCode::kNone;
+    }
+    return group->membership.members.empty() ? ErrorCode::kNone : ErrorCode::kUnknownMemberId;
+  }
+  if (IsPlanted(PlantedBug::kZombieCommitAccepted)) return ErrorCode::kNone;
+  if (group == nullptr) return ErrorCode::kUnknownMemberId;
+  const auto member = group->membership.members.find(request.member_id());
+  if (member == group->membership.members.end()) return ErrorCode::kUnknownMemberId;
+  return GroupEpoch(request.member_epoch()) > member->second.epoch ? ErrorCode::kStaleMemberEpoch
+                                                                   : ErrorCode::kNone;
+}
+
+GroupResult<message::OffsetCommitResponse> GroupCoordinatorCore::OffsetCommit(
+    const message::OffsetCommitRequest& request, Now now, const GroupTopicView& topics) {
+  const ErrorCode invalid = ValidateOffsetCommit(request, options_);
+  if (invalid != ErrorCode::kNone) return Refuse(request, invalid);
+  const GroupState* group = FindGroup(request.group_id());
+  const ErrorCode refused = CheckCommitter(request, group);
+  if (refused != ErrorCode::kNone) return Refuse(request, refused);
+
+  const GroupMember* member = nullptr;
+  if (group != nullptr) {
+    const auto it = group->membership.members.find(request.member_id());
+    if (it != group->membership.members.end()) member = &it->second;
+  }
+  const GroupEpoch epoch(request.member_epoch());
+  size_t offsets = group != nullptr ? group->offsets.size() : 0;
+  GroupResult<message::OffsetCommitResponse> result;
+  for (const CommitPartition& item : request.partitions()) {
+    ErrorCode error = CheckPartition(item, topics, options_);
+    if (error == ErrorCode::kNone) {
+      const TopicPartition partition{*TopicId::FromBytes(item.topic_id()),
+                                     PartitionIndex(item.partition())};
+      const bool is_first = group == nullptr || !group->offsets.contains(partition);
+      if (member != nullptr && !MayCommit(*member, epoch, partition)) {
+        error = ErrorCode::kStaleMemberEpoch;
+      } else if (is_first && ++offsets > options_.offsets_per_group_max) {
+        error = ErrorCode::kLimitReached;
+      } else {
+        result.records.push_back(OffsetRecord(request.group_id(), partition,
+                                              {.offset = Offset(item.offset()),
+                                               .leader_epoch = LeaderEpoch(item.leader_epoch()),
+                                               .metadata = item.metadata(),
+                                               .commit_time = now.wall}));
+      }
+    }
+    AddCommitResult(item, error, result.response);
+  }
+  return result;
+}
+
+GroupResult<message::OffsetFetchResponse> GroupCoordinatorCore::OffsetFetch(
+    const message::OffsetFetchRequest& request) const {
+  GroupResult<message::OffsetFetchResponse> result;
+  ErrorCode error = ValidateOffsetFetch(request, options_);
+  const GroupState* group = FindGroup(request.group_id());
+  if (error == ErrorCode::kNone && !request.member_id().empty()) {
+    const GroupMember* member = nullptr;
+    if (group != nullptr) {
+      const auto it = group->membership.members.find(request.member_id());
+      if (it != group->membership.members.end()) member = &it->second;
+    }
+    if (member == nullptr) {
+      error = ErrorCode::kUnknownMemberId;
+    } else if (GroupEpoch(request.member_epoch()) != member->epoch) {
+      error = ErrorCode::kStaleMemberEpoch;
+    }
+  }
+  if (error != ErrorCode::kNone) {
+    result.response.set_error_code(static_cast<int32_t>(error));
+    return result;
+  }
+  if (request.partitions().empty() && group != nullptr) {
+    for (const auto& [partition, offset] : group->offsets) {
+      AddFetchResult(partition.topic_id.ToBytes(), partition.partition.value(), &offset,
+                     result.response);
+    }
+  }
+  for (const record::TopicPartitions& topic : request.partitions()) {
+    const TopicId topic_id = *TopicId::FromBytes(topic.topic_id());
+    for (const int32_t index : topic.partitions()) {
+      const CommittedOffset* offset = nullptr;
+      if (group != nullptr) {
+        const auto it = group->offsets.find({topic_id, PartitionIndex(index)});
+        if (it != group->offsets.end()) offset = &it->second;
+      }
+      AddFetchResult(topic.topic_id(), index, offset, result.response);
+    }
+  }
+  return result;
+}
+
+void GroupCoordinatorCore::DropGoneOffsets(const std::string& group_id, const GroupState& group,
+                                           const GroupTopicView& topics,
+                                           GroupRecords& records) const {
+  GroupRecords removed;
+  for (const auto& [partition, offset] : group.offsets) {
+    if (records.size() + removed.size() >= options_.records_per_turn_max) break;
+    if (topics.FindById(partition.topic_id).has_value()) continue;
+    removed.push_back(OffsetRemovedRecord(group_id, partition));
+  }
+  // Nothing is left of the group: one record says it all.
+  if (!removed.empty() && removed.size() == group.offsets.size() &&
+      group.membership.members.empty()) {
+    removed.assign(1, GroupRemovedRecord(group_id));
+  }
+  for (record::GroupRecord& record : removed) records.push_back(std::move(record));
+}
+
+}  // namespace quipu

@@ -1,0 +1,39 @@
+// Times and limits of the group coordinator. Every limit answers with the error code beside it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/ids.h"
+
+namespace quipu {
+
+struct GroupCoordinatorOptions {
+  // Named in ListGroups and DescribeGroup.
+  BrokerId broker_id = kNoBroker;
+
+  // For members that ask for 0; others must lie in [min, max], else INVALID_SESSION_TIMEOUT.
+  int32_t session_timeout_ms_default = 45000;
+  int32_t session_timeout_ms_min = 500;
+  int32_t session_timeout_ms_max = 3600000;
+  // For members that ask for 0 or less; capped at the maximum.
+  int32_t rebalance_timeout_ms_default = 60000;
+  int32_t rebalance_timeout_ms_max = 3600000;
+  // What a settled member is told to do, and a member whose partitions are still moving. Never more
+  // than a third of the member's session time-out.
+  int32_t heartbeat_interval_ms = 5000;
+  int32_t heartbeat_interval_ms_rebalancing = 100;
+
+  size_t groups_max = 10000;                  // LIMIT_REACHED
+  size_t members_per_group_max = 1000;        // GROUP_MAX_SIZE_REACHED
+  size_t offsets_per_group_max = 100000;      // LIMIT_REACHED
+  size_t partitions_per_group_max = 20000;    // LIMIT_REACHED; of all subscribed topics together
+  size_t subscribed_topics_max = 1000;        // INVALID_REQUEST
+  size_t partitions_per_request_max = 20000;  // INVALID_REQUEST
+  size_t name_bytes_max = 249;                // INVALID_GROUP_ID, INVALID_REQUEST; ids and names
+  size_t offset_metadata_bytes_max = 4096;    // OFFSET_METADATA_TOO_LARGE
+  // Records that one OnTime or OnTopicsChanged returns, give or take one group's.
+  size_t records_per_turn_max = 1000;
+};
+
+}  // namespace quipu

@@ -1,0 +1,71 @@
+#include "core/coordinator/group_requests.h"
+
+#include "core/coordinator/group_state.h"
+#include "core/coordinator/uniform_assignor.h"
+
+namespace quipu {
+namespace {
+
+bool IsName(const std::string& name, const GroupCoordinatorOptions& options) {
+  return !name.empty() && name.size() <= options.name_bytes_max;
+}
+
+bool AreTopicPartitions(const TopicPartitionsField& field, const GroupCoordinatorOptions& options) {
+  if (CountPartitions(field) > options.partitions_per_request_max) return false;
+  for (const record::TopicPartitions& topic : field) {
+    if (topic.topic_id().size() != TopicId::kBytes) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+ErrorCode ValidateGroupId(const std::string& group_id, const GroupCoordinatorOptions& options) {
+  return IsName(group_id, options) ? ErrorCode::kNone : ErrorCode::kInvalidGroupId;
+}
+
+ErrorCode ValidateHeartbeat(const message::GroupHeartbeatRequest& request,
+                            const GroupCoordinatorOptions& options) {
+  if (!IsName(request.group_id(), options)) return ErrorCode::kInvalidGroupId;
+  if (!IsName(request.member_id(), options)) return ErrorCode::kInvalidRequest;
+  if (request.member_epoch() < kLeaveEpoch) return ErrorCode::kInvalidRequest;
+  if (request.client_id().size() > options.name_bytes_max) return ErrorCode::kInvalidRequest;
+  if (!request.assignor().empty() && request.assignor() != kUniformAssignor) {
+    return ErrorCode::kUnsupportedAssignor;
+  }
+  const auto topics = static_cast<size_t>(request.subscribed_topics_size());
+  if (topics > options.subscribed_topics_max) return ErrorCode::kInvalidRequest;
+  for (const std::string& topic : request.subscribed_topics()) {
+    if (!IsName(topic, options)) return ErrorCode::kInvalidRequest;
+  }
+  if (!AreTopicPartitions(request.owned(), options)) return ErrorCode::kInvalidRequest;
+  if (request.member_epoch() == kJoinEpoch && CountPartitions(request.owned()) > 0) {
+    return ErrorCode::kInvalidRequest;
+  }
+  const int32_t session = request.session_timeout_ms();
+  if (session != 0 &&
+      (session < options.session_timeout_ms_min || session > options.session_timeout_ms_max)) {
+    return ErrorCode::kInvalidSessionTimeout;
+  }
+  return ErrorCode::kNone;
+}
+
+ErrorCode ValidateOffsetCommit(const message::OffsetCommitRequest& request,
+                               const GroupCoordinatorOptions& options) {
+  if (!IsName(request.group_id(), options)) return ErrorCode::kInvalidGroupId;
+  // A member names itself and its epoch; a commit from outside names neither.
+  const bool is_member = !request.member_id().empty();
+  if (is_member != (request.member_epoch() >= 0)) return ErrorCode::kInvalidRequest;
+  const auto partitions = static_cast<size_t>(request.partitions_size());
+  if (partitions > options.partitions_per_request_max) return ErrorCode::kInvalidRequest;
+  return ErrorCode::kNone;
+}
+
+ErrorCode ValidateOffsetFetch(const message::OffsetFetchRequest& request,
+                              const GroupCoordinatorOptions& options) {
+  if (!IsName(request.group_id(), options)) return ErrorCode::kInvalidGroupId;
+  if (!AreTopicPartitions(request.partitions(), options)) return ErrorCode::kInvalidRequest;
+  return ErrorCode::kNone;
+}
+
+}  // namespace quipu

@@ -1,0 +1,29 @@
+// What a request to the group coordinator must look like, whatever the groups' state. Pure.
+#pragma once
+
+#include <string>
+
+#include "base/error_code.h"
+#include "core/coordinator/group_options.h"
+#include "proto/message/client.pb.h"
+
+namespace quipu {
+
+// Member epochs with a meaning of their own in a heartbeat (KIP-848).
+inline constexpr int32_t kJoinEpoch = 0;
+inline constexpr int32_t kLeaveEpoch = -1;
+
+// kNone or kInvalidGroupId.
+ErrorCode ValidateGroupId(const std::string& group_id, const GroupCoordinatorOptions& options);
+
+// kNone, kInvalidGroupId, kInvalidRequest, kUnsupportedAssignor, kInvalidSessionTimeout.
+ErrorCode ValidateHeartbeat(const message::GroupHeartbeatRequest& request,
+                            const GroupCoordinatorOptions& options);
+
+// kNone, kInvalidGroupId, kInvalidRequest.
+ErrorCode ValidateOffsetCommit(const message::OffsetCommitRequest& request,
+                               const GroupCoordinatorOptions& options);
+ErrorCode ValidateOffsetFetch(const message::OffsetFetchRequest& request,
+                              const GroupCoordinatorOptions& options);
+
+}  // namespace quipu

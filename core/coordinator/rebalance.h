@@ -1,0 +1,29 @@
+// How a group's membership moves: a new target assignment, and a member's way towards it.
+//
+// Both functions change a scratch copy of the membership; the coordinator turns the difference into
+// records. Pure. Source: KIP-848, "Rebalance process".
+#pragma once
+
+#include <string>
+
+#include "core/coordinator/group_state.h"
+#include "core/coordinator/topic_view.h"
+
+namespace quipu {
+
+// Forgets what members hold of topics that are gone, then computes the target anew. When any target
+// changed, or `force` says that the members did, the group epoch is raised and the assignment epoch
+// with it.
+void Retarget(GroupMembership& membership, const GroupTopicView& topics, bool force);
+
+// Takes the member as far towards its target as it may go now:
+//   1. partitions outside the target become pending: they are no longer the member's to keep, but
+//      nobody else's yet;
+//   2. once `owned`, what the member says it holds, is free of them, they are released and the
+//      member's epoch becomes the assignment epoch;
+//   3. it is given the partitions of its target that nobody else has [I52]; the others follow on
+//      later calls, when their owners have let go.
+// `owned` is nullptr when the member did not say; then nothing pending is released.
+void Reconcile(GroupMembership& membership, GroupMember& member, const TopicPartitions* owned);
+
+}  // namespace quipu
