@@ -10,8 +10,8 @@
 
 namespace quipu {
 
-// Outgoing half. Thread-safe. Send keeps order and never blocks; what is sent after the stream broke
-// is lost silently, and `on_closed` of the handler tells that it broke.
+// Outgoing half. Thread-safe. Send keeps order and never blocks; what is sent after the stream
+// broke is lost silently, and `on_closed` of the handler tells that it broke.
 template <typename Out>
 class MessageSender {
  public:

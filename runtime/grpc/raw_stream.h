@@ -11,8 +11,8 @@
 
 namespace quipu {
 
-// One message as slices in order (the same type as ByteChain of core/request): record bytes go to the
-// socket from where they lie.
+// One message as slices in order (the same type as ByteChain of core/request): record bytes go to
+// the socket from where they lie.
 using ByteSlices = std::vector<Bytes>;
 
 // Sends whole encoded messages.

@@ -36,9 +36,9 @@ struct StreamTarget {
   size_t queue_bytes_max = size_t{64} << 20;
 };
 
-// Opens a stream on a connection of its own. Never blocks; Send is allowed at once, what is sent waits
-// for the connection. Any failure, also to connect, comes as `on_closed`, exactly once and last, with
-// the address in its message; OK means that the server ended the stream.
+// Opens a stream on a connection of its own. Never blocks; Send is allowed at once, what is sent
+// waits for the connection. Any failure, also to connect, comes as `on_closed`, exactly once and
+// last, with the address in its message; OK means that the server ended the stream.
 //
 // There is no reconnecting: open another stream. Destroying the sender closes the stream; `handler`
 // may still be called until its `on_closed` has been, so it must not refer to what may die earlier.

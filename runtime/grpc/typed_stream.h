@@ -32,15 +32,15 @@ class EncodingSender final : public MessageSender<Out> {
 // Bytes that `decode` refuses end the stream with INVALID_ARGUMENT and the reason.
 template <typename In>
 RawHandler DecodeWith(absl::StatusOr<In> (*decode)(const Bytes&), MessageHandler<In> handler) {
-  return RawHandler{
-      .on_message =
-          [decode, on_message = std::move(handler.on_message)](Bytes bytes) {
-            absl::StatusOr<In> message = decode(bytes);
-            if (!message.ok()) return absl::InvalidArgumentError(message.status().message());
-            on_message(*std::move(message));
-            return absl::OkStatus();
-          },
-      .on_closed = std::move(handler.on_closed)};
+  return RawHandler{.on_message =
+                        [decode, on_message = std::move(handler.on_message)](Bytes bytes) {
+                          absl::StatusOr<In> message = decode(bytes);
+                          if (!message.ok())
+                            return absl::InvalidArgumentError(message.status().message());
+                          on_message(*std::move(message));
+                          return absl::OkStatus();
+                        },
+                    .on_closed = std::move(handler.on_closed)};
 }
 
 template <typename Out>

@@ -22,8 +22,8 @@
 namespace quipu {
 
 // Unary calls to one server over one connection, which is made at the first call and again after it
-// broke. Calls run concurrently, in any order. Thread-safe. Destroying the client does not end calls
-// under way. `calls` must outlive it.
+// broke. Calls run concurrently, in any order. Thread-safe. Destroying the client does not end
+// calls under way. `calls` must outlive it.
 class UnaryClient {
  public:
   UnaryClient(CallThread& calls, const std::string& host, uint16_t port,

@@ -1,0 +1,61 @@
+// The inside of CallThread; for runtime/grpc only.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "runtime/grpc/call_thread.h"
+#include "runtime/grpc/completion.h"
+
+namespace quipu {
+
+// What a CallThread can cancel. Registered while it has operations under way.
+class CancellableCall {
+ public:
+  virtual ~CancellableCall() = default;
+  // Any thread.
+  virtual void Cancel() = 0;
+};
+
+class CallThread::Impl {
+ public:
+  explicit Impl(std::string name);
+  ~Impl();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  grpc::CompletionQueue* queue() { return &queue_; }
+  // False when the thread is going down: the call must not begin.
+  [[nodiscard]] bool Register(CancellableCall* call);
+  // The call has nothing under way any more and will begin nothing.
+  void Unregister(CancellableCall* call);
+
+ private:
+  void Run();
+
+  grpc::CompletionQueue queue_;
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  std::set<CancellableCall*> calls_;
+  bool stopping_ = false;
+  std::string name_;
+  std::thread thread_;
+};
+
+// A channel to one server: no proxy, no service config, no retries, no connection shared with
+// another channel.
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& host, uint16_t port,
+                                           Duration connect_timeout);
+
+// "127.0.0.1:9092"; an IPv6 address gets its brackets.
+std::string AddressText(const std::string& host, uint16_t port);
+
+// The same code; `address` is put before the message.
+absl::Status FromGrpcStatus(const grpc::Status& status, const std::string& address);
+
+}  // namespace quipu

@@ -1,0 +1,119 @@
+#include "runtime/grpc/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/resource_quota.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "base/logging.h"
+#include "runtime/grpc/call_thread_impl.h"
+#include "runtime/grpc/server_core.h"
+#include "runtime/grpc/server_stream.h"
+
+namespace quipu {
+namespace {
+
+void Serve(const std::string& name, grpc::ServerCompletionQueue* queue) {
+  pthread_setname_np(pthread_self(), name.c_str());
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue->Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->OnEvent(ok);
+}
+
+void SetLimits(const GrpcServer::Options& options, grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(static_cast<int>(kMessageBytesMax));
+  builder.SetMaxSendMessageSize(static_cast<int>(kMessageBytesMax));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.streams_max);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMetadataBytesMax);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kKeepaliveTimeMs / 2);
+  // A connection that never says anything sensible (slow loris) is dropped.
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10000);
+  grpc::ResourceQuota quota(options.name);
+  quota.Resize(options.memory_bytes_max);
+  builder.SetResourceQuota(quota);
+}
+
+}  // namespace
+
+// Kept here: the options are needed until Start only.
+struct GrpcServer::State {
+  Options options;
+  ServerCore core;
+};
+
+GrpcServer::GrpcServer(Options options) : state_(std::make_unique<State>()) {
+  state_->options = std::move(options);
+  core_ = &state_->core;
+}
+
+GrpcServer::~GrpcServer() { Shutdown(Duration(0)); }
+
+void GrpcServer::AddService(std::unique_ptr<grpc::Service> service) {
+  core_->services.push_back(std::move(service));
+}
+
+void GrpcServer::AddStream(std::string full_name, RequestStreamFn request, StreamLimits limits,
+                           StreamAcceptor acceptor) {
+  auto method = std::make_shared<const ServerStreamCall::Method>(ServerStreamCall::Method{
+      std::move(full_name), std::move(request), limits, std::move(acceptor)});
+  core_->methods.push_back([method](ServerCore& core, grpc::ServerCompletionQueue* queue) {
+    std::make_shared<ServerStreamCall>(core, queue, method)->Accept();
+  });
+}
+
+absl::Status GrpcServer::Start() {
+  QUIPU_CHECK(core_->server == nullptr);
+  const Options& options = state_->options;
+  if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  SetLimits(options, builder);
+  const std::string address = AddressText(options.host, options.port);
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &core_->port);
+  for (const auto& service : core_->services) builder.RegisterService(service.get());
+  for (size_t i = 0; i < std::max<size_t>(options.threads, 1); ++i) {
+    core_->queues.push_back(builder.AddCompletionQueue());
+  }
+  core_->server = builder.BuildAndStart();
+  if (core_->server == nullptr) {
+    for (auto& queue : core_->queues) {
+      queue->Shutdown();
+      Serve(options.name, queue.get());
+    }
+    core_->queues.clear();
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", address, " (", options.name,
+                                               "): the address is in use or not of this machine. "
+                                               "Stop the process that has it (`ss -ltnp`) "
+                                               "or choose another port."));
+  }
+  for (auto& queue : core_->queues) {
+    for (const ServerCore::AcceptFirstFn& accept_first : core_->methods) {
+      accept_first(*core_, queue.get());
+    }
+    core_->threads.emplace_back(
+        [name = options.name.substr(0, 15), raw = queue.get()] { Serve(name, raw); });
+  }
+  return absl::OkStatus();
+}
+
+uint16_t GrpcServer::port() const { return static_cast<uint16_t>(core_->port); }
+
+void GrpcServer::Shutdown(Duration grace) {
+  if (core_->server == nullptr || core_->threads.empty()) return;
+  core_->stopping.store(true);
+  core_->server->Shutdown(std::chrono::system_clock::now() + grace);
+  core_->live.WaitIdle();
+  for (auto& queue : core_->queues) queue->Shutdown();
+  for (std::thread& thread : core_->threads) thread.join();
+  core_->threads.clear();
+}
+
+}  // namespace quipu
