@@ -1,0 +1,139 @@
+// Goal: no sequence of commands makes an impossible image. Method: seeded random commands, sound
+// and absurd, with I31 checked after each (ControllerHarness::Append), and three more facts that
+// span time: epochs only rise, the eligible are never lost, and a snapshot is the image.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "base/rng.h"
+#include "tests/unit/core/metadata/controller_harness.h"
+
+namespace quipu {
+namespace {
+
+constexpr int32_t kBrokers = 5;
+
+class Chaos {
+ public:
+  explicit Chaos(uint64_t seed) : rng_(seed) { cluster_.StartBrokers(kBrokers); }
+
+  void Step() {
+    const int32_t broker = static_cast<int32_t>(rng_.Between(1, kBrokers));
+    switch (rng_.Below(12)) {
+      case 0:
+        cluster_.Restart(broker);
+        break;
+      case 1:
+        cluster_.Fence(broker);
+        break;
+      case 2:
+      case 3:
+        cluster_.Heartbeat(broker, rng_.Chance(1, 10));
+        break;
+      case 4:
+        cluster_.CreateTopic(Name(), static_cast<int32_t>(rng_.Between(-2, 4)),
+                             static_cast<int32_t>(rng_.Between(-2, 6)),
+                             {{"min.insync.replicas", std::to_string(rng_.Between(0, 4))}});
+        break;
+      case 5:
+        if (rng_.Chance(1, 4)) {
+          message::AdminRequest remove;
+          remove.mutable_delete_topic()->set_name(Name());
+          cluster_.Admin(remove);
+        }
+        break;
+      case 6:
+        cluster_.SetConfig(Name(), "min.insync.replicas", std::to_string(rng_.Between(1, 4)));
+        break;
+      case 7:
+        cluster_.FailOver();
+        break;
+      case 8:
+        cluster_.Pass(std::chrono::milliseconds(rng_.Between(100, 4000)), {broker});
+        break;
+      default:
+        AlterSome();
+        break;
+    }
+    CheckHistory();
+  }
+
+  [[nodiscard]] int isr_changes() const { return isr_changes_; }
+  [[nodiscard]] int leaderless() const { return leaderless_; }
+
+ private:
+  std::string Name() { return std::string(1, static_cast<char>('a' + rng_.Below(4))); }
+
+  void AlterSome() {
+    if (cluster_.image().partitions().empty()) return;
+    auto it = cluster_.image().partitions().begin();
+    std::advance(it, static_cast<std::ptrdiff_t>(rng_.Below(cluster_.image().partitions().size())));
+    const PartitionImage partition = it->second;
+    if (partition.leader == kNoBroker) return;
+    std::vector<int32_t> isr;
+    for (const BrokerId replica : partition.replicas) {
+      if (replica == partition.leader || rng_.Chance(1, 2)) isr.push_back(replica.value());
+    }
+    message::AlterPartitions request = cluster_.IsrRequest(partition, isr);
+    message::IsrChange* change = request.mutable_changes(0);
+    if (rng_.Chance(1, 10)) change->set_partition_epoch(change->partition_epoch() - 1);
+    if (rng_.Chance(1, 10)) change->set_leader_epoch(change->leader_epoch() - 1);
+    if (rng_.Chance(1, 10)) change->mutable_new_isr(0)->set_broker_id(9);
+    if (cluster_.AlterOne(request) == ErrorCode::kNone) ++isr_changes_;
+  }
+
+  void CheckHistory() {
+    const MetadataImage& image = cluster_.image();
+    for (const auto& [uid, partition] : image.partitions()) {
+      if (partition.leader == kNoBroker) ++leaderless_;
+      const auto known = seen_.find(uid);
+      if (known != seen_.end()) {
+        const PartitionImage& old = known->second;
+        ASSERT_GE(partition.leader_epoch, old.leader_epoch);
+        ASSERT_GE(partition.partition_epoch, old.partition_epoch);
+        if (partition.leader != old.leader) {
+          ASSERT_GT(partition.leader_epoch, old.leader_epoch);
+        }
+        const bool same = partition.isr == old.isr && partition.elr == old.elr;
+        if (!same) {
+          ASSERT_GT(partition.partition_epoch, old.partition_epoch);
+        }
+      }
+      seen_[uid] = partition;
+    }
+    for (const auto& [id, broker] : image.brokers()) {
+      ASSERT_GE(broker.epoch, epochs_[id]);
+      epochs_[id] = broker.epoch;
+    }
+    if (++checks_ % 16 == 0) {
+      ASSERT_TRUE(MetadataImage::FromSnapshot(image.index(), image.ToSnapshot()) == image);
+    }
+  }
+
+  Rng rng_;
+  ControllerHarness cluster_;
+  std::map<PartitionUid, PartitionImage> seen_;
+  std::map<BrokerId, BrokerEpoch> epochs_;
+  int isr_changes_ = 0;
+  int leaderless_ = 0;
+  int checks_ = 0;
+};
+
+TEST(ControllerPropertyTest, RandomCommandsNeverMakeAnImpossibleImage) {
+  int isr_changes = 0;
+  int leaderless = 0;
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(seed);
+    Chaos chaos(seed);
+    for (int step = 0; step < 400 && !testing::Test::HasFatalFailure(); ++step) chaos.Step();
+    ASSERT_FALSE(testing::Test::HasFatalFailure());
+    isr_changes += chaos.isr_changes();
+    leaderless += chaos.leaderless();
+  }
+  // The walk reached what it is meant to reach.
+  EXPECT_GT(isr_changes, 300);
+  EXPECT_GT(leaderless, 100);
+}
+
+}  // namespace
+}  // namespace quipu

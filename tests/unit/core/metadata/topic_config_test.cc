@@ -1,0 +1,76 @@
+// Names and configs that are allowed, and what a refusal says.
+#include "core/metadata/topic_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace quipu {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(TopicNameTest, AcceptsKafkasCharacters) {
+  EXPECT_TRUE(CheckTopicName("Payments_2.eu-1", false).ok());
+  EXPECT_TRUE(CheckTopicName(std::string(249, 'a'), false).ok());
+}
+
+TEST(TopicNameTest, RefusesWhatKafkaRefuses) {
+  for (const std::string& name :
+       {std::string(), std::string("."), std::string(".."), std::string(250, 'a'),
+        std::string("a b"), std::string("a/b"), std::string("\xC3\xA4"), std::string("a\n")}) {
+    EXPECT_EQ(CheckTopicName(name, false).error, ErrorCode::kInvalidTopic) << name;
+  }
+}
+
+TEST(TopicNameTest, TwoUnderscoresAreTheClustersOwn) {
+  EXPECT_EQ(CheckTopicName("__consumer_offsets", false).error, ErrorCode::kInvalidTopic);
+  EXPECT_TRUE(CheckTopicName("__consumer_offsets", true).ok());
+  EXPECT_EQ(CheckTopicName("payments", true).error, ErrorCode::kInvalidTopic);
+}
+
+TEST(TopicConfigTest, UnknownKeyNamesTheNearest) {
+  const TopicRefusal refusal = CheckTopicConfig("retention.sm", "1");
+  EXPECT_EQ(refusal.error, ErrorCode::kInvalidConfig);
+  EXPECT_THAT(refusal.message, HasSubstr("did you mean 'retention.ms'?"));
+  EXPECT_THAT(CheckTopicConfig("min.insync.replica", "1").message, HasSubstr("min.insync.replicas"));
+}
+
+TEST(TopicConfigTest, RangesAreChecked) {
+  EXPECT_TRUE(CheckTopicConfig("retention.ms", "-1").ok());
+  EXPECT_FALSE(CheckTopicConfig("retention.ms", "-2").ok());
+  EXPECT_TRUE(CheckTopicConfig("retention.bytes", "9223372036854775807").ok());
+  EXPECT_FALSE(CheckTopicConfig("retention.bytes", "9223372036854775808").ok());
+  EXPECT_FALSE(CheckTopicConfig("min.insync.replicas", "0").ok());
+  EXPECT_TRUE(CheckTopicConfig("max.message.bytes", "8388608").ok());
+  EXPECT_FALSE(CheckTopicConfig("max.message.bytes", "8388609").ok());
+  EXPECT_THAT(CheckTopicConfig("max.message.bytes", "1").message, HasSubstr("from 100 to 8388608"));
+}
+
+TEST(TopicConfigTest, TypesAreChecked) {
+  for (const char* value : {"", "x", "1x", " 1", "1.5", "--1", "+1", "0x10"}) {
+    EXPECT_EQ(CheckTopicConfig("retention.ms", value).error, ErrorCode::kInvalidConfig) << value;
+  }
+  EXPECT_TRUE(CheckTopicConfig("message.timestamp.type", "LogAppendTime").ok());
+  EXPECT_FALSE(CheckTopicConfig("message.timestamp.type", "logappendtime").ok());
+  EXPECT_TRUE(CheckTopicConfig("compression.type", "producer").ok());
+  EXPECT_FALSE(CheckTopicConfig("compression.type", "zstd").ok());
+}
+
+TEST(TopicConfigTest, DefaultsAreKafkasButPaymentsDoNotVanish) {
+  const TopicConfigValues values = ReadTopicConfigs({});
+  EXPECT_EQ(values.retention_ms, -1);
+  EXPECT_EQ(values.retention_bytes, -1);
+  EXPECT_EQ(values.message_bytes_max, 1048588);
+  EXPECT_FALSE(values.log_append_time);
+}
+
+TEST(TopicConfigTest, EffectiveMinimumIsCappedByTheReplicationFactor) {
+  TopicImage topic;
+  topic.configs["min.insync.replicas"] = "3";
+  PartitionImage partition;
+  partition.replicas = {BrokerId(1), BrokerId(2)};
+  EXPECT_EQ(EffectiveMinIsr(topic, partition), 2);
+}
+
+}  // namespace
+}  // namespace quipu
