@@ -1,0 +1,525 @@
+// Goal: the hand-written codec and the generated one are the same language, record bytes are never
+// copied, and no input makes the decoder crash or read out of bounds.
+// Method: random messages both ways through the generated classes; then random damage, where a
+// message that the decoder takes must also be one for the generated parser.
+#include "core/request/log_codec.h"
+
+#include <string>
+
+#include "base/rng.h"
+#include "core/record/record_batch.h"
+#include "core/record/record_batch_builder.h"
+#include "core/request/wire_format.h"
+#include "gtest/gtest.h"
+#include "proto/message/stream.pb.h"
+
+namespace quipu {
+namespace {
+
+std::string Join(const ByteChain& chain) {
+  std::string text;
+  for (const Bytes& bytes : chain) text += bytes.ToString();
+  return text;
+}
+
+Bytes MakeBatch(Rng& rng, Offset base) {
+  RecordBatchBuilder builder({.base_offset = base});
+  const uint64_t count = 1 + rng.Below(3);
+  for (uint64_t i = 0; i < count; ++i) {
+    builder.Add({.timestamp = TimestampMs(1000), .key = "key", .value = "value"});
+  }
+  return builder.Build();
+}
+
+std::vector<Bytes> MakeBatches(Rng& rng) {
+  std::vector<Bytes> batches;
+  for (uint64_t i = rng.Below(4); i > 0; --i) batches.push_back(MakeBatch(rng, Offset(7)));
+  return batches;
+}
+
+// Numbers of all sizes, often the ones that mean "none".
+int64_t SomeNumber(Rng& rng) {
+  switch (rng.Below(5)) {
+    case 0:
+      return 0;
+    case 1:
+      return -1;
+    case 2:
+      return static_cast<int64_t>(rng.Below(300));
+    case 3:
+      return static_cast<int64_t>(rng.Next());
+    default:
+      return INT64_MAX;
+  }
+}
+int32_t SomeInt32(Rng& rng) { return static_cast<int32_t>(SomeNumber(rng)); }
+std::string SomeText(Rng& rng) { return rng.Chance(1, 2) ? "" : "client \xc3\xa4"; }
+ErrorCode SomeError(Rng& rng) {
+  const ErrorCode codes[] = {ErrorCode::kNone, ErrorCode::kUnknownServerError,
+                             ErrorCode::kNotLeaderOrFollower, ErrorCode::kDiskFull};
+  return codes[rng.Below(4)];
+}
+template <typename T>
+T SomeStrong(Rng& rng) {
+  return T(static_cast<typename T::ValueType>(SomeNumber(rng)));
+}
+
+ProduceRequest SomeProduceRequest(Rng& rng) {
+  ProduceRequest message;
+  message.request_id = rng.Next();
+  message.acks = SomeInt32(rng);
+  message.timeout_ms = SomeInt32(rng);
+  message.client_id = SomeText(rng);
+  for (uint64_t i = rng.Below(4); i > 0; --i) {
+    message.partitions.push_back(
+        {.topic_id = TopicId::Random(rng),
+         .partition = SomeStrong<PartitionIndex>(rng),
+         .leader_epoch = SomeStrong<LeaderEpoch>(rng),
+         .records = rng.Chance(1, 4) ? Bytes() : MakeBatch(rng, Offset(0))});
+  }
+  return message;
+}
+
+ProduceResponse SomeProduceResponse(Rng& rng) {
+  ProduceResponse message;
+  message.request_id = rng.Next();
+  for (uint64_t i = rng.Below(4); i > 0; --i) {
+    message.partitions.push_back({.topic_id = TopicId::Random(rng),
+                                  .partition = SomeStrong<PartitionIndex>(rng),
+                                  .error = SomeError(rng),
+                                  .base_offset = SomeStrong<Offset>(rng),
+                                  .log_append_time = SomeStrong<TimestampMs>(rng),
+                                  .log_start_offset = SomeStrong<Offset>(rng),
+                                  .leader_id = SomeStrong<BrokerId>(rng),
+                                  .leader_epoch = SomeStrong<LeaderEpoch>(rng),
+                                  .error_message = SomeText(rng)});
+  }
+  return message;
+}
+
+FetchRequest SomeFetchRequest(Rng& rng) {
+  FetchRequest message;
+  message.request_id = rng.Next();
+  message.max_wait_ms = SomeInt32(rng);
+  message.min_bytes = SomeInt32(rng);
+  message.max_bytes = SomeInt32(rng);
+  message.client_id = SomeText(rng);
+  for (uint64_t i = rng.Below(4); i > 0; --i) {
+    message.partitions.push_back({.topic_id = TopicId::Random(rng),
+                                  .partition = SomeStrong<PartitionIndex>(rng),
+                                  .fetch_offset = SomeStrong<Offset>(rng),
+                                  .leader_epoch = SomeStrong<LeaderEpoch>(rng),
+                                  .max_bytes = SomeInt32(rng),
+                                  .last_fetched_epoch = SomeStrong<LeaderEpoch>(rng)});
+  }
+  return message;
+}
+
+FetchResponse SomeFetchResponse(Rng& rng) {
+  FetchResponse message;
+  message.request_id = rng.Next();
+  message.error = SomeError(rng);
+  for (uint64_t i = rng.Below(4); i > 0; --i) {
+    message.partitions.push_back({.topic_id = TopicId::Random(rng),
+                                  .partition = SomeStrong<PartitionIndex>(rng),
+                                  .error = SomeError(rng),
+                                  .high_watermark = SomeStrong<Offset>(rng),
+                                  .last_stable_offset = SomeStrong<Offset>(rng),
+                                  .log_start_offset = SomeStrong<Offset>(rng),
+                                  .batches = MakeBatches(rng),
+                                  .leader_id = SomeStrong<BrokerId>(rng),
+                                  .leader_epoch = SomeStrong<LeaderEpoch>(rng),
+                                  .diverging_epoch = SomeStrong<LeaderEpoch>(rng),
+                                  .diverging_end_offset = SomeStrong<Offset>(rng)});
+  }
+  return message;
+}
+
+ReplicaToLeader SomeReplicaToLeader(Rng& rng) {
+  ReplicaToLeader message;
+  message.has_open = rng.Chance(1, 2);
+  if (message.has_open) {
+    message.open = {.cluster_id = ClusterId::Random(rng),
+                    .broker_id = SomeStrong<BrokerId>(rng),
+                    .broker_epoch = SomeStrong<BrokerEpoch>(rng),
+                    .leader_id = SomeStrong<BrokerId>(rng)};
+  }
+  for (uint64_t i = rng.Below(4); i > 0; --i) {
+    message.updates.push_back({.uid = SomeStrong<PartitionUid>(rng),
+                               .leader_epoch = SomeStrong<LeaderEpoch>(rng),
+                               .fetch_offset = SomeStrong<Offset>(rng),
+                               .durable_end_offset = SomeStrong<Offset>(rng),
+                               .log_start_offset = SomeStrong<Offset>(rng),
+                               .last_epoch = SomeStrong<LeaderEpoch>(rng),
+                               .restart = rng.Chance(1, 2)});
+  }
+  message.credit_bytes = SomeNumber(rng);
+  return message;
+}
+
+LeaderToReplica SomeLeaderToReplica(Rng& rng) {
+  LeaderToReplica message;
+  message.error = SomeError(rng);
+  message.error_message = SomeText(rng);
+  for (uint64_t i = rng.Below(4); i > 0; --i) {
+    message.pushes.push_back({.uid = SomeStrong<PartitionUid>(rng),
+                              .leader_epoch = SomeStrong<LeaderEpoch>(rng),
+                              .error = SomeError(rng),
+                              .high_watermark = SomeStrong<Offset>(rng),
+                              .log_start_offset = SomeStrong<Offset>(rng),
+                              .batches = MakeBatches(rng),
+                              .diverging_epoch = SomeStrong<LeaderEpoch>(rng),
+                              .diverging_end_offset = SomeStrong<Offset>(rng),
+                              .base_offset = SomeStrong<Offset>(rng)});
+  }
+  return message;
+}
+
+// The two codecs of one message: random -> our bytes -> generated class -> its bytes -> our struct
+// -> our bytes again. Every step must keep everything, and our own bytes must be stable.
+template <typename Generated, typename Message, typename Decoder>
+void ExpectSameLanguage(Message (*some)(Rng&), const Decoder& decode) {
+  Rng rng(1);
+  for (int round = 0; round < 300; ++round) {
+    const std::string ours = Join(Encode(some(rng)));
+    Generated generated;
+    ASSERT_TRUE(generated.ParseFromString(ours));
+    EXPECT_EQ(generated.GetReflection()->GetUnknownFields(generated).field_count(), 0);
+    const auto back = decode(Bytes(generated.SerializeAsString()));
+    ASSERT_TRUE(back.ok()) << back.status();
+    EXPECT_EQ(Join(Encode(*back)), ours);
+  }
+}
+
+// What the decoder takes, the generated parser takes too, with the same content.
+template <typename Generated, typename Message, typename Decoder>
+void ExpectSoundUnderDamage(Message (*some)(Rng&), const Decoder& decode) {
+  Rng rng(2);
+  int taken = 0;
+  for (int round = 0; round < 20000; ++round) {
+    std::string text = Join(Encode(some(rng)));
+    if (text.empty()) continue;
+    if (rng.Chance(1, 2)) text.resize(rng.Below(text.size()));
+    for (uint64_t i = rng.Below(4); i > 0 && !text.empty(); --i) {
+      text[rng.Below(text.size())] = static_cast<char>(rng.Below(256));
+    }
+    const auto decoded = decode(Bytes(text));
+    if (!decoded.ok()) continue;
+    ++taken;
+    Generated generated;
+    ASSERT_TRUE(generated.ParseFromString(text));
+    const auto again = decode(Bytes(generated.SerializeAsString()));
+    ASSERT_TRUE(again.ok());
+    EXPECT_EQ(Join(Encode(*again)), Join(Encode(*decoded)));
+  }
+  EXPECT_GT(taken, 100);
+}
+
+TEST(LogCodecTest, SpeaksTheGeneratedCodecsLanguage) {
+  ExpectSameLanguage<message::ProduceRequest>(SomeProduceRequest, DecodeProduceRequest);
+  ExpectSameLanguage<message::ProduceResponse>(SomeProduceResponse, DecodeProduceResponse);
+  ExpectSameLanguage<message::FetchRequest>(SomeFetchRequest, DecodeFetchRequest);
+  ExpectSameLanguage<message::FetchResponse>(SomeFetchResponse, DecodeFetchResponse);
+  ExpectSameLanguage<message::ReplicaToLeader>(SomeReplicaToLeader, DecodeReplicaToLeader);
+  ExpectSameLanguage<message::LeaderToReplica>(SomeLeaderToReplica, DecodeLeaderToReplica);
+}
+
+TEST(LogCodecTest, IsSoundUnderRandomDamage) {
+  ExpectSoundUnderDamage<message::ProduceRequest>(SomeProduceRequest, DecodeProduceRequest);
+  ExpectSoundUnderDamage<message::ProduceResponse>(SomeProduceResponse, DecodeProduceResponse);
+  ExpectSoundUnderDamage<message::FetchRequest>(SomeFetchRequest, DecodeFetchRequest);
+  ExpectSoundUnderDamage<message::FetchResponse>(SomeFetchResponse, DecodeFetchResponse);
+  ExpectSoundUnderDamage<message::ReplicaToLeader>(SomeReplicaToLeader, DecodeReplicaToLeader);
+  ExpectSoundUnderDamage<message::LeaderToReplica>(SomeLeaderToReplica, DecodeLeaderToReplica);
+}
+
+TEST(LogCodecTest, EveryFieldLandsInItsPlace) {
+  ReplicaToLeader message;
+  message.has_open = true;
+  message.open = {.cluster_id = ClusterId(3, 4),
+                  .broker_id = BrokerId(5),
+                  .broker_epoch = BrokerEpoch(6),
+                  .leader_id = BrokerId(7)};
+  message.updates = {{.uid = PartitionUid(8),
+                      .leader_epoch = LeaderEpoch(9),
+                      .fetch_offset = Offset(10),
+                      .durable_end_offset = Offset(11),
+                      .log_start_offset = Offset(12),
+                      .last_epoch = LeaderEpoch(13),
+                      .restart = true}};
+  message.credit_bytes = 14;
+  message::ReplicaToLeader generated;
+  ASSERT_TRUE(generated.ParseFromString(Join(Encode(message))));
+  EXPECT_EQ(generated.open().cluster_id(), ClusterId(3, 4).ToBytes());
+  EXPECT_EQ(generated.open().broker_id(), 5);
+  EXPECT_EQ(generated.open().broker_epoch(), 6);
+  EXPECT_EQ(generated.open().leader_id(), 7);
+  EXPECT_EQ(generated.updates(0).partition_uid(), 8U);
+  EXPECT_EQ(generated.updates(0).leader_epoch(), 9);
+  EXPECT_EQ(generated.updates(0).fetch_offset(), 10);
+  EXPECT_EQ(generated.updates(0).durable_end_offset(), 11);
+  EXPECT_EQ(generated.updates(0).log_start_offset(), 12);
+  EXPECT_EQ(generated.updates(0).last_epoch(), 13);
+  EXPECT_TRUE(generated.updates(0).restart());
+  EXPECT_EQ(generated.credit_bytes(), 14);
+}
+
+TEST(LogCodecTest, FetchResultsLandInTheirPlaces) {
+  Rng rng(3);
+  const Bytes batch = MakeBatch(rng, Offset(0));
+  FetchResponse message;
+  message.request_id = 1;
+  message.error = ErrorCode::kDiskFull;
+  message.partitions = {{.topic_id = TopicId(1, 2),
+                         .partition = PartitionIndex(2),
+                         .error = ErrorCode::kOffsetOutOfRange,
+                         .high_watermark = Offset(4),
+                         .last_stable_offset = Offset(5),
+                         .log_start_offset = Offset(6),
+                         .batches = {batch, batch},
+                         .leader_id = BrokerId(8),
+                         .leader_epoch = LeaderEpoch(9),
+                         .diverging_epoch = LeaderEpoch(10),
+                         .diverging_end_offset = Offset(11)}};
+  message::FetchResponse generated;
+  ASSERT_TRUE(generated.ParseFromString(Join(Encode(message))));
+  EXPECT_EQ(generated.error_code(), 1000);
+  const auto& partition = generated.partitions(0);
+  EXPECT_EQ(partition.error_code(), 1);
+  EXPECT_EQ(partition.high_watermark(), 4);
+  EXPECT_EQ(partition.last_stable_offset(), 5);
+  EXPECT_EQ(partition.log_start_offset(), 6);
+  EXPECT_EQ(partition.records(), batch.ToString() + batch.ToString());
+  EXPECT_EQ(partition.leader_id(), 8);
+  EXPECT_EQ(partition.leader_epoch(), 9);
+  EXPECT_EQ(partition.diverging_epoch(), 10);
+  EXPECT_EQ(partition.diverging_end_offset(), 11);
+}
+
+TEST(LogCodecTest, PushesLandInTheirPlaces) {
+  Rng rng(3);
+  const Bytes batch = MakeBatch(rng, Offset(0));
+  LeaderToReplica message;
+  message.error = ErrorCode::kStaleBrokerEpoch;
+  message.error_message = "m";
+  message.pushes = {{.uid = PartitionUid(1),
+                     .leader_epoch = LeaderEpoch(2),
+                     .error = ErrorCode::kFencedLeaderEpoch,
+                     .high_watermark = Offset(4),
+                     .log_start_offset = Offset(5),
+                     .batches = {batch},
+                     .diverging_epoch = LeaderEpoch(7),
+                     .diverging_end_offset = Offset(8),
+                     .base_offset = Offset(9)}};
+  message::LeaderToReplica generated;
+  ASSERT_TRUE(generated.ParseFromString(Join(Encode(message))));
+  EXPECT_EQ(generated.error_code(), 77);
+  EXPECT_EQ(generated.error_message(), "m");
+  EXPECT_EQ(generated.pushes(0).partition_uid(), 1U);
+  EXPECT_EQ(generated.pushes(0).leader_epoch(), 2);
+  EXPECT_EQ(generated.pushes(0).error_code(), 74);
+  EXPECT_EQ(generated.pushes(0).high_watermark(), 4);
+  EXPECT_EQ(generated.pushes(0).log_start_offset(), 5);
+  EXPECT_EQ(generated.pushes(0).records(), batch.ToString());
+  EXPECT_EQ(generated.pushes(0).diverging_epoch(), 7);
+  EXPECT_EQ(generated.pushes(0).diverging_end_offset(), 8);
+  EXPECT_EQ(generated.pushes(0).base_offset(), 9);
+}
+
+TEST(LogCodecTest, ProduceFieldsLandInTheirPlaces) {
+  ProduceRequest request{.request_id = 1,
+                         .acks = 2,
+                         .timeout_ms = 3,
+                         .client_id = "c",
+                         .partitions = {{.topic_id = TopicId(1, 2),
+                                         .partition = PartitionIndex(5),
+                                         .leader_epoch = LeaderEpoch(6),
+                                         .records = Bytes(std::string("r"))}}};
+  message::ProduceRequest generated;
+  ASSERT_TRUE(generated.ParseFromString(Join(Encode(request))));
+  EXPECT_EQ(generated.request_id(), 1U);
+  EXPECT_EQ(generated.acks(), 2);
+  EXPECT_EQ(generated.timeout_ms(), 3);
+  EXPECT_EQ(generated.client_id(), "c");
+  EXPECT_EQ(generated.partitions(0).topic_id(), TopicId(1, 2).ToBytes());
+  EXPECT_EQ(generated.partitions(0).partition(), 5);
+  EXPECT_EQ(generated.partitions(0).leader_epoch(), 6);
+  EXPECT_EQ(generated.partitions(0).records(), "r");
+
+  ProduceResponse response{.request_id = 1,
+                           .partitions = {{.topic_id = TopicId(1, 2),
+                                           .partition = PartitionIndex(2),
+                                           .error = ErrorCode::kCorruptMessage,
+                                           .base_offset = Offset(4),
+                                           .log_append_time = TimestampMs(5),
+                                           .log_start_offset = Offset(6),
+                                           .leader_id = BrokerId(7),
+                                           .leader_epoch = LeaderEpoch(8),
+                                           .error_message = "m"}}};
+  message::ProduceResponse answer;
+  ASSERT_TRUE(answer.ParseFromString(Join(Encode(response))));
+  EXPECT_EQ(answer.request_id(), 1U);
+  EXPECT_EQ(answer.partitions(0).partition(), 2);
+  EXPECT_EQ(answer.partitions(0).error_code(), 2);
+  EXPECT_EQ(answer.partitions(0).base_offset(), 4);
+  EXPECT_EQ(answer.partitions(0).log_append_time(), 5);
+  EXPECT_EQ(answer.partitions(0).log_start_offset(), 6);
+  EXPECT_EQ(answer.partitions(0).leader_id(), 7);
+  EXPECT_EQ(answer.partitions(0).leader_epoch(), 8);
+  EXPECT_EQ(answer.partitions(0).error_message(), "m");
+}
+
+TEST(LogCodecTest, FetchRequestFieldsLandInTheirPlaces) {
+  FetchRequest request{.request_id = 1,
+                       .max_wait_ms = 2,
+                       .min_bytes = 3,
+                       .max_bytes = 4,
+                       .client_id = "c",
+                       .partitions = {{.topic_id = TopicId(1, 2),
+                                       .partition = PartitionIndex(2),
+                                       .fetch_offset = Offset(3),
+                                       .leader_epoch = LeaderEpoch(4),
+                                       .max_bytes = 5,
+                                       .last_fetched_epoch = LeaderEpoch(6)}}};
+  message::FetchRequest generated;
+  ASSERT_TRUE(generated.ParseFromString(Join(Encode(request))));
+  EXPECT_EQ(generated.request_id(), 1U);
+  EXPECT_EQ(generated.max_wait_ms(), 2);
+  EXPECT_EQ(generated.min_bytes(), 3);
+  EXPECT_EQ(generated.max_bytes(), 4);
+  EXPECT_EQ(generated.client_id(), "c");
+  EXPECT_EQ(generated.partitions(0).partition(), 2);
+  EXPECT_EQ(generated.partitions(0).fetch_offset(), 3);
+  EXPECT_EQ(generated.partitions(0).leader_epoch(), 4);
+  EXPECT_EQ(generated.partitions(0).max_bytes(), 5);
+  EXPECT_EQ(generated.partitions(0).last_fetched_epoch(), 6);
+}
+
+TEST(LogCodecTest, RecordBytesAreNeverCopied) {
+  Rng rng(4);
+  const Bytes batch = MakeBatch(rng, Offset(0));
+  LeaderToReplica message;
+  message.pushes.push_back(
+      {.uid = PartitionUid(1), .leader_epoch = LeaderEpoch(1), .batches = {batch, batch}});
+  const ByteChain chain = Encode(message);
+  int shared = 0;
+  for (const Bytes& bytes : chain) shared += bytes.data() == batch.data() ? 1 : 0;
+  EXPECT_EQ(shared, 2);
+
+  const Bytes whole(Join(chain));
+  const LeaderToReplica decoded = DecodeLeaderToReplica(whole).value();
+  ASSERT_EQ(decoded.pushes[0].batches.size(), 2U);
+  for (const Bytes& bytes : decoded.pushes[0].batches) {
+    EXPECT_GE(bytes.data(), whole.data());
+    EXPECT_LT(bytes.data(), whole.data() + whole.size());
+  }
+}
+
+TEST(LogCodecTest, AbsentFieldsAreZeroAsInEveryOtherLanguage) {
+  const ProduceRequest request = DecodeProduceRequest(Bytes()).value();
+  EXPECT_EQ(request.acks, 0);
+  EXPECT_EQ(request.timeout_ms, 0);
+  message::FetchRequest generated;
+  generated.add_partitions()->set_topic_id(TopicId(1, 1).ToBytes());
+  const FetchRequest fetch = DecodeFetchRequest(Bytes(generated.SerializeAsString())).value();
+  EXPECT_EQ(fetch.partitions[0].leader_epoch, LeaderEpoch(0));
+  EXPECT_EQ(fetch.partitions[0].max_bytes, 0);
+}
+
+TEST(LogCodecTest, RefusesATopicIdOfAnotherLength) {
+  message::ProduceRequest generated;
+  generated.add_partitions()->set_topic_id("short");
+  EXPECT_EQ(CodeOf(DecodeProduceRequest(Bytes(generated.SerializeAsString())).status()),
+            ErrorCode::kInvalidRequest);
+  generated.mutable_partitions(0)->clear_topic_id();
+  EXPECT_EQ(CodeOf(DecodeProduceRequest(Bytes(generated.SerializeAsString())).status()),
+            ErrorCode::kInvalidRequest);
+}
+
+TEST(LogCodecTest, RefusesAnOpenWithoutClusterId) {
+  message::ReplicaToLeader generated;
+  generated.mutable_open()->set_broker_id(1);
+  EXPECT_EQ(CodeOf(DecodeReplicaToLeader(Bytes(generated.SerializeAsString())).status()),
+            ErrorCode::kInvalidRequest);
+}
+
+TEST(LogCodecTest, RefusesAPartialBatch) {
+  Rng rng(5);
+  message::FetchResponse generated;
+  auto* partition = generated.add_partitions();
+  partition->set_topic_id(TopicId(1, 1).ToBytes());
+  std::string records = MakeBatch(rng, Offset(0)).ToString();
+  records.pop_back();
+  partition->set_records(records);
+  EXPECT_EQ(CodeOf(DecodeFetchResponse(Bytes(generated.SerializeAsString())).status()),
+            ErrorCode::kCorruptMessage);
+}
+
+TEST(LogCodecTest, AnUnknownErrorNumberIsAnUnknownServerError) {
+  message::FetchResponse generated;
+  generated.set_error_code(31999);
+  EXPECT_EQ(DecodeFetchResponse(Bytes(generated.SerializeAsString()))->error,
+            ErrorCode::kUnknownServerError);
+}
+
+TEST(LogCodecTest, SkipsUnknownFieldsOfEveryWireType) {
+  ProduceRequest request;
+  request.request_id = 77;
+  request.client_id = "c";
+  const std::string known = Join(Encode(request));
+  const std::string unknown[] = {
+      std::string("\xa0\x06\x05", 3),  // varint, field 100
+      std::string("\xa1\x06"
+                  "12345678",
+                  10),  // fixed64
+      std::string("\xa2\x06\x03"
+                  "abc",
+                  6),  // bytes
+      std::string("\xa5\x06"
+                  "1234",
+                  6),                                               // fixed32
+      std::string("\xa3\x06\x08\x01\xab\x06\xac\x06\xa4\x06", 10),  // group in a group
+      std::string("\x0a\x01x", 3),                                  // field 1, wrong type
+  };
+  for (const std::string& extra : unknown) {
+    const auto decoded = DecodeProduceRequest(Bytes(extra + known));
+    ASSERT_TRUE(decoded.ok());
+    EXPECT_EQ(decoded->request_id, 77U);
+    EXPECT_EQ(decoded->client_id, "c");
+  }
+}
+
+TEST(LogCodecTest, RefusesWhatIsNotProtobuf) {
+  const std::string broken[] = {
+      std::string("\x08", 1),                                               // number missing
+      std::string("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12),  // number too long
+      std::string("\x22\x05"
+                  "abc",
+                  5),                                                   // length past the end
+      std::string("\x22\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11),  // length of 2^64 - 1
+      std::string("\x00\x00", 2),                                       // field number 0
+      std::string("\x0c", 1),                                           // group ends, none began
+      std::string("\xa3\x06", 2),                                       // group never ends
+      std::string("\xa3\x06\x0c", 3),                                   // another group ends
+      std::string("\x0e\x00", 2),                                       // wire type 6
+      std::string("\x22\x01\xff", 3),                                   // not UTF-8
+  };
+  for (const std::string& text : broken) {
+    EXPECT_EQ(CodeOf(DecodeProduceRequest(Bytes(text)).status()), ErrorCode::kInvalidRequest);
+  }
+}
+
+TEST(Utf8Test, AcceptsWellFormedAndRefusesTheRest) {
+  for (const std::string good : {"", "ascii", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+                                 "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf"}) {
+    EXPECT_TRUE(IsUtf8(good)) << good;
+  }
+  for (const std::string bad :
+       {"\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80",
+        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xc3", "\xe2\x82", "\xc3\x28"}) {
+    EXPECT_FALSE(IsUtf8(bad)) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace quipu
