@@ -33,11 +33,22 @@ class LogStore {
   virtual ~LogStore() = default;
 
   // ---- writes: one thread ----
-  // Applies all mutations atomically and returns once they are durable (D1). Any error is final:
+  // Applies the mutations in order and returns once all are durable (D1). Each mutation is atomic;
+  // after a crash before the return, the first few of the group may be there. Any error is final:
   // the process must stop (D3).
   virtual absl::Status Write(const std::vector<LogWrite>& group) = 0;
   // The log of `uid`, made (durably) if there is none. A dropped log's id is never used again.
   virtual absl::StatusOr<LogId> CreateLog(PartitionUid uid) = 0;
+  // The same for many at once, with one sync where the store can. Ids in the order of `uids`.
+  virtual absl::StatusOr<std::vector<LogId>> CreateLogs(const std::vector<PartitionUid>& uids) {
+    std::vector<LogId> ids;
+    for (const PartitionUid uid : uids) {
+      const absl::StatusOr<LogId> id = CreateLog(uid);
+      if (!id.ok()) return id.status();
+      ids.push_back(*id);
+    }
+    return ids;
+  }
   // Forgets the log durably; its space is given back later.
   virtual absl::Status DropLog(PartitionUid uid) = 0;
 
@@ -56,8 +67,8 @@ class LogStore {
                                                         size_t bytes_max) const = 0;
   // First batch whose max timestamp is >= `timestamp`, at or after the log start: where to look for
   // the first record of that time. nullopt: none.
-  virtual absl::StatusOr<std::optional<StoredBatch>> FindByTimestamp(LogId log_id,
-                                                                     TimestampMs timestamp) const = 0;
+  virtual absl::StatusOr<std::optional<StoredBatch>> FindByTimestamp(
+      LogId log_id, TimestampMs timestamp) const = 0;
   // Lowest offset to keep so that the log holds at most `bytes_max` bytes; whole batches.
   virtual absl::StatusOr<Offset> OffsetForSize(LogId log_id, int64_t bytes_max) const = 0;
 

@@ -1,0 +1,163 @@
+#include "storage/rocksdb/log_proof.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "base/error_code.h"
+#include "base/status_macros.h"
+#include "storage/key_encoding.h"
+#include "storage/rocksdb/rocksdb_options.h"
+#include "storage/rocksdb/rocksdb_status.h"
+
+namespace quipu {
+namespace {
+
+absl::Status Unproven(const std::string& path, absl::string_view what) {
+  return ToStatus(
+      ErrorCode::kUnprovenDirectory,
+      absl::StrCat("the log in ", path, " cannot be shown to be complete: ", what,
+                   ". Its files were left as they are. Keep them for examination, format a new "
+                   "directory with a new directory id (quipu storage format), and let the node "
+                   "take its data from its peers"));
+}
+
+bool Exists(const std::string& path) {
+  struct stat info = {};
+  return ::stat(path.c_str(), &info) == 0;
+}
+
+// Damage and missing files are a matter of proof; anything else is trouble with the machine.
+absl::Status OpenError(const std::string& path, const rocksdb::Status& status) {
+  if (status.IsCorruption() || status.IsNotFound() || status.IsPathNotFound() ||
+      status.IsInvalidArgument()) {
+    return Unproven(path, status.ToString());
+  }
+  return FromRocksdb(status, absl::StrCat("cannot read the database ", path));
+}
+
+// The group record that a family's tables hold; group 0 when there is none.
+absl::StatusOr<GroupRecord> FlushedGroup(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family,
+                                         const std::string& path) {
+  std::string value;
+  const auto key = EncodeSingleKey(KeyPrefix::kGroup);
+  const rocksdb::Status status = db.Get(CheckedRead(), family, ToSlice(key.view()), &value);
+  if (status.IsNotFound()) return GroupRecord{};
+  if (!status.ok()) return OpenError(path, status);
+  const std::optional<GroupRecord> record = DecodeGroupRecord(value);
+  if (!record.has_value()) return Unproven(path, "a group record is damaged");
+  return *record;
+}
+
+// Tables [.. lowest] .. highest] and the WAL [first .. last] must join without a gap:
+//   every group above `lowest` is missing in some family's tables, so the WAL must hold it.
+absl::Status CheckJoin(const std::string& path, const std::vector<GroupRecord>& flushed,
+                       const ChainWalFilter& wal) {
+  const auto by_number = [](const GroupRecord& a, const GroupRecord& b) {
+    return a.number < b.number;
+  };
+  const auto [lowest, highest] = std::minmax_element(flushed.begin(), flushed.end(), by_number);
+  if (!wal.broken().empty()) return Unproven(path, wal.broken());
+  if (!wal.seen_any()) {
+    if (lowest->number == highest->number) return absl::OkStatus();
+    return Unproven(path, absl::StrCat("groups ", lowest->number + 1, " to ", highest->number,
+                                       " are missing in the WAL"));
+  }
+  if (wal.first().number > lowest->number + 1) {
+    return Unproven(path, absl::StrCat("groups ", lowest->number + 1, " to ",
+                                       wal.first().number - 1, " are missing in the WAL"));
+  }
+  if (wal.last().number < highest->number) {
+    return Unproven(path, absl::StrCat("groups ", wal.last().number + 1, " to ", highest->number,
+                                       " are missing in the WAL"));
+  }
+  for (const GroupRecord& record : flushed) {
+    const uint64_t number = record.number;
+    const bool matches =
+        number + 1 < wal.first().number ||
+        (number + 1 == wal.first().number ? record.chain == wal.first().previous_chain
+                                          : record.chain == wal.ChainOf(number));
+    if (!matches) {
+      return Unproven(path, absl::StrCat("group ", number, " differs between tables and WAL"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+rocksdb::WalFilter::WalProcessingOption ChainWalFilter::LogRecordFound(
+    unsigned long long /*log_number*/, const std::string& file_name,
+    const rocksdb::WriteBatch& batch, rocksdb::WriteBatch* /*new_batch*/, bool* /*batch_changed*/) {
+  if (!broken_.empty()) return WalProcessingOption::kIgnoreCurrentRecord;
+  const std::optional<GroupRecord> group = ReadSealedGroup(batch.Data(), family_count_);
+  if (!group.has_value()) {
+    broken_ = absl::StrCat("a record of ", file_name, " after group ", last_.number,
+                           " is damaged or not ours");
+  } else if (seen_any() && group->number != last_.number + 1) {
+    broken_ =
+        absl::StrCat("group ", group->number, " follows group ", last_.number, " in ", file_name);
+  } else if (seen_any() && group->previous_chain != last_.chain) {
+    broken_ =
+        absl::StrCat("group ", group->number, " does not continue the one before in ", file_name);
+  } else {
+    if (!seen_any()) first_ = *group;
+    last_ = *group;
+    chains_.push_back(group->chain);
+  }
+  return WalProcessingOption::kIgnoreCurrentRecord;
+}
+
+absl::StatusOr<GroupRecord> ProveDatabase(const std::string& path,
+                                          const std::vector<std::string>& families,
+                                          uint64_t watermark) {
+  if (!Exists(path + "/CURRENT")) {
+    if (watermark == 0) return GroupRecord{};
+    return Unproven(
+        path, absl::StrCat("there is no database, but group ", watermark, " was synced to it"));
+  }
+  rocksdb::DBOptions options = DatabaseOptions();
+  options.create_if_missing = false;
+  options.create_missing_column_families = false;
+  options.max_open_files = 64;  // only group records are read
+  ChainWalFilter filter(families.size());
+  options.wal_filter = &filter;
+
+  std::vector<std::string> existing;
+  rocksdb::Status status = rocksdb::DB::ListColumnFamilies(options, path, &existing);
+  if (!status.ok()) return OpenError(path, status);
+  const std::shared_ptr<rocksdb::Cache> cache = BlockCache();
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  std::vector<GroupRecord> flushed;
+  for (const std::string& name : families) {
+    if (std::find(existing.begin(), existing.end(), name) != existing.end()) {
+      descriptors.emplace_back(name, SmallFamilyOptions(cache));
+    } else {
+      flushed.emplace_back();  // its creation was cut short: it holds nothing
+    }
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* raw = nullptr;
+  status = rocksdb::DB::OpenForReadOnly(options, path, descriptors, &handles, &raw);
+  if (!status.ok()) return OpenError(path, status);
+  const std::unique_ptr<rocksdb::DB> db(raw);
+  absl::Status result;
+  for (rocksdb::ColumnFamilyHandle* handle : handles) {
+    absl::StatusOr<GroupRecord> record = FlushedGroup(*db, handle, path);
+    if (record.ok()) flushed.push_back(*record);
+    result.Update(record.status());
+  }
+  for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
+  QUIPU_RETURN_IF_ERROR(result);
+  QUIPU_RETURN_IF_ERROR(CheckJoin(path, flushed, filter));
+  const GroupRecord last = filter.seen_any() ? filter.last() : flushed.front();
+  if (last.number < watermark) {
+    return Unproven(path, absl::StrCat("it ends at group ", last.number, ", but group ", watermark,
+                                       " was synced"));
+  }
+  return last;
+}
+
+}  // namespace quipu

@@ -1,0 +1,97 @@
+#include "storage/rocksdb/proven_db.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/error_code.h"
+#include "base/status_macros.h"
+#include "storage/key_encoding.h"
+#include "storage/rocksdb/log_proof.h"
+#include "storage/rocksdb/rocksdb_options.h"
+#include "storage/rocksdb/rocksdb_status.h"
+
+namespace quipu {
+
+absl::StatusOr<std::unique_ptr<ProvenDb>> ProvenDb::Open(Options options,
+                                                         WatermarkFile& watermark) {
+  std::vector<std::string> names;
+  for (const rocksdb::ColumnFamilyDescriptor& family : options.families) {
+    names.push_back(family.name);
+  }
+  QUIPU_ASSIGN_OR_RETURN(const GroupRecord proven,
+                         ProveDatabase(options.path, names, watermark.last_group()));
+  auto db = std::unique_ptr<ProvenDb>(new ProvenDb());
+  rocksdb::DB* raw = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(DatabaseOptions(), options.path, options.families, &db->handles_, &raw);
+  QUIPU_RETURN_IF_ERROR(FromRocksdb(status, absl::StrCat("cannot open database ", options.path)));
+  db->db_.reset(raw);
+
+  const auto key = EncodeSingleKey(KeyPrefix::kGroup);
+  QUIPU_ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                         db->Get(db->handles_[0], key.view()));
+  if (value.has_value()) db->last_ = DecodeGroupRecord(*value).value_or(GroupRecord{});
+  if (db->last_.number != proven.number || db->last_.chain != proven.chain) {
+    return ToStatus(ErrorCode::kUnprovenDirectory,
+                    absl::StrCat("the log in ", options.path, " opened at group ", db->last_.number,
+                                 ", proven was group ", proven.number));
+  }
+  db->watermark_writer_ = std::make_unique<WatermarkWriter>(watermark, options.fatal);
+  QUIPU_RETURN_IF_ERROR(db->CheckIdentity(options));
+  return db;
+}
+
+ProvenDb::~ProvenDb() {
+  watermark_writer_.reset();
+  if (db_ == nullptr) return;
+  for (rocksdb::ColumnFamilyHandle* handle : handles_) {
+    // Fails for a null handle only.
+    db_->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
+  }
+}
+
+absl::Status ProvenDb::CheckIdentity(const Options& options) {
+  const auto key = EncodeSingleKey(KeyPrefix::kIdentity);
+  QUIPU_ASSIGN_OR_RETURN(const std::optional<std::string> value, Get(handles_[0], key.view()));
+  if (value.has_value()) {
+    const std::optional<std::string> found = DecodeText(*value);
+    if (found == options.identity) return absl::OkStatus();
+    return ToStatus(ErrorCode::kInvalidConfig,
+                    absl::StrCat("database ", options.path, " belongs to ",
+                                 found.value_or("an unreadable identity"), ", not to ",
+                                 options.identity, "; put back the directory's own database"));
+  }
+  rocksdb::WriteBatch batch;
+  const rocksdb::Status status =
+      batch.Put(handles_[0], ToSlice(key.view()), EncodeText(options.identity));
+  QUIPU_RETURN_IF_ERROR(FromRocksdb(status, "cannot write the identity"));
+  return Write(batch);
+}
+
+absl::Status ProvenDb::Write(rocksdb::WriteBatch& batch) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  QUIPU_RETURN_IF_ERROR(failed_);
+  const GroupRecord group = SealGroup(batch, last_, handles_);
+  watermark_writer_->OnGroupBegins();
+  const rocksdb::Status status = db_->Write(SyncedWrite(), &batch);
+  if (!status.ok()) {
+    failed_ =
+        ToStatus(ErrorCode::kStorageError, absl::StrCat("cannot write group ", group.number, " to ",
+                                                        db_->GetName(), ": ", status.ToString()));
+    return failed_;
+  }
+  last_ = group;
+  watermark_writer_->OnGroupSynced(group.number);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<std::string>> ProvenDb::Get(rocksdb::ColumnFamilyHandle* family,
+                                                         absl::string_view key) const {
+  std::string value;
+  const rocksdb::Status status = db_->Get(CheckedRead(), family, ToSlice(key), &value);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  QUIPU_RETURN_IF_ERROR(FromRocksdb(status, absl::StrCat("cannot read from ", db_->GetName())));
+  return std::optional<std::string>(std::move(value));
+}
+
+}  // namespace quipu

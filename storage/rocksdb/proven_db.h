@@ -1,0 +1,63 @@
+// A RocksDB whose every synced group is numbered, chained, and shown to be there when it is opened.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "rocksdb/db.h"
+#include "storage/broker_identity.h"
+#include "storage/rocksdb/group_chain.h"
+#include "storage/watermark_writer.h"
+
+namespace quipu {
+
+// The common ground of the broker's and the controller's database: rules D1 to D4.
+class ProvenDb {
+ public:
+  struct Options {
+    std::string path;
+    // All families, "default" first.
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    // Who owns the directory, as text: written at the first opening, compared at each later one.
+    std::string identity;
+    FatalHandler fatal;
+  };
+
+  // `watermark` must outlive the database.
+  //   kUnprovenDirectory  see ProveDatabase; nothing was changed
+  //   kInvalidConfig      the database is that of another directory
+  //   kStorageError       cannot be opened
+  static absl::StatusOr<std::unique_ptr<ProvenDb>> Open(Options options, WatermarkFile& watermark);
+  ~ProvenDb();
+  ProvenDb(const ProvenDb&) = delete;
+  ProvenDb& operator=(const ProvenDb&) = delete;
+
+  // Seals `batch` as the next group, writes and syncs it. Any error is final: every later Write
+  // gives it again (D3). Any thread; one at a time.
+  absl::Status Write(rocksdb::WriteBatch& batch);
+
+  [[nodiscard]] rocksdb::DB& db() const { return *db_; }
+  // In the order of Options::families.
+  [[nodiscard]] rocksdb::ColumnFamilyHandle* family(size_t index) const { return handles_[index]; }
+
+  // Value of `key`; nullopt when absent.
+  [[nodiscard]] absl::StatusOr<std::optional<std::string>> Get(rocksdb::ColumnFamilyHandle* family,
+                                                               absl::string_view key) const;
+
+ private:
+  ProvenDb() = default;
+  absl::Status CheckIdentity(const Options& options);
+
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles_;
+  std::unique_ptr<WatermarkWriter> watermark_writer_;
+  std::mutex mutex_;
+  GroupRecord last_;     // under mutex_
+  absl::Status failed_;  // under mutex_
+};
+
+}  // namespace quipu

@@ -1,0 +1,199 @@
+// The write half of RocksdbLogStore: mutations into one WriteBatch.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "storage/key_encoding.h"
+#include "storage/log_recovery.h"
+#include "storage/rocksdb/rocksdb_log_iterator.h"
+#include "storage/rocksdb/rocksdb_log_store.h"
+#include "storage/rocksdb/rocksdb_status.h"
+
+namespace quipu {
+namespace {
+
+// A log gets one entry of the time index per so many bytes.
+constexpr int64_t kTimeIndexBytes = 64 * 1024;
+// Memory of the group's WriteBatch that is kept for the next one.
+constexpr size_t kBatchBytesKept = size_t{4} << 20;
+
+}  // namespace
+
+absl::Status RocksdbLogStore::Write(const std::vector<LogWrite>& group) {
+  for (const LogWrite& write : group) {
+    if (!logs_.contains(write.log_id)) return UnknownLog(write.log_id);
+  }
+  batch_.Clear();
+  Group building{.batch = batch_, .changes = {}};
+  for (const LogWrite& write : group) {
+    // What is to be cut off must be in the database to be found: an append of the same group and
+    // log is written first. Rare: a follower truncates when it changes its leader.
+    if (write.mutation.truncate_to.has_value() && building.changes[write.log_id].appended) {
+      QUIPU_RETURN_IF_ERROR(CommitGroup(building));
+    }
+    QUIPU_RETURN_IF_ERROR(AddMutation(write, building));
+  }
+  return CommitGroup(building);
+}
+
+absl::Status RocksdbLogStore::AddMutation(const LogWrite& write, Group& group) {
+  const LogMutation& mutation = write.mutation;
+  Change& change = group.changes[write.log_id];
+  if (mutation.truncate_to.has_value()) {
+    QUIPU_RETURN_IF_ERROR(AddTruncation(write.log_id, *mutation.truncate_to, group));
+  }
+  if (!mutation.appends.empty()) {
+    QUIPU_RETURN_IF_ERROR(AddAppends(write, group));
+    change.appended = true;
+  }
+  if (mutation.epochs.has_value()) QUIPU_RETURN_IF_ERROR(AddEpochs(write, change, group));
+  if (mutation.state.has_value()) {
+    QUIPU_CHECK_MSG(mutation.state->log_start_offset >= LogStartIn(write.log_id, group),
+                    "a log start was lowered");
+    change.state = mutation.state;
+  }
+  if (mutation.producers.has_value()) return AddProducers(write.log_id, *mutation.producers, group);
+  return absl::OkStatus();
+}
+
+Offset RocksdbLogStore::LogStartIn(LogId log_id, const Group& group) const {
+  const auto change = group.changes.find(log_id);
+  if (change != group.changes.end() && change->second.state.has_value()) {
+    return change->second.state->log_start_offset;
+  }
+  return logs_.at(log_id).state.log_start_offset;
+}
+
+// [5,9] [10,12] [13,20], truncate to 12: [10,12] and [13,20] go, the log ends at 10.
+absl::Status RocksdbLogStore::AddTruncation(LogId log_id, Offset log_end, Group& group) {
+  WriterLog& log = writer_logs_[log_id];
+  QUIPU_RETURN_IF_ERROR(DeleteFrom(log_id, log_end, group.batch));
+  rocksdb::Status status;
+  while (!log.snapshots.empty() && log.snapshots.back() > log_end) {
+    const auto key = EncodeProducerSnapshotKey(log_id, log.snapshots.back());
+    KeepFirst(status, group.batch.Delete(family(kMeta), ToSlice(key.view())));
+    log.snapshots.pop_back();
+  }
+  QUIPU_RETURN_IF_ERROR(FromRocksdb(status, "cannot truncate a log"));
+  QUIPU_ASSIGN_OR_RETURN(log.tail, ReadTail(log_id, LogStartIn(log_id, group), log_end, nullptr));
+  return absl::OkStatus();
+}
+
+absl::Status RocksdbLogStore::DeleteFrom(LogId log_id, Offset log_end, rocksdb::WriteBatch& batch) {
+  rocksdb::Status status;
+  LogIterator batches(db_->db(), family(kLog), log_id, log_end, Offset::Max(), nullptr);
+  for (; batches.Valid(); batches.Next()) {
+    const LogKey key = EncodeLogKey(log_id, batches.last_offset());
+    KeepFirst(status, batch.Delete(family(kLog), ToSlice(key.view())));
+  }
+  QUIPU_RETURN_IF_ERROR(batches.status());
+  // Running maxima and offsets rise together: the entries to go are the last ones.
+  TimeIndexIterator index(db_->db(), family(kTimeIndex), log_id, nullptr);
+  for (index.SeekToLast(); index.Valid() && index.entry().last_offset >= log_end; index.Prev()) {
+    const TimeIndexKey key = EncodeTimeIndexKey(index.entry());
+    KeepFirst(status, batch.Delete(family(kTimeIndex), ToSlice(key.view())));
+  }
+  QUIPU_RETURN_IF_ERROR(index.status());
+  return FromRocksdb(status, "cannot truncate a log");
+}
+
+absl::Status RocksdbLogStore::AddAppends(const LogWrite& write, Group& group) {
+  const LogId log_id = write.log_id;
+  WriterLog& log = writer_logs_[log_id];
+  const Offset log_start = LogStartIn(log_id, group);
+  if (!log.tail.has_value()) {
+    QUIPU_ASSIGN_OR_RETURN(log.tail, ReadTail(log_id, log_start, Offset::Max(), nullptr));
+  }
+  Tail& tail = *log.tail;
+  tail.log_end = std::max(tail.log_end, log_start);
+  rocksdb::Status status;
+  for (const StoredBatch& batch : write.mutation.appends) {
+    QUIPU_CHECK(batch.base_offset <= batch.last_offset);
+    QUIPU_CHECK_MSG(batch.base_offset >= tail.log_end, "an append below the log end");
+    const LogKey key = EncodeLogKey(log_id, batch.last_offset);
+    const FixedKey<4> checksum = EncodeBatchChecksum(batch.bytes.view());
+    const rocksdb::Slice key_slice = ToSlice(key.view());
+    const std::array<rocksdb::Slice, 2> value = {ToSlice(checksum.view()),
+                                                 ToSlice(batch.bytes.view())};
+    KeepFirst(status, group.batch.Put(family(kLog), rocksdb::SliceParts(&key_slice, 1),
+                                      rocksdb::SliceParts(value.data(), 2)));
+    tail.log_end = batch.last_offset + 1;
+    tail.running_max = std::max(tail.running_max, batch.max_timestamp);
+    tail.bytes += static_cast<int64_t>(batch.bytes.size());
+    if (tail.bytes - tail.bytes_at_index < kTimeIndexBytes) continue;
+    tail.bytes_at_index = tail.bytes;
+    const TimeIndexKey index_key = EncodeTimeIndexKey(
+        {.log_id = log_id, .running_max = tail.running_max, .last_offset = batch.last_offset});
+    KeepFirst(status, group.batch.Put(family(kTimeIndex), ToSlice(index_key.view()),
+                                      ToSlice(EncodeLogBytes(tail.bytes).view())));
+  }
+  return FromRocksdb(status, "cannot append to a log");
+}
+
+// Writes what differs: lists of epochs share their beginning, except after a trim.
+absl::Status RocksdbLogStore::AddEpochs(const LogWrite& write, Change& change, Group& group) {
+  const std::vector<EpochEntry>& before =
+      change.epochs != nullptr ? *change.epochs : logs_.at(write.log_id).epochs;
+  const std::vector<EpochEntry>& after = *write.mutation.epochs;
+  size_t same = 0;
+  while (same < before.size() && same < after.size() && before[same] == after[same]) ++same;
+  rocksdb::Status status;
+  for (size_t i = same; i < before.size(); ++i) {
+    const auto key = EncodeEpochKey(write.log_id, before[i].epoch);
+    KeepFirst(status, group.batch.Delete(family(kMeta), ToSlice(key.view())));
+  }
+  for (size_t i = same; i < after.size(); ++i) {
+    const auto key = EncodeEpochKey(write.log_id, after[i].epoch);
+    KeepFirst(status, group.batch.Put(family(kMeta), ToSlice(key.view()),
+                                      EncodeEpochValue(after[i].start_offset)));
+  }
+  change.epochs = &after;
+  return FromRocksdb(status, "cannot write epochs");
+}
+
+absl::Status RocksdbLogStore::AddProducers(LogId log_id, const ProducerSnapshot& snapshot,
+                                           Group& group) {
+  std::vector<Offset>& kept = writer_logs_[log_id].snapshots;
+  const auto place = std::lower_bound(kept.begin(), kept.end(), snapshot.as_of);
+  if (place == kept.end() || *place != snapshot.as_of) kept.insert(place, snapshot.as_of);
+  const auto key = EncodeProducerSnapshotKey(log_id, snapshot.as_of);
+  rocksdb::Status status =
+      group.batch.Put(family(kMeta), ToSlice(key.view()), EncodeProducerSnapshot(snapshot));
+  if (kept.size() > kProducerSnapshotsKept) {
+    const auto oldest = EncodeProducerSnapshotKey(log_id, kept.front());
+    KeepFirst(status, group.batch.Delete(family(kMeta), ToSlice(oldest.view())));
+    kept.erase(kept.begin());
+  }
+  return FromRocksdb(status, "cannot write a producer snapshot");
+}
+
+absl::Status RocksdbLogStore::CommitGroup(Group& group) {
+  rocksdb::Status status;
+  for (const auto& [log_id, change] : group.changes) {
+    if (!change.state.has_value()) continue;
+    const auto key = EncodePartitionKey(logs_.at(log_id).uid);
+    KeepFirst(status,
+              group.batch.Put(family(kMeta), ToSlice(key.view()),
+                              EncodePartitionValue({.log_id = log_id, .state = *change.state})));
+  }
+  QUIPU_RETURN_IF_ERROR(FromRocksdb(status, "cannot write a partition's state"));
+  if (group.batch.Count() == 0) return absl::OkStatus();
+  QUIPU_RETURN_IF_ERROR(db_->Write(group.batch));
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (const auto& [log_id, change] : group.changes) {
+      Log& log = logs_.at(log_id);
+      if (change.state.has_value()) log.state = *change.state;
+      if (change.epochs != nullptr) log.epochs = *change.epochs;
+    }
+  }
+  const bool large = group.batch.GetDataSize() > kBatchBytesKept;
+  group.changes.clear();
+  group.batch.Clear();
+  if (large) batch_ = rocksdb::WriteBatch();
+  return absl::OkStatus();
+}
+
+}  // namespace quipu
