@@ -17,8 +17,7 @@
 namespace quipu {
 namespace {
 
-void Serve(const std::string& name, grpc::ServerCompletionQueue* queue) {
-  pthread_setname_np(pthread_self(), name.c_str());
+void RunQueue(grpc::ServerCompletionQueue* queue) {
   void* tag = nullptr;
   bool ok = false;
   while (queue->Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->OnEvent(ok);
@@ -70,7 +69,7 @@ void GrpcServer::AddStream(std::string full_name, RequestStreamFn request, Strea
   });
 }
 
-absl::Status GrpcServer::Start() {
+absl::Status GrpcServer::Bind() {
   QUIPU_CHECK(core_->server == nullptr);
   const Options& options = state_->options;
   if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -86,7 +85,7 @@ absl::Status GrpcServer::Start() {
   if (core_->server == nullptr) {
     for (auto& queue : core_->queues) {
       queue->Shutdown();
-      Serve(options.name, queue.get());
+      RunQueue(queue.get());
     }
     core_->queues.clear();
     return absl::UnavailableError(absl::StrCat("cannot listen on ", address, " (", options.name,
@@ -94,25 +93,40 @@ absl::Status GrpcServer::Start() {
                                                "Stop the process that has it (`ss -ltnp`) "
                                                "or choose another port."));
   }
+  return absl::OkStatus();
+}
+
+absl::Status GrpcServer::Start() {
+  const absl::Status bound = Bind();
+  if (bound.ok()) Serve();
+  return bound;
+}
+
+void GrpcServer::Serve() {
+  QUIPU_CHECK(core_->server != nullptr && core_->threads.empty());
   for (auto& queue : core_->queues) {
     for (const ServerCore::AcceptFirstFn& accept_first : core_->methods) {
       accept_first(*core_, queue.get());
     }
-    core_->threads.emplace_back(
-        [name = options.name.substr(0, 15), raw = queue.get()] { Serve(name, raw); });
+    core_->threads.emplace_back([name = state_->options.name.substr(0, 15), raw = queue.get()] {
+      pthread_setname_np(pthread_self(), name.c_str());
+      RunQueue(raw);
+    });
   }
-  return absl::OkStatus();
 }
 
 uint16_t GrpcServer::port() const { return static_cast<uint16_t>(core_->port); }
 
 void GrpcServer::Shutdown(Duration grace) {
-  if (core_->server == nullptr || core_->threads.empty()) return;
-  core_->stopping.store(true);
+  if (core_->server == nullptr || core_->stopping.exchange(true)) return;
   core_->server->Shutdown(std::chrono::system_clock::now() + grace);
   core_->live.WaitIdle();
   for (auto& queue : core_->queues) queue->Shutdown();
   for (std::thread& thread : core_->threads) thread.join();
+  // A queue that was never served is emptied here: gRPC asks for it.
+  if (core_->threads.empty()) {
+    for (auto& queue : core_->queues) RunQueue(queue.get());
+  }
   core_->threads.clear();
 }
 

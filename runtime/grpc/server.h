@@ -86,10 +86,14 @@ class GrpcServer {
   template <typename Request, typename Response>
   void AddUnary(RequestUnaryFn<Request, Response> request, UnaryHandler<Request, Response> handler);
 
-  // Binds and serves. UNAVAILABLE when the address is taken or not ours: the message says what to
-  // do.
+  // Binds the socket; callers who connect wait for Serve. UNAVAILABLE when the address is taken or
+  // not ours: the message says what to do.
+  absl::Status Bind();
+  // Begins to take calls, after Bind.
+  void Serve();
+  // Both.
   absl::Status Start();
-  // The port that is listened on, after Start.
+  // The port that is listened on, after Bind.
   [[nodiscard]] uint16_t port() const;
   // Refuses new calls at once and cuts what is still open after `grace`. Blocks until every
   // on_closed has returned and the threads have ended. Not from a handler. Late replies are

@@ -12,7 +12,7 @@ void ServerStreamCall::Accept() {
   core_.live.Add();
   self_ = shared_from_this();
   context_->AsyncNotifyWhenDone(&done_tag_);
-  method_->request(context_.get(), &stream_, queue_cq_, &accept_tag_);
+  method_->request(context_.get(), stream_.get(), queue_cq_, &accept_tag_);
 }
 
 void ServerStreamCall::OnAccepted(bool ok) {
@@ -42,7 +42,7 @@ bool ServerStreamCall::MayRead() const {
 void ServerStreamCall::Advance() {
   if (MayRead()) {
     reading_ = true;
-    stream_.Read(&incoming_, &read_tag_);
+    stream_->Read(&incoming_, &read_tag_);
   }
   if (broken_ || done_ || finish_begun_ || writing_) return;
   if (!queue_.empty()) {
@@ -53,13 +53,13 @@ void ServerStreamCall::Advance() {
     grpc::WriteOptions options;
     // More follows at once: gRPC may put both into one segment.
     if (!queue_.empty()) options.set_buffer_hint();
-    stream_.Write(ToByteBuffer(message), options, &write_tag_);
+    stream_->Write(ToByteBuffer(message), options, &write_tag_);
     return;
   }
   if (!handling_ && (close_reason_ || (half_closed_ && requests_ == 0))) {
     finish_begun_ = true;
     finishing_ = true;
-    stream_.Finish(ToGrpcStatus(close_reason_.value_or(absl::OkStatus())), &finish_tag_);
+    stream_->Finish(ToGrpcStatus(close_reason_.value_or(absl::OkStatus())), &finish_tag_);
   }
 }
 
@@ -186,6 +186,9 @@ void ServerStreamCall::Release() {
     const std::lock_guard<std::mutex> lock(mutex_);
     self = std::move(self_);
     reason = close_reason_.value_or(absl::OkStatus());
+    // Whoever still holds the stream must not hold gRPC's call: the server may end before.
+    stream_.reset();
+    context_.reset();
   }
   QUIPU_CHECK(self != nullptr);
   {

@@ -58,7 +58,8 @@ class ServerStreamCall final : public ServerStream,
   RawHandler handler_;
   std::string peer_;
   std::unique_ptr<grpc::ServerContext> context_ = std::make_unique<grpc::ServerContext>();
-  grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_{context_.get()};
+  using Transport = grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>;
+  std::unique_ptr<Transport> stream_ = std::make_unique<Transport>(context_.get());
   grpc::ByteBuffer incoming_;
 
   mutable std::mutex mutex_;

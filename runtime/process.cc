@@ -1,0 +1,85 @@
+#include "runtime/process.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "base/error_code.h"
+#include "base/logging.h"
+
+namespace quipu {
+namespace {
+
+sigset_t TerminationSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  return set;
+}
+
+}  // namespace
+
+void BlockTerminationSignals() {
+  const sigset_t set = TerminationSignals();
+  QUIPU_CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
+  QUIPU_CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+}
+
+std::string AwaitTerminationSignal() {
+  const sigset_t set = TerminationSignals();
+  int number = 0;
+  QUIPU_CHECK(sigwait(&set, &number) == 0);
+  return number == SIGTERM ? "SIGTERM" : "SIGINT";
+}
+
+absl::Status WriteListenersFile(const std::string& path,
+                                const std::vector<std::pair<std::string, std::string>>& endpoints) {
+  std::string text;
+  for (const auto& [name, endpoint] : endpoints) absl::StrAppend(&text, name, "=", endpoint, "\n");
+  const std::string temporary = absl::StrCat(path, ".", getpid());
+  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  bool good = fd >= 0;
+  if (good) {
+    good = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    close(fd);
+  }
+  good = good && rename(temporary.c_str(), path.c_str()) == 0;
+  if (good) return absl::OkStatus();
+  return ToStatus(ErrorCode::kInvalidConfig,
+                  absl::StrCat("cannot write listeners.file=", path, ": ", std::strerror(errno)));
+}
+
+void EndProcessNow(const std::string& reason) {
+  LogError("process.stopped", {{"reason", reason}});
+  std::_Exit(static_cast<int>(ExitCode::kFailure));
+}
+
+uint64_t SystemRandomSeed() {
+  uint64_t seed = 0;
+  ssize_t n = -1;
+  while ((n = getrandom(&seed, sizeof(seed), 0)) < 0 && errno == EINTR) {
+  }
+  QUIPU_CHECK(n == static_cast<ssize_t>(sizeof(seed)));
+  return seed;
+}
+
+bool IsLoopbackHost(const std::string& host) {
+  if (host == "localhost") return true;
+  in_addr v4{};
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24U) == 127;
+  in6_addr v6{};
+  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+}  // namespace quipu
