@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/logging.h"
+#include "base/planted_bug.h"
 
 namespace quipu {
 namespace {
@@ -152,6 +153,7 @@ void ActiveController::OnStreamClosed(const ControlStreamPtr& stream) {
 
 void ActiveController::FenceIfRefused(BrokerId broker, BrokerEpoch epoch, Term term, bool refused) {
   if (!refused || !active() || term != term_ || sessions_.HasStream(broker)) return;
+  if (IsPlanted(PlantedBug::kSameEpochAfterRestart)) return;
   const record::MetadataBatch batch = core_.FenceBroker(broker, epoch);
   if (batch.records_size() == 0) return;
   LogInfo("broker.connection_refused",
