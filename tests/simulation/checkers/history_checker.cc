@@ -1,0 +1,138 @@
+#include "tests/simulation/checkers/history_checker.h"
+
+#include <map>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "core/record/record_batch.h"
+#include "tests/simulation/checkers/violation.h"
+
+namespace quipu::sim {
+namespace {
+
+struct Place {
+  PartitionIndex partition;
+  Offset offset;
+};
+
+// Everything that one partition's committed log says.
+class LogReader {
+ public:
+  LogReader(std::map<uint64_t, Place>& places) : places_(places) {}
+
+  void Read(SimBroker& leader, const PartitionImage& partition) {
+    const LogStore& store = leader.disk().store();
+    const std::optional<LogId> log = store.FindLog(partition.uid);
+    Require(log.has_value(), "I25", [&] {
+      return "leader " + leader.id().ToString() + " has no log of partition " +
+             partition.uid.ToString();
+    });
+    const PartitionCore* core = leader.node()->inspector().FindPartition(partition.uid);
+    const auto batches = store.Read(*log, Offset(0), core->high_watermark(), size_t{1} << 40);
+    Require(batches.ok(), "I62", [&] { return std::string(batches.status().message()); });
+    for (const StoredBatch& stored : *batches) ReadBatch(partition, stored);
+  }
+
+ private:
+  void ReadBatch(const PartitionImage& partition, const StoredBatch& stored) {
+    const auto view = RecordBatchView::Parse(stored.bytes);
+    Require(view.ok() && view->CrcMatches(), "I62", [] { return std::string("a damaged batch"); });
+    CheckSequence(partition.uid, *view);
+    const auto decoded = DecodedBatch::Decode(*view);
+    Require(decoded.ok(), "I62", [&] { return std::string(decoded.status().message()); });
+    for (const RecordView& record : decoded->records()) ReadRecord(partition, record);
+  }
+
+  // I40: per producer, epoch and partition the sequences are dense and in order.
+  void CheckSequence(PartitionUid uid, const RecordBatchView& view) {
+    if (view.producer_id() == kNoProducerId) return;
+    const auto key = std::make_tuple(uid, view.producer_id(), view.producer_epoch());
+    const auto [next, is_new] = next_sequence_.try_emplace(key, 0);
+    Require(view.base_sequence().value() == next->second, "I40", [&] {
+      return "partition " + uid.ToString() + " producer " + view.producer_id().ToString() +
+             " epoch " + view.producer_epoch().ToString() + ": sequence " +
+             view.base_sequence().ToString() + " where " + std::to_string(next->second) +
+             " was due, at offset " + view.base_offset().ToString();
+    });
+    next->second += view.record_count();
+  }
+
+  void ReadRecord(const PartitionImage& partition, const RecordView& record) {
+    const std::string value(record.value->data(), record.value->size());
+    const std::string account(record.key->data(), record.key->size());
+    const size_t space = value.find(' ');
+    const uint64_t id = std::stoull(value.substr(0, space));
+    const uint64_t sequence = std::stoull(value.substr(space + 1));
+    const auto [place, is_new] =
+        places_.try_emplace(id, Place{.partition = partition.index, .offset = record.offset});
+    Require(is_new, "I40", [&] {
+      return "payment " + value + " is doubled: at offset " + place->second.offset.ToString() +
+             " and " + record.offset.ToString();
+    });
+    const auto last = last_of_account_.find(account);
+    Require(last == last_of_account_.end() || last->second < sequence, "I42", [&] {
+      return "account " + account + ": payment " + std::to_string(sequence) + " stands behind " +
+             std::to_string(last->second);
+    });
+    last_of_account_[account] = sequence;
+  }
+
+  std::map<uint64_t, Place>& places_;
+  std::map<std::tuple<PartitionUid, ProducerId, ProducerEpoch>, int64_t> next_sequence_;
+  std::map<std::string, uint64_t> last_of_account_;
+};
+
+void CheckOutcome(const PaymentOutcome& outcome, const std::map<uint64_t, Place>& places,
+                  HistoryCounters& counters) {
+  const auto place = places.find(outcome.payment.id);
+  const bool there = place != places.end();
+  const std::string name = "payment " + std::to_string(outcome.payment.id) + " of account " +
+                           outcome.payment.account;
+  if (!outcome.reported || outcome.persisted == Persisted::kUnknown) {
+    ++counters.unknown;
+    if (there) ++counters.unknown_present;
+    return;
+  }
+  if (outcome.persisted == Persisted::kNo) {
+    ++counters.refused;
+    Require(!there, "I40", [&] { return name + " was refused and is in the log all the same"; });
+    return;
+  }
+  ++counters.acknowledged;
+  Require(there, "I25", [&] {
+    return name + " was acknowledged at offset " + outcome.offset.ToString() + " and is lost";
+  });
+  Require(place->second.partition == outcome.partition &&
+              (outcome.offset == kNoOffset || place->second.offset == outcome.offset),
+          "I41", [&] {
+            return name + " was acknowledged at offset " + outcome.offset.ToString() +
+                   " and stands at " + place->second.offset.ToString();
+          });
+}
+
+}  // namespace
+
+HistoryCounters CheckHistory(Cluster& cluster, const MetadataImage& image, const std::string& topic,
+                             const std::vector<std::unique_ptr<SimProducer>>& producers) {
+  std::map<uint64_t, Place> places;
+  LogReader reader(places);
+  const TopicImage* found = image.FindTopicByName(topic);
+  Require(found != nullptr, "liveness", [&] { return "topic " + topic + " does not exist"; });
+  for (const PartitionUid uid : found->partitions) {
+    const PartitionImage* partition = image.FindPartition(uid);
+    SimBroker* leader = cluster.FindBroker(partition->leader);
+    Require(leader != nullptr && leader->running(), "liveness",
+            [&] { return "partition " + uid.ToString() + " has no leader"; });
+    reader.Read(*leader, *partition);
+  }
+  HistoryCounters counters;
+  for (const auto& producer : producers) {
+    for (const PaymentOutcome& outcome : producer->outcomes()) {
+      CheckOutcome(outcome, places, counters);
+    }
+  }
+  return counters;
+}
+
+}  // namespace quipu::sim

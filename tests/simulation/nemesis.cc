@@ -1,0 +1,163 @@
+#include "tests/simulation/nemesis.h"
+
+#include <string>
+
+namespace quipu::sim {
+
+Nemesis::Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& producers,
+                 NemesisOptions options)
+    : cluster_(cluster), world_(cluster.world()), producers_(producers), options_(options) {}
+
+void Nemesis::Run(Instant until) {
+  until_ = until;
+  *active_ = true;
+  if (options_.total() > 0) ScheduleNext();
+}
+
+void Nemesis::ScheduleNext() {
+  world_.After(world_.Between(options_.interval_min, options_.interval_max), nullptr, "nemesis",
+               [this, active = active_] {
+                 if (!*active || world_.now() >= until_) return;
+                 Strike();
+                 ScheduleNext();
+               });
+}
+
+void Nemesis::Strike() {
+  auto draw = static_cast<int>(world_.rng().Below(static_cast<uint64_t>(options_.total())));
+  const auto hit = [&draw](int weight) {
+    draw -= weight;
+    return draw < 0;
+  };
+  if (hit(options_.crash_broker)) return CrashBroker(Pick(cluster_.brokers()));
+  if (hit(options_.crash_controller)) return CrashController();
+  if (hit(options_.crash_producer)) return CrashProducer();
+  if (hit(options_.pause)) return Pause();
+  if (hit(options_.cut_pair)) return Cut(/*one_way=*/false);
+  if (hit(options_.cut_one_way)) return Cut(/*one_way=*/true);
+  if (hit(options_.isolate)) return Isolate();
+  ++counters_.whole_cluster_crashes;
+  for (auto& broker : cluster_.brokers()) CrashBroker(*broker);
+}
+
+void Nemesis::CrashBroker(SimBroker& broker) {
+  if (!broker.running()) return;
+  ++counters_.broker_crashes;
+  world_.Note("crash broker " + broker.id().ToString());
+  broker.Crash();
+  world_.After(world_.Between(std::chrono::milliseconds(1), std::chrono::milliseconds(4000)),
+               nullptr, "restart", [this, &broker] {
+                 if (broker.running()) return;
+                 world_.Note("restart broker " + broker.id().ToString());
+                 broker.Start();
+               });
+}
+
+void Nemesis::CrashController() {
+  SimController& controller = Pick(cluster_.controllers());
+  if (!controller.running()) return;
+  ++counters_.controller_crashes;
+  world_.Note("crash controller " + controller.id().ToString());
+  controller.Crash();
+  world_.After(world_.Between(std::chrono::milliseconds(1), std::chrono::milliseconds(4000)),
+               nullptr, "restart", [this, &controller] {
+                 if (controller.running()) return;
+                 world_.Note("restart controller " + controller.id().ToString());
+                 controller.Start();
+               });
+}
+
+void Nemesis::CrashProducer() {
+  if (producers_.empty()) return;
+  SimProducer& producer = Pick(producers_);
+  if (!producer.running()) return;
+  ++counters_.producer_crashes;
+  world_.Note("crash producer");
+  producer.Crash();
+  world_.After(world_.Between(std::chrono::milliseconds(1), std::chrono::milliseconds(1000)),
+               nullptr, "restart", [&producer] {
+                 if (!producer.running()) producer.Start();
+               });
+}
+
+void Nemesis::Pause() {
+  ++counters_.pauses;
+  const Instant until =
+      world_.now() + world_.Between(std::chrono::milliseconds(50), std::chrono::milliseconds(6000));
+  const bool broker = world_.rng().Chance(2, 3);
+  const ProcessPtr process =
+      broker ? Pick(cluster_.brokers()).process() : Pick(cluster_.controllers()).process();
+  if (process == nullptr) return;
+  world_.Note("pause " + process->name());
+  process->PauseUntil(until);
+}
+
+std::vector<NodeId> Nemesis::Nodes() const {
+  std::vector<NodeId> nodes;
+  for (auto& controller : cluster_.controllers()) nodes.push_back(ControllerNodeId(controller->id()));
+  for (auto& broker : cluster_.brokers()) nodes.push_back(BrokerNodeId(broker->id()));
+  for (size_t i = 0; i < producers_.size(); ++i) nodes.push_back(ClientNodeId(static_cast<int>(i)));
+  return nodes;
+}
+
+void Nemesis::Cut(bool one_way) {
+  const std::vector<NodeId> nodes = Nodes();
+  const NodeId a = nodes[world_.rng().Below(nodes.size())];
+  const NodeId b = nodes[world_.rng().Below(nodes.size())];
+  if (a == b) return;
+  world_.Note("cut " + std::to_string(a) + (one_way ? " -> " : " <-> ") + std::to_string(b));
+  cluster_.network().Cut(a, b);
+  if (one_way) {
+    ++counters_.one_way_cuts;
+  } else {
+    ++counters_.cuts;
+    cluster_.network().Cut(b, a);
+  }
+  HealLater();
+}
+
+void Nemesis::Isolate() {
+  const std::vector<NodeId> nodes = Nodes();
+  const NodeId victim = nodes[world_.rng().Below(nodes.size())];
+  ++counters_.isolations;
+  world_.Note("isolate " + std::to_string(victim));
+  for (const NodeId other : nodes) {
+    if (other == victim) continue;
+    cluster_.network().Cut(victim, other);
+    cluster_.network().Cut(other, victim);
+  }
+  HealLater();
+}
+
+void Nemesis::HealLater() {
+  world_.After(world_.Between(std::chrono::milliseconds(100), std::chrono::milliseconds(5000)),
+               nullptr, "heal", [this, active = active_] {
+                 if (!*active) return;
+                 world_.Note("heal");
+                 cluster_.network().Heal();
+               });
+}
+
+void Nemesis::HealAll() {
+  *active_ = false;
+  world_.Note("heal all");
+  cluster_.network().Heal();
+  NetworkOptions& network = cluster_.network().options();
+  network.datagram_loss = 0;
+  network.datagram_duplicate = 0;
+  network.long_delay = 0;
+  network.stream_break = 0;
+  for (auto& controller : cluster_.controllers()) {
+    if (!controller->running()) controller->Start();
+    controller->process()->PauseUntil(world_.now());
+  }
+  for (auto& broker : cluster_.brokers()) {
+    if (!broker->running()) broker->Start();
+    broker->process()->PauseUntil(world_.now());
+  }
+  for (auto& producer : producers_) {
+    if (!producer->running()) producer->Start();
+  }
+}
+
+}  // namespace quipu::sim

@@ -1,0 +1,81 @@
+// Breaks things: crashes, pauses and partitions, by a schedule drawn from the seed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "tests/simulation/cluster.h"
+#include "tests/simulation/sim_producer.h"
+
+namespace quipu::sim {
+
+// Which faults a run may see, and how often; drawn per seed (swarm testing: each seed has its own
+// mix, so that faults that hide each other are also seen alone).
+struct NemesisOptions {
+  Duration interval_min = std::chrono::milliseconds(100);
+  Duration interval_max = std::chrono::milliseconds(1500);
+  int crash_broker = 0;  // weights
+  int crash_controller = 0;
+  int crash_producer = 0;
+  int pause = 0;
+  int cut_pair = 0;
+  int cut_one_way = 0;
+  int isolate = 0;
+  int crash_all_brokers = 0;
+  [[nodiscard]] int total() const {
+    return crash_broker + crash_controller + crash_producer + pause + cut_pair + cut_one_way +
+           isolate + crash_all_brokers;
+  }
+};
+
+struct NemesisCounters {
+  uint64_t broker_crashes = 0;
+  uint64_t controller_crashes = 0;
+  uint64_t producer_crashes = 0;
+  uint64_t pauses = 0;
+  uint64_t cuts = 0;
+  uint64_t one_way_cuts = 0;
+  uint64_t isolations = 0;
+  uint64_t whole_cluster_crashes = 0;
+};
+
+class Nemesis {
+ public:
+  Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& producers,
+          NemesisOptions options);
+
+  // Faults from now until `until`.
+  void Run(Instant until);
+  // Ends every fault: heals the network and restarts what is down.
+  void HealAll();
+  [[nodiscard]] const NemesisCounters& counters() const { return counters_; }
+
+ private:
+  void ScheduleNext();
+  void Strike();
+  void CrashBroker(SimBroker& broker);
+  void CrashController();
+  void CrashProducer();
+  void Pause();
+  void Cut(bool one_way);
+  void Isolate();
+  [[nodiscard]] std::vector<NodeId> Nodes() const;
+  template <typename T>
+  T& Pick(std::vector<std::unique_ptr<T>>& machines) {
+    return *machines[world_.rng().Below(machines.size())];
+  }
+  void HealLater();
+
+  Cluster& cluster_;
+  World& world_;
+  std::vector<std::unique_ptr<SimProducer>>& producers_;
+  NemesisOptions options_;
+  NemesisCounters counters_;
+  Instant until_{};
+  // Restarts and heals of an ended fault phase do nothing.
+  std::shared_ptr<bool> active_ = std::make_shared<bool>(false);
+};
+
+}  // namespace quipu::sim
