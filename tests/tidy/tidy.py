@@ -91,7 +91,8 @@ def functions(lines):
             match = re.match(r"^( {0,4})(?!namespace|class|struct|enum|union|extern|#|//|\}|if|for|"
                              r"while|switch|else|do|return)\S.*\{$", line)
             if match and (")" in line or line.rstrip().endswith("override {")):
-                start, indent = number, len(match.group(1))
+                opener = lines[number - 2] if number > 1 and lines[number - 2].endswith("(") else line
+                start, indent = number, len(opener) - len(opener.lstrip())
         elif re.match(r"^ {%d}\}" % indent, line):
             yield start, number - start + 1
             start = None
