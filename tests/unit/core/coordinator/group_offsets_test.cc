@@ -1,0 +1,243 @@
+// Goal: offsets are committed by their partition's owner only, and survive what they must survive.
+#include "tests/unit/core/coordinator/group_fixture.h"
+
+namespace quipu {
+namespace {
+
+class GroupOffsetsTest : public GroupFixture {
+ protected:
+  GroupOffsetsTest() : topic_(topics_.Add("t", 1, 4)) {}
+
+  int32_t FirstPartition(const Answer& answer) { return answer.assignment(0).partitions(0); }
+
+  TopicId topic_;
+};
+
+TEST_F(GroupOffsetsTest, AnOffsetIsReadAsItWasCommitted) {
+  Join("a");
+  EXPECT_EQ(CommitOffset("a", 1, topic_, 2, 17, "note"), ErrorCode::kNone);
+  message::OffsetFetchRequest request;
+  request.set_group_id("g");
+  request.set_member_id("a");
+  request.set_member_epoch(1);
+  const auto all = core_.OffsetFetch(request).response;
+  ASSERT_EQ(all.partitions_size(), 1);
+  EXPECT_EQ(all.partitions(0).topic_id(), topic_.ToBytes());
+  EXPECT_EQ(all.partitions(0).partition(), 2);
+  EXPECT_EQ(all.partitions(0).offset(), 17);
+  EXPECT_EQ(all.partitions(0).leader_epoch(), 3);
+  EXPECT_EQ(all.partitions(0).metadata(), "note");
+}
+
+TEST_F(GroupOffsetsTest, WithoutACommitThereIsNoOffset) {
+  EXPECT_EQ(FetchOffset(topic_, 0), -1);
+  Join("a");
+  EXPECT_EQ(FetchOffset(topic_, 0), -1);
+}
+
+TEST_F(GroupOffsetsTest, TheNewestCommitCounts) {
+  Join("a");
+  CommitOffset("a", 1, topic_, 0, 5);
+  CommitOffset("a", 1, topic_, 0, 9);
+  EXPECT_EQ(FetchOffset(topic_, 0), 9);
+  EXPECT_EQ(core_.StateRecordCount(), 3U);
+}
+
+TEST_F(GroupOffsetsTest, OnlyTheOwnerCommits) {
+  std::map<std::string, Answer> members;
+  members["a"] = Join("a");
+  members["b"] = Join("b");
+  Settle(members);
+  const int32_t of_a = FirstPartition(members["a"]);
+  const int32_t of_b = FirstPartition(members["b"]);
+  EXPECT_EQ(CommitOffset("a", 2, topic_, of_a, 1), ErrorCode::kNone);
+  EXPECT_EQ(CommitOffset("a", 2, topic_, of_b, 1), ErrorCode::kStaleMemberEpoch);
+  EXPECT_EQ(CommitOffset("stranger", 2, topic_, of_a, 1), ErrorCode::kUnknownMemberId);
+  EXPECT_EQ(FetchOffset(topic_, of_b), -1);
+}
+
+TEST_F(GroupOffsetsTest, AnOlderEpochMayCommitWhatItNeverLost) {
+  std::map<std::string, Answer> members;
+  members["a"] = Join("a");
+  members["b"] = Join("b");
+  Settle(members);
+  ASSERT_EQ(members["a"].member_epoch(), 2);
+  // Kept since epoch 1: a commit on its way since then is still the owner's (KIP-1251).
+  EXPECT_EQ(CommitOffset("a", 1, topic_, FirstPartition(members["a"]), 4), ErrorCode::kNone);
+}
+
+TEST_F(GroupOffsetsTest, ACommitFromBeforeThePartitionWentAwayAndCameBackIsRefused) {
+  std::map<std::string, Answer> members;
+  members["a"] = Join("a");
+  members["b"] = Join("b");
+  Settle(members);
+  const int32_t wandering = FirstPartition(members["b"]);  // was "a"'s at epoch 1
+  EXPECT_EQ(CommitOffset("b", 2, topic_, wandering, 50), ErrorCode::kNone);
+  Leave("b");
+  members.erase("b");
+  Settle(members);
+  ASSERT_EQ(Count(members["a"]), 4U);
+  EXPECT_EQ(CommitOffset("a", 1, topic_, wandering, 10), ErrorCode::kStaleMemberEpoch);
+  EXPECT_EQ(CommitOffset("a", 2, topic_, wandering, 10), ErrorCode::kStaleMemberEpoch);
+  EXPECT_EQ(FetchOffset(topic_, wandering), 50);
+  EXPECT_EQ(CommitOffset("a", members["a"].member_epoch(), topic_, wandering, 60),
+            ErrorCode::kNone);
+}
+
+TEST_F(GroupOffsetsTest, WhatIsToBeGivenUpMayStillBeCommitted) {
+  const Answer first = Join("a");
+  Join("b");
+  const Answer a = Follow("a", first);
+  ASSERT_EQ(Count(a), 2U);
+  for (int32_t partition = 0; partition < 4; ++partition) {
+    EXPECT_EQ(CommitOffset("a", 1, topic_, partition, 8), ErrorCode::kNone) << partition;
+  }
+  Follow("a", a);  // now the two are given up
+  int refused = 0;
+  for (int32_t partition = 0; partition < 4; ++partition) {
+    const ErrorCode error = CommitOffset("a", 2, topic_, partition, 9);
+    refused += error == ErrorCode::kStaleMemberEpoch ? 1 : 0;
+  }
+  EXPECT_EQ(refused, 2);
+}
+
+TEST_F(GroupOffsetsTest, AnEpochOfTheFutureIsRefused) {
+  Join("a");
+  EXPECT_EQ(CommitOffset("a", 2, topic_, 0, 1), ErrorCode::kStaleMemberEpoch);
+}
+
+TEST_F(GroupOffsetsTest, AnOutsiderCommitsOnlyIntoAGroupWithoutMembers) {
+  EXPECT_EQ(CommitOffset("", -1, topic_, 0, 5), ErrorCode::kNone);
+  Join("a");
+  EXPECT_EQ(CommitOffset("", -1, topic_, 0, 6), ErrorCode::kUnknownMemberId);
+  Leave("a");
+  EXPECT_EQ(CommitOffset("", -1, topic_, 0, 7), ErrorCode::kNone);
+  EXPECT_EQ(FetchOffset(topic_, 0), 7);
+}
+
+TEST_F(GroupOffsetsTest, RefusesBadPartitions) {
+  EXPECT_EQ(CommitOffset("", -1, TopicId(9, 9), 0, 5), ErrorCode::kUnknownTopicId);
+  EXPECT_EQ(CommitOffset("", -1, topic_, 4, 5), ErrorCode::kUnknownTopicOrPartition);
+  EXPECT_EQ(CommitOffset("", -1, topic_, -1, 5), ErrorCode::kUnknownTopicOrPartition);
+  EXPECT_EQ(CommitOffset("", -1, topic_, 0, -1), ErrorCode::kInvalidRequest);
+  EXPECT_EQ(CommitOffset("", -1, topic_, 0, 5, std::string(4097, 'x')),
+            ErrorCode::kOffsetMetadataTooLarge);
+  EXPECT_TRUE(log_.empty());
+}
+
+TEST_F(GroupOffsetsTest, RefusesHalfAMember) {
+  EXPECT_EQ(CommitOffset("", 1, topic_, 0, 5), ErrorCode::kInvalidRequest);
+  EXPECT_EQ(CommitOffset("a", -1, topic_, 0, 5), ErrorCode::kInvalidRequest);
+}
+
+TEST_F(GroupOffsetsTest, TheNumberOfOffsetsIsLimited) {
+  GroupCoordinatorOptions options = TestOptions();
+  options.offsets_per_group_max = 2;
+  core_ = GroupCoordinatorCore(options);
+  EXPECT_EQ(CommitOffset("", -1, topic_, 0, 5), ErrorCode::kNone);
+  EXPECT_EQ(CommitOffset("", -1, topic_, 1, 5), ErrorCode::kNone);
+  EXPECT_EQ(CommitOffset("", -1, topic_, 2, 5), ErrorCode::kLimitReached);
+  EXPECT_EQ(CommitOffset("", -1, topic_, 1, 6), ErrorCode::kNone);
+}
+
+TEST_F(GroupOffsetsTest, AMemberReadsAtItsOwnEpochOnly) {
+  Join("a");
+  message::OffsetFetchRequest request;
+  request.set_group_id("g");
+  request.set_member_id("a");
+  request.set_member_epoch(7);
+  EXPECT_EQ(core_.OffsetFetch(request).response.error_code(),
+            static_cast<int32_t>(ErrorCode::kStaleMemberEpoch));
+  request.set_member_id("b");
+  EXPECT_EQ(core_.OffsetFetch(request).response.error_code(),
+            static_cast<int32_t>(ErrorCode::kUnknownMemberId));
+  request.add_partitions()->set_topic_id("short");
+  EXPECT_EQ(core_.OffsetFetch(request).response.error_code(),
+            static_cast<int32_t>(ErrorCode::kInvalidRequest));
+}
+
+TEST_F(GroupOffsetsTest, OffsetsOutliveTheirMembers) {
+  Join("a");
+  CommitOffset("a", 1, topic_, 0, 5);
+  Leave("a");
+  EXPECT_EQ(FetchOffset(topic_, 0), 5);
+  EXPECT_EQ(core_.List().response.groups(0).state(), "Empty");
+}
+
+TEST_F(GroupOffsetsTest, OffsetsGoWithTheirTopic) {
+  const TopicId other = topics_.Add("u", 2, 1);
+  CommitOffset("", -1, topic_, 0, 5);
+  CommitOffset("", -1, other, 0, 6);
+  topics_.Remove("t");
+  TopicsChanged();
+  EXPECT_EQ(FetchOffset(topic_, 0), -1);
+  EXPECT_EQ(FetchOffset(other, 0), 6);
+  topics_.Remove("u");
+  TopicsChanged();
+  EXPECT_TRUE(core_.groups().empty());
+}
+
+TEST_F(GroupOffsetsTest, ManyOffsetsOfADeletedTopicGoInBoundedTurns) {
+  GroupCoordinatorOptions options = TestOptions();
+  options.records_per_turn_max = 3;
+  core_ = GroupCoordinatorCore(options);
+  const TopicId wide = topics_.Add("wide", 3, 10);
+  for (int32_t i = 0; i < 10; ++i) CommitOffset("", -1, wide, i, i);
+  topics_.Remove("wide");
+  EXPECT_LE(core_.OnTopicsChanged(topics_).size(), 3U);
+  TopicsChanged();
+  EXPECT_TRUE(core_.groups().empty());
+}
+
+TEST_F(GroupOffsetsTest, ATopicMadeAnewUnderTheSameNameHasNoOffsets) {
+  CommitOffset("", -1, topic_, 0, 5);
+  const TopicId renewed = topics_.Add("t", 77, 4);
+  TopicsChanged();
+  EXPECT_EQ(FetchOffset(renewed, 0), -1);
+}
+
+TEST_F(GroupOffsetsTest, DeletingAGroupNeedsItToBeEmpty) {
+  message::DeleteGroupRequest request;
+  request.set_group_id("g");
+  EXPECT_EQ(Commit(core_.Delete(request)).error_code(),
+            static_cast<int32_t>(ErrorCode::kGroupIdNotFound));
+  Join("a");
+  CommitOffset("a", 1, topic_, 0, 5);
+  EXPECT_EQ(Commit(core_.Delete(request)).error_code(),
+            static_cast<int32_t>(ErrorCode::kNonEmptyGroup));
+  Leave("a");
+  EXPECT_EQ(Commit(core_.Delete(request)).error_code(), 0);
+  EXPECT_TRUE(core_.groups().empty());
+  EXPECT_EQ(FetchOffset(topic_, 0), -1);
+}
+
+TEST_F(GroupOffsetsTest, GroupsAreListedAndDescribed) {
+  Answer a = Join("a");
+  EXPECT_EQ(core_.List().response.groups(0).state(), "Stable");
+  Join("b");
+  const auto list = core_.List().response;
+  ASSERT_EQ(list.groups_size(), 1);
+  EXPECT_EQ(list.groups(0).group_id(), "g");
+  EXPECT_EQ(list.groups(0).state(), "Reconciling");
+  EXPECT_EQ(list.groups(0).members(), 2);
+  EXPECT_EQ(list.groups(0).coordinator(), 1);
+
+  message::DescribeGroupRequest request;
+  request.set_group_id("g");
+  const auto group = core_.Describe(request).response;
+  EXPECT_EQ(group.group_epoch(), 2);
+  EXPECT_EQ(group.assignor(), "uniform");
+  ASSERT_EQ(group.members_size(), 2);
+  EXPECT_EQ(group.members(0).member_id(), "a");
+  EXPECT_EQ(group.members(0).client_id(), "client-a");
+  EXPECT_EQ(group.members(0).client_host(), "host");
+  EXPECT_EQ(group.members(0).subscribed_topics(0), "t");
+  EXPECT_EQ(CountPartitions(group.members(0).assignment()), 4U);
+
+  request.set_group_id("nobody");
+  EXPECT_EQ(core_.Describe(request).response.error_code(),
+            static_cast<int32_t>(ErrorCode::kGroupIdNotFound));
+}
+
+}  // namespace
+}  // namespace quipu
