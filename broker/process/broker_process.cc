@@ -1,0 +1,122 @@
+#include "broker/process/broker_process.h"
+
+#include <future>
+
+#include "absl/strings/str_cat.h"
+#include "base/logging.h"
+#include "base/status_macros.h"
+#include "broker/grpc/services.h"
+
+namespace quipu {
+namespace {
+
+// Answers already written may still reach their clients for so long.
+constexpr Duration kClientGrace = std::chrono::milliseconds(200);
+// Parks nothing, carries acknowledgements only.
+constexpr size_t kPeerThreads = 1;
+
+std::string EndpointText(const HostPort& endpoint) {
+  return absl::StrCat(endpoint.host, ":", endpoint.port);
+}
+
+}  // namespace
+
+BrokerProcess::BrokerProcess(BrokerSettings settings) : settings_(std::move(settings)) {}
+
+BrokerProcess::~BrokerProcess() { End(); }
+
+absl::Status BrokerProcess::OpenStorage() {
+  OpenStorageOptions options;
+  options.path = settings_.log_dir;
+  options.expected.role = NodeRole::kBroker;
+  options.expected.node_id = settings_.broker_id;
+  options.expected.cluster_id = settings_.cluster_id;
+  options.fatal = &EndProcessNow;
+  QUIPU_ASSIGN_OR_RETURN(BrokerStorage storage, OpenBrokerStorage(options));
+  storage_ = std::make_unique<BrokerStorage>(std::move(storage));
+  const DirectoryIdentity& identity = storage_->directory->identity();
+  settings_.node.cluster_id = identity.cluster_id;
+  settings_.node.broker_id = BrokerId(identity.node_id);
+  settings_.node.directory_id = identity.directory_id;
+  return absl::OkStatus();
+}
+
+absl::Status BrokerProcess::BindListeners() {
+  client_server_ = std::make_unique<GrpcServer>(
+      GrpcServer::Options{.name = "client",
+                          .host = settings_.client_listener.host,
+                          .port = settings_.client_listener.port,
+                          .threads = settings_.network_threads,
+                          .memory_bytes_max = settings_.network_memory_bytes_max});
+  AddLogService(*client_server_, node_);
+  AddBrokerService(*client_server_, node_);
+  AddGroupsService(*client_server_, node_);
+  peer_server_ = std::make_unique<GrpcServer>(
+      GrpcServer::Options{.name = "peer",
+                          .host = settings_.peer_listener.host,
+                          .port = settings_.peer_listener.port,
+                          .threads = kPeerThreads,
+                          .memory_bytes_max = settings_.network_memory_bytes_max});
+  AddReplicaService(*peer_server_, node_);
+  QUIPU_RETURN_IF_ERROR(client_server_->Bind());
+  QUIPU_RETURN_IF_ERROR(peer_server_->Bind());
+  settings_.node.client_endpoint = {settings_.client_listener.host, client_server_->port()};
+  settings_.node.peer_endpoint = {settings_.peer_listener.host, peer_server_->port()};
+  return absl::OkStatus();
+}
+
+absl::Status BrokerProcess::Start(ExitCode& exit_code) {
+  exit_code = ExitCode::kStorageRefused;
+  QUIPU_RETURN_IF_ERROR(OpenStorage());
+  exit_code = ExitCode::kFailure;
+  QUIPU_RETURN_IF_ERROR(BindListeners());
+  ports_ = std::make_unique<ProcessPorts>(*storage_, settings_.node.num_shards,
+                                          settings_.cold_read_threads);
+  node_ = std::make_unique<BrokerNode>(settings_.node, *ports_);
+  exit_code = ExitCode::kStorageRefused;
+  QUIPU_RETURN_IF_ERROR(node_->Start());
+  exit_code = ExitCode::kFailure;
+  client_server_->Serve();
+  peer_server_->Serve();
+  serving_ = true;
+  if (!settings_.listeners_file.empty()) {
+    QUIPU_RETURN_IF_ERROR(WriteListenersFile(
+        settings_.listeners_file, {{"client", EndpointText(settings_.node.client_endpoint)},
+                                   {"peer", EndpointText(settings_.node.peer_endpoint)}}));
+  }
+  LogInfo("broker.serving", {{"broker", settings_.node.broker_id.ToString()},
+                             {"cluster", settings_.node.cluster_id.ToText()},
+                             {"client", EndpointText(settings_.node.client_endpoint)},
+                             {"peer", EndpointText(settings_.node.peer_endpoint)},
+                             {"shards", std::to_string(settings_.node.num_shards)},
+                             {"dir", settings_.log_dir}});
+  exit_code = ExitCode::kOk;
+  return absl::OkStatus();
+}
+
+void BrokerProcess::Stop() {
+  if (serving_) {
+    auto moved = std::make_shared<std::promise<void>>();
+    node_->ControlledShutdown(settings_.shutdown_timeout, [moved] { moved->set_value(); });
+    moved->get_future().wait();
+    LogInfo("broker.stopping", {{"broker", settings_.node.broker_id.ToString()}});
+  }
+  End();
+}
+
+// In this order nothing runs that refers to what is gone: no new requests, then no code of the
+// node, then no completions of the disk, then the node, and the directory's lock last.
+void BrokerProcess::End() {
+  serving_ = false;
+  if (client_server_) client_server_->Shutdown(kClientGrace);
+  if (peer_server_) peer_server_->Shutdown(Duration(0));
+  if (ports_) ports_->Stop();
+  if (storage_) storage_->writer.reset();
+  node_.reset();
+  client_server_.reset();
+  peer_server_.reset();
+  ports_.reset();
+  storage_.reset();
+}
+
+}  // namespace quipu

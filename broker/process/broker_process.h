@@ -1,0 +1,51 @@
+// One broker from its settings to its end.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "broker/broker_node.h"
+#include "broker/process/broker_settings.h"
+#include "broker/process/process_ports.h"
+#include "runtime/grpc/server.h"
+#include "runtime/process.h"
+#include "storage/rocksdb/open_storage.h"
+
+namespace quipu {
+
+// Storage, node and listeners, in the order in which they depend on each other. Start once, then
+// Stop once.
+class BrokerProcess {
+ public:
+  explicit BrokerProcess(BrokerSettings settings);
+  // As Stop without a controlled shutdown.
+  ~BrokerProcess();
+  BrokerProcess(const BrokerProcess&) = delete;
+  BrokerProcess& operator=(const BrokerProcess&) = delete;
+
+  // Opens the directory, binds both listeners, recovers and serves. `exit_code` says what kind of
+  // failure an error is.
+  absl::Status Start(ExitCode& exit_code);
+  // Moves leaderships away (for at most controlled.shutdown.timeout.ms), then ends everything.
+  void Stop();
+
+  [[nodiscard]] uint16_t client_port() const { return client_server_->port(); }
+  [[nodiscard]] uint16_t peer_port() const { return peer_server_->port(); }
+
+ private:
+  absl::Status OpenStorage();
+  absl::Status BindListeners();
+  void End();
+
+  BrokerSettings settings_;
+  std::unique_ptr<BrokerStorage> storage_;
+  std::unique_ptr<ProcessPorts> ports_;
+  std::unique_ptr<GrpcServer> client_server_;
+  std::unique_ptr<GrpcServer> peer_server_;
+  std::unique_ptr<BrokerNode> node_;
+  bool serving_ = false;
+};
+
+}  // namespace quipu

@@ -1,0 +1,38 @@
+// A broker's configuration file.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "broker/broker_config.h"
+
+namespace quipu {
+
+// What the program needs beyond BrokerConfig. The identities in `node` (cluster, broker, directory)
+// and the ports come later: from the directory and from the bound sockets.
+struct BrokerSettings {
+  BrokerConfig node;
+  std::string log_dir;                  // log.dir
+  std::optional<int32_t> broker_id;     // broker.id: must be the directory's when given
+  std::optional<ClusterId> cluster_id;  // cluster.id: likewise
+  HostPort client_listener;             // listener.client
+  HostPort peer_listener;               // listener.peer
+  std::string listeners_file;           // listeners.file
+  size_t network_threads = 1;           // num.network.threads
+  size_t cold_read_threads = 2;         // quipu.cold.read.threads
+  size_t network_memory_bytes_max = size_t{512} << 20;   // quipu.network.memory.bytes.max
+  Duration shutdown_timeout = std::chrono::seconds(10);  // controlled.shutdown.timeout.ms
+  bool unsafe_plaintext_network = false;                 // quipu.unsafe.plaintext.network
+};
+
+// Reads `file`, then `assignments` ("key=value"), which win. kInvalidConfig with place, key, value
+// and what was expected.
+absl::StatusOr<BrokerSettings> LoadBrokerSettings(const std::string& file,
+                                                  const std::vector<std::string>& assignments);
+// All keys with default, range and meaning.
+std::string DescribeBrokerSettings();
+
+}  // namespace quipu

@@ -1,0 +1,71 @@
+// quipu-broker: serves the logs of one data directory.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/logging.h"
+#include "broker/process/broker_process.h"
+#include "broker/process/broker_settings.h"
+#include "runtime/grpc/grpc_log.h"
+#include "runtime/process.h"
+
+namespace quipu {
+namespace {
+
+int Finish(ExitCode code) { return static_cast<int>(code); }
+
+int Run(int argc, char** argv) {
+  CLI::App app("Quipu broker: keeps and serves logs. See docs/operations.md.", "quipu-broker");
+  std::string config;
+  std::vector<std::string> assignments;
+  bool check_config = false;
+  bool describe_config = false;
+  app.add_option("--config", config, "Properties file, key=value a line");
+  app.add_option("--set", assignments, "key=value, wins over the file; may be repeated")
+      ->allow_extra_args(false);
+  app.add_flag("--check-config", check_config, "Reads the configuration, says what is wrong, ends");
+  app.add_flag("--describe-config", describe_config, "Prints all configuration keys, ends");
+  app.footer(
+      "Exit codes: 0 stopped as asked, 1 failed at run time, 2 usage or configuration, "
+      "3 data directory refused.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? Finish(ExitCode::kOk) : Finish(ExitCode::kUsage);
+  }
+  if (describe_config) {
+    std::fputs(DescribeBrokerSettings().c_str(), stdout);
+    return Finish(ExitCode::kOk);
+  }
+  absl::StatusOr<BrokerSettings> settings = LoadBrokerSettings(config, assignments);
+  if (!settings.ok()) {
+    LogError("config.refused", {{"error", std::string(settings.status().message())}});
+    return Finish(ExitCode::kUsage);
+  }
+  if (check_config) {
+    std::puts("The configuration is sound.");
+    return Finish(ExitCode::kOk);
+  }
+  BlockTerminationSignals();
+  RouteGrpcLog();
+  BrokerProcess process(*std::move(settings));
+  ExitCode exit_code = ExitCode::kOk;
+  const absl::Status started = process.Start(exit_code);
+  if (!started.ok()) {
+    LogError("broker.refused", {{"error", std::string(started.message())}});
+    return Finish(exit_code);
+  }
+  const std::string signal = AwaitTerminationSignal();
+  LogInfo("broker.signal", {{"signal", signal}});
+  process.Stop();
+  LogInfo("broker.stopped", {});
+  return Finish(ExitCode::kOk);
+}
+
+}  // namespace
+}  // namespace quipu
+
+int main(int argc, char** argv) { return quipu::Run(argc, argv); }

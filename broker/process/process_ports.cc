@@ -1,0 +1,58 @@
+#include "broker/process/process_ports.h"
+
+#include <sys/statvfs.h>
+
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/request/log_codec.h"
+#include "runtime/grpc/stream_client.h"
+#include "runtime/process.h"
+
+namespace quipu {
+
+ProcessPorts::ProcessPorts(BrokerStorage& storage, size_t shards, size_t cold_read_threads)
+    : storage_(storage), cold_reads_("cold-read", cold_read_threads) {
+  for (size_t i = 0; i < shards; ++i) {
+    shards_.push_back(std::make_unique<ShardThread>(absl::StrCat("shard-", i)));
+  }
+}
+
+ProcessPorts::~ProcessPorts() { Stop(); }
+
+void ProcessPorts::Stop() {
+  cold_reads_.Stop();
+  for (const auto& shard : shards_) shard->Stop();
+  control_.Stop();
+  calls_.reset();
+}
+
+int64_t ProcessPorts::disk_free_bytes() {
+  struct statvfs facts {};
+  // What cannot be measured is not called full: a directory that is gone shows at the next write.
+  if (statvfs(storage_.directory->path().c_str(), &facts) != 0) {
+    return std::numeric_limits<int64_t>::max();
+  }
+  return static_cast<int64_t>(facts.f_bavail) * static_cast<int64_t>(facts.f_frsize);
+}
+
+std::unique_ptr<MessageSender<message::BrokerToController>> ProcessPorts::OpenControlStream(
+    const HostPort& controller, MessageHandler<message::ControllerToBroker> handler) {
+  return OpenProtoStream<message::BrokerToController, message::ControllerToBroker>(
+      *calls_, {.host = controller.host, .port = controller.port, .method = kControlMethod},
+      std::move(handler));
+}
+
+std::unique_ptr<MessageSender<ReplicaToLeader>> ProcessPorts::OpenReplicaStream(
+    const HostPort& leader, MessageHandler<LeaderToReplica> handler) {
+  return OpenStream<ReplicaToLeader, LeaderToReplica>(
+      *calls_, {.host = leader.host, .port = leader.port, .method = kFollowMethod}, &Encode,
+      &DecodeLeaderToReplica, std::move(handler));
+}
+
+uint64_t ProcessPorts::RandomSeed() { return SystemRandomSeed(); }
+
+void ProcessPorts::StopProcess(const std::string& reason) { EndProcessNow(reason); }
+
+}  // namespace quipu

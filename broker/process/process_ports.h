@@ -1,0 +1,48 @@
+// The real world of a broker: threads, RocksDB, gRPC.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/broker_ports.h"
+#include "runtime/grpc/call_thread.h"
+#include "runtime/shard_thread.h"
+#include "runtime/worker_pool.h"
+#include "storage/rocksdb/open_storage.h"
+
+namespace quipu {
+
+// Owns the threads; `storage` must outlive it. Thread-safe.
+class ProcessPorts final : public BrokerPorts {
+ public:
+  ProcessPorts(BrokerStorage& storage, size_t shards, size_t cold_read_threads);
+  ~ProcessPorts() override;
+
+  // Ends cold reads, executors and outgoing streams, in this order. Nothing of the node runs
+  // afterwards; then the node may be destroyed.
+  void Stop();
+
+  Executor& shard_executor(size_t shard) override { return *shards_[shard]; }
+  Executor& control_executor() override { return control_; }
+  void RunColdRead(std::function<void()> work) override { cold_reads_.Run(std::move(work)); }
+  LogStore& log_store() override { return *storage_.store; }
+  LogWriter& log_writer() override { return *storage_.writer; }
+  WatermarkFile& watermark_file() override { return *storage_.watermark; }
+  int64_t disk_free_bytes() override;
+  std::unique_ptr<MessageSender<message::BrokerToController>> OpenControlStream(
+      const HostPort& controller, MessageHandler<message::ControllerToBroker> handler) override;
+  std::unique_ptr<MessageSender<ReplicaToLeader>> OpenReplicaStream(
+      const HostPort& leader, MessageHandler<LeaderToReplica> handler) override;
+  uint64_t RandomSeed() override;
+  [[noreturn]] void StopProcess(const std::string& reason) override;
+
+ private:
+  BrokerStorage& storage_;
+  std::vector<std::unique_ptr<ShardThread>> shards_;
+  ShardThread control_{"control"};
+  WorkerPool cold_reads_;
+  std::unique_ptr<CallThread> calls_ = std::make_unique<CallThread>();
+};
+
+}  // namespace quipu

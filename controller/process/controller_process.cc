@@ -1,0 +1,97 @@
+#include "controller/process/controller_process.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/error_code.h"
+#include "base/logging.h"
+#include "base/status_macros.h"
+#include "controller/process/services.h"
+
+namespace quipu {
+
+ControllerProcess::ControllerProcess(ControllerSettings settings)
+    : settings_(std::move(settings)) {}
+
+ControllerProcess::~ControllerProcess() { Stop(); }
+
+absl::Status ControllerProcess::OpenStorage() {
+  OpenStorageOptions options;
+  options.path = settings_.log_dir;
+  options.expected.role = NodeRole::kController;
+  options.expected.node_id = settings_.node_id;
+  options.expected.cluster_id = settings_.cluster_id;
+  options.fatal = &EndProcessNow;
+  QUIPU_ASSIGN_OR_RETURN(ControllerStorage storage, OpenControllerStorage(options));
+  storage_ = std::make_unique<ControllerStorage>(std::move(storage));
+  const DirectoryIdentity& identity = storage_->directory->identity();
+  settings_.node.cluster_id = identity.cluster_id;
+  settings_.node.controller_id = ControllerId(identity.node_id);
+  settings_.node.directory_id = identity.directory_id;
+  for (const VoterIdentity& voter : identity.voters) {
+    settings_.node.voters.push_back(
+        Voter{.id = voter.id, .directory_id = voter.directory_id, .endpoint = voter.endpoint});
+    if (settings_.listener.host.empty() && voter.id == settings_.node.controller_id) {
+      settings_.listener = voter.endpoint;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ControllerProcess::BindListener() {
+  const HostPort& listener = settings_.listener;
+  if (!settings_.unsafe_plaintext_network && !IsLoopbackHost(listener.host)) {
+    return ToStatus(
+        ErrorCode::kInvalidConfig,
+        absl::StrCat("listener.controller=", listener.host, ":", listener.port,
+                     " can be reached from other machines, and nothing is encrypted or "
+                     "authenticated; expected an address such as 127.0.0.1, or "
+                     "quipu.unsafe.plaintext.network=true on a network that you trust"));
+  }
+  server_ = std::make_unique<GrpcServer>(
+      GrpcServer::Options{.name = "controller",
+                          .host = listener.host,
+                          .port = listener.port,
+                          .memory_bytes_max = settings_.network_memory_bytes_max});
+  AddControlService(*server_, node_);
+  AddRaftService(*server_, node_);
+  return server_->Bind();
+}
+
+absl::Status ControllerProcess::Start(ExitCode& exit_code) {
+  exit_code = ExitCode::kStorageRefused;
+  QUIPU_RETURN_IF_ERROR(OpenStorage());
+  const absl::Status bound = BindListener();
+  exit_code = CodeOf(bound) == ErrorCode::kInvalidConfig ? ExitCode::kUsage : ExitCode::kFailure;
+  QUIPU_RETURN_IF_ERROR(bound);
+  ports_ = std::make_unique<ControllerProcessPorts>(*storage_, settings_.node.controller_id,
+                                                    settings_.node.voters);
+  node_ = std::make_unique<ControllerNode>(settings_.node, *ports_);
+  exit_code = ExitCode::kStorageRefused;
+  QUIPU_RETURN_IF_ERROR(node_->Start());
+  exit_code = ExitCode::kFailure;
+  server_->Serve();
+  const std::string endpoint = absl::StrCat(settings_.listener.host, ":", server_->port());
+  if (!settings_.listeners_file.empty()) {
+    QUIPU_RETURN_IF_ERROR(WriteListenersFile(settings_.listeners_file, {{"controller", endpoint}}));
+  }
+  LogInfo("controller.serving", {{"controller", settings_.node.controller_id.ToString()},
+                                 {"cluster", settings_.node.cluster_id.ToText()},
+                                 {"listener", endpoint},
+                                 {"voters", std::to_string(settings_.node.voters.size())},
+                                 {"dir", settings_.log_dir}});
+  exit_code = ExitCode::kOk;
+  return absl::OkStatus();
+}
+
+// In this order nothing runs that refers to what is gone; the directory's lock goes last.
+void ControllerProcess::Stop() {
+  if (server_) server_->Shutdown(Duration(0));
+  if (ports_) ports_->Stop();
+  node_.reset();
+  server_.reset();
+  ports_.reset();
+  storage_.reset();
+}
+
+}  // namespace quipu

@@ -1,0 +1,44 @@
+// One controller from its settings to its end.
+#pragma once
+
+#include <memory>
+
+#include "absl/status/status.h"
+#include "controller/controller_node.h"
+#include "controller/process/controller_settings.h"
+#include "controller/process/process_ports.h"
+#include "runtime/grpc/server.h"
+#include "runtime/process.h"
+#include "storage/rocksdb/open_storage.h"
+
+namespace quipu {
+
+// Storage, node and listener, in the order in which they depend on each other. Start once, then
+// Stop once.
+class ControllerProcess {
+ public:
+  explicit ControllerProcess(ControllerSettings settings);
+  ~ControllerProcess();
+  ControllerProcess(const ControllerProcess&) = delete;
+  ControllerProcess& operator=(const ControllerProcess&) = delete;
+
+  // Opens the directory, binds the listener, loads the Raft state and serves. `exit_code` says what
+  // kind of failure an error is.
+  absl::Status Start(ExitCode& exit_code);
+  // Ends everything. The other voters elect another leader when they miss this one.
+  void Stop();
+
+  [[nodiscard]] uint16_t port() const { return server_->port(); }
+
+ private:
+  absl::Status OpenStorage();
+  absl::Status BindListener();
+
+  ControllerSettings settings_;
+  std::unique_ptr<ControllerStorage> storage_;
+  std::unique_ptr<ControllerProcessPorts> ports_;
+  std::unique_ptr<GrpcServer> server_;
+  std::unique_ptr<ControllerNode> node_;
+};
+
+}  // namespace quipu

@@ -1,0 +1,55 @@
+// Outgoing Raft messages: one stream to each other voter.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/status/status.h"
+#include "base/ids.h"
+#include "base/time.h"
+#include "controller/controller_node.h"
+#include "proto/message/raft.pb.h"
+#include "runtime/grpc/call_thread.h"
+#include "runtime/message_stream.h"
+
+namespace quipu {
+
+// Sends or drops: Raft repeats what matters. A stream is opened when there is something to send and
+// the pause after the last failure is over (100 ms, doubled up to 800 ms, anew after a stream that
+// lasted). Thread-safe.
+class RaftLinks {
+ public:
+  // `calls` must outlive the links' streams: end it before the links are destroyed.
+  RaftLinks(CallThread& calls, ControllerId self, const std::vector<Voter>& voters);
+  RaftLinks(const RaftLinks&) = delete;
+  RaftLinks& operator=(const RaftLinks&) = delete;
+
+  // To `message.to()`; dropped when that is no other voter, while there is no connection, or when
+  // too much is queued already.
+  void Send(message::RaftMessage message);
+  // Messages dropped since the start.
+  [[nodiscard]] uint64_t dropped() const;
+
+ private:
+  // Shared with the stream's callbacks, which may come after the links' end.
+  struct Link {
+    std::mutex mutex;
+    HostPort endpoint;
+    std::shared_ptr<MessageSender<message::RaftMessage>> sender;
+    uint64_t opened_number = 0;  // of the newest stream
+    uint64_t closed_number = 0;  // of the newest one that has ended; at most one is open
+    Instant opened;
+    Instant retry_at;
+    Duration pause{0};
+    uint64_t dropped = 0;
+  };
+  std::shared_ptr<MessageSender<message::RaftMessage>> SenderOf(const std::shared_ptr<Link>& link);
+  static void OnClosed(Link& link, uint64_t number, const absl::Status& status);
+
+  CallThread& calls_;
+  absl::btree_map<ControllerId, std::shared_ptr<Link>> links_;
+};
+
+}  // namespace quipu
