@@ -52,7 +52,8 @@ class RaftDriver {
   RaftDriver(const RaftDriver&) = delete;
   RaftDriver& operator=(const RaftDriver&) = delete;
 
-  // Loads the store, restores the snapshot through on_restore and begins to take part.
+  // Loads the store, restores the snapshot through on_restore, tells on_role that this node follows
+  // nobody yet (both before it returns), and begins to take part.
   //   kCorruptMessage       the store is damaged (C15): the process must not start
   //   kInconsistentVoterSet the config's voters do not hold this id with this directory, or are
   //                         not one, three or five different ids

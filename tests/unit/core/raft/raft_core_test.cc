@@ -187,6 +187,33 @@ TEST(RaftCoreTest, AnEntryOfAnEarlierTermIsNotCommittedByCounting) {
   Settle(cluster);
 }
 
+TEST(RaftCoreTest, AFollowerCommitsNothingBeyondWhereItIsKnownToAgreeWithTheLeader) {
+  // Node 1 holds entries 2 and 3 of term 1, which the leader of term 2 does not have. An APPEND of
+  // that leader that ends at entry 1 says nothing about them, whatever is committed elsewhere.
+  RaftCluster cluster(3);
+  Elect(cluster, 1);
+  cluster.Propose(1, "x");
+  cluster.Propose(1, "y");
+  cluster.network.clear();
+  while (!cluster.node(1).disk.under_way().empty()) cluster.CompleteWrite(1);
+  cluster.Crash(1);
+  cluster.Restart(1);  // as a follower that knows of no commit
+  RaftMessage append;
+  append.set_type(RaftMessage::APPEND);
+  append.set_cluster_id(cluster.node(1).options.cluster_id.ToBytes());
+  append.set_from(2);
+  append.set_from_directory_id(cluster.node(2).options.self.directory_id.ToBytes());
+  append.set_to(1);
+  append.set_to_directory_id(cluster.node(1).options.self.directory_id.ToBytes());
+  append.set_term(2);
+  append.set_last_log_index(1);
+  append.set_last_log_term(1);
+  append.set_commit_index(3);
+  cluster.Step(append);
+  EXPECT_EQ(cluster.node(1).core->leader(), ControllerId(2));
+  EXPECT_EQ(cluster.node(1).core->commit_index(), LogIndex(1));
+}
+
 TEST(RaftCoreTest, TheSameInputsGiveTheSameEffects) {
   auto run = [] {
     std::string account;
