@@ -70,11 +70,15 @@ void ActiveController::Heartbeat(const ControlStreamPtr& stream, const Request& 
 }
 
 void ActiveController::AlterPartitions(const ControlStreamPtr& stream, const Request& request) {
+  // Only after a registration or heartbeat on this stream, in this activity: so a copy that
+  // lingered in a stream of a former activity, and was refused to its sender by somebody else
+  // meanwhile, is never carried out.
+  if (stream->broker != BrokerId(request.alter_partitions().broker_id())) {
+    Refuse(stream, request, ErrorCode::kStaleControllerEpoch);
+    return;
+  }
   Decision<message::AlterPartitionsResponse> decision =
       core_.AlterPartitions(request.alter_partitions());
-  if (decision.response.error_code() == 0) {
-    sessions_.Bind(stream, BrokerId(request.alter_partitions().broker_id()));
-  }
   Answer answer;
   *answer.mutable_alter_partitions() = std::move(decision.response);
   Commit(stream, request, decision.batch, std::move(answer));

@@ -124,6 +124,24 @@ TEST_F(ControllerNodeTest, IsrChangeGoesThroughTheLog) {
             static_cast<int32_t>(ErrorCode::kInvalidUpdateVersion));
 }
 
+TEST_F(ControllerNodeTest, IsrChangeNeedsAHeartbeatOnItsOwnStreamFirst) {
+  FakeBroker broker(quorum_.active(), 1);
+  const int64_t epoch = Join(broker);
+  FakeBroker other_stream(quorum_.active(), 1);
+  message::BrokerToController request;
+  request.mutable_alter_partitions()->set_broker_id(1);
+  request.mutable_alter_partitions()->set_broker_epoch(epoch);
+  const uint64_t early = other_stream.Send(request);
+  other_stream.Heartbeat(epoch);
+  const uint64_t later = other_stream.Send(request);
+  Run();
+  ASSERT_NE(other_stream.Answer(early), nullptr);
+  EXPECT_EQ(other_stream.Answer(early)->alter_partitions().error_code(),
+            static_cast<int32_t>(ErrorCode::kStaleControllerEpoch));
+  ASSERT_NE(other_stream.Answer(later), nullptr);
+  EXPECT_EQ(other_stream.Answer(later)->alter_partitions().error_code(), 0);
+}
+
 TEST_F(ControllerNodeTest, SilentBrokerIsFencedAfterItsSession) {
   FakeBroker broker(quorum_.active(), 1);
   Join(broker);
