@@ -127,7 +127,7 @@ void FollowerRole::OnDivergence(const ReplicaPush& push, Now now, PartitionEffec
 }
 
 bool FollowerRole::MayAppend(const RecordBatchView& batch) const {
-  return batch.leader_epoch() >= log_.epochs().newest_epoch() &&
+  return batch.leader_epoch() >= log_.epochs().EpochBefore(log_.offsets().log_end()) &&
          batch.leader_epoch() <= log_.leader_epoch() && batch.CrcMatches();
 }
 

@@ -13,8 +13,9 @@ LeaderEpochCache::LeaderEpochCache(std::vector<EpochEntry> entries) : entries_(s
 
 bool LeaderEpochCache::AppendEpoch(LeaderEpoch epoch, Offset start_offset) {
   if (epoch == newest_epoch()) return false;
+  const bool dropped = TruncateTo(start_offset);
+  if (epoch == newest_epoch()) return dropped;
   QUIPU_INVARIANT("I30", epoch > newest_epoch());
-  while (!entries_.empty() && entries_.back().start_offset >= start_offset) entries_.pop_back();
   entries_.push_back({.epoch = epoch, .start_offset = start_offset});
   return true;
 }

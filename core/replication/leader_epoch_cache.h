@@ -22,9 +22,11 @@ class LeaderEpochCache {
   LeaderEpochCache() = default;
   explicit LeaderEpochCache(std::vector<EpochEntry> entries);
 
-  // Records of `epoch` begin at `start_offset`, which is the log end. An epoch that is the newest
-  // already changes nothing. Epochs that wrote no record (they begin at the same offset) go, so
-  // that both columns keep ascending (R04). True when the entries changed.
+  // A record of `epoch` (or a leader that may write one) comes at `start_offset`, which is the log
+  // end. An epoch that is the newest already changes nothing. Epochs that wrote no record begin at
+  // the same offset and go, so that both columns keep ascending (R04): also a newer one, since a
+  // leader may have come and gone without a record while an older leader's records lived on
+  // elsewhere. True when the entries changed.
   bool AppendEpoch(LeaderEpoch epoch, Offset start_offset);
 
   // The end of the largest epoch <= `epoch` in a log that ends at `log_end`. An epoch older than

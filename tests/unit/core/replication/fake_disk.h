@@ -1,0 +1,100 @@
+// A replica's disk for tests: what is synced survives a crash, what is not is gone.
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/replication/partition_types.h"
+#include "core/replication/producer_table.h"
+
+namespace quipu {
+
+class FakeDisk {
+ public:
+  struct Write {
+    LogMutation mutation;
+    Offset log_end;
+    bool truncating = false;
+  };
+
+  void Submit(Write write) { unsynced_.push_back(std::move(write)); }
+  [[nodiscard]] bool idle() const { return unsynced_.empty(); }
+  [[nodiscard]] bool truncating() const {
+    return !unsynced_.empty() && unsynced_.back().truncating;
+  }
+
+  // Syncs the oldest write and gives it back.
+  Write SyncOne() {
+    Write write = std::move(unsynced_.front());
+    unsynced_.pop_front();
+    Apply(write.mutation);
+    return write;
+  }
+  void Crash() { unsynced_.clear(); }
+
+  // The synced log, as a store would find it.
+  [[nodiscard]] RecoveredLog Recover() const {
+    RecoveredLog log{
+        .state = state_, .log_end_offset = log_end(), .epochs = epochs_, .producers = {}};
+    ProducerTable table;
+    Offset from{0};
+    for (const ProducerSnapshot& snapshot : snapshots_) {
+      if (snapshot.as_of > log.log_end_offset) continue;
+      table.Restore(snapshot.producers);
+      from = snapshot.as_of;
+    }
+    for (const StoredBatch& batch : batches_) {
+      if (batch.base_offset >= from) table.Replay(*RecordBatchView::Parse(batch.bytes));
+    }
+    log.producers = table.Entries();
+    return log;
+  }
+  // Batches that end above `from`, synced or not.
+  [[nodiscard]] std::vector<StoredBatch> ReadWritten(Offset from) const {
+    std::vector<StoredBatch> found;
+    const auto take = [&](const std::vector<StoredBatch>& batches) {
+      for (const StoredBatch& batch : batches) {
+        if (batch.last_offset >= from) found.push_back(batch);
+      }
+    };
+    take(batches_);
+    for (const Write& write : unsynced_) take(write.mutation.appends);
+    return found;
+  }
+  [[nodiscard]] const std::vector<StoredBatch>& synced() const { return batches_; }
+  [[nodiscard]] Offset log_start() const { return state_.log_start_offset; }
+  [[nodiscard]] Offset log_end() const {
+    const Offset end = batches_.empty() ? Offset{0} : batches_.back().last_offset + 1;
+    return std::max(end, state_.log_start_offset);
+  }
+  [[nodiscard]] const PartitionState& state() const { return state_; }
+  [[nodiscard]] size_t snapshots() const { return snapshots_.size(); }
+
+ private:
+  void Apply(const LogMutation& mutation) {
+    if (mutation.truncate_to) {
+      std::erase_if(batches_,
+                    [&](const StoredBatch& b) { return b.last_offset >= *mutation.truncate_to; });
+      std::erase_if(snapshots_,
+                    [&](const ProducerSnapshot& s) { return s.as_of > *mutation.truncate_to; });
+    }
+    batches_.insert(batches_.end(), mutation.appends.begin(), mutation.appends.end());
+    if (mutation.epochs) epochs_ = *mutation.epochs;
+    if (mutation.state) state_ = *mutation.state;
+    if (mutation.producers) snapshots_.push_back(*mutation.producers);
+    if (snapshots_.size() > 2) snapshots_.erase(snapshots_.begin());
+    std::erase_if(batches_,
+                  [&](const StoredBatch& b) { return b.last_offset < state_.log_start_offset; });
+  }
+
+  std::deque<Write> unsynced_;
+  PartitionState state_;
+  std::vector<StoredBatch> batches_;
+  std::vector<EpochEntry> epochs_;
+  std::vector<ProducerSnapshot> snapshots_;  // oldest first, at most two
+};
+
+}  // namespace quipu

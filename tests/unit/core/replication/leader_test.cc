@@ -1,0 +1,278 @@
+// Goal: what a leader appends, refuses, acknowledges and tells.
+// Method: two or three replicas wired by hand.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/record/record_batch_builder.h"
+#include "tests/unit/core/replication/replica_cluster.h"
+
+namespace quipu {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class LeaderTest : public ::testing::Test {
+ protected:
+  explicit LeaderTest(ReplicaCluster::Options options = {}) : c_(options) {
+    c_.Elect(1);
+    c_.Settle();
+  }
+  ErrorCode ErrorOf(ReplyToken token) {
+    const auto reply = c_.Reply(token);
+    return reply ? reply->error : ErrorCode::kUnknownServerError;
+  }
+  ReplicaCluster c_;
+};
+
+TEST_F(LeaderTest, AnAckComesWhenEveryMemberHasSynced) {
+  const auto token = c_.Produce(1, {.value = "a"});
+  c_.Sync(1);
+  c_.Deliver(2);
+  c_.Deliver(3);
+  EXPECT_FALSE(c_.Reply(token));
+  c_.Sync(2);
+  c_.Deliver(2);
+  EXPECT_FALSE(c_.Reply(token)) << "one member of the ISR has not synced";
+  c_.Sync(3);
+  c_.Deliver(3);
+  EXPECT_EQ(c_.Reply(token)->error, ErrorCode::kNone);
+  EXPECT_EQ(c_.Reply(token)->base_offset, Offset{0});
+  EXPECT_EQ(c_.Reply(token)->end_offset, Offset{1});
+}
+
+TEST_F(LeaderTest, TheLeadersOwnSyncCountsToo) {
+  const auto token = c_.Produce(1, {.value = "a"});
+  for (int follower : {2, 3}) {
+    c_.Deliver(follower);
+    c_.Sync(follower);
+    c_.Deliver(follower);
+  }
+  EXPECT_FALSE(c_.Reply(token));
+  c_.Sync(1);
+  EXPECT_TRUE(c_.Reply(token));
+}
+
+TEST_F(LeaderTest, AcksOneIsAnsweredAsAcksAllAndAcksZeroAtOnce) {
+  const auto one = c_.Produce(1, {.value = "a"}, 1);
+  const auto zero = c_.Produce(1, {.value = "b"}, 0);
+  EXPECT_FALSE(c_.Reply(one));
+  EXPECT_EQ(ErrorOf(zero), ErrorCode::kNone);
+  EXPECT_EQ(ErrorOf(c_.Produce(1, {}, 7)), ErrorCode::kInvalidRequiredAcks);
+  c_.Settle();
+  EXPECT_EQ(ErrorOf(one), ErrorCode::kNone);
+  EXPECT_EQ(c_.Log(3), "a,b");
+}
+
+TEST_F(LeaderTest, AFollowerRefusesProduceAndReads) {
+  EXPECT_EQ(ErrorOf(c_.Produce(2, {})), ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(c_.core(2).PlanRead({}).error, ErrorCode::kNotLeaderOrFollower);
+}
+
+TEST_F(LeaderTest, ALeaderEpochOfTheRequestMustMatch) {
+  EXPECT_EQ(c_.core(1).CheckLeader(LeaderEpoch{0}), ErrorCode::kFencedLeaderEpoch);
+  EXPECT_EQ(c_.core(1).CheckLeader(LeaderEpoch{2}), ErrorCode::kUnknownLeaderEpoch);
+  EXPECT_EQ(c_.core(1).CheckLeader(LeaderEpoch{1}), ErrorCode::kNone);
+}
+
+TEST_F(LeaderTest, ProduceIsRefusedWhileTheIsrIsTooSmall) {
+  c_.SetIsr({1});
+  c_.Settle();
+  // Both followers have caught up, so they come back at once; keep them out.
+  c_.node(2).up = c_.node(3).up = false;
+  c_.SetIsr({1});
+  c_.TellImage(1);
+  EXPECT_EQ(ErrorOf(c_.Produce(1, {})), ErrorCode::kNotEnoughReplicas);
+  EXPECT_EQ(c_.End(1), 0);
+}
+
+TEST_F(LeaderTest, BadBatchesAreRefusedAndNothingIsAppended) {
+  const Bytes good = MakeBatch({.value = "abc"});
+  std::string broken = good.ToString();
+  broken.back() = static_cast<char>(broken.back() ^ 1);
+  EXPECT_EQ(ErrorOf(c_.ProduceBytes(1, Bytes(broken))), ErrorCode::kCorruptMessage);
+  EXPECT_EQ(ErrorOf(c_.ProduceBytes(1, Bytes(std::string("x")))), ErrorCode::kCorruptMessage);
+  EXPECT_EQ(ErrorOf(c_.ProduceBytes(1, Bytes(good.ToString() + good.ToString()))),
+            ErrorCode::kInvalidRecord);
+  RecordBatchOptions control{.control = true};
+  RecordBatchBuilder builder(control);
+  builder.Add({.timestamp = TimestampMs{1}, .key = absl::string_view("k", 1)});
+  const Bytes marker = builder.Build();
+  EXPECT_EQ(ErrorOf(c_.ProduceBytes(1, marker)), ErrorCode::kInvalidRecord);
+  EXPECT_EQ(c_.End(1), 0);
+}
+
+TEST_F(LeaderTest, AnAckThatTakesTooLongIsUnknown) {
+  const auto token = c_.Produce(1, {.value = "a"});
+  c_.Advance(seconds(31));
+  EXPECT_EQ(ErrorOf(token), ErrorCode::kRequestTimedOut);
+  c_.Settle();
+  EXPECT_EQ(c_.Hw(1), 1) << "the record itself stays";
+}
+
+TEST_F(LeaderTest, ParkedAcksEndWithTheLeadership) {
+  const auto token = c_.Produce(1, {.value = "a"});
+  c_.Elect(2);
+  c_.TellImage(1);
+  EXPECT_EQ(ErrorOf(token), ErrorCode::kLeadershipLostAfterAppend);
+}
+
+TEST_F(LeaderTest, ParkedAcksOutliveANewEpochOfTheSameLeader) {
+  const auto token = c_.Produce(1, {.value = "a"});
+  c_.Elect(1);
+  c_.Settle();
+  EXPECT_EQ(ErrorOf(token), ErrorCode::kNone);
+}
+
+TEST_F(LeaderTest, ResigningAnswersWhatIsParked) {
+  const auto token = c_.Produce(1, {.value = "a"});
+  c_.Turn(1, [&](PartitionCore& core, PartitionEffects& e) { core.Resign(c_.now, e); });
+  EXPECT_EQ(ErrorOf(token), ErrorCode::kLeadershipLostAfterAppend);
+  EXPECT_EQ(c_.core(1).role(), PartitionRole::kNone);
+  EXPECT_EQ(ErrorOf(c_.Produce(1, {})), ErrorCode::kNotLeaderOrFollower);
+}
+
+TEST_F(LeaderTest, ReadsEndAtTheHighWatermark) {
+  c_.Produce(1, {.count = 2, .value = "a"});
+  c_.Settle();
+  c_.Produce(1, {.count = 3, .value = "b"});
+  const auto plan = c_.core(1).PlanRead({.fetch_offset = Offset{4}});
+  EXPECT_EQ(plan.error, ErrorCode::kNone);
+  EXPECT_EQ(plan.read_end, Offset{2});
+  EXPECT_EQ(c_.core(1).PlanRead({.fetch_offset = Offset{6}}).error, ErrorCode::kOffsetOutOfRange);
+  EXPECT_EQ(c_.core(1).LatestOffset(kNoLeaderEpoch).offset, Offset{2});
+}
+
+TEST_F(LeaderTest, AReaderOfACutOffEpochIsTold) {
+  c_.Produce(1, {.count = 2, .value = "a"});
+  c_.Settle();
+  const auto plan =
+      c_.core(1).PlanRead({.fetch_offset = Offset{1}, .last_fetched_epoch = LeaderEpoch{0}});
+  EXPECT_EQ(plan.diverging_end_offset, Offset{0});
+}
+
+TEST_F(LeaderTest, ALaggingMemberLeavesAndComesBack) {
+  c_.Produce(1, {.value = "a"});
+  c_.Settle();
+  c_.Produce(1, {.value = "b"});
+  for (int second = 0; second < 20; ++second) {
+    c_.Advance(seconds(1));
+    c_.Sync(1);
+    c_.Sync(2);
+    c_.Deliver(2);
+  }
+  ASSERT_FALSE(c_.proposals.empty());
+  EXPECT_EQ(c_.proposals.front().new_isr.size(), 2U);
+  EXPECT_EQ(c_.Hw(1), 1) << "maximal ISR: the removed one counts until the image says so (R11)";
+  c_.Decide(c_.proposals.front());
+  c_.proposals.clear();
+  c_.TellImage(1);
+  EXPECT_EQ(c_.Hw(1), 2);
+  c_.Settle();
+  EXPECT_EQ(c_.image.isr.size(), 3U);
+}
+
+TEST_F(LeaderTest, AnIdleFollowerStaysInSync) {
+  for (int i = 0; i < 60; ++i) {
+    c_.Advance(seconds(1));
+    c_.Settle();
+  }
+  EXPECT_EQ(c_.image.isr.size(), 3U);
+  EXPECT_EQ(c_.image.partition_epoch, PartitionEpoch{1});
+}
+
+TEST_F(LeaderTest, AProposalWithoutAnswerIsRepeatedUnchanged) {
+  c_.SetIsr({1, 2});
+  c_.decides = false;
+  c_.Settle();
+  ASSERT_EQ(c_.proposals.size(), 1U);
+  const IsrProposal first = c_.proposals.front();
+  c_.Turn(1, [&](PartitionCore& core, PartitionEffects& e) {
+    core.OnIsrResult(first.partition_epoch, ErrorCode::kRequestTimedOut, c_.now, e);
+  });
+  EXPECT_EQ(c_.core(1).maximal_isr().size(), 3U);
+  c_.Advance(milliseconds(300));
+  ASSERT_EQ(c_.proposals.size(), 2U);
+  EXPECT_EQ(c_.proposals.back().partition_epoch, first.partition_epoch);
+  EXPECT_EQ(c_.proposals.back().new_isr, first.new_isr);
+}
+
+TEST_F(LeaderTest, ARefusedProposalLeavesTheMaximalIsr) {
+  c_.SetIsr({1, 2});
+  c_.decides = false;
+  c_.Settle();
+  c_.Turn(1, [&](PartitionCore& core, PartitionEffects& e) {
+    core.OnIsrResult(c_.proposals.front().partition_epoch, ErrorCode::kIneligibleReplica, c_.now,
+                     e);
+  });
+  EXPECT_EQ(c_.core(1).maximal_isr().size(), 2U);
+}
+
+TEST_F(LeaderTest, DeleteRecordsWaitsForEveryMember) {
+  c_.Produce(1, {.count = 4, .value = "a"});
+  c_.Settle();
+  const auto token = c_.DeleteRecords(1, 3);
+  EXPECT_EQ(c_.core(1).log_start_offset(), Offset{3});
+  EXPECT_TRUE(c_.delete_replies.empty());
+  c_.Settle();
+  EXPECT_EQ(c_.delete_replies[token].error, ErrorCode::kNone);
+  EXPECT_EQ(c_.delete_replies[token].log_start_offset, Offset{3});
+  for (int id : {1, 2, 3}) EXPECT_EQ(c_.core(id).log_start_offset(), Offset{3});
+  EXPECT_EQ(c_.core(1).epochs().front().start_offset, Offset{3});
+}
+
+TEST_F(LeaderTest, DeleteRecordsNeverPassesTheHighWatermark) {
+  c_.Produce(1, {.count = 4, .value = "a"});
+  const auto token = c_.DeleteRecords(1, 1);
+  EXPECT_EQ(c_.delete_replies[token].error, ErrorCode::kOffsetOutOfRange);
+  c_.Turn(
+      1, [&](PartitionCore& core, PartitionEffects& e) { core.OnRetention(Offset{4}, c_.now, e); });
+  EXPECT_EQ(c_.core(1).log_start_offset(), Offset{0});
+}
+
+TEST_F(LeaderTest, DeleteRecordsTimesOut) {
+  c_.Produce(1, {.value = "a"});
+  c_.Settle();
+  const auto token = c_.DeleteRecords(1, -1);
+  c_.Advance(seconds(31));
+  EXPECT_EQ(c_.delete_replies[token].error, ErrorCode::kRequestTimedOut);
+}
+
+class LogAppendTimeTest : public LeaderTest {
+ protected:
+  LogAppendTimeTest() : LeaderTest({.config = {.timestamp_type = TimestampType::kLogAppendTime}}) {}
+};
+
+TEST_F(LogAppendTimeTest, LogAppendTimeIsStampedAndAnswered) {
+  const auto token = c_.Produce(1, {.value = "a", .timestamp = 5});
+  c_.Settle();
+  EXPECT_EQ(c_.Reply(token)->log_append_time, c_.now.wall);
+  EXPECT_EQ(c_.node(3).disk.synced().front().max_timestamp, c_.now.wall);
+}
+
+class SmallLimitsTest : public LeaderTest {
+ protected:
+  SmallLimitsTest() : LeaderTest({.limits = {.parked_acks_max = 2}}) {}
+};
+
+TEST_F(SmallLimitsTest, ParkedAcksAreBounded) {
+  c_.Produce(1, {});
+  c_.Produce(1, {});
+  EXPECT_EQ(ErrorOf(c_.Produce(1, {})), ErrorCode::kLimitReached);
+  EXPECT_EQ(c_.core(1).parked_acks(), 2U);
+}
+
+class SingleReplicaTest : public LeaderTest {
+ protected:
+  SingleReplicaTest() : LeaderTest({.replicas = 1}) {}
+};
+
+TEST_F(SingleReplicaTest, OneReplicaNeedsOnlyItself) {
+  const auto token = c_.Produce(1, {});
+  EXPECT_FALSE(c_.Reply(token));
+  c_.Sync(1);
+  EXPECT_EQ(ErrorOf(token), ErrorCode::kNone);
+}
+
+}  // namespace
+}  // namespace quipu
