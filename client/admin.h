@@ -1,0 +1,105 @@
+// The SDK's administration calls.
+//
+//   auto admin = quipu::Admin::Create({{"bootstrap.servers", "127.0.0.1:9092"}});
+//   auto topic = (*admin)->CreateTopic({.name = "payments", .partitions = 12});
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/time.h"
+#include "client/client_config.h"
+#include "client/named_partition.h"
+#include "proto/message/admin.pb.h"
+#include "proto/message/client.pb.h"
+
+namespace quipu {
+
+// Timestamps that ListOffsets takes besides milliseconds.
+inline constexpr int64_t kLatestTimestamp = -1;
+inline constexpr int64_t kEarliestTimestamp = -2;
+
+struct TopicSpec {
+  std::string name;
+  int32_t partitions = -1;          // -1: the cluster's num.partitions
+  int32_t replication_factor = -1;  // -1: the cluster's default.replication.factor
+  std::map<std::string, std::string> configs{};
+  bool if_not_exists = false;
+};
+
+// The offsets of one partition as one broker holds it.
+struct ReplicaReport {
+  BrokerId broker = kNoBroker;
+  message::DescribePartitionsResponse::Partition state;
+};
+
+// Blocking calls, each with retries until default.api.timeout.ms: other brokers are asked when one
+// cannot be reached, leaders and coordinators are looked up and followed. Thread-safe.
+//
+// Errors carry Quipu's code (CodeOf) and say what and where. kNotConnected names the servers
+// tried. kRequestTimedOut of a change means that its outcome is unknown.
+class Admin {
+ public:
+  // kInvalidConfig names key and value. Does not connect yet.
+  static absl::StatusOr<std::unique_ptr<Admin>> Create(const ConfigMap& config);
+  ~Admin();
+  Admin(const Admin&) = delete;
+  Admin& operator=(const Admin&) = delete;
+
+  // ---- cluster ----
+  // Brokers, cluster id and controller; no topics.
+  absl::StatusOr<message::MetadataResponse> DescribeCluster();
+  absl::StatusOr<message::DescribeQuorumResult> DescribeQuorum();
+
+  // ---- topics ----
+  // kTopicAlreadyExists, kInvalidTopic, kInvalidPartitions, kInvalidReplicationFactor,
+  // kInvalidConfig
+  absl::StatusOr<message::CreateTopicResult> CreateTopic(const TopicSpec& spec);
+  absl::Status DeleteTopic(const std::string& name);  // kUnknownTopicOrPartition
+  absl::StatusOr<std::vector<message::TopicInfo>> ListTopics(bool with_internal = false);
+  absl::StatusOr<message::TopicInfo> DescribeTopic(const std::string& name);
+  absl::Status AlterTopicConfig(const std::string& topic,
+                                const std::map<std::string, std::string>& set,
+                                const std::vector<std::string>& remove);
+  // Gives the partitions of `topic` (empty: of all topics) back to their preferred leaders. Returns
+  // how many were moved.
+  absl::StatusOr<int32_t> ElectLeaders(const std::string& topic);
+
+  // ---- partitions ----
+  // The first offset at or after `timestamp` (milliseconds), or kEarliestTimestamp,
+  // kLatestTimestamp; kNoOffset when there is none.
+  absl::StatusOr<NamedOffsets> ListOffsets(const std::vector<NamedPartition>& partitions,
+                                           int64_t timestamp);
+  // Deletes the records below each offset. Returns the new log starts.
+  absl::StatusOr<NamedOffsets> DeleteRecords(const NamedOffsets& before);
+  // Every replica of the topics (none: of all) as its broker sees it; unreachable brokers are left
+  // out.
+  absl::StatusOr<std::vector<ReplicaReport>> DescribePartitions(
+      const std::vector<std::string>& topics);
+
+  // ---- groups ----
+  absl::StatusOr<std::vector<message::ListGroupsResponse::Group>> ListGroups();
+  absl::StatusOr<message::DescribeGroupResponse> DescribeGroup(const std::string& group_id);
+  absl::StatusOr<NamedOffsets> ListGroupOffsets(const std::string& group_id);
+  // For a group without members only.
+  absl::Status AlterGroupOffsets(const std::string& group_id, const NamedOffsets& offsets);
+  absl::Status DeleteGroup(const std::string& group_id);  // kNonEmptyGroup, kGroupIdNotFound
+
+ private:
+  class Calls;
+  explicit Admin(std::unique_ptr<Calls> calls);
+  absl::StatusOr<message::AdminResponse> Change(const message::AdminRequest& request,
+                                                const std::string& what, ErrorCode done_already);
+  absl::StatusOr<std::map<std::string, message::TopicInfo>> TopicsOf(
+      const std::vector<std::string>& names);
+
+  std::unique_ptr<Calls> calls_;
+};
+
+}  // namespace quipu

@@ -1,0 +1,60 @@
+// Settings of the SDK by their Kafka names.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/time.h"
+#include "core/client/consumer_options.h"
+#include "core/client/producer_core.h"
+
+namespace quipu {
+
+// Keys and values as in a Kafka client's properties file.
+using ConfigMap = std::map<std::string, std::string>;
+
+// One setting that a client knows.
+struct ConfigKey {
+  const char* name;
+  const char* default_value;  // nullptr: required; "" may mean "unset"
+  const char* meaning;
+};
+
+// Everything below refuses with kInvalidConfig: an unknown key (naming the nearest known one), a
+// missing required key, a value that does not parse or is out of range (naming the range).
+
+// All keys of Producer, Consumer and Admin with their defaults, for help texts.
+const std::vector<ConfigKey>& ProducerConfigKeys();
+const std::vector<ConfigKey>& ConsumerConfigKeys();
+const std::vector<ConfigKey>& AdminConfigKeys();
+
+struct ProducerSettings {
+  ProducerOptions core;
+  Duration max_block = std::chrono::seconds(60);  // max.block.ms
+};
+struct ConsumerSettings {
+  ConsumerOptions core;
+  Duration default_api_timeout = std::chrono::seconds(60);  // default.api.timeout.ms
+  bool auto_commit = false;                                 // enable.auto.commit
+  Duration auto_commit_interval = std::chrono::seconds(5);  // auto.commit.interval.ms
+};
+struct AdminSettings {
+  std::vector<ServerAddress> bootstrap_servers;
+  Duration request_timeout = std::chrono::seconds(5);       // request.timeout.ms
+  Duration default_api_timeout = std::chrono::seconds(30);  // default.api.timeout.ms
+};
+
+absl::StatusOr<ProducerSettings> ParseProducerConfig(const ConfigMap& config);
+absl::StatusOr<ConsumerSettings> ParseConsumerConfig(const ConfigMap& config);
+absl::StatusOr<AdminSettings> ParseAdminConfig(const ConfigMap& config);
+
+// "host:port,host:port". kInvalidConfig names the part that is not such an address.
+absl::StatusOr<std::vector<ServerAddress>> ParseServerList(absl::string_view text);
+
+}  // namespace quipu

@@ -1,0 +1,98 @@
+// The inside of Consumer: the brain behind one lock, its requests on one owner thread.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "client/admin.h"
+#include "client/broker_connections.h"
+#include "client/consumer.h"
+#include "core/client/consumer_core.h"
+#include "runtime/shard_thread.h"
+
+namespace quipu {
+
+class Consumer::Impl {
+ public:
+  Impl(ConsumerSettings settings, std::unique_ptr<Admin> admin, uint64_t seed);
+  ~Impl();
+
+  // ---- consumer_impl.cc ----
+  absl::Status Subscribe(std::vector<std::string> topics, RebalanceListener listener);
+  absl::Status Assign(const std::vector<NamedPartition>& partitions);
+  std::vector<NamedPartition> Assignment() const;
+  absl::StatusOr<std::vector<ConsumerRecord>> Poll(Duration timeout);
+  absl::Status WithPartition(const NamedPartition& partition,
+                             const std::function<bool(FetchCore&, const TopicPartition&)>& action);
+  absl::StatusOr<OffsetAndMetadata> Position(const NamedPartition& partition) const;
+  absl::StatusOr<Offset> HighWatermark(const NamedPartition& partition) const;
+  absl::StatusOr<std::vector<NamedPartition>> PartitionsOf(const std::string& topic);
+  absl::Status ConnectionStatus() const;
+  std::string member_id() const;
+  absl::Status Close(Duration timeout);
+  Admin& admin() { return *admin_; }
+  Duration api_timeout() const { return settings_.default_api_timeout; }
+
+  // ---- consumer_offsets.cc ----
+  NamedOffsets Positions() const;
+  void Commit(const NamedOffsets& offsets, CommitCallback done);
+  absl::Status CommitAndWait(const NamedOffsets& offsets);
+  absl::StatusOr<NamedOffsets> Committed(const std::vector<NamedPartition>& partitions,
+                                         Duration timeout);
+
+ private:
+  struct Rebalance {
+    NamedOffsets assigned;
+    std::vector<NamedPartition> revoked;
+    std::vector<NamedPartition> lost;
+  };
+  using ResultFn = std::function<void(const OffsetOpResult&)>;
+
+  // ---- with the lock ----
+  [[nodiscard]] std::optional<TopicPartition> Resolve(const NamedPartition& partition) const;
+  [[nodiscard]] NamedPartition NameOf(const TopicPartition& partition) const;
+  absl::Status WaitForTopic(std::unique_lock<std::mutex>& lock, const std::string& topic);
+  void RunRebalances(std::unique_lock<std::mutex>& lock);
+  [[nodiscard]] absl::Status Trouble(Instant now) const;
+  void AutoCommit(Instant now);
+  void WakeLocked();
+  absl::StatusOr<PartitionOffsets> ResolveAll(const NamedOffsets& offsets) const;
+
+  // ---- owner thread ----
+  void WantTurn();
+  void Turn();
+  // Runs `input` on the brain and takes care of what it brings about.
+  void Input(const std::function<void(ConsumerCore&, Instant, ConsumerEffects&)>& input);
+  // Hands events to the application's side; returns the callbacks to run without the lock.
+  std::vector<std::function<void()>> TakeEventsLocked(ConsumerEffects& effects);
+  void ScheduleLocked(Instant now);
+
+  const ConsumerSettings settings_;
+  std::unique_ptr<Admin> admin_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  ConsumerCore core_;                     // guarded by mutex_
+  RebalanceListener listener_;            // the polling thread's
+  std::deque<Rebalance> rebalances_;      // guarded
+  std::map<uint64_t, ResultFn> waiting_;  // guarded; by token
+  uint64_t last_token_ = 0;               // guarded
+  std::vector<std::string> subscribed_;   // guarded
+  bool assigned_by_hand_ = false;         // guarded
+  bool turn_posted_ = false;              // guarded
+  bool closed_ = false;                   // guarded
+  Instant next_auto_commit_;              // guarded
+
+  bool turn_wanted_ = false;      // owner thread
+  std::optional<Instant> timer_;  // guarded
+
+  ShardThread owner_;
+  CallThread calls_;
+  BrokerConnections connections_;
+};
+
+}  // namespace quipu

@@ -1,0 +1,22 @@
+// Partitions as people name them.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/ids.h"
+#include "core/client/consumer_types.h"
+
+namespace quipu {
+
+// A partition by the name of its topic.
+struct NamedPartition {
+  std::string topic;
+  PartitionIndex partition;
+  friend bool operator==(const NamedPartition&, const NamedPartition&) = default;
+  friend auto operator<=>(const NamedPartition&, const NamedPartition&) = default;
+};
+using NamedOffsets = std::vector<std::pair<NamedPartition, OffsetAndMetadata>>;
+
+}  // namespace quipu
