@@ -41,15 +41,15 @@ enum class TimestampType : int8_t { kCreateTime = 0, kLogAppendTime = 1 };
 
 struct RecordHeader {
   absl::string_view key;
-  std::optional<absl::string_view> value = std::nullopt;  // null
+  std::optional<absl::string_view> value = std::nullopt;  // nullopt: null
 };
 
 // One record. The views point into the batch that it was read from.
 struct RecordView {
   Offset offset;
   TimestampMs timestamp;
-  std::optional<absl::string_view> key = std::nullopt;    // null
-  std::optional<absl::string_view> value = std::nullopt;  // null
+  std::optional<absl::string_view> key = std::nullopt;    // nullopt: null
+  std::optional<absl::string_view> value = std::nullopt;  // nullopt: null
   std::vector<RecordHeader> headers = {};
 };
 
@@ -114,9 +114,9 @@ struct BatchLimits {
 //   kUnsupportedForMessageFormat; kNone when the batch may be appended.
 ErrorCode ValidateBatch(const RecordBatchView& batch, const BatchLimits& limits);
 
-// A copy of `batch` with base offset and leader epoch stamped; the CRC stays valid since both lie
-// outside it. With `log_append_time` also sets max_timestamp and the timestamp type and recomputes
-// the CRC.
+// A copy of `batch` with base offset and leader epoch stamped; both lie outside the CRC. With
+// `log_append_time` also sets max_timestamp and the timestamp type; without it, a max_timestamp left
+// at -1 becomes the newest record's (the first's when compressed). Either recomputes the CRC.
 Bytes StampBatch(const RecordBatchView& batch, Offset base_offset, LeaderEpoch epoch,
                  std::optional<TimestampMs> log_append_time);
 
