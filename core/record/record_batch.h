@@ -115,8 +115,8 @@ struct BatchLimits {
 ErrorCode ValidateBatch(const RecordBatchView& batch, const BatchLimits& limits);
 
 // A copy of `batch` with base offset and leader epoch stamped; both lie outside the CRC. With
-// `log_append_time` also sets max_timestamp and the timestamp type; without it, a max_timestamp left
-// at -1 becomes the newest record's (the first's when compressed). Either recomputes the CRC.
+// `log_append_time` also sets max_timestamp and the timestamp type; without it, a max_timestamp of
+// -1 becomes that of the newest record (the first if compressed). Either recomputes the CRC.
 Bytes StampBatch(const RecordBatchView& batch, Offset base_offset, LeaderEpoch epoch,
                  std::optional<TimestampMs> log_append_time);
 
