@@ -68,6 +68,7 @@ class FakeBroker {
                std::function<void(message::ListOffsetsResponse)> reply) {
           reply(ListOffsets(request));
         });
+    AddGroups();
     EXPECT_TRUE(server_.Start().ok());
   }
 
@@ -84,6 +85,26 @@ class FakeBroker {
   std::vector<Bytes> Log(int32_t partition) {
     const std::lock_guard<std::mutex> lock(mutex_);
     return logs_[partition];
+  }
+  int64_t Committed(int32_t partition) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = committed_.find(partition);
+    return found == committed_.end() ? -1 : found->second;
+  }
+  // The next heartbeat answers with these partitions only.
+  void Reassign(std::vector<int32_t> partitions) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    assignment_ = std::move(partitions);
+    assignment_changed_ = true;
+  }
+  // What the member said last that it owns.
+  std::vector<int32_t> Owned() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return owned_;
+  }
+  bool Left() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return left_;
   }
   int64_t End(int32_t partition) {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -197,8 +218,98 @@ class FakeBroker {
     return response;
   }
 
+  // A coordinator of groups of one member.
+  void AddGroups() {
+    auto groups = std::make_unique<rpc::Groups::AsyncService>();
+    auto* raw = groups.get();
+    server_.AddService(std::move(groups));
+    for (int32_t i = 0; i < partitions_; ++i) assignment_.push_back(i);
+    server_.AddUnary<message::FindCoordinatorRequest, message::FindCoordinatorResponse>(
+        [raw](auto* context, auto* request, auto* responder, auto* queue, void* tag) {
+          raw->RequestFindCoordinator(context, request, responder, queue, queue, tag);
+        },
+        [this](message::FindCoordinatorRequest,
+               std::function<void(message::FindCoordinatorResponse)> reply) {
+          message::FindCoordinatorResponse response;
+          response.mutable_endpoint()->set_host("127.0.0.1");
+          response.mutable_endpoint()->set_port(port());
+          reply(response);
+        });
+    server_.AddUnary<message::GroupHeartbeatRequest, message::GroupHeartbeatResponse>(
+        [raw](auto* context, auto* request, auto* responder, auto* queue, void* tag) {
+          raw->RequestHeartbeat(context, request, responder, queue, queue, tag);
+        },
+        [this](message::GroupHeartbeatRequest request,
+               std::function<void(message::GroupHeartbeatResponse)> reply) {
+          reply(Heartbeat(request));
+        });
+    server_.AddUnary<message::OffsetCommitRequest, message::OffsetCommitResponse>(
+        [raw](auto* context, auto* request, auto* responder, auto* queue, void* tag) {
+          raw->RequestOffsetCommit(context, request, responder, queue, queue, tag);
+        },
+        [this](message::OffsetCommitRequest request,
+               std::function<void(message::OffsetCommitResponse)> reply) {
+          const std::lock_guard<std::mutex> lock(mutex_);
+          for (const auto& p : request.partitions()) committed_[p.partition()] = p.offset();
+          reply({});
+        });
+    server_.AddUnary<message::OffsetFetchRequest, message::OffsetFetchResponse>(
+        [raw](auto* context, auto* request, auto* responder, auto* queue, void* tag) {
+          raw->RequestOffsetFetch(context, request, responder, queue, queue, tag);
+        },
+        [this](message::OffsetFetchRequest request,
+               std::function<void(message::OffsetFetchResponse)> reply) {
+          reply(OffsetFetch(request));
+        });
+  }
+  message::GroupHeartbeatResponse Heartbeat(const message::GroupHeartbeatRequest& request) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    message::GroupHeartbeatResponse response;
+    if (request.member_epoch() < 0) {
+      left_ = true;
+      response.set_member_epoch(-1);
+      return response;
+    }
+    if (request.owned_present()) {
+      owned_.clear();
+      for (const auto& topic : request.owned()) {
+        owned_.insert(owned_.end(), topic.partitions().begin(), topic.partitions().end());
+      }
+    }
+    response.set_member_epoch(1);
+    response.set_heartbeat_interval_ms(20);
+    if (request.member_epoch() == 0 || assignment_changed_) {
+      assignment_changed_ = false;
+      response.set_assignment_present(true);
+      record::TopicPartitions* topic = response.add_assignment();
+      topic->set_topic_id(kTopicId.ToBytes());
+      for (int32_t partition : assignment_) topic->add_partitions(partition);
+    }
+    return response;
+  }
+  message::OffsetFetchResponse OffsetFetch(const message::OffsetFetchRequest& request) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    message::OffsetFetchResponse response;
+    for (const auto& topic : request.partitions()) {
+      for (int32_t partition : topic.partitions()) {
+        message::OffsetFetchResponse::Partition* result = response.add_partitions();
+        result->set_topic_id(topic.topic_id());
+        result->set_partition(partition);
+        const auto found = committed_.find(partition);
+        result->set_offset(found == committed_.end() ? -1 : found->second);
+        result->set_leader_epoch(-1);
+      }
+    }
+    return response;
+  }
+
   const int32_t partitions_;
   std::mutex mutex_;
+  std::map<int32_t, int64_t> committed_;
+  std::vector<int32_t> assignment_;
+  bool assignment_changed_ = false;
+  std::vector<int32_t> owned_;
+  bool left_ = false;
   std::map<int32_t, std::vector<Bytes>> logs_;
   std::map<int32_t, int64_t> ends_;
   std::map<int32_t, int32_t> next_sequence_;

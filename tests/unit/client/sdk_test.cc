@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 
 #include "client/admin.h"
 #include "client/consumer.h"
@@ -163,6 +164,94 @@ TEST(SdkTest, IdentityIsKnownBeforeAnythingIsSent) {
   ASSERT_TRUE(identity.ok()) << identity.status();
   EXPECT_EQ(identity->first, ProducerId(9));
   EXPECT_EQ(identity->second, ProducerEpoch(4));
+}
+
+std::unique_ptr<Consumer> MakeMember(const FakeBroker& broker, ConfigMap more = {}) {
+  more["bootstrap.servers"] = broker.address();
+  more["group.id"] = "g";
+  auto consumer = Consumer::Create(more);
+  EXPECT_TRUE(consumer.ok()) << consumer.status();
+  return *std::move(consumer);
+}
+
+// Polls until `count` records have come; returns how many came.
+size_t PollRecords(Consumer& consumer, size_t count) {
+  size_t seen = 0;
+  while (seen < count) {
+    const auto records = consumer.Poll(kLong);
+    if (!records.ok() || records->empty()) return seen;
+    seen += records->size();
+  }
+  return seen;
+}
+
+TEST(SdkTest, GroupMemberCommitsAndTheNextOneGoesOn) {
+  FakeBroker broker(2);
+  auto producer = MakeProducer(broker.address());
+  for (int32_t i = 0; i < 10; ++i) {
+    producer->Send({.topic = "t", .partition = PartitionIndex(i % 2), .value = "v"}, {});
+  }
+  ASSERT_TRUE(producer->Flush(kLong).ok());
+  {
+    auto consumer = MakeMember(broker);
+    ASSERT_TRUE(consumer->Subscribe({"t"}).ok());
+    EXPECT_EQ(PollRecords(*consumer, 10), 10U);
+    EXPECT_TRUE(consumer->CommitSync().ok());
+    EXPECT_EQ(broker.Committed(0), 5);
+    EXPECT_EQ(broker.Committed(1), 5);
+    EXPECT_TRUE(consumer->Close().ok());
+    EXPECT_TRUE(broker.Left());
+  }
+  producer->Send({.topic = "t", .partition = PartitionIndex(1), .value = "new"}, {});
+  auto consumer = MakeMember(broker);
+  ASSERT_TRUE(consumer->Subscribe({"t"}).ok());
+  const auto records = consumer->Poll(kLong);
+  ASSERT_TRUE(records.ok());
+  ASSERT_EQ(records->size(), 1U);
+  EXPECT_EQ(*records->front().value(), "new");
+}
+
+TEST(SdkTest, RevokedPartitionCanBeCommittedInTheListener) {
+  FakeBroker broker(2);
+  auto producer = MakeProducer(broker.address());
+  for (int32_t i = 0; i < 10; ++i) {
+    producer->Send({.topic = "t", .partition = PartitionIndex(i % 2), .value = "v"}, {});
+  }
+  ASSERT_TRUE(producer->Flush(kLong).ok());
+  auto consumer = MakeMember(broker);
+  std::vector<NamedPartition> revoked;
+  ASSERT_TRUE(consumer
+                  ->Subscribe({"t"}, {.on_assigned = {},
+                                      .on_revoked =
+                                          [&](const std::vector<NamedPartition>& partitions) {
+                                            revoked = partitions;
+                                            EXPECT_TRUE(consumer->CommitSync().ok());
+                                          },
+                                      .on_lost = {}})
+                  .ok());
+  EXPECT_EQ(PollRecords(*consumer, 10), 10U);
+  broker.Reassign({0});
+  for (int i = 0; i < 300 && broker.Owned() != std::vector<int32_t>{0}; ++i) {
+    ASSERT_TRUE(consumer->Poll(std::chrono::milliseconds(20)).ok());
+  }
+  EXPECT_EQ(revoked, (std::vector<NamedPartition>{{"t", PartitionIndex(1)}}));
+  EXPECT_EQ(broker.Committed(1), 5);
+  EXPECT_EQ(consumer->Assignment().size(), 1U);
+}
+
+TEST(SdkTest, AsyncCommitsAndCommittedOffsets) {
+  FakeBroker broker(1);
+  auto consumer = MakeMember(broker);
+  const NamedPartition partition{"t", PartitionIndex(0)};
+  ASSERT_TRUE(consumer->PartitionsOf("t").ok());
+  std::promise<absl::Status> done;
+  consumer->CommitAsync({{partition, {.offset = Offset(3), .metadata = {}}}}, {});
+  consumer->CommitAsync({{partition, {.offset = Offset(4), .metadata = {}}}},
+                        [&](const absl::Status& status) { done.set_value(status); });
+  EXPECT_TRUE(done.get_future().get().ok());
+  const auto committed = consumer->Committed({partition});
+  ASSERT_TRUE(committed.ok()) << committed.status();
+  EXPECT_EQ((*committed)[0].second.offset, Offset(4));
 }
 
 TEST(SdkTest, EndOffsetsAndSeek) {
