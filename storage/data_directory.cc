@@ -31,9 +31,9 @@ std::string IdentityPath(const std::string& path) { return absl::StrCat(path, kI
 // The command that makes `path` usable, for error messages.
 std::string FormatCommand(const std::string& path, NodeRole role) {
   return absl::StrCat(
-      "quipu storage format --dir ", path, " --role ", NodeRoleName(role),
+      "quipu storage format ", path, " --role ", NodeRoleName(role),
       " --cluster-id <id> --node-id <n> --directory-id <id>",
-      role == NodeRole::kController ? " --voters <id@host:port:directory-id,...>" : "");
+      role == NodeRole::kController ? " --voter <id@host:port:directory-id> ..." : "");
 }
 
 std::string IdentityText(const DirectoryIdentity& identity) {

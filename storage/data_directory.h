@@ -48,9 +48,9 @@ struct DirectoryIdentity {
 // What a process expects of its directory; what is not named is not checked.
 struct ExpectedIdentity {
   NodeRole role = NodeRole::kBroker;
-  std::optional<int32_t> node_id;
-  std::optional<ClusterId> cluster_id;
-  std::optional<DirectoryId> directory_id;
+  std::optional<int32_t> node_id = std::nullopt;
+  std::optional<ClusterId> cluster_id = std::nullopt;
+  std::optional<DirectoryId> directory_id = std::nullopt;
 };
 
 // Makes `path` (created when absent, else empty) a data directory of `identity`, durably.

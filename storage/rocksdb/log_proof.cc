@@ -92,6 +92,9 @@ rocksdb::WalFilter::WalProcessingOption ChainWalFilter::LogRecordFound(
     unsigned long long /*log_number*/, const std::string& file_name,
     const rocksdb::WriteBatch& batch, rocksdb::WriteBatch* /*new_batch*/, bool* /*batch_changed*/) {
   if (!broken_.empty()) return WalProcessingOption::kIgnoreCurrentRecord;
+  // After it has cut a torn tail off, RocksDB begins the next WAL with an empty batch of its own,
+  // so that a later replay knows that the two belong together (DBImpl::Open).
+  if (batch.Count() == 0) return WalProcessingOption::kIgnoreCurrentRecord;
   const std::optional<GroupRecord> group = ReadSealedGroup(batch.Data(), family_count_);
   if (!group.has_value()) {
     broken_ = absl::StrCat("a record of ", file_name, " after group ", last_.number,

@@ -208,7 +208,8 @@ int64_t RocksdbLogStore::ApproximateBytes(LogId log_id) const {
     if (index.entry().last_offset >= *log_start) {
       // Without an entry below the start this is the first: what came before it is unknown, but
       // at most one step of the index.
-      if (!any_below && *log_start > Offset{0}) below = std::max<int64_t>(0, index.bytes() - 65536);
+      if (!any_below && *log_start > Offset{0})
+        below = std::max<int64_t>(0, index.bytes() - kTimeIndexBytes);
       return tail->bytes - below;
     }
     below = index.bytes();
@@ -228,7 +229,7 @@ int64_t RocksdbLogStore::ReclaimableBytes(LogId log_id) const {
     if (first < 0) first = index.bytes();
     last = index.bytes();
   }
-  return first < 0 ? 0 : last - first + 65536;
+  return first < 0 ? 0 : last - first + kTimeIndexBytes;
 }
 
 }  // namespace quipu

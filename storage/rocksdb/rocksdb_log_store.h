@@ -60,6 +60,9 @@ class RocksdbLogStore final : public LogStore {
   absl::Status Flush();
 
  private:
+  // A log gets one entry of the time index per so many bytes.
+  static constexpr int64_t kTimeIndexBytes = 64 * 1024;
+
   // In the order in which the families are opened.
   enum Family : size_t { kDefault = 0, kMeta, kLog, kTimeIndex, kFamilyCount };
 

@@ -14,8 +14,6 @@
 namespace quipu {
 namespace {
 
-// A log gets one entry of the time index per so many bytes.
-constexpr int64_t kTimeIndexBytes = 64 * 1024;
 // Memory of the group's WriteBatch that is kept for the next one.
 constexpr size_t kBatchBytesKept = size_t{4} << 20;
 

@@ -1,8 +1,6 @@
 // One LogStore of each kind behind the same handle, and batches to put into it.
 #pragma once
 
-#include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,27 +12,9 @@
 #include "storage/log_store.h"
 #include "storage/memory_log_store.h"
 #include "storage/rocksdb/rocksdb_log_store.h"
+#include "tests/conformance/temporary_folder.h"
 
 namespace quipu::conformance {
-
-// A folder that goes with the test.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "quipu-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // A store that can be closed and opened again with what it holds.
 class StoreUnderTest {

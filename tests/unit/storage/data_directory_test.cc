@@ -1,0 +1,182 @@
+// Goal: a process never uses a directory that is not its own, and every refusal says what to do.
+// Method: real folders under the temporary folder.
+#include "storage/data_directory.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/error_code.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "storage/file_watermark.h"
+#include "tests/conformance/temporary_folder.h"
+
+namespace quipu {
+namespace {
+
+using ::testing::HasSubstr;
+
+DirectoryIdentity BrokerIdentity() {
+  return {.cluster_id = ClusterId(1, 2),
+          .role = NodeRole::kBroker,
+          .node_id = 3,
+          .directory_id = DirectoryId(4, 5),
+          .voters = {}};
+}
+
+DirectoryIdentity ControllerIdentity() {
+  DirectoryIdentity identity = BrokerIdentity();
+  identity.role = NodeRole::kController;
+  for (int32_t id = 1; id <= 3; ++id) {
+    identity.voters.push_back(
+        {.id = ControllerId(id),
+         .endpoint = {.host = "127.0.0.1", .port = static_cast<uint16_t>(9000 + id)},
+         .directory_id = DirectoryId(4, static_cast<uint64_t>(2 + id))});
+  }
+  return identity;
+}
+
+class DataDirectoryTest : public ::testing::Test {
+ protected:
+  absl::Status OpenError(const ExpectedIdentity& expected) {
+    return DataDirectory::Open(path_, expected).status();
+  }
+  void WriteIdentity(const std::string& text) { std::ofstream(path_ + "/meta.properties") << text; }
+  std::string ReadIdentity() {
+    std::ifstream in(path_ + "/meta.properties");
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  }
+
+  conformance::TemporaryFolder folder_;
+  std::string path_ = folder_.path() + "/data";
+};
+
+TEST_F(DataDirectoryTest, FormattedDirectoryOpensWithItsIdentity) {
+  ASSERT_TRUE(FormatDirectory(path_, BrokerIdentity()).ok());
+  const auto directory = DataDirectory::Open(
+      path_, {.role = NodeRole::kBroker, .node_id = 3, .cluster_id = ClusterId(1, 2)});
+  ASSERT_TRUE(directory.ok()) << directory.status();
+  EXPECT_EQ((*directory)->identity(), BrokerIdentity());
+}
+
+TEST_F(DataDirectoryTest, ControllerDirectoryKeepsTheVoters) {
+  ASSERT_TRUE(FormatDirectory(path_, ControllerIdentity()).ok());
+  const auto directory = DataDirectory::Open(path_, {.role = NodeRole::kController});
+  ASSERT_TRUE(directory.ok()) << directory.status();
+  EXPECT_EQ((*directory)->identity(), ControllerIdentity());
+}
+
+TEST_F(DataDirectoryTest, FormatMakesTheWatermarkFile) {
+  ASSERT_TRUE(FormatDirectory(path_, BrokerIdentity()).ok());
+  const auto watermark = FileWatermark::Open(DataDirectory::WatermarkPath(path_));
+  ASSERT_TRUE(watermark.ok());
+  EXPECT_EQ((*watermark)->last_group(), 0U);
+}
+
+TEST_F(DataDirectoryTest, UnformattedDirectoryNamesTheCommand) {
+  const absl::Status status = OpenError({.role = NodeRole::kBroker});
+  EXPECT_EQ(CodeOf(status), ErrorCode::kResourceNotFound);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("quipu storage format"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(path_));
+}
+
+TEST_F(DataDirectoryTest, FormattingTwiceChangesNothing) {
+  ASSERT_TRUE(FormatDirectory(path_, BrokerIdentity()).ok());
+  const std::string before = ReadIdentity();
+  DirectoryIdentity other = BrokerIdentity();
+  other.node_id = 9;
+  EXPECT_EQ(CodeOf(FormatDirectory(path_, other)), ErrorCode::kDuplicateResource);
+  EXPECT_EQ(ReadIdentity(), before);
+}
+
+TEST_F(DataDirectoryTest, FolderWithOtherFilesIsNotFormatted) {
+  std::filesystem::create_directory(path_);
+  std::ofstream(path_ + "/precious.txt") << "x";
+  const absl::Status status = FormatDirectory(path_, BrokerIdentity());
+  EXPECT_EQ(CodeOf(status), ErrorCode::kStorageError);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("precious.txt"));
+}
+
+TEST_F(DataDirectoryTest, FormatThatWasCutShortCanBeRepeated) {
+  std::filesystem::create_directory(path_);
+  std::ofstream(path_ + "/watermark.tmp") << "x";
+  EXPECT_TRUE(FormatDirectory(path_, BrokerIdentity()).ok());
+}
+
+TEST_F(DataDirectoryTest, ForeignDirectoriesAreRefused) {
+  ASSERT_TRUE(FormatDirectory(path_, BrokerIdentity()).ok());
+  EXPECT_EQ(CodeOf(OpenError({.role = NodeRole::kBroker, .cluster_id = ClusterId(9, 9)})),
+            ErrorCode::kInconsistentClusterId);
+  EXPECT_EQ(CodeOf(OpenError({.role = NodeRole::kBroker, .node_id = 8})),
+            ErrorCode::kInvalidConfig);
+  EXPECT_EQ(CodeOf(OpenError({.role = NodeRole::kController})), ErrorCode::kInvalidConfig);
+  EXPECT_EQ(CodeOf(OpenError({.role = NodeRole::kBroker, .directory_id = DirectoryId(9, 9)})),
+            ErrorCode::kInvalidConfig);
+}
+
+TEST_F(DataDirectoryTest, LockedDirectoryIsRefusedUntilTheLockIsGone) {
+  ASSERT_TRUE(FormatDirectory(path_, BrokerIdentity()).ok());
+  auto first = DataDirectory::Open(path_, {.role = NodeRole::kBroker});
+  ASSERT_TRUE(first.ok());
+  const absl::Status status = OpenError({.role = NodeRole::kBroker});
+  EXPECT_EQ(CodeOf(status), ErrorCode::kStorageError);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("in use by another process"));
+  first->reset();
+  EXPECT_TRUE(OpenError({.role = NodeRole::kBroker}).ok());
+}
+
+TEST_F(DataDirectoryTest, NewerFormatIsRefused) {
+  std::filesystem::create_directory(path_);
+  WriteIdentity("format.version=2\nanything=else\n");
+  const absl::Status status = OpenError({.role = NodeRole::kBroker});
+  EXPECT_EQ(CodeOf(status), ErrorCode::kUnsupportedVersion);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("format version 2"));
+}
+
+TEST_F(DataDirectoryTest, DamagedIdentityIsRefused) {
+  ASSERT_TRUE(FormatDirectory(path_, BrokerIdentity()).ok());
+  std::string text = ReadIdentity();
+  text.replace(text.find("node.id=3"), 9, "node.id=4");
+  WriteIdentity(text);
+  const absl::Status status = OpenError({.role = NodeRole::kBroker});
+  EXPECT_EQ(CodeOf(status), ErrorCode::kStorageError);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("damaged"));
+}
+
+TEST_F(DataDirectoryTest, IncompleteIdentitiesAreNotFormatted) {
+  DirectoryIdentity identity = BrokerIdentity();
+  identity.cluster_id = ClusterId();
+  EXPECT_EQ(CodeOf(FormatDirectory(path_, identity)), ErrorCode::kInvalidConfig);
+  identity = BrokerIdentity();
+  identity.directory_id = DirectoryId();
+  EXPECT_EQ(CodeOf(FormatDirectory(path_, identity)), ErrorCode::kInvalidConfig);
+  identity = ControllerIdentity();
+  identity.voters.pop_back();
+  EXPECT_EQ(CodeOf(FormatDirectory(path_, identity)), ErrorCode::kInvalidConfig);
+  identity = ControllerIdentity();
+  identity.directory_id = DirectoryId(8, 8);  // not the one among the voters
+  EXPECT_EQ(CodeOf(FormatDirectory(path_, identity)), ErrorCode::kInvalidConfig);
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST(VoterTextTest, VoterComesBackFromItsText) {
+  const VoterIdentity voter = ControllerIdentity().voters[0];
+  EXPECT_EQ(ParseVoter(VoterText(voter)), voter);
+  const VoterIdentity v6{.id = ControllerId(1),
+                         .endpoint = {.host = "::1", .port = 9},
+                         .directory_id = DirectoryId(1, 1)};
+  EXPECT_EQ(ParseVoter(VoterText(v6)), v6);
+}
+
+TEST(VoterTextTest, OtherFormsAreRefused) {
+  const std::string id = DirectoryId(1, 1).ToText();
+  for (const std::string& text :
+       {std::string(), std::string("1@host:80"), "host:80:" + id, "x@host:80:" + id,
+        "1@host:99999:" + id, "1@host:0:" + id, "1@:80:" + id, std::string("1@host:80:zz"),
+        "-1@host:80:" + id, "1@host:80:" + DirectoryId().ToText()}) {
+    EXPECT_FALSE(ParseVoter(text).has_value()) << text;
+  }
+}
+
+}  // namespace
+}  // namespace quipu
