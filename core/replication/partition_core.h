@@ -39,7 +39,9 @@ class PartitionCore {
   // A newer metadata image. Older leader or partition epochs are ignored (R22, R05). A higher
   // leader epoch switches role: as leader the epoch and the log end go into the epoch cache at
   // once (R04) and every follower's position is unknown again (R06); parked acks of a lost
-  // leadership are answered kLeadershipLostAfterAppend.
+  // leadership are answered kLeadershipLostAfterAppend, while those of a leader that leads on stay
+  // parked. A leader epoch that the recovered log already knew is never led in (R25). While the log
+  // is being cut the newest assignment waits for OnTruncated.
   void OnAssignment(const PartitionAssignment& assignment, Now now, PartitionEffects& effects);
   // This broker stops leading and following (broker fenced or shutting down, replica removed).
   void Resign(Now now, PartitionEffects& effects);
@@ -50,7 +52,8 @@ class PartitionCore {
   // kUnknownLeaderEpoch, kNotEnoughReplicas, kInvalidProducerEpoch, kOutOfOrderSequence,
   // kUnknownProducerId, kDuplicateSequence, kLimitReached and those of ValidateBatch. A
   // duplicate is answered with its first offset once that is committed (I41). After `timeout`:
-  // kRequestTimedOut, meaning unknown.
+  // kRequestTimedOut, meaning unknown. Each token is answered exactly once; acks=0 at once, which
+  // promises nothing.
   void OnProduce(const ProduceInput& input, Now now, PartitionEffects& effects);
   // A follower's position. `broker_epoch` is the one its stream opened with.
   // Fenced by leader and broker epoch (PR3); divergence is answered (KIP-595).
@@ -72,7 +75,8 @@ class PartitionCore {
   // ---- inputs: follower ----
   // Batches, high watermark, divergence or an error from the leader.
   void OnReplicaPush(const ReplicaPush& push, Now now, PartitionEffects& effects);
-  // The stream to the leader is open (again): says where to send from.
+  // The stream to the leader is open (again), or was open when this replica began to follow it:
+  // says where to send from. Asks again by itself while no answer comes.
   void OnReplicaStreamOpened(Now now, PartitionEffects& effects);
   // The truncation of effects.truncating is durable and the log was recovered anew.
   void OnTruncated(RecoveredLog recovered, Now now, PartitionEffects& effects);
