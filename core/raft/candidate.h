@@ -4,7 +4,6 @@
 #include "base/time.h"
 #include "core/raft/quorum.h"
 #include "core/raft/replica_state.h"
-#include "core/raft/role.h"
 #include "proto/message/raft.pb.h"
 
 namespace quipu {

@@ -6,7 +6,6 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "core/raft/replica_state.h"
-#include "core/raft/role.h"
 #include "core/raft/snapshot_transfer.h"
 #include "proto/message/raft.pb.h"
 

@@ -11,7 +11,6 @@
 #include "core/raft/progress.h"
 #include "core/raft/read_index.h"
 #include "core/raft/replica_state.h"
-#include "core/raft/role.h"
 #include "core/raft/snapshot_transfer.h"
 #include "proto/message/raft.pb.h"
 

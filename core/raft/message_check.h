@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/raft/quorum.h"
-#include "core/raft/raft_options.h"
+#include "core/raft/raft_types.h"
 #include "proto/message/raft.pb.h"
 
 namespace quipu {

@@ -5,7 +5,7 @@
 #include <deque>
 
 #include "base/ids.h"
-#include "core/raft/raft_options.h"
+#include "core/raft/raft_types.h"
 
 namespace quipu {
 

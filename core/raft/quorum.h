@@ -8,7 +8,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/status/statusor.h"
 #include "base/ids.h"
-#include "core/raft/raft_options.h"
+#include "core/raft/raft_types.h"
 
 namespace quipu {
 

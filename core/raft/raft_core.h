@@ -13,12 +13,9 @@
 #include "core/raft/candidate.h"
 #include "core/raft/follower.h"
 #include "core/raft/leader.h"
-#include "core/raft/raft_effects.h"
 #include "core/raft/raft_log.h"
-#include "core/raft/raft_options.h"
 #include "core/raft/raft_types.h"
 #include "core/raft/replica_state.h"
-#include "core/raft/role.h"
 #include "proto/message/raft.pb.h"
 
 namespace quipu {

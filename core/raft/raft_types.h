@@ -1,15 +1,55 @@
-// The durable half of Raft as plain values: what a core asks to be written, and what it is given
-// back after a restart. The store behind them is storage/raft_store.h.
+// What goes into a RaftCore and what comes out of it. The store behind the durable part is
+// storage/raft_store.h.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/error_code.h"
 #include "base/ids.h"
+#include "base/time.h"
 #include "proto/message/raft.pb.h"
 
 namespace quipu {
+
+// ---- what a replica is told about itself ---------------------------------------------------
+
+// A voter is its node id together with its data directory: the same id on a new disk is somebody
+// else, who has not cast the old one's votes (PR7, C06, KIP-853).
+struct RaftIdentity {
+  ControllerId id = kNoController;
+  DirectoryId directory_id;
+  friend bool operator==(const RaftIdentity&, const RaftIdentity&) = default;
+};
+
+struct RaftOptions {
+  ClusterId cluster_id;
+  RaftIdentity self;
+  std::vector<RaftIdentity> voters;  // one, three or five, `self` among them
+  Duration election_timeout = std::chrono::milliseconds(1000);
+  Duration heartbeat_interval = std::chrono::milliseconds(100);
+  uint64_t seed = 0;  // of the election timeouts
+
+  // Leader: entries in one APPEND. An entry larger than the limit goes alone.
+  size_t append_bytes_max = size_t{1} << 20;
+  // Leader: unanswered APPENDs to one follower, and the bytes in them.
+  size_t in_flight_appends_max = 64;
+  size_t in_flight_bytes_max = size_t{4} << 20;
+  // Leader: entries that are proposed and not committed; more are refused with kLimitReached.
+  size_t proposal_bytes_max = size_t{16} << 20;
+  // Leader: reads that wait for their round; more are refused with kLimitReached.
+  size_t reads_max = 10000;
+  size_t snapshot_chunk_bytes = size_t{256} << 10;
+  // Follower: a longer snapshot is refused before anything is allocated for it (PR9).
+  size_t snapshot_bytes_max = size_t{1} << 30;
+};
+
+// ---- what is kept in the store --------------------------------------------------------------
 
 // Term and vote; one record, always written together (PR7, C01).
 struct RaftHardState {
@@ -44,6 +84,53 @@ struct RecoveredRaft {
   std::optional<RaftSnapshot> snapshot;
   std::vector<message::RaftEntry>
       entries;  // contiguous, first is snapshot.last_index + 1 or earlier
+};
+
+// ---- effects --------------------------------------------------------------------------------
+
+// Names one RaftWrite of one life of a core. Counts up from 1 and is never used twice, so that a
+// late completion cannot be mistaken for that of a newer write at the same index (C10).
+using RaftWriteId = uint64_t;
+
+// Names a read that waits; opaque to the core.
+using RaftReadToken = uint64_t;
+
+enum class RaftRole { kFollower, kPreCandidate, kCandidate, kLeader };
+
+struct RaftPersist {
+  RaftWriteId id = 0;
+  RaftWrite write;
+};
+
+struct RaftReadAnswer {
+  RaftReadToken token = 0;
+  ErrorCode error = ErrorCode::kNone;  // kNotController: leadership ended first
+  LogIndex index;                      // everything acknowledged before the read is at or below
+};
+
+struct RaftRoleChange {
+  RaftRole role = RaftRole::kFollower;
+  Term term;
+  ControllerId leader = kNoController;
+  // Leader whose own no-op is committed: everything of former terms is in `committed` by now.
+  bool ready = false;
+  friend bool operator==(const RaftRoleChange&, const RaftRoleChange&) = default;
+};
+
+// The host carries out one object as follows, before it gives the core its next input:
+//   1. `persists`, in order, each answered by RaftCore::OnPersisted when durable (it may take as
+//      long as it likes, and later inputs may come first);
+//   2. `messages` may leave at once, whether or not the writes are durable: what must wait for a
+//      write is kept inside the core and comes out of OnPersisted;
+//   3. role changes with ready = false;
+//   4. `restore`, then `committed`, then role changes with ready = true, then `reads`.
+struct RaftEffects {
+  std::vector<RaftPersist> persists;
+  std::vector<message::RaftMessage> messages;
+  std::vector<RaftRoleChange> role_changes;
+  std::shared_ptr<const RaftSnapshot> restore;  // null: nothing to restore
+  std::vector<message::RaftEntry> committed;    // contiguous, behind `restore` when there is one
+  std::vector<RaftReadAnswer> reads;
 };
 
 }  // namespace quipu

@@ -6,7 +6,7 @@
 
 #include "base/error_code.h"
 #include "base/ids.h"
-#include "core/raft/raft_effects.h"
+#include "core/raft/raft_types.h"
 
 namespace quipu {
 

@@ -10,12 +10,21 @@
 #include "base/rng.h"
 #include "base/time.h"
 #include "core/raft/quorum.h"
-#include "core/raft/raft_effects.h"
 #include "core/raft/raft_log.h"
-#include "core/raft/raft_options.h"
+#include "core/raft/raft_types.h"
 #include "core/raft/write_queue.h"
 
 namespace quipu {
+
+// What a role wants the replica to be after an input. The facade makes the change.
+//
+//   kFollower --election timeout--> kPreCandidate --majority would vote--> kCandidate
+//       ^                                |   ^                                |    |
+//       |<---- majority would not -------|   |<------ election timeout -------|    |
+//       |<---- leader of this term, or a higher term, heard by anybody ------------|
+//       |                                                                          |
+//       |<-- higher term, or no contact with a majority -- kLeader <-- majority --|
+enum class Transition { kStay, kToFollower, kToPreCandidate, kToCandidate, kToLeader };
 
 // Shared by the roles of one RaftCore; the only place where term, vote, log and commit index
 // change, so that the rules about them are asserted once.

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/ids.h"
-#include "core/raft/raft_effects.h"
 #include "core/raft/raft_types.h"
 
 namespace quipu {

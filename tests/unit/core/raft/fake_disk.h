@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "core/raft/raft_effects.h"
 #include "core/raft/raft_types.h"
 
 namespace quipu {
