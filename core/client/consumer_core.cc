@@ -29,6 +29,7 @@ void ConsumerCore::Subscribe(const std::vector<std::string>& topics) {
 
 void ConsumerCore::ConfirmRevoked(Instant now) {
   for (const TopicPartition& partition : group_.revoking()) fetch_.Unassign(partition);
+  offsets_.Withdraw(group_.revoking(), ErrorCode::kRebalanceInProgress, withdrawn_);
   group_.ConfirmRevoked(now);
 }
 
@@ -57,7 +58,7 @@ void ConsumerCore::ReadOffsets(uint64_t token, std::vector<TopicPartition> parti
 }
 
 GroupIdentity ConsumerCore::Identity() const {
-  if (!group_.is_member()) return {};
+  if (!group_.is_member()) return {.member_id = {}, .may_commit = !group_.subscribed()};
   return {group_.member_id(), group_.member_epoch()};
 }
 
@@ -103,7 +104,10 @@ void ConsumerCore::CarryOut(Instant now, GroupEffects group, ConsumerEffects& ef
     fetch_.Pause(partition, true);  // its position may still be committed
     effects.revoked.push_back(partition);
   }
-  if (!group.lost.empty()) offsets_.Cancel(kOwnToken);
+  if (!group.lost.empty()) {
+    offsets_.Cancel(kOwnToken);
+    offsets_.Withdraw(group.lost, ErrorCode::kFencedMemberEpoch, effects.results);
+  }
   for (const TopicPartition& partition : group.lost) {
     fetch_.Unassign(partition);
     effects.lost.push_back(partition);
@@ -138,7 +142,8 @@ void ConsumerCore::Pump(Instant now, ConsumerEffects& effects) {
     GroupEffects group;
     group_.Pump(now, group, effects.calls);
     CarryOut(now, std::move(group), effects);
-    std::vector<OffsetOpResult> results;
+    std::vector<OffsetOpResult> results = std::move(withdrawn_);
+    withdrawn_.clear();
     offsets_.Pump(now, Identity(), effects.calls, results);
     RouteResults(now, std::move(results), effects);
     coordinator_.Pump(now, effects.calls);

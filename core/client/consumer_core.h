@@ -84,6 +84,7 @@ class ConsumerCore {
   OffsetOps offsets_;
   GroupSession group_;
   FetchCore fetch_;
+  std::vector<OffsetOpResult> withdrawn_;  // to be told at the next Pump
 };
 
 }  // namespace quipu

@@ -59,6 +59,8 @@ class GroupSession {
   // 0: not (or no longer) a member.
   [[nodiscard]] int32_t member_epoch() const { return member_epoch_; }
   [[nodiscard]] bool is_member() const { return member_epoch_ > 0; }
+  // There are topics to join the group for.
+  [[nodiscard]] bool subscribed() const { return !topics_.empty(); }
   // Nothing is left to be said to the coordinator.
   [[nodiscard]] bool has_left() const {
     return !subscribed() && member_epoch_ == 0 && in_flight_ == 0;
@@ -73,7 +75,6 @@ class GroupSession {
  private:
   enum class Step { kSettled, kRevoking, kFetchingOffsets };
 
-  [[nodiscard]] bool subscribed() const { return !topics_.empty(); }
   void SendHeartbeat(Instant now, std::vector<UnaryCall>& calls);
   void Reconcile(GroupEffects& effects);
   void LoseAll(GroupEffects& effects);

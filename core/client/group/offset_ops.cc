@@ -60,6 +60,10 @@ void OffsetOps::Pump(Instant now, const GroupIdentity& identity, std::vector<Una
     Finish(ErrorCode::kRequestTimedOut, {}, results);
   }
   if (ops_.empty() || in_flight_ != 0 || now < not_before_) return;
+  if (ops_.front().commit && !identity.may_commit) {
+    Finish(ErrorCode::kUnknownMemberId, {}, results);
+    return;
+  }
   if (coordinator_.fatal() != ErrorCode::kNone) {
     Finish(coordinator_.fatal(), {}, results);
     return;
@@ -107,9 +111,31 @@ void OffsetOps::Pump(Instant now, const GroupIdentity& identity, std::vector<Una
       {.id = in_flight_, .address = asked_, .timeout = timeout, .request = std::move(request)});
 }
 
+void OffsetOps::Withdraw(const std::vector<TopicPartition>& partitions, ErrorCode error,
+                         std::vector<OffsetOpResult>& results) {
+  for (size_t i = 0; i < ops_.size();) {
+    const bool named =
+        ops_[i].commit &&
+        std::any_of(ops_[i].offsets.begin(), ops_[i].offsets.end(), [&](const auto& offset) {
+          return std::find(partitions.begin(), partitions.end(), offset.first) != partitions.end();
+        });
+    if (!named) {
+      ++i;
+      continue;
+    }
+    if (i == 0) in_flight_ = 0;  // its answer is ignored
+    FinishAt(i, error, {}, results);
+  }
+}
+
 void OffsetOps::Finish(ErrorCode error, PartitionOffsets offsets,
                        std::vector<OffsetOpResult>& results) {
-  const Op& op = ops_.front();
+  FinishAt(0, error, std::move(offsets), results);
+}
+
+void OffsetOps::FinishAt(size_t index, ErrorCode error, PartitionOffsets offsets,
+                         std::vector<OffsetOpResult>& results) {
+  const Op& op = ops_[index];
   std::string message;
   if (error != ErrorCode::kNone) {
     const absl::string_view text = ErrorDescription(error);
@@ -123,7 +149,7 @@ void OffsetOps::Finish(ErrorCode error, PartitionOffsets offsets,
                      .error = error,
                      .message = std::move(message),
                      .offsets = std::move(offsets)});
-  ops_.pop_front();
+  ops_.erase(ops_.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
 bool OffsetOps::Retry(Instant now, ErrorCode error) {

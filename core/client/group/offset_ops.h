@@ -20,6 +20,9 @@ namespace quipu {
 struct GroupIdentity {
   std::string member_id;
   int32_t member_epoch = -1;
+  // False for a member that has lost its membership: its commits must not pass as somebody's from
+  // outside, which an empty group accepts (G01).
+  bool may_commit = true;
 };
 
 // What became of a commit or a read.
@@ -48,6 +51,11 @@ class OffsetOps {
   // Takes back everything not yet sent or answered, without results.
   void Cancel(uint64_t token);
 
+  // Ends the commits that name one of `partitions` with `error`: whoever commits for them now has
+  // another assignment, and a repeated old commit would turn the offset back (I50, I51).
+  void Withdraw(const std::vector<TopicPartition>& partitions, ErrorCode error,
+                std::vector<OffsetOpResult>& results);
+
   // `identity` is whom the coordinator shall see.
   void Pump(Instant now, const GroupIdentity& identity, std::vector<UnaryCall>& calls,
             std::vector<OffsetOpResult>& results);
@@ -67,6 +75,8 @@ class OffsetOps {
     ErrorCode last_error = ErrorCode::kNone;
   };
 
+  void FinishAt(size_t index, ErrorCode error, PartitionOffsets offsets,
+                std::vector<OffsetOpResult>& results);
   void Finish(ErrorCode error, PartitionOffsets offsets, std::vector<OffsetOpResult>& results);
   // True when the operation is to be repeated.
   bool Retry(Instant now, ErrorCode error);

@@ -309,6 +309,47 @@ TEST_F(GroupSessionTest, CommitOfAFencedMemberFails) {
   EXPECT_EQ(effects_.results[0].error, ErrorCode::kFencedMemberEpoch);
 }
 
+// I50, G01: what was read under a lost assignment is never committed under a later one.
+TEST_F(GroupSessionTest, WaitingCommitsEndWhenTheMemberIsFenced) {
+  Join();
+  Commit(1, 20);
+  AnswerCommit(ErrorCode::kCoordinatorLoadInProgress);
+  Advance(1000);
+  if (Find<message::FindCoordinatorRequest>() != nullptr) Coordinator(2);
+  HeartbeatError(ErrorCode::kFencedMemberEpoch);
+  ASSERT_EQ(effects_.results.size(), 1U);
+  EXPECT_EQ(effects_.results[0].error, ErrorCode::kFencedMemberEpoch);
+  calls_.clear();  // the attempt that was under way
+  Advance(1000);
+  EXPECT_EQ(Find<message::OffsetCommitRequest>(), nullptr);
+}
+
+// G01: a member without an epoch is not "somebody from outside".
+TEST_F(GroupSessionTest, CommitBetweenTwoMembershipsIsRefused) {
+  Join();
+  Advance(1000);
+  HeartbeatError(ErrorCode::kUnknownMemberId);
+  Commit(1, 20);
+  ASSERT_EQ(effects_.results.size(), 1U);
+  EXPECT_EQ(effects_.results[0].error, ErrorCode::kUnknownMemberId);
+  EXPECT_EQ(Find<message::OffsetCommitRequest>(), nullptr);
+}
+
+TEST_F(GroupSessionTest, WaitingCommitsOfARevokedPartitionEndWithIt) {
+  Join();
+  Commit(1, 20);
+  AnswerCommit(ErrorCode::kCoordinatorNotAvailable);
+  Advance(100);
+  Coordinator(2);
+  calls_.clear();
+  Advance(1000);
+  Heartbeat(4, std::vector<int>{1});
+  core_.ConfirmRevoked(now_);
+  Turn();
+  ASSERT_EQ(effects_.results.size(), 1U);
+  EXPECT_EQ(effects_.results[0].error, ErrorCode::kRebalanceInProgress);
+}
+
 TEST_F(GroupSessionTest, CommitWithoutAnAnswerEndsAtItsDeadline) {
   Join();
   Commit(1, 20);
