@@ -1,0 +1,77 @@
+// BrokerNode's consumer-group requests.
+
+#include <utility>
+
+#include "broker/broker_node.h"
+#include "broker/broker_parts.h"
+
+namespace quipu {
+
+void BrokerNode::FindCoordinator(message::FindCoordinatorRequest request,
+                                 ReplyFn<message::FindCoordinatorResponse> reply) {
+  parts_->groups->FindCoordinator(request, std::move(reply));
+}
+
+void BrokerNode::GroupHeartbeat(message::GroupHeartbeatRequest request,
+                                ReplyFn<message::GroupHeartbeatResponse> reply) {
+  const std::string group_id = request.group_id();
+  parts_->groups->Route<message::GroupHeartbeatResponse>(
+      group_id,
+      [request = std::move(request)](GroupCoordinatorCore& core, Now now,
+                                     const GroupTopicView& topics) {
+        return core.Heartbeat(request, "", now, topics);
+      },
+      std::move(reply));
+}
+
+void BrokerNode::OffsetCommit(message::OffsetCommitRequest request,
+                              ReplyFn<message::OffsetCommitResponse> reply) {
+  const std::string group_id = request.group_id();
+  parts_->groups->Route<message::OffsetCommitResponse>(
+      group_id,
+      [request = std::move(request)](GroupCoordinatorCore& core, Now now,
+                                     const GroupTopicView& topics) {
+        return core.OffsetCommit(request, now, topics);
+      },
+      std::move(reply));
+}
+
+void BrokerNode::OffsetFetch(message::OffsetFetchRequest request,
+                             ReplyFn<message::OffsetFetchResponse> reply) {
+  const std::string group_id = request.group_id();
+  parts_->groups->Route<message::OffsetFetchResponse>(
+      group_id,
+      [request = std::move(request)](GroupCoordinatorCore& core, Now, const GroupTopicView&) {
+        return core.OffsetFetch(request);
+      },
+      std::move(reply));
+}
+
+void BrokerNode::ListGroups(message::ListGroupsRequest /*request*/,
+                            ReplyFn<message::ListGroupsResponse> reply) {
+  parts_->groups->List(std::move(reply));
+}
+
+void BrokerNode::DescribeGroup(message::DescribeGroupRequest request,
+                               ReplyFn<message::DescribeGroupResponse> reply) {
+  const std::string group_id = request.group_id();
+  parts_->groups->Route<message::DescribeGroupResponse>(
+      group_id,
+      [request = std::move(request)](GroupCoordinatorCore& core, Now, const GroupTopicView&) {
+        return core.Describe(request);
+      },
+      std::move(reply));
+}
+
+void BrokerNode::DeleteGroup(message::DeleteGroupRequest request,
+                             ReplyFn<message::DeleteGroupResponse> reply) {
+  const std::string group_id = request.group_id();
+  parts_->groups->Route<message::DeleteGroupResponse>(
+      group_id,
+      [request = std::move(request)](GroupCoordinatorCore& core, Now, const GroupTopicView&) {
+        return core.Delete(request);
+      },
+      std::move(reply));
+}
+
+}  // namespace quipu

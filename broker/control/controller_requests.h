@@ -1,0 +1,86 @@
+// What a broker asks of the active controller besides its own life: ISR changes of all shards in
+// one message, admin requests of clients, blocks of producer ids. Control executor only.
+//
+// An ISR change or admin request that was sent and not answered when the stream breaks has an
+// unknown outcome, and is reported as such (kRequestTimedOut). One that a controller refused for
+// not being active was not done and is sent again to the next one.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "base/time.h"
+#include "broker/broker_config.h"
+#include "broker/control/control_channel.h"
+#include "broker/shard/shard_requests.h"
+#include "proto/message/control.pb.h"
+
+namespace quipu {
+
+class ControllerRequests {
+ public:
+  using AdminDone = std::function<void(message::AdminResponse)>;
+  // `error` kNone: ids [first, first + count) are the broker's.
+  using AllocateDone = std::function<void(ErrorCode error, ProducerId first, int32_t count)>;
+
+  // `on_isr` gets the outcome of each proposal. `channel` must outlive it.
+  ControllerRequests(std::shared_ptr<const BrokerConfig> config, ControlChannel& channel,
+                     std::function<void(const IsrResult&)> on_isr)
+      : config_(std::move(config)), channel_(channel), on_isr_(std::move(on_isr)) {}
+
+  void ProposeIsr(IsrProposal proposal);
+  // At most kAdminRequestsMax wait at a time; more are answered with kLimitReached.
+  void Admin(message::AdminRequest request, Instant now, AdminDone done);
+  void AllocateProducerIds(Instant now, AllocateDone done);
+
+  // The stream serves under `epoch`: what waits is sent.
+  void OnReady(BrokerEpoch epoch);
+  // The stream is gone.
+  void OnLost();
+  // True when the message was an answer to one of these requests.
+  bool OnMessage(const message::ControllerToBroker& message);
+  // Time-outs. To be called about every second.
+  void OnTime(Instant now);
+  void FailAll(ErrorCode error);
+
+  static constexpr size_t kAdminRequestsMax = 1000;
+
+ private:
+  struct AdminCall {
+    message::AdminRequest request;
+    Instant deadline;
+    AdminDone done;
+  };
+  struct AllocateCall {
+    Instant deadline;
+    AllocateDone done;
+  };
+
+  void Flush();
+  void SendIsr();
+  void SendAdmin(AdminCall call);
+  void OnIsrAnswer(const message::AlterPartitionsResponse& response);
+  static void OnAllocated(AllocateCall call, const message::AllocateProducerIdsResponse& response);
+  bool OnNotController(uint64_t request_id);
+
+  const std::shared_ptr<const BrokerConfig> config_;
+  ControlChannel& channel_;
+  const std::function<void(const IsrResult&)> on_isr_;
+  bool ready_ = false;
+  BrokerEpoch epoch_ = kNoBrokerEpoch;
+  uint64_t next_request_id_ = 1;
+
+  // Newest proposal of each partition, waiting; and the one message on its way.
+  absl::btree_map<PartitionUid, IsrProposal> isr_waiting_;
+  uint64_t isr_request_ = 0;
+  absl::btree_map<PartitionUid, IsrProposal> isr_sent_;
+
+  std::deque<AdminCall> admin_waiting_;
+  absl::btree_map<uint64_t, AdminCall> admin_sent_;
+  std::deque<AllocateCall> allocate_waiting_;
+  absl::btree_map<uint64_t, AllocateCall> allocate_sent_;
+};
+
+}  // namespace quipu

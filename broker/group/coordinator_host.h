@@ -1,0 +1,117 @@
+// Drives the group coordinator of one partition of __consumer_offsets for one leadership of it.
+//
+// Loads the partition's log into a GroupCoordinatorCore, then serves: the records of a handler are
+// appended as one batch and replayed at once, and the response waits until the log end that the
+// handler saw is committed. When the leadership or its epoch ends, the object is thrown away; the
+// next leader rebuilds the state from the log alone.
+//
+// The log stays bounded without a cleaner: when it has grown well past the state, the whole state
+// is appended as a snapshot, and once that is committed the log start is raised to it.
+// Shard thread only.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/error_code.h"
+#include "broker/shard/shard_context.h"
+#include "core/coordinator/group_coordinator_core.h"
+
+namespace quipu {
+
+class CoordinatorHost : public std::enable_shared_from_this<CoordinatorHost> {
+ public:
+  // `context` must outlive it. The partition `uid` is led here, in `epoch`.
+  CoordinatorHost(ShardContext& context, PartitionUid uid, LeaderEpoch epoch);
+
+  [[nodiscard]] LeaderEpoch epoch() const { return epoch_; }
+  [[nodiscard]] bool loaded() const { return phase_ == Phase::kServing; }
+  [[nodiscard]] const GroupCoordinatorCore& core() const { return core_; }
+
+  // The high watermark moved, or this is new: goes on with whatever waits for it.
+  void OnProgress();
+  // Topics may have come or gone.
+  void OnTopics();
+  // Answers what waits with kNotCoordinator; nothing is taken afterwards.
+  void Abandon();
+
+  // Runs `handler(core, now, topics)`, which returns a GroupResult, and replies when what it saw is
+  // committed. Errors of the host: kCoordinatorLoadInProgress, kCoordinatorNotAvailable (nothing
+  // can be written now), kNotCoordinator, kLimitReached, kRequestTimedOut (unknown outcome).
+  template <typename Response, typename Handler>
+  void Serve(Handler handler, std::function<void(Response)> reply) {
+    if (const ErrorCode error = CheckServing(); error != ErrorCode::kNone) {
+      reply(ErrorResponse<Response>(error));
+      return;
+    }
+    const MetadataGroupTopicView topics(*context_.image);
+    auto result = handler(core_, context_.GetNow(), topics);
+    ArmTimer();
+    if (const ErrorCode error = Write(result.records); error != ErrorCode::kNone) {
+      reply(ErrorResponse<Response>(error));
+      return;
+    }
+    auto response = std::make_shared<Response>(std::move(result.response));
+    Park([response, reply = std::move(reply)](ErrorCode error) {
+      reply(error == ErrorCode::kNone ? std::move(*response) : ErrorResponse<Response>(error));
+    });
+  }
+
+  template <typename Response>
+  static Response ErrorResponse(ErrorCode error) {
+    Response response;
+    response.set_error_code(static_cast<int32_t>(error));
+    return response;
+  }
+
+  // A snapshot is due when this many bytes lie behind the last one, or ten times its size.
+  static constexpr size_t kSnapshotBytesMin = size_t{4} << 20;
+
+ private:
+  enum class Phase { kWaiting, kLoading, kServing, kDamaged, kEnded };
+  struct Parked {
+    Offset end;  // answered when the high watermark reaches it
+    Instant deadline;
+    std::function<void(ErrorCode)> done;
+  };
+  struct PendingSnapshot {
+    Offset begin;
+    Offset end;
+  };
+
+  [[nodiscard]] ErrorCode CheckServing() const;
+  [[nodiscard]] PartitionHost* Host() const;
+  // ---- loading ----
+  void Load(Offset from);
+  void OnLoaded(Offset from, const absl::StatusOr<std::vector<StoredBatch>>& batches);
+  absl::Status ReplayBatch(const StoredBatch& batch);
+  void BeginServing();
+  // ---- serving ----
+  // Appends as one batch and replays. kNone also for no records.
+  ErrorCode Write(const GroupRecords& records);
+  ErrorCode AppendBatch(const GroupRecords& records, size_t first, size_t last);
+  void Park(std::function<void(ErrorCode)> done);
+  void AnswerCommitted();
+  void MaybeSnapshot();
+  void FinishSnapshot();
+  // ---- time ----
+  void ArmTimer();
+  void OnTimer();
+
+  ShardContext& context_;
+  const PartitionUid uid_;
+  const LeaderEpoch epoch_;
+  Phase phase_ = Phase::kWaiting;
+  GroupCoordinatorCore core_;
+  Offset load_end_ = kNoOffset;
+  std::deque<Parked> parked_;
+  size_t bytes_since_snapshot_ = 0;
+  size_t snapshot_bytes_ = 0;  // size of the newest one, 0: none yet
+  std::optional<PendingSnapshot> snapshot_;
+  std::optional<Instant> armed_at_;
+};
+
+}  // namespace quipu

@@ -1,0 +1,102 @@
+#include "broker/group/group_router.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/logging.h"
+#include "broker/shard/assignment.h"
+#include "core/metadata/topic_config.h"
+
+namespace quipu {
+
+PartitionIndex GroupPartition(const std::string& group_id, size_t partitions) {
+  uint32_t hash = 0;
+  for (const char c : group_id) hash = hash * 31 + static_cast<uint8_t>(c);
+  // Kafka's Utils.abs: the smallest number has no positive counterpart and becomes 0.
+  const auto value = static_cast<int32_t>(hash);
+  const uint32_t positive = value == INT32_MIN ? 0 : static_cast<uint32_t>(std::abs(value));
+  return PartitionIndex(static_cast<int32_t>(positive % partitions));
+}
+
+PartitionUid GroupRouter::Locate(const std::string& group_id, ErrorCode& error) const {
+  const MetadataImagePtr image = shared_->image();
+  const TopicImage* topic = image == nullptr ? nullptr : image->FindTopicByName(kOffsetsTopic);
+  if (shared_->closing.load(std::memory_order_relaxed)) error = ErrorCode::kBrokerShuttingDown;
+  if (topic == nullptr || topic->partitions.empty()) error = ErrorCode::kCoordinatorNotAvailable;
+  if (group_id.empty()) error = ErrorCode::kInvalidGroupId;
+  if (error != ErrorCode::kNone) return PartitionUid();
+  const PartitionIndex index = GroupPartition(group_id, topic->partitions.size());
+  return topic->partitions[static_cast<size_t>(index.value())];
+}
+
+message::FindCoordinatorResponse GroupRouter::Find(const MetadataImage* image,
+                                                   const std::string& group_id) {
+  using Host = CoordinatorHost;
+  using Response = message::FindCoordinatorResponse;
+  if (group_id.empty()) return Host::ErrorResponse<Response>(ErrorCode::kInvalidGroupId);
+  Response response = Host::ErrorResponse<Response>(ErrorCode::kCoordinatorNotAvailable);
+  response.set_broker_id(kNoBroker.value());
+  if (image == nullptr) return response;
+  const TopicImage* topic = image->FindTopicByName(kOffsetsTopic);
+  if (topic == nullptr) {
+    CreateTopic(*image);
+    return response;
+  }
+  const PartitionIndex index = GroupPartition(group_id, topic->partitions.size());
+  const PartitionImage* partition = image->FindPartition(topic->id, index);
+  const BrokerImage* leader = partition == nullptr ? nullptr : image->FindBroker(partition->leader);
+  if (leader == nullptr) return response;
+  response.set_error_code(0);
+  response.set_broker_id(leader->id.value());
+  response.mutable_endpoint()->set_host(leader->client_endpoint.host);
+  response.mutable_endpoint()->set_port(leader->client_endpoint.port);
+  return response;
+}
+
+void GroupRouter::FindCoordinator(const message::FindCoordinatorRequest& request,
+                                  ReplyFn<message::FindCoordinatorResponse> reply) {
+  ports_.control_executor().Post(
+      [self = shared_from_this(), group_id = request.group_id(), reply = std::move(reply)] {
+        reply(self->Find(self->shared_->image().get(), group_id));
+      });
+}
+
+void GroupRouter::CreateTopic(const MetadataImage& image) {
+  int32_t live = 0;
+  for (const auto& [id, broker] : image.brokers()) live += broker.fenced ? 0 : 1;
+  if (live == 0 || creating_.exchange(true)) return;
+  message::AdminRequest request;
+  auto* create = request.mutable_create_topic();
+  create->set_name(kOffsetsTopic);
+  create->set_partitions(config_->offsets_topic_partitions);
+  create->set_replication_factor(std::min(config_->offsets_topic_replication_factor, live));
+  create->set_internal(true);
+  create->set_if_not_exists(true);
+  // A coordinator writes what belongs together as one batch, however large the request was.
+  auto* size = create->add_configs();
+  size->set_key(std::string(kMaxMessageBytesKey.data(), kMaxMessageBytesKey.size()));
+  size->set_value(std::to_string(kMaxMessageBytesMax));
+  control_->Admin(std::move(request),
+                  [weak = weak_from_this()](const message::AdminResponse& response) {
+                    if (const auto self = weak.lock()) self->creating_.store(false);
+                    if (response.error_code() == 0) return;
+                    LogWarn("group.topic_not_made", {{"error", response.error_message()}});
+                  });
+}
+
+void GroupRouter::List(ReplyFn<message::ListGroupsResponse> reply) {
+  auto store = [](message::ListGroupsResponse& all, size_t /*slot*/,
+                  message::ListGroupsResponse part) {
+    const int32_t error = part.error_code();
+    all.MergeFrom(part);
+    if (error != 0) all.set_error_code(error);
+  };
+  auto join =
+      std::make_shared<ListGroupsJoin>(ports_.shard_executor(0), 0, message::ListGroupsResponse(),
+                                       config_->num_shards, store, std::move(reply));
+  for (size_t shard = 0; shard < config_->num_shards; ++shard) {
+    router_->Post(shard, [join](BrokerShard& at) { at.coordinators().List(join); });
+  }
+}
+
+}  // namespace quipu

@@ -1,0 +1,65 @@
+// The way of a group request to its coordinator: group id -> partition of __consumer_offsets ->
+// shard. Makes the topic when somebody first asks for a coordinator. Called from any thread.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "broker/control/broker_control.h"
+#include "broker/request_router.h"
+#include "broker/shared_state.h"
+
+namespace quipu {
+
+// Kafka's partition of a group: Java's String.hashCode, made positive, modulo `partitions` (> 0).
+PartitionIndex GroupPartition(const std::string& group_id, size_t partitions);
+
+class GroupRouter : public std::enable_shared_from_this<GroupRouter> {
+ public:
+  GroupRouter(std::shared_ptr<const BrokerConfig> config, BrokerPorts& ports,
+              std::shared_ptr<SharedState> shared, std::shared_ptr<RequestRouter> router,
+              std::shared_ptr<BrokerControl> control)
+      : config_(std::move(config)),
+        ports_(ports),
+        shared_(std::move(shared)),
+        router_(std::move(router)),
+        control_(std::move(control)) {}
+
+  // kCoordinatorNotAvailable while the topic is being made or the partition has no leader.
+  void FindCoordinator(const message::FindCoordinatorRequest& request,
+                       ReplyFn<message::FindCoordinatorResponse> reply);
+  // `handler(core, now, topics)` on the group's coordinator, as CoordinatorHost::Serve.
+  template <typename Response, typename Handler>
+  void Route(const std::string& group_id, Handler handler, ReplyFn<Response> reply) {
+    ErrorCode error = ErrorCode::kNone;
+    const PartitionUid uid = Locate(group_id, error);
+    if (error != ErrorCode::kNone) {
+      ports_.control_executor().Post([error, reply = std::move(reply)] {
+        reply(CoordinatorHost::ErrorResponse<Response>(error));
+      });
+      return;
+    }
+    router_->Post(router_->ShardOf(uid),
+                  [uid, handler = std::move(handler), reply = std::move(reply)](BrokerShard& at) {
+                    at.coordinators().Serve<Response>(uid, handler, reply);
+                  });
+  }
+  // The groups that this broker coordinates.
+  void List(ReplyFn<message::ListGroupsResponse> reply);
+
+ private:
+  [[nodiscard]] PartitionUid Locate(const std::string& group_id, ErrorCode& error) const;
+  [[nodiscard]] message::FindCoordinatorResponse Find(const MetadataImage* image,
+                                                      const std::string& group_id);
+  void CreateTopic(const MetadataImage& image);
+
+  const std::shared_ptr<const BrokerConfig> config_;
+  BrokerPorts& ports_;
+  const std::shared_ptr<SharedState> shared_;
+  const std::shared_ptr<RequestRouter> router_;
+  const std::shared_ptr<BrokerControl> control_;
+  std::atomic<bool> creating_{false};
+};
+
+}  // namespace quipu

@@ -1,0 +1,151 @@
+#include "broker/shard/offset_queries.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/logging.h"
+
+namespace quipu {
+namespace {
+
+using ListAnswer = ListOffsetsQuery::Part;
+
+struct FoundRecord {
+  Offset offset;
+  TimestampMs timestamp;
+};
+
+int32_t Wire(ErrorCode error) { return static_cast<int32_t>(error); }
+
+ListAnswer ListError(ErrorCode error) {
+  ListAnswer answer;
+  answer.set_error_code(Wire(error));
+  answer.set_offset(kNoOffset.value());
+  answer.set_timestamp(kNoTimestamp.value());
+  answer.set_leader_epoch(kNoLeaderEpoch.value());
+  return answer;
+}
+
+ListAnswer ListFound(const PartitionCore::OffsetAnswer& found) {
+  ListAnswer answer = ListError(found.error);
+  answer.set_offset(found.offset.value());
+  answer.set_leader_epoch(found.epoch.value());
+  return answer;
+}
+
+absl::StatusOr<std::optional<FoundRecord>> SearchLog(LogStore& store, LogId log_id,
+                                                     TimestampMs timestamp) {
+  auto batch = store.FindByTimestamp(log_id, timestamp);
+  if (!batch.ok()) return batch.status();
+  if (!batch->has_value()) return std::optional<FoundRecord>();
+  auto view = RecordBatchView::Parse((*batch)->bytes);
+  if (!view.ok()) return view.status();
+  auto decoded = DecodedBatch::Decode(*view);
+  if (!decoded.ok()) return decoded.status();
+  for (const RecordView& record : decoded->records()) {
+    const TimestampMs time = view->timestamp_type() == TimestampType::kLogAppendTime
+                                 ? view->max_timestamp()
+                                 : record.timestamp;
+    if (time >= timestamp) return std::make_optional(FoundRecord{record.offset, time});
+  }
+  return std::optional<FoundRecord>();
+}
+
+}  // namespace
+
+void OffsetQueries::ListOffsets(const ListOffsetsQuery::Items& items,
+                                const ListOffsetsQuery::JoinPtr& join) {
+  for (const ListOffsetsQuery::Item& item : items) {
+    PartitionHost* host = context_.Find(item.uid);
+    if (host == nullptr) {
+      join->Complete(context_.index, item.slot, ListError(ErrorCode::kNotLeaderOrFollower));
+      continue;
+    }
+    const LeaderEpoch epoch(item.request.current_leader_epoch());
+    if (item.request.timestamp() == kLatestTimestamp) {
+      join->Complete(context_.index, item.slot, ListFound(host->core.LatestOffset(epoch)));
+    } else if (item.request.timestamp() == kEarliestTimestamp) {
+      join->Complete(context_.index, item.slot, ListFound(host->core.EarliestOffset(epoch)));
+    } else {
+      FindByTime(*host, item, join);
+    }
+  }
+}
+
+void OffsetQueries::FindByTime(PartitionHost& host, const ListOffsetsQuery::Item& item,
+                               const ListOffsetsQuery::JoinPtr& join) {
+  // What is committed must be known, or a record would be reported as missing (R09).
+  const LeaderEpoch epoch(item.request.current_leader_epoch());
+  if (const auto latest = host.core.LatestOffset(epoch); latest.error != ErrorCode::kNone) {
+    join->Complete(context_.index, item.slot, ListError(latest.error));
+    return;
+  }
+  if (item.request.timestamp() < 0) {
+    join->Complete(context_.index, item.slot, ListError(ErrorCode::kInvalidTimestamp));
+    return;
+  }
+  context_.ReadCold(
+      [log_id = host.log_id, timestamp = TimestampMs(item.request.timestamp())](LogStore& store) {
+        return SearchLog(store, log_id, timestamp);
+      },
+      [this, uid = item.uid, slot = item.slot, epoch, join](const auto& found) {
+        PartitionHost* again = context_.Find(uid);
+        if (again == nullptr) {
+          join->Complete(context_.index, slot, ListError(ErrorCode::kNotLeaderOrFollower));
+          return;
+        }
+        auto answer = ListFound(again->core.LatestOffset(epoch));
+        if (answer.error_code() != 0 || !found.ok()) {
+          const ErrorCode error = CodeOf(found.status());
+          if (answer.error_code() == 0) answer = ListError(error);
+          join->Complete(context_.index, slot, std::move(answer));
+          return;
+        }
+        const bool visible = found->has_value() && (*found)->offset < again->core.high_watermark();
+        answer.set_offset(visible ? (*found)->offset.value() : kNoOffset.value());
+        answer.set_timestamp(visible ? (*found)->timestamp.value() : kNoTimestamp.value());
+        join->Complete(context_.index, slot, std::move(answer));
+      });
+}
+
+void OffsetQueries::EpochEndOffsets(const EpochEndQuery::Items& items,
+                                    const EpochEndQuery::JoinPtr& join) {
+  for (const EpochEndQuery::Item& item : items) {
+    EpochEndQuery::Part answer;
+    PartitionCore::OffsetAnswer found{.error = ErrorCode::kNotLeaderOrFollower};
+    if (const PartitionHost* host = context_.Find(item.uid)) {
+      found = host->core.EndOffsetForEpoch(LeaderEpoch(item.request.current_leader_epoch()),
+                                           LeaderEpoch(item.request.leader_epoch()));
+    }
+    answer.set_error_code(Wire(found.error));
+    answer.set_leader_epoch(found.epoch.value());
+    answer.set_end_offset(found.offset.value());
+    join->Complete(context_.index, item.slot, std::move(answer));
+  }
+}
+
+void OffsetQueries::Describe(const std::vector<TopicId>& topics,
+                             const std::shared_ptr<DescribeJoin>& join) {
+  message::DescribePartitionsResponse response;
+  for (const auto& [uid, host] : context_.hosts) {
+    const PartitionIdentity& identity = host->core.identity();
+    const bool wanted = topics.empty() ||
+                        std::find(topics.begin(), topics.end(), identity.topic_id) != topics.end();
+    if (!wanted || host->dropping) continue;
+    auto* partition = response.add_partitions();
+    partition->set_topic_id(identity.topic_id.ToBytes());
+    partition->set_partition(identity.index.value());
+    partition->set_is_leader(host->core.role() == PartitionRole::kLeader);
+    partition->set_log_start_offset(host->core.log_start_offset().value());
+    partition->set_high_watermark(host->core.high_watermark().value());
+    partition->set_durable_end_offset(host->core.durable_end_offset().value());
+    partition->set_log_end_offset(host->core.log_end_offset().value());
+    partition->set_leader_epoch(host->core.leader_epoch().value());
+    const bool acked = host->last_ack != kNoTimestamp;
+    partition->set_last_ack_micros(acked ? host->last_ack.value() * 1000 : 0);
+  }
+  join->Complete(context_.index, context_.index, std::move(response));
+}
+
+}  // namespace quipu

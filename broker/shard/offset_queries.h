@@ -1,0 +1,31 @@
+// Questions about the offsets of a shard's partitions: earliest, latest, by timestamp, by epoch.
+// Shard thread only.
+#pragma once
+
+#include "broker/shard/shard_context.h"
+#include "broker/shard/shard_requests.h"
+
+namespace quipu {
+
+// Timestamps of ListOffsets with a meaning of their own (Kafka's).
+inline constexpr int64_t kLatestTimestamp = -1;
+inline constexpr int64_t kEarliestTimestamp = -2;
+
+class OffsetQueries {
+ public:
+  // `context` must outlive it.
+  explicit OffsetQueries(ShardContext& context) : context_(context) {}
+
+  void ListOffsets(const ListOffsetsQuery::Items& items, const ListOffsetsQuery::JoinPtr& join);
+  void EpochEndOffsets(const EpochEndQuery::Items& items, const EpochEndQuery::JoinPtr& join);
+  void Describe(const std::vector<TopicId>& topics, const std::shared_ptr<DescribeJoin>& join);
+
+ private:
+  // The first record at or after a time: the store finds the batch, its records say which one.
+  void FindByTime(PartitionHost& host, const ListOffsetsQuery::Item& item,
+                  const ListOffsetsQuery::JoinPtr& join);
+
+  ShardContext& context_;
+};
+
+}  // namespace quipu

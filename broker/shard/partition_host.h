@@ -1,0 +1,53 @@
+// One replica of one partition as a shard drives it: the pure PartitionCore, the log that it writes
+// to, and who waits for what. Plain data; the parts of the shard act on it. Shard thread only.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/replication/partition_core.h"
+
+namespace quipu {
+
+// Someone who waits until a partition can be read beyond `seen_end`.
+struct PartitionWatch {
+  size_t home_shard;  // whose FetchWaiters owns the wait
+  uint64_t wait_id;
+  size_t slot;  // the partition's position in the fetch
+  Offset seen_end;
+};
+
+struct PartitionHost {
+  PartitionHost(PartitionCore::Options options, RecoveredLog recovered, LogId log)
+      : uid(options.identity.uid), log_id(log), core(std::move(options), std::move(recovered)) {}
+
+  const PartitionUid uid;
+  const LogId log_id;
+  PartitionCore core;
+
+  // What the core was told last; an equal assignment is not repeated.
+  std::optional<PartitionAssignment> assignment;
+
+  // ---- the log ----
+  size_t submissions = 0;  // handed to the writer, not yet durable
+  std::optional<LogMutation>
+      truncation;           // held back until nothing else is on its way (see ShardLog)
+  bool recovering = false;  // truncated; the log is being read again
+  bool dropping = false;    // resigned; the log goes when nothing is on its way
+
+  // ---- time ----
+  std::optional<Instant> scheduled;     // its entry in the shard's deadlines
+  TimestampMs last_ack = kNoTimestamp;  // newest acknowledgement
+  bool retention_running = false;
+
+  // ---- this turn ----
+  bool touched = false;        // is in the turn's list
+  bool readers_dirty = false;  // watches have to be looked at
+  bool send_dirty = false;     // followers may be sent something
+  bool role_dirty = false;     // leader, follower or epoch changed
+
+  std::vector<PartitionWatch> watches;
+};
+
+}  // namespace quipu

@@ -1,0 +1,118 @@
+#include "broker/shard/partition_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/logging.h"
+
+namespace quipu {
+namespace {
+
+void SetPlan(const PartitionCore::ReadPlan& plan, ReadResult& out) {
+  out.result.error = plan.error;
+  out.result.high_watermark = plan.high_watermark;
+  // Without transactions every record below the high watermark is stable.
+  out.result.last_stable_offset = plan.high_watermark;
+  out.result.log_start_offset = plan.log_start_offset;
+  out.result.diverging_epoch = plan.diverging_epoch;
+  out.result.diverging_end_offset = plan.diverging_end_offset;
+  out.seen_end = plan.read_end;
+}
+
+}  // namespace
+
+size_t BatchBytes(const std::vector<Bytes>& batches) {
+  size_t bytes = 0;
+  for (const Bytes& batch : batches) bytes += batch.size();
+  return bytes;
+}
+
+void PartitionReader::SetLeader(const PartitionHost& host, FetchPartitionResult& result) {
+  result.leader_id = host.core.leader();
+  result.leader_epoch = host.core.leader_epoch();
+}
+
+void PartitionReader::Read(const std::vector<ReadSlot>& slots, size_t bytes_max, ReadDone done) {
+  auto pending = std::make_shared<Pending>();
+  pending->results.resize(slots.size());
+  pending->done = std::move(done);
+  size_t left = std::max<size_t>(bytes_max, 1);
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const size_t taken = ReadOne(slots[i], left, i, pending);
+    left -= std::min(left, taken);
+  }
+  Finish(pending);
+}
+
+size_t PartitionReader::ReadOne(const ReadSlot& slot, size_t budget, size_t position,
+                                const std::shared_ptr<Pending>& pending) {
+  ReadResult& out = pending->results[position];
+  out.slot = slot.slot;
+  PartitionHost* host = context_.Find(slot.uid);
+  if (host == nullptr) {
+    out.result.error = ErrorCode::kNotLeaderOrFollower;
+    return 0;
+  }
+  SetLeader(*host, out.result);
+  const PartitionCore::ReadPlan plan = host->core.PlanRead(slot.input);
+  SetPlan(plan, out);
+  if (plan.error != ErrorCode::kNone || plan.diverging_epoch != kNoLeaderEpoch) return 0;
+  if (plan.read_end <= slot.input.fetch_offset || budget == 0) return 0;
+  const size_t bytes_max = std::min(budget, slot.bytes_max);
+  if (!context_.tail.Covers(slot.uid, slot.input.fetch_offset)) {
+    StartColdRead(*host, slot, plan.read_end, bytes_max, position, pending);
+    return 0;
+  }
+  for (StoredBatch& batch :
+       context_.tail.Read(slot.uid, slot.input.fetch_offset, plan.read_end, bytes_max)) {
+    out.result.batches.push_back(std::move(batch.bytes));
+  }
+  return BatchBytes(out.result.batches);
+}
+
+void PartitionReader::StartColdRead(const PartitionHost& host, const ReadSlot& slot, Offset end,
+                                    size_t budget, size_t position,
+                                    const std::shared_ptr<Pending>& pending) {
+  ++pending->open;
+  context_.ReadCold(
+      [log_id = host.log_id, from = slot.input.fetch_offset, end, budget](LogStore& store) {
+        return store.Read(log_id, from, end, budget);
+      },
+      [this, slot, position, pending](absl::StatusOr<std::vector<StoredBatch>> batches) {
+        OnColdRead(slot, std::move(batches), pending->results[position]);
+        Finish(pending);
+      });
+}
+
+void PartitionReader::OnColdRead(const ReadSlot& slot,
+                                 absl::StatusOr<std::vector<StoredBatch>> batches,
+                                 ReadResult& out) {
+  PartitionHost* host = context_.Find(slot.uid);
+  if (host == nullptr) {
+    out.result.error = ErrorCode::kNotLeaderOrFollower;
+    return;
+  }
+  SetLeader(*host, out.result);
+  const PartitionCore::ReadPlan plan = host->core.PlanRead(slot.input);
+  SetPlan(plan, out);
+  if (plan.error != ErrorCode::kNone || plan.diverging_epoch != kNoLeaderEpoch) return;
+  if (!batches.ok()) {
+    out.result.error = CodeOf(batches.status());
+    LogError("broker.read_failed", {{"partition_uid", slot.uid.ToString()},
+                                    {"offset", slot.input.fetch_offset.ToString()},
+                                    {"error", std::string(batches.status().message())}});
+    return;
+  }
+  for (StoredBatch& batch : *batches) {
+    if (batch.last_offset >= plan.read_end) break;
+    out.result.batches.push_back(std::move(batch.bytes));
+  }
+}
+
+void PartitionReader::Finish(const std::shared_ptr<Pending>& pending) {
+  if (--pending->open > 0) return;
+  const ReadDone done = std::move(pending->done);
+  done(std::move(pending->results));
+}
+
+}  // namespace quipu

@@ -1,0 +1,180 @@
+#include "broker/shard/reconciler.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "base/logging.h"
+#include "base/status_macros.h"
+#include "broker/shard/assignment.h"
+
+namespace quipu {
+namespace {
+
+// On the writer: the set of logs is about to change on the word of the image at `index`.
+absl::Status RecordActed(LogStore& store, LogIndex index) {
+  auto stored = store.GetValue(kNewestActedImage);
+  if (!stored.ok()) return stored.status();
+  uint64_t newest = 0;
+  if (stored->has_value() && !absl::SimpleAtoi(**stored, &newest)) {
+    return ToStatus(ErrorCode::kCorruptMessage, "newest_acted_image is not a number");
+  }
+  if (index.value() <= newest) return absl::OkStatus();
+  return store.PutValue(kNewestActedImage, index.ToString());
+}
+
+struct CreatedLog {
+  LogId log_id;
+  RecoveredLog recovered;
+};
+
+absl::StatusOr<CreatedLog> CreateOnWriter(LogStore& store, PartitionUid uid, LogIndex index) {
+  QUIPU_RETURN_IF_ERROR(RecordActed(store, index));
+  auto log_id = store.CreateLog(uid);
+  if (!log_id.ok()) return log_id.status();
+  auto recovered = store.Recover(*log_id);
+  if (!recovered.ok()) return recovered.status();
+  return CreatedLog{*log_id, *std::move(recovered)};
+}
+
+absl::Status DropOnWriter(LogStore& store, PartitionUid uid, LogIndex index) {
+  QUIPU_RETURN_IF_ERROR(RecordActed(store, index));
+  return store.DropLog(uid);
+}
+
+}  // namespace
+
+void Reconciler::Apply() {
+  const MetadataImage& image = *context_.image;
+  for (const auto& [uid, partition] : image.partitions()) {
+    if (uid.value() % context_.config->num_shards != context_.index) continue;
+    if (!HasReplica(partition, context_.config->broker_id)) continue;
+    if (!changing_.contains(uid)) ApplyPartition(partition);
+  }
+  std::vector<PartitionHost*> gone;
+  for (const auto& [uid, host] : context_.hosts) {
+    const PartitionImage* partition = image.FindPartition(uid);
+    if (partition == nullptr || !HasReplica(*partition, context_.config->broker_id)) {
+      gone.push_back(host.get());
+    }
+  }
+  for (PartitionHost* host : gone) StartDropping(*host);
+  std::vector<PartitionUid> dead;
+  for (const auto& [uid, log] : found_) {
+    if (!changing_.contains(uid) && MayDrop(uid)) dead.push_back(uid);
+  }
+  for (const PartitionUid uid : dead) {
+    found_.erase(uid);
+    StartDrop(uid);
+  }
+  newest_acted_ = std::max(newest_acted_, image.index());
+}
+
+void Reconciler::ApplyPartition(const PartitionImage& partition) {
+  if (PartitionHost* host = context_.Find(partition.uid)) {
+    if (host->dropping) {  // given back before its log went
+      host->dropping = false;
+      host->assignment.reset();
+    }
+    Assign(*host, partition);
+    return;
+  }
+  const auto found = found_.find(partition.uid);
+  if (found == found_.end()) {
+    StartCreate(partition.uid);
+    return;
+  }
+  FoundLog log = std::move(found->second);
+  found_.erase(found);
+  MakeHost(partition, log.log_id, std::move(log.recovered));
+}
+
+void Reconciler::Assign(PartitionHost& host, const PartitionImage& partition) {
+  PartitionAssignment assignment = AssignmentOf(*context_.image, partition);
+  if (host.assignment && SameAssignment(*host.assignment, assignment)) return;
+  PartitionEffects effects;
+  host.core.OnAssignment(assignment, context_.GetNow(), effects);
+  host.assignment = std::move(assignment);
+  context_.Absorb(host, effects);
+}
+
+void Reconciler::MakeHost(const PartitionImage& partition, LogId log_id, RecoveredLog recovered) {
+  const Offset log_start = recovered.state.log_start_offset;
+  PartitionCore::Options options{.self = context_.config->broker_id,
+                                 .identity = IdentityOf(*context_.image, partition),
+                                 .limits = context_.config->partition};
+  auto host = std::make_unique<PartitionHost>(std::move(options), std::move(recovered), log_id);
+  PartitionHost& made = *host;
+  context_.hosts.emplace(partition.uid, std::move(host));
+  context_.ports.log_store().PublishTrim(log_id, log_start);
+  Assign(made, partition);
+}
+
+void Reconciler::StartCreate(PartitionUid uid) {
+  changing_.insert(uid);
+  context_.RunOnWriter(
+      [uid, index = context_.image->index()](LogStore& store) {
+        return CreateOnWriter(store, uid, index);
+      },
+      [this, uid](absl::StatusOr<CreatedLog> created) {
+        if (!created.ok()) {
+          context_.ports.StopProcess(absl::StrCat("no log can be made for partition ",
+                                                  uid.ToString(), ": ",
+                                                  created.status().ToString()));
+        }
+        changing_.erase(uid);
+        // What the newest image says of the partition is looked up again by Apply.
+        AddFound(
+            {.uid = uid, .log_id = created->log_id, .recovered = std::move(created->recovered)});
+        Apply();
+      });
+}
+
+bool Reconciler::MayDrop(PartitionUid uid) const {
+  const PartitionImage* partition = context_.image->FindPartition(uid);
+  if (partition == nullptr) return IsDead(*context_.image, uid, newest_acted_);
+  return context_.image->index() >= newest_acted_ &&
+         !HasReplica(*partition, context_.config->broker_id);
+}
+
+void Reconciler::StartDropping(PartitionHost& host) {
+  if (host.dropping) return;
+  host.dropping = true;
+  PartitionEffects effects;
+  host.core.Resign(context_.GetNow(), effects);
+  context_.Absorb(host, effects);  // OnSettled follows at the end of the turn
+}
+
+void Reconciler::OnSettled(PartitionHost& host) {
+  // What is still to go out in this turn goes first.
+  if (!host.dropping || host.touched || host.submissions > 0 || host.recovering || host.truncation)
+    return;
+  const PartitionUid uid = host.uid;
+  if (!MayDrop(uid)) return;  // the image does not know it yet: kept until it does
+  removed_(host);
+  context_.tail.Drop(uid);
+  context_.hosts.erase(uid);
+  StartDrop(uid);
+}
+
+void Reconciler::StartDrop(PartitionUid uid) {
+  LogInfo("log.drop", {{"partition_uid", uid.ToString()}});
+  changing_.insert(uid);
+  context_.RunOnWriter(
+      [uid, index = context_.image->index()](LogStore& store) {
+        return DropOnWriter(store, uid, index);
+      },
+      [this, uid](const absl::Status& dropped) {
+        if (!dropped.ok()) {
+          context_.ports.StopProcess(absl::StrCat("the log of partition ", uid.ToString(),
+                                                  " cannot be dropped: ", dropped.ToString()));
+        }
+        changing_.erase(uid);
+        Apply();
+      });
+}
+
+}  // namespace quipu

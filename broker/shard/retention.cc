@@ -1,0 +1,72 @@
+#include "broker/shard/retention.h"
+
+#include <algorithm>
+
+#include "base/logging.h"
+
+namespace quipu {
+namespace {
+
+// The lowest offset that both limits want kept. `end`: where everything below may go.
+absl::StatusOr<Offset> WantedStart(LogStore& store, LogId log_id, const PartitionConfig& config,
+                                   TimestampMs now, Offset end) {
+  Offset start{0};
+  if (config.retention_bytes >= 0) {
+    auto offset = store.OffsetForSize(log_id, config.retention_bytes);
+    if (!offset.ok()) return offset.status();
+    start = std::max(start, *offset);
+  }
+  if (config.retention_ms >= 0) {
+    auto batch = store.FindByTimestamp(log_id, now - config.retention_ms);
+    if (!batch.ok()) return batch.status();
+    start = std::max(start, batch->has_value() ? (*batch)->base_offset : end);
+  }
+  return start;
+}
+
+}  // namespace
+
+void Retention::Start() {
+  context_.PostAfter(context_.config->retention_check_interval, [this] {
+    CheckAll();
+    Start();
+  });
+}
+
+void Retention::CheckAll() {
+  for (const auto& [uid, host] : context_.hosts) {
+    const PartitionConfig& config = host->core.config();
+    const bool limited = config.retention_ms >= 0 || config.retention_bytes >= 0;
+    if (host->core.role() != PartitionRole::kLeader || !limited || host->retention_running ||
+        host->core.identity().internal || host->dropping) {
+      continue;
+    }
+    Check(*host);
+  }
+}
+
+void Retention::Check(PartitionHost& host) {
+  host.retention_running = true;
+  // The high watermark of now: batches that come later are younger than the limit.
+  context_.ReadCold(
+      [log_id = host.log_id, config = host.core.config(), now = context_.GetNow().wall,
+       end = host.core.high_watermark()](LogStore& store) {
+        return WantedStart(store, log_id, config, now, end);
+      },
+      [this, uid = host.uid](const absl::StatusOr<Offset>& start) {
+        PartitionHost* again = context_.Find(uid);
+        if (again == nullptr) return;
+        again->retention_running = false;
+        if (!start.ok()) {
+          LogError("retention.failed", {{"partition_uid", uid.ToString()},
+                                        {"error", std::string(start.status().message())}});
+          return;
+        }
+        if (*start <= again->core.log_start_offset()) return;
+        PartitionEffects effects;
+        again->core.OnRetention(*start, context_.GetNow(), effects);
+        context_.Absorb(*again, effects);
+      });
+}
+
+}  // namespace quipu

@@ -1,0 +1,24 @@
+// Retention by time and size: asks the store where the log should start and tells the core, which
+// alone decides (never beyond the high watermark, leader only). Shard thread only.
+#pragma once
+
+#include "broker/shard/shard_context.h"
+
+namespace quipu {
+
+class Retention {
+ public:
+  // `context` must outlive it.
+  explicit Retention(ShardContext& context) : context_(context) {}
+  // Checks every log.retention.check.interval.ms from now on.
+  void Start();
+  // One round over all partitions led here that have a limit.
+  void CheckAll();
+
+ private:
+  void Check(PartitionHost& host);
+
+  ShardContext& context_;
+};
+
+}  // namespace quipu

@@ -1,0 +1,95 @@
+// What the parts of one shard share: the outside world, the partitions and the newest metadata. The
+// parts (reconciler, reader, replica sender and fetcher, coordinators) hold a reference to it and
+// never to each other. Shard thread only, except where a comment says otherwise.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "absl/container/btree_map.h"
+#include "base/rng.h"
+#include "broker/broker_config.h"
+#include "broker/broker_ports.h"
+#include "broker/shard/partition_host.h"
+#include "broker/shard/unsynced_tail.h"
+
+namespace quipu {
+
+class ShardContext : public std::enable_shared_from_this<ShardContext> {
+ public:
+  using Hosts = absl::btree_map<PartitionUid, std::unique_ptr<PartitionHost>>;
+
+  ShardContext(std::shared_ptr<const BrokerConfig> broker_config, BrokerPorts& broker_ports,
+               size_t shard_index, Rng shard_rng)
+      : config(std::move(broker_config)),
+        ports(broker_ports),
+        executor(broker_ports.shard_executor(shard_index)),
+        index(shard_index),
+        rng(shard_rng),
+        tail(config->unsynced_tail_bytes_max) {}
+  virtual ~ShardContext() = default;
+
+  // Takes over what an input to `host.core` brought about; carried out at the end of the turn.
+  virtual void Absorb(PartitionHost& host, PartitionEffects& effects) = 0;
+  // Something was gathered outside of Absorb: let the turn end soon.
+  virtual void RequestTurn() = 0;
+
+  [[nodiscard]] PartitionHost* Find(PartitionUid uid) {
+    const auto it = hosts.find(uid);
+    return it == hosts.end() ? nullptr : it->second.get();
+  }
+
+  // Runs `work` on the shard's executor unless the shard is gone by then. Any thread.
+  void Post(std::function<void()> work) { executor.Post(Guarded(std::move(work))); }
+  void PostAfter(Duration delay, std::function<void()> work) {
+    executor.PostAfter(delay, Guarded(std::move(work)));
+  }
+  // Runs `read` off the shard and hands its result to `done` on the shard.
+  template <typename Read, typename Done>
+  void ReadCold(Read read, Done done) {
+    ports.RunColdRead([context = weak_from_this(), &store = ports.log_store(), &runner = executor,
+                       read = std::move(read), done = std::move(done)] {
+      using Result = decltype(read(store));
+      auto result = std::make_shared<Result>(read(store));
+      runner.Post([context, result, done] {
+        if (const auto alive = context.lock()) done(std::move(*result));
+      });
+    });
+  }
+  // The same between two groups of the log writer, where logs are made and dropped.
+  template <typename Work, typename Done>
+  void RunOnWriter(Work work, Done done) {
+    ports.log_writer().RunOnWriter([context = weak_from_this(), &runner = executor,
+                                    work = std::move(work),
+                                    done = std::move(done)](LogStore& store) {
+      using Result = decltype(work(store));
+      auto result = std::make_shared<Result>(work(store));
+      runner.Post([context, result, done] {
+        if (const auto alive = context.lock()) done(std::move(*result));
+      });
+    });
+  }
+  [[nodiscard]] Now GetNow() const { return executor.GetNow(); }
+
+  const std::shared_ptr<const BrokerConfig> config;
+  BrokerPorts& ports;
+  Executor& executor;
+  const size_t index;
+  Rng rng;
+
+  UnsyncedTail tail;
+  Hosts hosts;
+  // Never older than this registration: see MetadataFollower.
+  MetadataImagePtr image;
+  BrokerEpoch broker_epoch = kNoBrokerEpoch;
+
+ private:
+  std::function<void()> Guarded(std::function<void()> work) {
+    return [context = weak_from_this(), work = std::move(work)] {
+      if (const auto alive = context.lock()) work();
+    };
+  }
+};
+
+}  // namespace quipu

@@ -1,0 +1,237 @@
+// Goal: a broker and its controllers: registration, epochs, metadata, forwarded requests.
+#include <gtest/gtest.h>
+
+#include "broker/control/metadata_follower.h"
+#include "tests/unit/broker/fake_world.h"
+
+namespace quipu {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::FakeWorld;
+using testing::MakeBatch;
+using testing::StopProcessCalled;
+
+int32_t Wire(ErrorCode error) { return static_cast<int32_t>(error); }
+
+message::AdminRequest CreateRequest(const std::string& name) {
+  message::AdminRequest request;
+  request.mutable_create_topic()->set_name(name);
+  request.mutable_create_topic()->set_partitions(1);
+  request.mutable_create_topic()->set_replication_factor(1);
+  return request;
+}
+
+TEST(Lifecycle, TheGrantedEpochIsInTheWatermarkFile) {
+  FakeWorld world;
+  const BrokerEpoch epoch = world.controller.image().FindBroker(BrokerId(1))->epoch;
+  EXPECT_EQ(world.machine(1).watermark.broker_epoch(), epoch);
+  EXPECT_EQ(world.node(1).inspector().broker_epoch(), epoch);
+}
+
+TEST(Lifecycle, NoHeartbeatBeforeTheEpochIsSynced) {
+  FakeWorld world;
+  world.machine(1).Crash();
+  world.RunFor(seconds(4));
+  world.machine(1).Boot();
+  world.machine(1).writer->Pause();
+  world.RunFor(seconds(1));
+  EXPECT_TRUE(world.controller.image().FindBroker(BrokerId(1))->fenced);
+  world.machine(1).writer->Resume();
+  world.RunUntil([&] { return !world.controller.image().FindBroker(BrokerId(1))->fenced; });
+}
+
+TEST(Lifecycle, ARestartIsANewEpoch) {
+  FakeWorld world;
+  const BrokerEpoch before = world.node(1).inspector().broker_epoch();
+  world.machine(1).Crash();
+  world.machine(1).Boot();
+  world.RunFor(seconds(2));
+  EXPECT_GT(world.node(1).inspector().broker_epoch(), before);
+}
+
+TEST(Lifecycle, ABrokenStreamDoesNotRegisterAgain) {
+  FakeWorld world;
+  const TopicId topic = world.CreateTopic("payments", 1);
+  const size_t before = world.controller.registrations;
+  world.controller.BreakStreams();
+  world.RunFor(seconds(5));
+  EXPECT_EQ(world.controller.registrations, before);
+  EXPECT_FALSE(world.controller.image().FindBroker(BrokerId(1))->fenced);
+  EXPECT_EQ(world.Produce(1, topic, 0, MakeBatch(0, 1)).error, ErrorCode::kNone);
+}
+
+TEST(Lifecycle, ASilentControllerIsGivenUpAndFoundAgain) {
+  FakeWorld world;
+  world.controller.silent = true;
+  world.RunFor(seconds(10));
+  EXPECT_TRUE(world.controller.image().FindBroker(BrokerId(1))->fenced);
+  world.controller.silent = false;
+  world.RunUntil([&] { return !world.controller.image().FindBroker(BrokerId(1))->fenced; });
+}
+
+TEST(Lifecycle, AnotherDirectoryUnderAKnownIdStopsTheProcess) {
+  FakeWorld world;
+  world.machine(1).Crash();
+  world.RunFor(seconds(5));
+  world.controller.refuse_registration = ErrorCode::kUnprovenDirectory;
+  world.machine(1).Boot();
+  EXPECT_THROW(world.RunFor(seconds(2)), StopProcessCalled);
+}
+
+TEST(Lifecycle, ARetriableRefusalIsTriedAgain) {
+  FakeWorld world;
+  world.machine(1).Crash();
+  world.RunFor(seconds(5));
+  world.controller.refuse_registration = ErrorCode::kDuplicateBrokerRegistration;
+  world.machine(1).Boot();
+  world.RunFor(seconds(3));
+  world.controller.refuse_registration.reset();
+  world.RunUntil([&] { return !world.controller.image().FindBroker(BrokerId(1))->fenced; });
+}
+
+TEST(Lifecycle, ControlledShutdownAnswersWhatWaits) {
+  FakeWorld world;
+  const TopicId topic = world.CreateTopic("payments", 1);
+  std::optional<FetchResponse> fetched;
+  FetchRequest fetch;
+  fetch.max_wait_ms = 60000;
+  fetch.partitions.push_back(testing::Want(topic, 0, 0));
+  world.node(1).Fetch(fetch, [&](FetchResponse response) { fetched = response; });
+  bool done = false;
+  world.node(1).ControlledShutdown(seconds(5), [&] { done = true; });
+  world.RunUntil([&] { return done; }, seconds(7));
+  ASSERT_TRUE(fetched.has_value());
+  EXPECT_EQ(world.Produce(1, topic, 0, MakeBatch(0, 1)).error, ErrorCode::kBrokerShuttingDown);
+}
+
+TEST(Metadata, ListsBrokersTopicsAndUnknownOnes) {
+  FakeWorld world;
+  const TopicId topic = world.CreateTopic("payments", 2);
+  message::MetadataRequest request;
+  request.add_topics("payments");
+  request.add_topics("nothing");
+  const auto answer = world.Call<message::MetadataRequest, message::MetadataResponse>(
+      1, &BrokerNode::Metadata, request);
+  EXPECT_EQ(answer.cluster_id(), world.cluster.ToBytes());
+  EXPECT_EQ(answer.controller_id(), 1);
+  ASSERT_EQ(answer.brokers_size(), 1);
+  EXPECT_EQ(answer.brokers(0).endpoint().port(), 9001U);
+  ASSERT_EQ(answer.topics_size(), 2);
+  EXPECT_EQ(answer.topics(0).topic_id(), topic.ToBytes());
+  ASSERT_EQ(answer.topics(0).partitions_size(), 2);
+  EXPECT_EQ(answer.topics(0).partitions(1).leader(), 1);
+  EXPECT_EQ(answer.topics(1).error_code(), Wire(ErrorCode::kUnknownTopicOrPartition));
+}
+
+TEST(Admin, IsForwardedToTheController) {
+  FakeWorld world;
+  const auto answer = world.Call<message::AdminRequest, message::AdminResponse>(
+      1, &BrokerNode::Admin, CreateRequest("orders"));
+  EXPECT_EQ(answer.error_code(), 0);
+  EXPECT_NE(world.controller.image().FindTopicByName("orders"), nullptr);
+}
+
+TEST(Admin, AnUnansweredRequestHasAnUnknownOutcome) {
+  FakeWorld world;
+  world.controller.silent = true;
+  const auto answer = world.Call<message::AdminRequest, message::AdminResponse>(
+      1, &BrokerNode::Admin, CreateRequest("orders"));
+  EXPECT_EQ(answer.error_code(), Wire(ErrorCode::kRequestTimedOut));
+}
+
+TEST(Admin, ARequestThatWasNeverSentIsNotCalledUnknown) {
+  FakeWorld world;
+  world.controller.refuse_all = true;
+  world.RunFor(seconds(2));
+  std::optional<message::AdminResponse> answer;
+  world.node(1).Admin(CreateRequest("orders"),
+                      [&](message::AdminResponse response) { answer = std::move(response); });
+  world.RunUntil([&] { return answer.has_value(); }, seconds(60));
+  EXPECT_EQ(answer->error_code(), Wire(ErrorCode::kNotController));
+}
+
+TEST(Admin, ARequestRefusedByADeposedControllerGoesToTheNextOne) {
+  FakeWorld world;
+  world.controller.refuse_all = true;
+  std::optional<message::AdminResponse> answer;
+  world.node(1).Admin(CreateRequest("orders"),
+                      [&](message::AdminResponse response) { answer = std::move(response); });
+  world.RunFor(seconds(1));
+  world.controller.refuse_all = false;
+  world.RunUntil([&] { return answer.has_value(); });
+  EXPECT_EQ(answer->error_code(), 0);
+}
+
+TEST(ProducerIds, AreNeverGivenTwice) {
+  FakeWorld world(2);
+  std::vector<int64_t> ids;
+  for (int i = 0; i < 6; ++i) {
+    message::InitProducerIdRequest request;
+    request.set_producer_id(-1);
+    const auto answer = world.Call<message::InitProducerIdRequest, message::InitProducerIdResponse>(
+        1 + i % 2, &BrokerNode::InitProducerId, request);
+    EXPECT_EQ(answer.error_code(), 0);
+    EXPECT_EQ(answer.producer_epoch(), 0);
+    ids.push_back(answer.producer_id());
+  }
+  std::sort(ids.begin(), ids.end());
+  EXPECT_EQ(std::adjacent_find(ids.begin(), ids.end()), ids.end());
+}
+
+TEST(ProducerIds, AKnownIdGetsItsNextEpoch) {
+  FakeWorld world;
+  message::InitProducerIdRequest request;
+  request.set_producer_id(17);
+  request.set_producer_epoch(4);
+  const auto answer = world.Call<message::InitProducerIdRequest, message::InitProducerIdResponse>(
+      1, &BrokerNode::InitProducerId, request);
+  EXPECT_EQ(answer.producer_id(), 17);
+  EXPECT_EQ(answer.producer_epoch(), 5);
+}
+
+TEST(MetadataFollower, DropsUpdatesOfAnOlderController) {
+  MetadataFollower follower;
+  message::MetadataUpdate update;
+  update.set_controller_epoch(5);
+  update.set_controller_id(2);
+  auto* entry = update.add_entries();
+  entry->set_index(3);
+  entry->mutable_batch()->add_records()->mutable_cluster_state()->set_cluster_id(
+      Uuid(1, 2).ToBytes());
+  EXPECT_TRUE(follower.OnUpdate(update));
+  EXPECT_EQ(follower.index(), LogIndex(3));
+  update.set_controller_epoch(4);
+  update.set_controller_id(1);
+  update.mutable_entries(0)->set_index(4);
+  EXPECT_FALSE(follower.OnUpdate(update));
+  EXPECT_EQ(follower.index(), LogIndex(3));
+  EXPECT_EQ(follower.controller(), ControllerId(2));
+}
+
+TEST(MetadataFollower, TakesASnapshotInPiecesAndForgetsAHalfOne) {
+  FakeWorld world;
+  world.CreateTopic("payments", 2);
+  const auto records = world.controller.image().ToSnapshot();
+  ASSERT_GT(records.size(), 2U);
+  const auto piece = [&](size_t from, size_t to) {
+    message::MetadataUpdate update;
+    auto* snapshot = update.mutable_snapshot();
+    snapshot->set_last_index(world.controller.image().index().value());
+    for (size_t i = from; i < to; ++i) *snapshot->add_records() = records[i];
+    snapshot->set_first(from == 0);
+    snapshot->set_last(to == records.size());
+    return update;
+  };
+  MetadataFollower follower;
+  EXPECT_FALSE(follower.OnUpdate(piece(0, 2)));
+  follower.OnStreamOpened();
+  EXPECT_FALSE(follower.OnUpdate(piece(2, records.size())));
+  EXPECT_FALSE(follower.OnUpdate(piece(0, 2)));
+  EXPECT_TRUE(follower.OnUpdate(piece(2, records.size())));
+  EXPECT_EQ(*follower.image(), world.controller.image());
+}
+
+}  // namespace
+}  // namespace quipu
