@@ -38,7 +38,9 @@ void MemoryLogStore::Apply(Log& log, const LogMutation& mutation) {
   }
   for (const StoredBatch& batch : mutation.appends) {
     QUIPU_CHECK(batch.base_offset <= batch.last_offset);
-    QUIPU_CHECK_MSG(batch.base_offset >= log.log_end(), "an append below the log end");
+    // A log start may lie inside a batch: an empty log may begin with the whole of it.
+    const bool begins = log.batches.empty() && batch.last_offset >= log.log_end();
+    QUIPU_CHECK_MSG(begins || batch.base_offset >= log.log_end(), "an append below the log end");
     log.batches.emplace(batch.last_offset, batch);
   }
   if (mutation.epochs.has_value()) log.epochs = *mutation.epochs;

@@ -109,7 +109,9 @@ absl::Status RocksdbLogStore::AddAppends(const LogWrite& write, Group& group) {
   rocksdb::Status status;
   for (const StoredBatch& batch : write.mutation.appends) {
     QUIPU_CHECK(batch.base_offset <= batch.last_offset);
-    QUIPU_CHECK_MSG(batch.base_offset >= tail.log_end, "an append below the log end");
+    // A log start may lie inside a batch: an empty log may begin with the whole of it.
+    const bool begins = tail.log_end == log_start && batch.last_offset >= log_start;
+    QUIPU_CHECK_MSG(begins || batch.base_offset >= tail.log_end, "an append below the log end");
     const LogKey key = EncodeLogKey(log_id, batch.last_offset);
     const FixedKey<4> checksum = EncodeBatchChecksum(batch.bytes.view());
     const rocksdb::Slice key_slice = ToSlice(key.view());

@@ -204,6 +204,20 @@ TEST_P(LogStoreChangeTest, FullyTrimmedLogKeepsItsEnd) {
   EXPECT_THAT(Read(log, 0), ElementsAre(5));
 }
 
+// A follower that begins at the leader's log start gets the whole batch around it.
+TEST_P(LogStoreChangeTest, EmptyLogMayBeginWithTheBatchAroundItsStart) {
+  const LogId log = Create(1);
+  LogMutation mutation;
+  mutation.state = PartitionState{.log_start_offset = Offset(1003)};
+  Write(log, mutation);
+  Append(log, {{.base = Offset(1000), .records = 5}});
+  Reopen();
+  EXPECT_THAT(Read(log, 1003), ElementsAre(1000));
+  EXPECT_EQ(Recover(log).log_end_offset, Offset(1005));
+  Append(log, {{.base = Offset(1005)}});
+  EXPECT_THAT(Read(log, 1003), ElementsAre(1000, 1005));
+}
+
 TEST_P(LogStoreChangeTest, LogMayBeginFarFromZero) {
   const LogId log = Create(1);
   LogMutation mutation;
