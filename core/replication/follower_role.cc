@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/planted_bug.h"
+#include "core/replication/producer_codec.h"
 
 namespace quipu {
 namespace {
@@ -100,14 +101,19 @@ void FollowerRole::OnReplicaPush(const ReplicaPush& push, Now now, PartitionEffe
 }
 
 void FollowerRole::OnError(const ReplicaPush& push, Now now, PartitionEffects& effects) {
-  const bool behind = push.error == ErrorCode::kOffsetOutOfRange &&
-                      push.log_start_offset > log_.offsets().log_end();
-  if (behind) {
-    log_.RestartAt(push.log_start_offset, effects);
-    phase_ = Phase::kSeeking;
+  // Nothing that is committed gets lost: the leader's log start is committed, and where this log
+  // goes beyond it without a match, its own high watermark is not.
+  const LogOffsets& offsets = log_.offsets();
+  const bool anew = push.error == ErrorCode::kOffsetOutOfRange &&
+                    (push.log_start_offset > offsets.log_end() ||
+                     (!matched_ && push.log_start_offset >= offsets.high_watermark()));
+  auto producers = DecodeProducers(push.producers.view());
+  if (!anew || !producers) {
+    SeekLater(now);
     return;
   }
-  SeekLater(now);
+  log_.RestartAt(push.log_start_offset, *std::move(producers), effects);
+  phase_ = Phase::kSeeking;
 }
 
 void FollowerRole::OnDivergence(const ReplicaPush& push, Now now, PartitionEffects& effects) {

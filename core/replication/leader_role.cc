@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/planted_bug.h"
+#include "core/replication/producer_codec.h"
 
 namespace quipu {
 
@@ -69,12 +70,23 @@ void LeaderRole::AnswerError(BrokerId follower, LeaderEpoch asked_in, ErrorCode 
                             .batches = {}});
 }
 
+void LeaderRole::SendToLogStart(BrokerId follower, PartitionEffects& effects) const {
+  AnswerError(follower, log_.leader_epoch(), ErrorCode::kOffsetOutOfRange, effects);
+  // The follower cannot read what was trimmed, so what it tells of producers must come along (P03).
+  effects.replica_answers.back().second.producers =
+      EncodeProducers(log_.producers().Snapshot(log_.offsets().log_start()).producers);
+}
+
 bool LeaderRole::Match(const FollowerProgress& follower, const ReplicaUpdate& update,
                        PartitionEffects& effects) const {
   const BrokerId broker = follower.info.broker;
   const LogOffsets& offsets = log_.offsets();
-  if (update.fetch_offset < offsets.log_start()) {
-    AnswerError(broker, update.leader_epoch, ErrorCode::kOffsetOutOfRange, effects);
+  // An epoch older than all that is known here cannot be compared: what the follower holds below
+  // the log start may differ, and nothing here would tell.
+  const bool incomparable = update.last_epoch != kNoLeaderEpoch &&
+                            update.last_epoch < log_.epochs().entries().front().epoch;
+  if (update.fetch_offset < offsets.log_start() || incomparable) {
+    SendToLogStart(broker, effects);
     return false;
   }
   if (update.last_epoch == kNoLeaderEpoch) {
@@ -243,7 +255,7 @@ void LeaderRole::RaiseLogStart(Offset log_start, PartitionEffects& effects) {
     if (!follower.connected || follower.sent_end >= offsets.log_start()) continue;
     // What comes next for it is gone; it has to begin anew at the log start.
     follower.connected = false;
-    AnswerError(follower.info.broker, log_.leader_epoch(), ErrorCode::kOffsetOutOfRange, effects);
+    SendToLogStart(follower.info.broker, effects);
   }
 }
 

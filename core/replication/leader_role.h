@@ -70,6 +70,9 @@ class LeaderRole {
              PartitionEffects& effects) const;
   void AnswerError(BrokerId follower, LeaderEpoch asked_in, ErrorCode error,
                    PartitionEffects& effects) const;
+  // Tells a follower to begin anew at the log start: it lacks more than this log still has, or what
+  // it has cannot be compared any more.
+  void SendToLogStart(BrokerId follower, PartitionEffects& effects) const;
   FollowerProgress* Find(BrokerId follower);
   [[nodiscard]] const FollowerProgress* Find(BrokerId follower) const;
 

@@ -47,7 +47,7 @@ void LogOffsets::TruncateTo(Offset log_end) {
 }
 
 void LogOffsets::RestartAt(Offset offset) {
-  QUIPU_INVARIANT("PR5", offset > log_end_);
+  QUIPU_INVARIANT("PR5", offset >= high_watermark_);
   log_start_ = high_watermark_ = durable_end_ = log_end_ = offset;
 }
 

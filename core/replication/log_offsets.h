@@ -30,7 +30,7 @@ class LogOffsets {
   bool RaiseLogStart(Offset log_start);
   // The log is cut to `log_end`, never below the high watermark (PR5).
   void TruncateTo(Offset log_end);
-  // Everything goes; the log is empty at `offset`, which lies beyond its end.
+  // Everything goes; the log is empty at `offset`, which is not below the high watermark (PR5).
   void RestartAt(Offset offset);
 
   [[nodiscard]] Offset log_start() const { return log_start_; }

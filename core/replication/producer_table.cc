@@ -138,17 +138,6 @@ void ProducerTable::Restore(const std::vector<ProducerEntry>& entries) {
   }
 }
 
-void ProducerTable::RestoreTruncated(const std::vector<ProducerEntry>& entries, Offset end) {
-  for (auto it = producers_.begin(); it != producers_.end();) {
-    State& state = *it->second;
-    while (state.count > 0 && state.newest().last_offset >= end) --state.count;
-    it = state.count == 0 ? producers_.erase(it) : std::next(it);
-  }
-  for (const ProducerEntry& entry : entries) {
-    if (!entry.batches.empty()) producers_[entry.producer_id] = StateOf(entry);
-  }
-}
-
 std::vector<ProducerEntry> ProducerTable::Entries() const {
   std::vector<ProducerEntry> entries;
   entries.reserve(producers_.size());
@@ -163,13 +152,18 @@ std::vector<ProducerEntry> ProducerTable::Entries() const {
 }
 
 ProducerSnapshot ProducerTable::Snapshot(Offset as_of) const {
-  return {.as_of = as_of, .producers = Entries()};
+  ProducerSnapshot snapshot{.as_of = as_of, .producers = Entries()};
+  for (ProducerEntry& entry : snapshot.producers) {
+    std::erase_if(entry.batches, [&](const ProducerBatch& b) { return b.base_offset >= as_of; });
+  }
+  std::erase_if(snapshot.producers, [](const ProducerEntry& e) { return e.batches.empty(); });
+  return snapshot;
 }
 
 void ProducerTable::CheckInvariants(Offset log_end) const {
   for (const auto& [id, state] : producers_) {
     QUIPU_INVARIANT("I61", state->count > 0 && state->count <= kProducerBatchesMax);
-    QUIPU_INVARIANT("I61", state->newest().last_offset < log_end);
+    QUIPU_INVARIANT("I61", state->newest().base_offset < log_end);
     for (size_t i = 1; i < state->count; ++i) {
       const ProducerBatch& before = state->batches[i - 1];
       QUIPU_INVARIANT("I40", before.last_offset < state->batches[i].base_offset);

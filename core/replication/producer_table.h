@@ -66,20 +66,18 @@ class ProducerTable {
 
   // Takes over `entries`, instead of everything known.
   void Restore(const std::vector<ProducerEntry>& entries);
-  // Takes over `entries` as of log end `end`, after a truncation to it. A producer that they do
-  // not name keeps what this table knows of it below `end`: its batches may have been trimmed away
-  // behind the last snapshot.
-  void RestoreTruncated(const std::vector<ProducerEntry>& entries, Offset end);
   // Everything, by ascending producer id.
   [[nodiscard]] std::vector<ProducerEntry> Entries() const;
-  // The same as a snapshot; `as_of` is the log end.
+  // What is known of batches that begin below `as_of`. Together with the batches from `as_of` on
+  // this gives the whole state: where more than is remembered begins behind it, those give it
+  // alone.
   [[nodiscard]] ProducerSnapshot Snapshot(Offset as_of) const;
 
   void Clear() { producers_.clear(); }
   [[nodiscard]] size_t size() const { return producers_.size(); }
   [[nodiscard]] bool empty() const { return producers_.empty(); }
 
-  // Batches of each producer ascend in sequence and offset and end below `log_end` (I61).
+  // Batches of each producer ascend in sequence and offset and begin below `log_end` (I61).
   void CheckInvariants(Offset log_end) const;
 
  private:

@@ -52,11 +52,11 @@ void ReplicaLog::Append(const RecordBatchView& stamped, PartitionEffects& effect
   offsets_.Append(stamped.end_offset());
   PutState(effects);
   bytes_since_snapshot_ += static_cast<int64_t>(stamped.size());
-  // A new snapshot only once the one before is below the high watermark: a truncation then always
-  // leaves one behind.
+  // A new one only once the one before is below the high watermark, and never in place of one that
+  // a log start needs.
   if (bytes_since_snapshot_ >= limits_.producer_snapshot_bytes &&
-      snapshot_as_of_ <= offsets_.high_watermark()) {
-    PutProducers(effects);
+      snapshot_as_of_ <= offsets_.high_watermark() && !effects.mutation.producers) {
+    PutProducers(offsets_.log_end(), effects);
   }
 }
 
@@ -71,8 +71,11 @@ bool ReplicaLog::RaiseLogStart(Offset log_start, PartitionEffects& effects) {
   if (!offsets_.RaiseLogStart(std::min(log_start, offsets_.high_watermark()))) return false;
   if (epochs_.TrimTo(offsets_.log_start())) PutEpochs(effects);
   PutState(effects);
-  // Recovery can no longer read what lies below: the producers of it must be in a snapshot (P03).
-  if (snapshot_as_of_ < offsets_.log_start()) PutProducers(effects);
+  // Recovery can no longer read what lies below, so the producers of it must be in a snapshot that
+  // no truncation takes away (P03).
+  if (snapshot_as_of_ < offsets_.log_start() || snapshot_as_of_ > offsets_.high_watermark()) {
+    PutProducers(offsets_.log_start(), effects);
+  }
   effects.log_start_moved = true;
   return true;
 }
@@ -83,11 +86,14 @@ void ReplicaLog::TruncateTo(Offset end, PartitionEffects& effects) {
   BeginTruncation(end, effects);
 }
 
-void ReplicaLog::RestartAt(Offset offset, PartitionEffects& effects) {
+void ReplicaLog::RestartAt(Offset offset, std::vector<ProducerEntry> producers,
+                           PartitionEffects& effects) {
   const Offset everything = offsets_.log_start();
   offsets_.RestartAt(offset);
   epochs_.Clear();
   BeginTruncation(everything, effects);
+  producers_.Restore(producers);
+  PutProducers(offset, effects);
   effects.log_start_moved = true;
 }
 
@@ -114,10 +120,8 @@ void ReplicaLog::OnTruncated(RecoveredLog recovered, PartitionEffects& effects) 
   offsets_.AdvanceDurableEnd(recovered.log_end_offset);
   epochs_ = LeaderEpochCache(std::move(recovered.epochs));
   if (epochs_.TruncateTo(offsets_.log_end())) PutEpochs(effects);
-  producers_.RestoreTruncated(recovered.producers, offsets_.log_end());
+  producers_.Restore(recovered.producers);
   if (snapshot_as_of_ > offsets_.log_end()) snapshot_as_of_ = kNoOffset;
-  // Producers that only memory knew: their batches are trimmed and the snapshot of them is cut.
-  if (producers_.size() != recovered.producers.size()) PutProducers(effects);
 }
 
 void ReplicaLog::ExpireProducers(Instant now) {
@@ -135,10 +139,12 @@ void ReplicaLog::PutEpochs(PartitionEffects& effects) const {
   effects.mutation.epochs = epochs_.entries();
 }
 
-void ReplicaLog::PutProducers(PartitionEffects& effects) {
-  effects.mutation.producers = producers_.Snapshot(offsets_.log_end());
-  snapshot_as_of_ = offsets_.log_end();
-  bytes_since_snapshot_ = 0;
+void ReplicaLog::PutProducers(Offset as_of, PartitionEffects& effects) {
+  // One of the same turn is replaced, so it is not there to be counted on.
+  const bool replaces = effects.mutation.producers.has_value();
+  effects.mutation.producers = producers_.Snapshot(as_of);
+  snapshot_as_of_ = replaces ? as_of : std::max(snapshot_as_of_, as_of);
+  if (as_of == offsets_.log_end()) bytes_since_snapshot_ = 0;
 }
 
 void ReplicaLog::CheckInvariants() const {

@@ -37,8 +37,9 @@ class ReplicaLog {
   bool RaiseLogStart(Offset log_start, PartitionEffects& effects);
   // Cuts the log; a cut below the high watermark breaks PR5 and aborts.
   void TruncateTo(Offset end, PartitionEffects& effects);
-  // Drops everything and begins anew at `offset`, beyond the log end.
-  void RestartAt(Offset offset, PartitionEffects& effects);
+  // Drops everything and begins anew at `offset`, a leader's log start, with what it knows of
+  // the producers below it.
+  void RestartAt(Offset offset, std::vector<ProducerEntry> producers, PartitionEffects& effects);
   // The truncation is durable. Batches are cut whole, so the log may end below what was asked for.
   void OnTruncated(RecoveredLog recovered, PartitionEffects& effects);
 
@@ -62,7 +63,9 @@ class ReplicaLog {
  private:
   void PutState(PartitionEffects& effects) const;
   void PutEpochs(PartitionEffects& effects) const;
-  void PutProducers(PartitionEffects& effects);
+  // A snapshot in the mutation. A truncation must never leave the store without a usable one: there
+  // is always one at or below the high watermark and at or above the log start.
+  void PutProducers(Offset as_of, PartitionEffects& effects);
   void BeginTruncation(Offset truncate_to, PartitionEffects& effects);
 
   PartitionLimits limits_;

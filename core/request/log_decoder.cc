@@ -282,6 +282,9 @@ bool Read(const Bytes& bytes, ReplicaPush& out, Bytes& records) {
       case VarintField(9):
         out.base_offset = Offset(field.AsInt64());
         break;
+      case LengthField(10):
+        out.producers = field.bytes;
+        break;
       default:
         break;
     }

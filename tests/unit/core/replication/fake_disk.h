@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@ namespace quipu {
 
 class FakeDisk {
  public:
+  static constexpr size_t kSnapshotsKept = 3;  // as the stores do
   struct Write {
     LogMutation mutation;
     Offset log_end;
@@ -41,10 +43,10 @@ class FakeDisk {
         .state = state_, .log_end_offset = log_end(), .epochs = epochs_, .producers = {}};
     ProducerTable table;
     Offset from{0};
-    for (const ProducerSnapshot& snapshot : snapshots_) {
-      if (snapshot.as_of > log.log_end_offset) continue;
-      table.Restore(snapshot.producers);
-      from = snapshot.as_of;
+    for (const auto& [as_of, producers] : snapshots_) {
+      if (as_of > log.log_end_offset) continue;
+      table.Restore(producers);
+      from = as_of;
     }
     for (const StoredBatch& batch : batches_) {
       if (batch.base_offset >= from) table.Replay(*RecordBatchView::Parse(batch.bytes));
@@ -78,14 +80,13 @@ class FakeDisk {
     if (mutation.truncate_to) {
       std::erase_if(batches_,
                     [&](const StoredBatch& b) { return b.last_offset >= *mutation.truncate_to; });
-      std::erase_if(snapshots_,
-                    [&](const ProducerSnapshot& s) { return s.as_of > *mutation.truncate_to; });
+      snapshots_.erase(snapshots_.upper_bound(*mutation.truncate_to), snapshots_.end());
     }
     batches_.insert(batches_.end(), mutation.appends.begin(), mutation.appends.end());
     if (mutation.epochs) epochs_ = *mutation.epochs;
     if (mutation.state) state_ = *mutation.state;
-    if (mutation.producers) snapshots_.push_back(*mutation.producers);
-    if (snapshots_.size() > 2) snapshots_.erase(snapshots_.begin());
+    if (mutation.producers) snapshots_[mutation.producers->as_of] = mutation.producers->producers;
+    if (snapshots_.size() > kSnapshotsKept) snapshots_.erase(snapshots_.begin());
     std::erase_if(batches_,
                   [&](const StoredBatch& b) { return b.last_offset < state_.log_start_offset; });
   }
@@ -94,7 +95,7 @@ class FakeDisk {
   PartitionState state_;
   std::vector<StoredBatch> batches_;
   std::vector<EpochEntry> epochs_;
-  std::vector<ProducerSnapshot> snapshots_;  // oldest first, at most two
+  std::map<Offset, std::vector<ProducerEntry>> snapshots_;  // by as-of offset, the newest few
 };
 
 }  // namespace quipu

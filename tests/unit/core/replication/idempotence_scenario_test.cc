@@ -105,6 +105,31 @@ TEST_F(IdempotenceScenarioTest, P03TrimmedProducersAreInTheSnapshot) {
   EXPECT_EQ(c_.Reply(retry)->base_offset, Offset{0});
 }
 
+TEST_F(IdempotenceScenarioTest, P03AFollowerThatBeginsAnewLearnsOfTrimmedProducers) {
+  c_.Crash(3);
+  c_.image.replicas[2].fenced = true;
+  c_.SetIsr({1, 2});
+  for (int i = 0; i < 3; ++i) c_.Produce(1, Of(i));
+  c_.Settle();
+  c_.DeleteRecords(1, -1);
+  c_.Settle();
+  c_.Restart(3);
+  c_.image.replicas[2].fenced = false;
+  c_.image.replicas[2].epoch = c_.node(3).epoch;
+  c_.Commit();
+  c_.Settle();
+  c_.Crash(3);
+  c_.Restart(3);
+  c_.image.replicas[2].epoch = c_.node(3).epoch;
+  c_.Elect(3);
+  c_.Settle();
+  ASSERT_EQ(c_.core(3).log_start_offset(), Offset{3});
+  EXPECT_EQ(c_.Reply(c_.Produce(3, Of(1)))->base_offset, Offset{1});
+  c_.Produce(3, Of(3));
+  c_.Settle();
+  EXPECT_EQ(c_.Log(1), "s3");
+}
+
 class SnapshotTest : public IdempotenceScenarioTest {
  protected:
   SnapshotTest() : IdempotenceScenarioTest({.producer_snapshot_bytes = 150}) {}
@@ -117,7 +142,7 @@ TEST_F(SnapshotTest, P03SnapshotAndTheBatchesBehindItGiveTheWholeState) {
     c_.Sync(1);
     ASSERT_EQ(c_.node(1).disk.Recover().producers[0].batches, c_.core(1).producers()[0].batches);
   }
-  EXPECT_EQ(c_.node(1).disk.snapshots(), 2U);
+  EXPECT_EQ(c_.node(1).disk.snapshots(), FakeDisk::kSnapshotsKept);
 }
 
 class ExpiryTest : public IdempotenceScenarioTest {

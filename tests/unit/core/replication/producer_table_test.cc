@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/replication/producer_codec.h"
 #include "tests/unit/core/replication/replica_cluster.h"
 
 namespace quipu {
@@ -144,17 +145,28 @@ TEST_F(ProducerTableTest, ASnapshotBringsEverythingBack) {
   EXPECT_EQ(other.Entries(), table_.Entries());
 }
 
-TEST_F(ProducerTableTest, TruncationKeepsProducersThatOnlyMemoryKnows) {
-  Store(Batch(0, 1, 0, 1));  // 100
-  Store(Batch(0, 1, 0, 2));  // 101
-  Store(Batch(1, 1, 0, 2));  // 102
-  ProducerTable recovered;
-  recovered.ReplayAt(Batch(0, 1, 0, 2), Offset{101});
-  table_.RestoreTruncated(recovered.Entries(), Offset{102});
-  EXPECT_EQ(table_.size(), 2U);
-  EXPECT_TRUE(table_.Check(Batch(0, 1, 0, 1)).duplicate_of.has_value());
-  EXPECT_EQ(Check(Batch(1, 1, 0, 2)), ErrorCode::kNone);
-  EXPECT_FALSE(table_.Check(Batch(1, 1, 0, 2)).duplicate_of.has_value());
+TEST_F(ProducerTableTest, TheCodecBringsEverythingBack) {
+  for (int i = 0; i < 7; ++i) Store(Batch(i));
+  Store(Batch(0, 2, 3, 11));
+  const Bytes bytes = EncodeProducers(table_.Entries());
+  EXPECT_EQ(DecodeProducers(bytes.view()), table_.Entries());
+  for (size_t cut = 1; cut < bytes.size(); ++cut) {
+    const auto part = DecodeProducers(bytes.view().substr(0, cut));
+    EXPECT_TRUE(!part || part->size() < 2);
+  }
+  EXPECT_FALSE(DecodeProducers(std::string(19, 'x')));
+}
+
+TEST_F(ProducerTableTest, ASnapshotOfAnEarlierOffsetAndTheBatchesFromThereGiveTheWholeState) {
+  for (int i = 0; i < 9; ++i) Store(Batch(i));
+  for (int64_t as_of = 100; as_of <= 109; ++as_of) {
+    ProducerTable other;
+    other.Restore(table_.Snapshot(Offset{as_of}).producers);
+    for (int64_t offset = as_of; offset < 109; ++offset) {
+      other.ReplayAt(Batch(static_cast<int32_t>(offset - 100)), Offset{offset});
+    }
+    EXPECT_EQ(other.Entries(), table_.Entries()) << as_of;
+  }
 }
 
 TEST_F(ProducerTableTest, AProducerIdWithoutSequenceIsInvalid) {

@@ -446,6 +446,35 @@ TEST_F(ReplicationScenarioTest, AFollowerBehindTheLogStartBeginsAnewThere) {
   EXPECT_EQ(c_.image.isr.size(), 3U);
 }
 
+TEST_F(ReplicationScenarioTest, ADivergenceBelowTheLeadersLogStartIsFound) {
+  // 1 holds a private record where the others hold a committed one, and that is trimmed away with
+  // its epoch before 1 returns: nothing is left that could be compared.
+  Begin();
+  AppendAlone(1, "private");
+  c_.Crash(1);
+  Fence(1);
+  c_.Elect(2);
+  c_.Settle();
+  c_.Produce(2, {.value = "committed"});
+  c_.Settle();
+  c_.Elect(3);
+  c_.Settle();
+  c_.DeleteRecords(3, -1);
+  c_.Settle();
+  ASSERT_EQ(c_.core(3).log_start_offset(), Offset{2});
+  c_.Restart(1);
+  Register(1);
+  c_.TellImage(1);
+  c_.TellImage(3);
+  c_.Sync(1);
+  c_.Deliver(1);
+  EXPECT_EQ(c_.core(1).log_start_offset(), Offset{2});
+  c_.Settle();
+  c_.Produce(3, {.value = "c"});
+  c_.Settle();
+  EXPECT_EQ(c_.Log(1), "c");
+}
+
 TEST_F(ReplicationScenarioTest, ALateSyncOfWhatWasCutOffIsHarmless) {
   Begin();
   for (int i = 0; i < 3; ++i) c_.Produce(1, {.value = "old"});
