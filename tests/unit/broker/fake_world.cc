@@ -77,8 +77,14 @@ void FakeLogWriter::Run() {
 
 // ---- controller ------------------------------------------------------------------------------
 
+ControllerCore::Options OptionsOf(ClusterId cluster) {
+  ControllerCore::Options options;
+  options.cluster_id = cluster;
+  return options;
+}
+
 FakeController::FakeController(FakeTime& time, ClusterId cluster)
-    : time_(time), core_({.cluster_id = cluster}, 42) {
+    : time_(time), core_(OptionsOf(cluster), 42) {
   core_.Activate(MetadataImage(), time_.now());
   Commit(core_.Bootstrap());
   Tick();

@@ -192,5 +192,36 @@ TEST(Replication, ManyPartitionsOverUnequalShardCountsAllReplicate) {
   }
 }
 
+TEST(Replication, ASmallCreditSlowsDownButNeverStops) {
+  FakeWorld world(3, 2);
+  for (int id = 1; id <= 3; ++id) {
+    world.machine(id).Crash();
+    world.machine(id).config.replica_credit_bytes = 1000;
+    world.machine(id).Boot();
+  }
+  world.RunFor(seconds(2));
+  const TopicId topic = world.CreateTopic("payments", 3, 3);
+  for (int i = 0; i < 30; ++i) {
+    const int leader = LeaderOf(world, topic, i % 3);
+    // Each batch alone is more than the whole credit.
+    ASSERT_EQ(world.Produce(leader, topic, i % 3, MakeBatch(i, 1, -1, 0, 0, 1000, 3000)).error,
+              ErrorCode::kNone);
+  }
+  EXPECT_EQ(world.Partition(topic, 0).isr.size(), 3U);
+}
+
+TEST(Replication, AControlledShutdownMovesTheLeadersFirst) {
+  FakeWorld world(3);
+  const TopicId topic = world.CreateTopic("payments", 3, 3);
+  const int leaving = LeaderOf(world, topic, 0);
+  bool done = false;
+  world.node(leaving).ControlledShutdown(seconds(20), [&] { done = true; });
+  world.RunUntil([&] { return done; }, seconds(5));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_NE(LeaderOf(world, topic, i), leaving);
+    EXPECT_GT(LeaderOf(world, topic, i), 0);
+  }
+}
+
 }  // namespace
 }  // namespace quipu
