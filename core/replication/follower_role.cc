@@ -101,11 +101,11 @@ void FollowerRole::OnReplicaPush(const ReplicaPush& push, Now now, PartitionEffe
 }
 
 void FollowerRole::OnError(const ReplicaPush& push, Now now, PartitionEffects& effects) {
-  // Nothing that is committed gets lost: the leader's log start is committed, and where this log
-  // goes beyond it without a match, its own high watermark is not.
+  // Nothing that is committed gets lost: what lies below the leader's log start is given up, and of
+  // what lies above it nothing was acknowledged as long as there was no match.
   const LogOffsets& offsets = log_.offsets();
   const bool anew = push.error == ErrorCode::kOffsetOutOfRange &&
-                    (push.log_start_offset > offsets.log_end() ||
+                    (push.log_start_offset >= offsets.log_end() ||
                      (!matched_ && push.log_start_offset >= offsets.high_watermark()));
   auto producers = DecodeProducers(push.producers.view());
   if (!anew || !producers) {

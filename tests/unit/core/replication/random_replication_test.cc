@@ -235,7 +235,8 @@ class RandomRun {
     if (c_.image.leader == kNoBroker) Elect();
     c_.decides = true;
     const auto open = [&] { return producers_[0].open.size() + producers_[1].open.size(); };
-    for (int round = 0; round < 60 && (open() > 0 || c_.image.isr.size() < 3); ++round) {
+    const auto whole = [&] { return open() == 0 && c_.image.isr.size() == 3; };
+    for (int round = 0; round < 3 || (round < 60 && !whole()); ++round) {
       for (int id = 1; id <= c_.replicas(); ++id) c_.BreakStream(id);
       c_.Settle();
       for (ToyProducer& producer : producers_) {

@@ -475,6 +475,21 @@ TEST_F(ReplicationScenarioTest, ADivergenceBelowTheLeadersLogStartIsFound) {
   EXPECT_EQ(c_.Log(1), "c");
 }
 
+TEST_F(ReplicationScenarioTest, AMatchedFollowerReturnsAfterItsLastEpochWasTrimmedAway) {
+  Begin();
+  c_.Elect(1);
+  c_.Settle();
+  const auto token = c_.DeleteRecords(1, -1);
+  c_.BreakStream(3);  // the new log start is lost on its way
+  ASSERT_EQ(c_.core(3).log_start_offset(), Offset{0});
+  c_.Settle();
+  EXPECT_EQ(c_.core(3).log_start_offset(), Offset{1});
+  EXPECT_EQ(c_.delete_replies[token].error, ErrorCode::kNone);
+  c_.Produce(1, {.value = "b"});
+  c_.Settle();
+  EXPECT_EQ(c_.Log(3), "b");
+}
+
 TEST_F(ReplicationScenarioTest, ALateSyncOfWhatWasCutOffIsHarmless) {
   Begin();
   for (int i = 0; i < 3; ++i) c_.Produce(1, {.value = "old"});
