@@ -2,44 +2,12 @@
 // Method: each test steps two or three replicas through the interleaving of the scenario.
 #include <gtest/gtest.h>
 
-#include "tests/unit/core/replication/replica_cluster.h"
+#include "tests/unit/core/replication/scenario_fixture.h"
 
 namespace quipu {
 namespace {
 
 using std::chrono::seconds;
-
-class ReplicationScenarioTest : public ::testing::Test {
- protected:
-  // A cluster led by 1, with `committed` on all three.
-  void Begin(const std::string& committed = "a") {
-    c_.Elect(1);
-    c_.Settle();
-    if (!committed.empty()) c_.Produce(1, {.value = committed});
-    c_.Settle();
-  }
-  // Appends at a leader that reaches nobody and syncs it there.
-  void AppendAlone(int leader, const std::string& value) {
-    c_.Produce(leader, {.value = value});
-    c_.Sync(leader);
-  }
-  void Fence(int broker) {
-    for (ReplicaInfo& replica : c_.image.replicas) {
-      if (replica.broker == BrokerId{broker}) replica.fenced = true;
-    }
-    std::erase(c_.image.isr, BrokerId{broker});
-    c_.Commit();
-  }
-  void Register(int broker) {
-    for (ReplicaInfo& replica : c_.image.replicas) {
-      if (replica.broker != BrokerId{broker}) continue;
-      replica.fenced = false;
-      replica.epoch = c_.node(broker).epoch;
-    }
-    c_.Commit();
-  }
-  ReplicaCluster c_;
-};
 
 TEST_F(ReplicationScenarioTest, R01AFollowerDoesNotCutToItsStaleHighWatermark) {
   Begin();
@@ -425,110 +393,6 @@ TEST_F(ReplicationScenarioTest, R31OnlySyncedBatchesAreAcknowledged) {
     EXPECT_EQ(c_.core(id).durable_end_offset(), Offset{1});
   }
   EXPECT_EQ(c_.Hw(1), 1);
-}
-
-TEST_F(ReplicationScenarioTest, AFollowerBehindTheLogStartBeginsAnewThere) {
-  Begin();
-  c_.Crash(3);
-  Fence(3);
-  c_.Settle();
-  c_.Produce(1, {.count = 5, .value = "b"});
-  c_.Produce(1, {.value = "c"});
-  c_.Settle();
-  c_.DeleteRecords(1, 3);  // inside b
-  c_.Settle();
-  c_.Restart(3);
-  Register(3);
-  c_.Settle();
-  EXPECT_EQ(c_.core(3).log_start_offset(), Offset{3});
-  EXPECT_EQ(c_.Log(3), "b,c");
-  EXPECT_EQ(c_.core(3).epochs(), c_.core(1).epochs());
-  EXPECT_EQ(c_.image.isr.size(), 3U);
-}
-
-TEST_F(ReplicationScenarioTest, ADivergenceBelowTheLeadersLogStartIsFound) {
-  // 1 holds a private record where the others hold a committed one, and that is trimmed away with
-  // its epoch before 1 returns: nothing is left that could be compared.
-  Begin();
-  AppendAlone(1, "private");
-  c_.Crash(1);
-  Fence(1);
-  c_.Elect(2);
-  c_.Settle();
-  c_.Produce(2, {.value = "committed"});
-  c_.Settle();
-  c_.Elect(3);
-  c_.Settle();
-  c_.DeleteRecords(3, -1);
-  c_.Settle();
-  ASSERT_EQ(c_.core(3).log_start_offset(), Offset{2});
-  c_.Restart(1);
-  Register(1);
-  c_.TellImage(1);
-  c_.TellImage(3);
-  c_.Sync(1);
-  c_.Deliver(1);
-  EXPECT_EQ(c_.core(1).log_start_offset(), Offset{2});
-  c_.Settle();
-  c_.Produce(3, {.value = "c"});
-  c_.Settle();
-  EXPECT_EQ(c_.Log(1), "c");
-}
-
-TEST_F(ReplicationScenarioTest, AMatchedFollowerReturnsAfterItsLastEpochWasTrimmedAway) {
-  Begin();
-  c_.Elect(1);
-  c_.Settle();
-  const auto token = c_.DeleteRecords(1, -1);
-  c_.BreakStream(3);  // the new log start is lost on its way
-  ASSERT_EQ(c_.core(3).log_start_offset(), Offset{0});
-  c_.Settle();
-  EXPECT_EQ(c_.core(3).log_start_offset(), Offset{1});
-  EXPECT_EQ(c_.delete_replies[token].error, ErrorCode::kNone);
-  c_.Produce(1, {.value = "b"});
-  c_.Settle();
-  EXPECT_EQ(c_.Log(3), "b");
-}
-
-TEST_F(ReplicationScenarioTest, ALateSyncOfWhatWasCutOffIsHarmless) {
-  Begin();
-  for (int i = 0; i < 3; ++i) c_.Produce(1, {.value = "old"});
-  c_.Elect(2);
-  c_.TellImages();
-  c_.Sync(2);
-  c_.DeliverUpdate(1);
-  c_.DeliverPush(1);  // divergence: the cut is queued behind three appends that are not synced
-  ASSERT_EQ(c_.End(1), 1);
-  for (int i = 0; i < 3; ++i) c_.SyncOne(1);
-  EXPECT_EQ(c_.core(1).durable_end_offset(), Offset{1});
-  c_.Settle();
-  EXPECT_EQ(c_.Log(1), "a");
-}
-
-TEST_F(ReplicationScenarioTest, AnImageThatComesDuringACutTakesEffectAfterIt) {
-  Begin();
-  AppendAlone(1, "old");
-  c_.Elect(2);
-  c_.TellImages();
-  c_.Sync(1);
-  c_.Sync(2);
-  c_.DeliverUpdate(1);
-  c_.DeliverPush(1);
-  c_.Elect(1);
-  c_.TellImage(1);
-  EXPECT_EQ(c_.core(1).role(), PartitionRole::kFollower);
-  c_.Settle();
-  EXPECT_EQ(c_.core(1).role(), PartitionRole::kLeader);
-  EXPECT_EQ(c_.Log(1), "a");
-}
-
-TEST_F(ReplicationScenarioTest, AMissingBatchIsAskedForAgain) {
-  Begin();
-  c_.Produce(1, {.value = "b"});
-  c_.node(2).pushes.clear();  // lost
-  c_.Produce(1, {.value = "c"});
-  c_.Settle();
-  EXPECT_EQ(c_.Log(2), "a,b,c");
 }
 
 }  // namespace
