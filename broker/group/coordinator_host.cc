@@ -144,14 +144,18 @@ void CoordinatorHost::BeginServing() {
 
 void CoordinatorHost::OnTopics() {
   if (phase_ != Phase::kServing || Host() == nullptr) return;
-  // A refused append is made up for at the next timer: OnTopicsChanged looks at the state only.
   const ErrorCode error = Write(core_.OnTopicsChanged(MetadataGroupTopicView(*context_.image)));
-  if (error != ErrorCode::kNone) {
-    context_.PostAfter(kParkedCheck, [weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->OnTopics();
-    });
-  }
   ArmTimer();
+  if (error == ErrorCode::kNone || topics_retry_) return;
+  // Nothing can be written for now. It is made up for later: what has to be written follows from
+  // the state alone.
+  topics_retry_ = true;
+  context_.PostAfter(kParkedCheck, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    self->topics_retry_ = false;
+    self->OnTopics();
+  });
 }
 
 ErrorCode CoordinatorHost::AppendBatch(const GroupRecords& records, size_t first, size_t last) {

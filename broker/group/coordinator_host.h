@@ -112,6 +112,7 @@ class CoordinatorHost : public std::enable_shared_from_this<CoordinatorHost> {
   size_t snapshot_bytes_ = 0;  // size of the newest one, 0: none yet
   std::optional<PendingSnapshot> snapshot_;
   std::optional<Instant> armed_at_;
+  bool topics_retry_ = false;
 };
 
 }  // namespace quipu

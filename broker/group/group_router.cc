@@ -8,6 +8,11 @@
 #include "core/metadata/topic_config.h"
 
 namespace quipu {
+namespace {
+
+constexpr Duration kIncompleteClusterWait = std::chrono::seconds(3);
+
+}  // namespace
 
 PartitionIndex GroupPartition(const std::string& group_id, size_t partitions) {
   uint32_t hash = 0;
@@ -61,15 +66,29 @@ void GroupRouter::FindCoordinator(const message::FindCoordinatorRequest& request
       });
 }
 
-void GroupRouter::CreateTopic(const MetadataImage& image) {
+int32_t GroupRouter::ReplicationFactor(const MetadataImage& image) {
   int32_t live = 0;
   for (const auto& [id, broker] : image.brokers()) live += broker.fenced ? 0 : 1;
-  if (live == 0 || creating_.exchange(true)) return;
+  const int32_t wanted = config_->offsets_topic_replication_factor;
+  if (live >= wanted) {
+    short_since_.reset();
+    return wanted;
+  }
+  // A cluster that is just starting gets time to become complete: the topic would stay with too few
+  // replicas for ever.
+  const Instant now = ports_.control_executor().GetNow().mono;
+  if (!short_since_) short_since_ = now;
+  return now - *short_since_ < kIncompleteClusterWait ? 0 : live;
+}
+
+void GroupRouter::CreateTopic(const MetadataImage& image) {
+  const int32_t replicas = ReplicationFactor(image);
+  if (replicas == 0 || creating_.exchange(true)) return;
   message::AdminRequest request;
   auto* create = request.mutable_create_topic();
   create->set_name(kOffsetsTopic);
   create->set_partitions(config_->offsets_topic_partitions);
-  create->set_replication_factor(std::min(config_->offsets_topic_replication_factor, live));
+  create->set_replication_factor(replicas);
   create->set_internal(true);
   create->set_if_not_exists(true);
   // A coordinator writes what belongs together as one batch, however large the request was.

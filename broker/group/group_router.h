@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "broker/control/broker_control.h"
@@ -26,7 +27,8 @@ class GroupRouter : public std::enable_shared_from_this<GroupRouter> {
         router_(std::move(router)),
         control_(std::move(control)) {}
 
-  // kCoordinatorNotAvailable while the topic is being made or the partition has no leader.
+  // kCoordinatorNotAvailable while the topic is being made or the partition has no leader. The
+  // topic gets min(offsets.topic.replication.factor, live brokers) replicas.
   void FindCoordinator(const message::FindCoordinatorRequest& request,
                        ReplyFn<message::FindCoordinatorResponse> reply);
   // `handler(core, now, topics)` on the group's coordinator, as CoordinatorHost::Serve.
@@ -52,6 +54,8 @@ class GroupRouter : public std::enable_shared_from_this<GroupRouter> {
   [[nodiscard]] PartitionUid Locate(const std::string& group_id, ErrorCode& error) const;
   [[nodiscard]] message::FindCoordinatorResponse Find(const MetadataImage* image,
                                                       const std::string& group_id);
+  // Control executor only. 0: not yet.
+  [[nodiscard]] int32_t ReplicationFactor(const MetadataImage& image);
   void CreateTopic(const MetadataImage& image);
 
   const std::shared_ptr<const BrokerConfig> config_;
@@ -60,6 +64,9 @@ class GroupRouter : public std::enable_shared_from_this<GroupRouter> {
   const std::shared_ptr<RequestRouter> router_;
   const std::shared_ptr<BrokerControl> control_;
   std::atomic<bool> creating_{false};
+  // Since when fewer brokers than offsets.topic.replication.factor are there. Control executor
+  // only.
+  std::optional<Instant> short_since_;
 };
 
 }  // namespace quipu

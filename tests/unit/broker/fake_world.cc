@@ -77,14 +77,17 @@ void FakeLogWriter::Run() {
 
 // ---- controller ------------------------------------------------------------------------------
 
-ControllerCore::Options OptionsOf(ClusterId cluster) {
+ControllerCore::Options With(ClusterId cluster) {
   ControllerCore::Options options;
   options.cluster_id = cluster;
   return options;
 }
 
-FakeController::FakeController(FakeTime& time, ClusterId cluster)
-    : time_(time), core_(OptionsOf(cluster), 42) {
+FakeController::FakeController(FakeTime& time, ClusterId id) : time_(time), core_(With(id), 42) {
+  Begin();
+}
+
+void FakeController::Begin() {
   core_.Activate(MetadataImage(), time_.now());
   Commit(core_.Bootstrap());
   Tick();

@@ -172,6 +172,7 @@ class FakeController {
   size_t alter_requests = 0;
 
  private:
+  void Begin();
   void OnMessage(const std::shared_ptr<ControlStream>& stream,
                  const message::BrokerToController& message);
   void SendEntries(const std::shared_ptr<ControlStream>& stream, uint64_t from);

@@ -95,6 +95,24 @@ TEST(Groups, TheOffsetsTopicIsMadeWhenSomebodyAsks) {
   EXPECT_EQ(topic->partitions.size(), 8U);
 }
 
+TEST(Groups, TheOffsetsTopicOfACompleteClusterIsReplicatedAtOnce) {
+  FakeWorld world(3);
+  const Instant before = world.time.now();
+  Coordinator(world, "g");
+  EXPECT_LT(world.time.now() - before, seconds(1));
+  const TopicImage* topic = world.controller.image().FindTopicByName("__consumer_offsets");
+  EXPECT_EQ(world.Partition(topic->id, 0).replicas.size(), 3U);
+}
+
+TEST(Groups, TheOffsetsTopicOfASmallerClusterWaitsForItToBecomeComplete) {
+  FakeWorld world(2);
+  const Instant before = world.time.now();
+  Coordinator(world, "g");
+  EXPECT_GT(world.time.now() - before, seconds(2));
+  const TopicImage* topic = world.controller.image().FindTopicByName("__consumer_offsets");
+  EXPECT_EQ(world.Partition(topic->id, 0).replicas.size(), 2U);
+}
+
 TEST(Groups, ACommittedOffsetIsRead) {
   FakeWorld world;
   const TopicId topic = world.CreateTopic("payments", 1);
