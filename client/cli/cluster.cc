@@ -1,7 +1,9 @@
 // `quipu cluster`: a local cluster of real processes (up, status, down) and the health of any.
+#include <chrono>
 #include <fstream>
 #include <memory>
 #include <sstream>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
@@ -59,6 +61,31 @@ void PrintNodes(const Json& nodes) {
   PrintTable({"NODE", "STATE", "PID", "ADDRESS", "MEMORY"}, rows);
 }
 
+// Waits until every broker of the cluster is registered and takes part.
+absl::Status AwaitBrokers(const Common& common, const LocalCluster& cluster) {
+  Common connection = common;
+  connection.bootstrap_servers = cluster.bootstrap_servers();
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(connection));
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(common.timeout_ms);
+  int wanted = 0;
+  for (const LocalNode& node : cluster.nodes()) wanted += node.controller ? 0 : 1;
+  int active = 0;
+  while (std::chrono::steady_clock::now() < deadline) {
+    active = 0;
+    const absl::StatusOr<message::MetadataResponse> metadata = admin->DescribeCluster();
+    if (metadata.ok()) {
+      for (const message::BrokerInfo& broker : metadata->brokers()) active += broker.fenced() ? 0 : 1;
+    }
+    if (active == wanted) return absl::OkStatus();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return ToStatus(ErrorCode::kRequestTimedOut,
+                  absl::StrCat("the processes run, but only ", active, " of ", wanted,
+                               " brokers are registered after ", common.timeout_ms,
+                               " ms; look at the node.log files or wait with a larger --timeout"));
+}
+
 absl::Status Up(const Common& common, const UpOptions& options) {
   absl::StatusOr<LocalCluster> cluster = LocalCluster::Load(options.directory);
   if (CodeOf(cluster.status()) == ErrorCode::kResourceNotFound) {
@@ -66,6 +93,7 @@ absl::Status Up(const Common& common, const UpOptions& options) {
   }
   QUIPU_RETURN_IF_ERROR(cluster.status());
   QUIPU_RETURN_IF_ERROR(cluster->StartMissing(common.timeout_ms));
+  QUIPU_RETURN_IF_ERROR(AwaitBrokers(common, *cluster));
   const Json nodes = NodesJson(*cluster);
   if (common.json()) {
     PrintJson(Json{{"cluster_id", cluster->cluster_id().ToText()},

@@ -15,6 +15,7 @@ SimController::~SimController() = default;
 
 void SimController::Start() {
   QUIPU_CHECK(!running());
+  ++incarnation_;
   World& world = cluster_.world();
   process_ = std::make_shared<Process>(world, "controller-" + config_.controller_id.ToString());
   process_->on_stopped = [this](const std::string&) { Crash(); };
@@ -79,6 +80,7 @@ SimBroker::~SimBroker() = default;
 
 void SimBroker::Start() {
   QUIPU_CHECK(!running());
+  ++incarnation_;
   World& world = cluster_.world();
   process_ = std::make_shared<Process>(world, "broker-" + config_.broker_id.ToString());
   process_->on_stopped = [this](const std::string&) { Crash(); };

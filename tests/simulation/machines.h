@@ -34,7 +34,8 @@ class SimController final : public ControllerPorts {
   [[nodiscard]] ControllerNode* node() { return node_.get(); }
   [[nodiscard]] const ProcessPtr& process() const { return process_; }
   [[nodiscard]] ControllerId id() const { return config_.controller_id; }
-  [[nodiscard]] const MemoryRaftStore& store() const { return store_; }
+  // Counts the starts of this machine's process.
+  [[nodiscard]] uint64_t incarnation() const { return incarnation_; }
 
   // ---- ControllerPorts ----
   Executor& executor() override { return *executor_; }
@@ -50,6 +51,7 @@ class SimController final : public ControllerPorts {
   ControllerConfig config_;
   MemoryRaftStore store_;
   ProcessPtr process_;
+  uint64_t incarnation_ = 0;
   std::unique_ptr<SimExecutor> executor_;
   std::unique_ptr<SimRaftDisk> disk_;
   std::unique_ptr<ControllerNode> node_;
@@ -67,6 +69,8 @@ class SimBroker final : public BrokerPorts {
   [[nodiscard]] const ProcessPtr& process() const { return process_; }
   [[nodiscard]] BrokerId id() const { return config_.broker_id; }
   [[nodiscard]] BrokerDisk& disk() { return disk_; }
+  // Counts the starts of this machine's process.
+  [[nodiscard]] uint64_t incarnation() const { return incarnation_; }
 
   // ---- BrokerPorts ----
   Executor& shard_executor(size_t shard) override { return *shard_executors_[shard]; }
@@ -89,6 +93,7 @@ class SimBroker final : public BrokerPorts {
   BrokerDisk disk_;
   int64_t disk_free_bytes_ = int64_t{100} << 30;
   ProcessPtr process_;
+  uint64_t incarnation_ = 0;
   std::vector<std::unique_ptr<SimExecutor>> shard_executors_;
   std::unique_ptr<SimExecutor> control_executor_;
   std::unique_ptr<SimLogWriter> writer_;

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <string>
 
+#include "base/logging.h"
 #include "base/planted_bug.h"
 #include "tests/simulation/run.h"
 
@@ -130,6 +131,7 @@ int main(int argc, char** argv) {
   app.add_option("--planted", planted, "Take this safety rule away (planted build)");
   app.add_option("--invariant", invariant, "With --planted --seeds: the violation that counts");
   CLI11_PARSE(app, argc, argv);
+  SetLogLevel(LogLevel::kError);
 #ifdef QUIPU_PLANTED_BUGS
   for (int i = 0; i < kPlantedBugCount && !planted.empty(); ++i) {
     const auto bug = static_cast<PlantedBug>(i);

@@ -104,17 +104,14 @@ void PartitionChecker::CheckIsrHasCommitted(PartitionUid uid, Offset from) {
   }
 }
 
-void PartitionChecker::OnBrokerGone(BrokerId broker) {
-  std::erase_if(seen_, [&](const auto& entry) { return entry.first.first == broker; });
-}
-
 void PartitionChecker::AfterBrokerStep(SimBroker& broker) {
-  if (!broker.running()) return OnBrokerGone(broker.id());
+  if (!broker.running()) return;
   const BrokerNode::Inspector& inspector = broker.node()->inspector();
   for (const PartitionUid uid : inspector.partitions()) {
     const PartitionCore* core = inspector.FindPartition(uid);
     if (core == nullptr) continue;
-    const Seen now{.role = core->role(),
+    const Seen now{.incarnation = broker.incarnation(),
+                   .role = core->role(),
                    .epoch = core->leader_epoch(),
                    .partition_epoch = core->partition_epoch(),
                    .high_watermark = core->high_watermark(),
@@ -123,6 +120,7 @@ void PartitionChecker::AfterBrokerStep(SimBroker& broker) {
                    .isr_size = core->maximal_isr().size()};
     Seen& before = seen_[{broker.id(), uid}];
     if (before == now) continue;
+    if (before.incarnation != now.incarnation) before = Seen{};
     core->CheckInvariants();
     CheckReplica(broker.id(), *core, before, now);
     before = now;

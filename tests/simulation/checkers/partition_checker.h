@@ -30,8 +30,6 @@ class PartitionChecker {
   void AfterControllerStep(SimController& controller);
   // After a step of a broker.
   void AfterBrokerStep(SimBroker& broker);
-  // A broker's process is gone.
-  void OnBrokerGone(BrokerId broker);
 
   [[nodiscard]] const MetadataImagePtr& image() const { return image_; }
   // The highest high watermark that any leader has ever served; 0 for a new partition.
@@ -42,6 +40,7 @@ class PartitionChecker {
  private:
   // What a replica looked like when it was last checked.
   struct Seen {
+    uint64_t incarnation = 0;
     PartitionRole role = PartitionRole::kNone;
     LeaderEpoch epoch = kNoLeaderEpoch;
     PartitionEpoch partition_epoch{-1};

@@ -21,18 +21,15 @@ std::string Name(ControllerId id) { return "controller " + id.ToString(); }
 
 }  // namespace
 
-void RaftChecker::OnGone(ControllerId id) {
-  Seen& seen = seen_[id];
-  seen.commit = 0;
-  seen.leader = false;
-  seen.last_index = 0;
-}
-
 void RaftChecker::AfterStep(SimController& controller) {
-  if (!controller.running()) return OnGone(controller.id());
+  if (!controller.running()) return;
   const ControllerId id = controller.id();
   const RaftCore& raft = controller.node()->inspector().raft();
   Seen& seen = seen_[id];
+  if (seen.incarnation != controller.incarnation()) {
+    // What was not on the disk is gone; term and durable end stay.
+    seen = Seen{.incarnation = controller.incarnation(), .term = seen.term, .durable = seen.durable};
+  }
   const bool leads = raft.role() == RaftRole::kLeader;
   const uint64_t term = raft.term().value();
   raft.CheckInvariants();

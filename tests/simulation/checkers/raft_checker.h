@@ -23,8 +23,6 @@ class RaftChecker {
   void AfterStep(SimController& controller);
   // A message left a controller: a granted vote that was spoken counts for ever (I3).
   void OnSent(const message::RaftMessage& message);
-  // The controller's process is gone; what it had not synced is gone with it.
-  void OnGone(ControllerId id);
   [[nodiscard]] const RaftCounters& counters() const { return counters_; }
 
  private:
@@ -35,6 +33,7 @@ class RaftChecker {
   };
   // What a controller looked like at its last step; kept across restarts.
   struct Seen {
+    uint64_t incarnation = 0;
     uint64_t term = 0;
     uint64_t commit = 0;      // of this incarnation
     uint64_t last_index = 0;
