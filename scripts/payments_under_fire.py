@@ -185,12 +185,19 @@ class Run:
         os.kill(self.nodes[name]["pid"], signal.SIGKILL)
         return time.time() * 1000
 
+    def acknowledges_again(self, partition, killed_at):
+        """Whether the partition acknowledged since, or has no row left to acknowledge."""
+        if self.events.longest_silence_ms(partition, killed_at) is not None:
+            return True
+        return self.producer.poll() == 0 and self.events.progress["in_flight"][partition] == 0
+
     def report_kill(self, what, acked, in_flight, killed_at, partitions):
-        self.wait_for(f"acknowledgements after the kill of {what}",
-                      lambda: (self.events.read() or all(
-                          self.events.longest_silence_ms(p, killed_at) is not None
-                          for p in partitions)), 30)
-        silence = max(self.events.longest_silence_ms(p, killed_at) for p in partitions)
+        def recovered():
+            self.events.read()
+            return all(self.acknowledges_again(p, killed_at) for p in partitions)
+        self.wait_for(f"acknowledgements after the kill of {what}", recovered, 30)
+        silences = [self.events.longest_silence_ms(p, killed_at) for p in partitions]
+        silence = max((s for s in silences if s is not None), default=0)
         self.worst_recovery_ms = max(self.worst_recovery_ms, silence)
         say(f"  killed {what}: {acked} rows acknowledged before, {in_flight} in flight, "
             f"{self.acked()} acknowledged since; longest wait of a partition {silence:.0f} ms")
@@ -261,10 +268,10 @@ class Run:
         self.start_producer()
         pace = f"{self.options.rate} rows/s" if self.options.rate else "full speed"
         say(f"streaming {rows} payments of {self.options.input} at {pace}")
-        self.kill_busiest_broker(rows * 10 // 100)
-        self.kill_controller_leader(rows * 30 // 100)
+        self.kill_controller_leader(rows * 5 // 100)
+        self.kill_producer(rows * 15 // 100)
+        self.kill_busiest_broker(rows * 25 // 100)
         self.kill_coordinator(rows * 45 // 100)
-        self.kill_producer(rows * 65 // 100)
         self.finish(consumer)
         say(f"done in {time.monotonic() - began:.0f} s")
 
