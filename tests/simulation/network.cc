@@ -49,12 +49,15 @@ void Network::Cut(NodeId from, NodeId to) {
                          (breakable->a == to && breakable->b == from);
     if (!between) continue;
     ++counters_.stream_breaks;
-    // TCP and keepalive notice after a while; until then messages in the cut direction vanish.
-    world_.After(world_.Between(std::chrono::milliseconds(20), std::chrono::milliseconds(2000)),
-                 nullptr, "cut-noticed", [entry] {
-                   if (auto stream = entry.lock()) stream->Break();
-                 });
+    BreakLater(breakable);
   }
+}
+
+void Network::BreakLater(const std::shared_ptr<Breakable>& breakable) {
+  world_.After(world_.Between(std::chrono::milliseconds(20), std::chrono::milliseconds(2000)),
+               nullptr, "cut-noticed", [entry = std::weak_ptr(breakable)] {
+                 if (auto stream = entry.lock()) stream->Break();
+               });
 }
 
 void Network::Heal() { cuts_.clear(); }

@@ -64,6 +64,8 @@ class Network {
     NodeId b = 0;
   };
   void Register(const std::shared_ptr<Breakable>& breakable);
+  // TCP and keepalive notice a lost message after a while.
+  void BreakLater(const std::shared_ptr<Breakable>& breakable);
   // Breaks everything that touches `node` (its process died).
   void BreakNode(NodeId node);
 
@@ -122,7 +124,6 @@ class SimStream final : public Network::Breakable,
       if (self->closed_) return;
       auto [process, accept] = find_b();
       if (process == nullptr || !process->alive()) {
-        self->refused_ = true;
         return self->CloseBoth(absl::UnavailableError("connection refused"));
       }
       if (self->network_.IsCut(self->a, self->b) || self->network_.IsCut(self->b, self->a)) {
@@ -175,7 +176,13 @@ class SimStream final : public Network::Breakable,
   }
   void Deliver(Instant& last, NodeId from, NodeId to, const ProcessPtr& receiver,
                std::function<void()> deliver) {
-    if (network_.IsCut(from, to)) return;  // lost; the cut breaks the stream soon
+    bool& gap = from == a ? gap_to_b_ : gap_to_a_;
+    if (!gap && network_.IsCut(from, to)) {
+      // Lost, and with it the stream: a connection ends when nothing confirms what was sent.
+      gap = true;
+      network_.BreakLater(this->shared_from_this());
+    }
+    if (gap) return;  // nothing arrives behind what was lost
     if (network_.BreaksNow()) return Break();
     last = std::max(last + Duration(1), network_.world().now() + network_.Delay());
     network_.world().At(last, receiver, "message", std::move(deliver));
@@ -216,7 +223,8 @@ class SimStream final : public Network::Breakable,
   Instant b_last_{};
   bool accepted_ = false;
   bool closed_ = false;
-  bool refused_ = false;
+  bool gap_to_a_ = false;  // something sent to A was lost
+  bool gap_to_b_ = false;
 };
 
 }  // namespace quipu::sim

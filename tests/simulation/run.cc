@@ -1,5 +1,6 @@
 #include "tests/simulation/run.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -218,8 +219,14 @@ class Run {
     for (const auto& [uid, partition] : partitions_.image()->partitions()) {
       if (partition.leader == kNoBroker) text += " partition " + uid.ToString() + " has no leader;";
       if (partition.isr.size() != partition.replicas.size()) {
-        text += " partition " + uid.ToString() + " has an ISR of " +
-                std::to_string(partition.isr.size()) + ";";
+        text += " partition " + uid.ToString() + " led by " + partition.leader.ToString() +
+                " has an ISR of " + std::to_string(partition.isr.size()) + " without";
+        for (const BrokerId replica : partition.replicas) {
+          const bool in = std::find(partition.isr.begin(), partition.isr.end(), replica) !=
+                          partition.isr.end();
+          if (!in) text += ' ' + replica.ToString();
+        }
+        text += ';';
       }
     }
     return text;

@@ -4,6 +4,7 @@
 // order, so the same seed gives the same run. The running hash of all events is the trace hash.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -35,7 +36,7 @@ class Process {
   [[nodiscard]] bool alive() const { return alive_; }
   void Kill() { alive_ = false; }
   // No event of the process runs before `until`.
-  void PauseUntil(Instant until) { paused_until_ = until; }
+  void PauseUntil(Instant until) { paused_until_ = std::max(paused_until_, until); }
   [[nodiscard]] Instant paused_until() const { return paused_until_; }
   // Added to wall time as this process sees it.
   void set_wall_skew_ms(int64_t skew) { wall_skew_ms_ = skew; }
