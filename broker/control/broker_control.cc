@@ -84,9 +84,13 @@ void BrokerControl::OnMessage(const message::ControllerToBroker& message) {
 }
 
 void BrokerControl::OnMetadata(const message::MetadataUpdate& update) {
-  const bool changed = follower_.OnUpdate(update);
+  const MetadataFollower::Outcome outcome = follower_.OnUpdate(update);
   shared_->controller.store(follower_.controller().value(), std::memory_order_relaxed);
-  if (!changed) return;
+  if (outcome == MetadataFollower::Outcome::kGap) {
+    channel_->Fail("the metadata has a gap");
+    return;
+  }
+  if (outcome == MetadataFollower::Outcome::kNothingNew) return;
   lifecycle_->SetMetadataIndex(follower_.index());
   shared_->SetImage(follower_.image());
   Publish();

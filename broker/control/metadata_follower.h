@@ -14,8 +14,12 @@ namespace quipu {
 
 class MetadataFollower {
  public:
-  // Returns true when there is a newer image.
-  bool OnUpdate(const message::MetadataUpdate& update);
+  enum class Outcome {
+    kNothingNew,
+    kNewer,  // there is a newer image
+    kGap,    // an entry is missing before these: nothing was applied, subscribe anew
+  };
+  Outcome OnUpdate(const message::MetadataUpdate& update);
   // A new stream: a snapshot that was on its way is incomplete for ever.
   void OnStreamOpened() { snapshot_.reset(); }
 
@@ -31,8 +35,8 @@ class MetadataFollower {
     LogIndex last_index;
     std::vector<record::MetadataRecord> records;
   };
-  bool OnSnapshot(const message::MetadataUpdate::Snapshot& piece);
-  bool OnEntries(const message::MetadataUpdate& update);
+  Outcome OnSnapshot(const message::MetadataUpdate::Snapshot& piece);
+  Outcome OnEntries(const message::MetadataUpdate& update);
 
   MetadataImagePtr image_;
   uint64_t controller_epoch_ = 0;

@@ -9,6 +9,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using Outcome = MetadataFollower::Outcome;
 using testing::FakeWorld;
 using testing::MakeBatch;
 using testing::StopProcessCalled;
@@ -197,17 +198,27 @@ TEST(MetadataFollower, DropsUpdatesOfAnOlderController) {
   update.set_controller_epoch(5);
   update.set_controller_id(2);
   auto* entry = update.add_entries();
-  entry->set_index(3);
+  entry->set_index(1);
   entry->mutable_batch()->add_records()->mutable_cluster_state()->set_cluster_id(
       Uuid(1, 2).ToBytes());
-  EXPECT_TRUE(follower.OnUpdate(update));
-  EXPECT_EQ(follower.index(), LogIndex(3));
+  EXPECT_EQ(follower.OnUpdate(update), Outcome::kNewer);
+  EXPECT_EQ(follower.index(), LogIndex(1));
   update.set_controller_epoch(4);
   update.set_controller_id(1);
-  update.mutable_entries(0)->set_index(4);
-  EXPECT_FALSE(follower.OnUpdate(update));
-  EXPECT_EQ(follower.index(), LogIndex(3));
+  update.mutable_entries(0)->set_index(2);
+  EXPECT_EQ(follower.OnUpdate(update), Outcome::kNothingNew);
+  EXPECT_EQ(follower.index(), LogIndex(1));
   EXPECT_EQ(follower.controller(), ControllerId(2));
+}
+
+TEST(MetadataFollower, AMissingEntryIsNoticedAndNothingApplied) {
+  MetadataFollower follower;
+  message::MetadataUpdate update;
+  update.add_entries()->set_index(1);
+  EXPECT_EQ(follower.OnUpdate(update), Outcome::kNewer);
+  update.mutable_entries(0)->set_index(3);
+  EXPECT_EQ(follower.OnUpdate(update), Outcome::kGap);
+  EXPECT_EQ(follower.index(), LogIndex(1));
 }
 
 TEST(MetadataFollower, TakesASnapshotInPiecesAndForgetsAHalfOne) {
@@ -225,11 +236,11 @@ TEST(MetadataFollower, TakesASnapshotInPiecesAndForgetsAHalfOne) {
     return update;
   };
   MetadataFollower follower;
-  EXPECT_FALSE(follower.OnUpdate(piece(0, 2)));
+  EXPECT_EQ(follower.OnUpdate(piece(0, 2)), Outcome::kNothingNew);
   follower.OnStreamOpened();
-  EXPECT_FALSE(follower.OnUpdate(piece(2, records.size())));
-  EXPECT_FALSE(follower.OnUpdate(piece(0, 2)));
-  EXPECT_TRUE(follower.OnUpdate(piece(2, records.size())));
+  EXPECT_EQ(follower.OnUpdate(piece(2, records.size())), Outcome::kNothingNew);
+  EXPECT_EQ(follower.OnUpdate(piece(0, 2)), Outcome::kNothingNew);
+  EXPECT_EQ(follower.OnUpdate(piece(2, records.size())), Outcome::kNewer);
   EXPECT_EQ(*follower.image(), world.controller.image());
 }
 
