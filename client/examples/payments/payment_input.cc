@@ -10,7 +10,6 @@
 #include "base/status_macros.h"
 
 namespace quipu::payments {
-namespace {
 
 std::string FirstPresent(const std::vector<std::string>& header,
                          std::initializer_list<const char*> names) {
@@ -21,8 +20,6 @@ std::string FirstPresent(const std::vector<std::string>& header,
   }
   return "";
 }
-
-}  // namespace
 
 absl::StatusOr<PaymentColumns> DetectColumns(const std::vector<std::string>& header,
                                              PaymentColumns columns) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,10 @@ struct Payment {
 // running_total_pence. The error lists what there is.
 absl::StatusOr<PaymentColumns> DetectColumns(const std::vector<std::string>& header,
                                              PaymentColumns columns);
+
+// The first of `names` that is a column of `header`; empty when there is none.
+std::string FirstPresent(const std::vector<std::string>& header,
+                         std::initializer_list<const char*> names);
 
 // Reads payments in file order. One owner, not thread-safe.
 class PaymentInput {

@@ -9,16 +9,6 @@
 namespace quipu::payments {
 namespace {
 
-std::string FirstPresent(const std::vector<std::string>& header,
-                         std::initializer_list<const char*> names) {
-  for (const char* name : names) {
-    for (const std::string& column : header) {
-      if (column == name) return column;
-    }
-  }
-  return "";
-}
-
 // Position of a column, or nothing for an empty name.
 absl::StatusOr<std::optional<size_t>> OptionalColumn(const CsvReader& reader,
                                                      const std::string& name) {
