@@ -5,7 +5,7 @@
 namespace quipu {
 namespace {
 
-ErrorCode FromWire(int32_t number) {
+ErrorCode ErrorOf(int32_t number) {
   return ErrorCodeFromWire(number).value_or(ErrorCode::kUnknownServerError);
 }
 
@@ -79,10 +79,10 @@ void ControllerRequests::SendIsr() {
 void ControllerRequests::OnIsrAnswer(const message::AlterPartitionsResponse& response) {
   absl::btree_map<PartitionUid, ErrorCode> errors;
   for (const message::IsrChangeResult& result : response.results()) {
-    errors[PartitionUid(result.partition_uid())] = FromWire(result.error_code());
+    errors[PartitionUid(result.partition_uid())] = ErrorOf(result.error_code());
   }
   isr_request_ = 0;
-  const ErrorCode whole = FromWire(response.error_code());
+  const ErrorCode whole = ErrorOf(response.error_code());
   for (const auto& [uid, proposal] : std::exchange(isr_sent_, {})) {
     const auto found = errors.find(uid);
     // No word about a partition is an unknown outcome.
@@ -154,7 +154,7 @@ bool ControllerRequests::OnNotController(uint64_t request_id) {
 
 void ControllerRequests::OnAllocated(AllocateCall call,
                                      const message::AllocateProducerIdsResponse& response) {
-  const ErrorCode error = FromWire(response.error_code());
+  const ErrorCode error = ErrorOf(response.error_code());
   call.done(error, ProducerId(response.first()), response.count());
 }
 

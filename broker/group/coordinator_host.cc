@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kLoadBytes = size_t{4} << 20;  // read at a time
 constexpr size_t kSnapshotBatchBytes = size_t{512} << 10;
-constexpr Duration kTimerStepMin = std::chrono::milliseconds(10);
+constexpr Duration kCoordinatorTimerStepMin = std::chrono::milliseconds(10);
 constexpr Duration kParkedCheck = std::chrono::seconds(1);
 
 GroupCoordinatorOptions OptionsOf(const BrokerConfig& config) {
@@ -275,10 +275,11 @@ void CoordinatorHost::ArmTimer() {
   if (!parked_.empty() && (!next || now + kParkedCheck < *next)) next = now + kParkedCheck;
   if (!next || (armed_at_ && *armed_at_ <= *next)) return;
   armed_at_ = next;
-  context_.PostAfter(std::max(kTimerStepMin, *next - now), [weak = weak_from_this(), at = *next] {
-    const auto self = weak.lock();
-    if (self != nullptr && self->armed_at_ == at) self->OnTimer();
-  });
+  context_.PostAfter(std::max(kCoordinatorTimerStepMin, *next - now),
+                     [weak = weak_from_this(), at = *next] {
+                       const auto self = weak.lock();
+                       if (self != nullptr && self->armed_at_ == at) self->OnTimer();
+                     });
 }
 
 void CoordinatorHost::OnTimer() {
