@@ -9,9 +9,10 @@ Cluster::Cluster(World& world, ClusterOptions options)
   cluster_id_ = Uuid::Random(world.rng());
   std::vector<Voter> voters;
   for (int i = 1; i <= options_.controllers; ++i) {
-    voters.push_back(Voter{.id = ControllerId(i),
-                           .directory_id = Uuid::Random(world.rng()),
-                           .endpoint = HostPort{.host = "controller", .port = static_cast<uint16_t>(i)}});
+    voters.push_back(
+        Voter{.id = ControllerId(i),
+              .directory_id = Uuid::Random(world.rng()),
+              .endpoint = HostPort{.host = "controller", .port = static_cast<uint16_t>(i)}});
   }
   for (const Voter& voter : voters) {
     ControllerConfig config;

@@ -34,6 +34,7 @@ class Cluster {
   [[nodiscard]] ClusterId cluster_id() const { return cluster_id_; }
   [[nodiscard]] std::vector<std::unique_ptr<SimController>>& controllers() { return controllers_; }
   [[nodiscard]] std::vector<std::unique_ptr<SimBroker>>& brokers() { return brokers_; }
+  [[nodiscard]] const std::vector<std::unique_ptr<SimBroker>>& brokers() const { return brokers_; }
   // nullptr: no such machine.
   [[nodiscard]] SimController* FindController(ControllerId id);
   [[nodiscard]] SimBroker* FindBroker(BrokerId id);
@@ -48,6 +49,10 @@ class Cluster {
 
   // Called with every group of log writes just before it is durable.
   std::function<void(BrokerId, const std::vector<LogWrite>&)> on_log_durable;
+  // Called when a machine begins a sync that will take so long.
+  std::function<void(NodeId, Duration)> on_sync;
+  // Called with everything that a broker says to a controller.
+  std::function<void(const message::BrokerToController&)> on_control_sent;
   // Called with every Raft message as it leaves its sender.
   std::function<void(const message::RaftMessage&)> on_raft_sent;
 
@@ -81,10 +86,11 @@ class SimCall final : public Network::Breakable {
     if (done_) return;
     if (network_.IsCut(b, a)) return;  // lost; the cut breaks the call soon
     done_ = true;
-    network_.world().After(
-        network_.Delay(), client_, "call-reply",
-        [on_reply = std::move(on_reply_),
-         shared = std::make_shared<Response>(std::move(response))] { on_reply(std::move(*shared)); });
+    network_.world().After(network_.Delay(), client_, "call-reply",
+                           [on_reply = std::move(on_reply_),
+                            shared = std::make_shared<Response>(std::move(response))] {
+                             on_reply(std::move(*shared));
+                           });
   }
   [[nodiscard]] bool done() const { return done_; }
 
@@ -105,25 +111,27 @@ void Cluster::Call(NodeId client, const ProcessPtr& client_process, BrokerId bro
   call->a = client;
   call->b = BrokerNodeId(broker);
   network_.Register(call);
-  world_.After(network_.Delay(), nullptr, "call", [this, call, broker, method, client,
-                                                   shared = std::make_shared<Request>(
-                                                       std::move(request))] {
-    if (call->done()) return;
-    SimBroker* machine = FindBroker(broker);
-    if (machine == nullptr || !machine->running()) return call->Break();
-    if (network_.IsCut(client, BrokerNodeId(broker)) || network_.BreaksNow()) {
-      world_.After(std::chrono::milliseconds(200), nullptr, "call-lost", [call] { call->Break(); });
-      return;
-    }
-    world_.At(world_.now(), machine->process(), "request", [this, call, machine, method, shared] {
-      if (!machine->running()) return call->Break();
-      // The answer may come long after; a broken connection swallows it.
-      (machine->node()->*method)(std::move(*shared), [this, call](Response response) {
-        if (network_.BreaksNow()) return call->Break();
-        call->Reply(std::move(response));
+  world_.After(
+      network_.Delay(), nullptr, "call",
+      [this, call, broker, method, client, shared = std::make_shared<Request>(std::move(request))] {
+        if (call->done()) return;
+        SimBroker* machine = FindBroker(broker);
+        if (machine == nullptr || !machine->running()) return call->Break();
+        if (network_.IsCut(client, BrokerNodeId(broker)) || network_.BreaksNow()) {
+          world_.After(std::chrono::milliseconds(200), nullptr, "call-lost",
+                       [call] { call->Break(); });
+          return;
+        }
+        world_.At(world_.now(), machine->process(), "request",
+                  [this, call, machine, method, shared] {
+                    if (!machine->running()) return call->Break();
+                    // The answer may come long after; a broken connection swallows it.
+                    (machine->node()->*method)(std::move(*shared), [this, call](Response response) {
+                      if (network_.BreaksNow()) return call->Break();
+                      call->Reply(std::move(response));
+                    });
+                  });
       });
-    });
-  });
 }
 
 }  // namespace quipu::sim

@@ -35,7 +35,9 @@ void SimLogWriter::StartSync() {
   if (!queue_.front().work) {
     while (syncing_ < queue_.size() && !queue_[syncing_].work) ++syncing_;
   }
-  world_.After(SyncTime(world_, options_, counters_), process_, "sync", [this] { FinishSync(); });
+  const Duration time = SyncTime(world_, options_, counters_);
+  world_.After(time, process_, "sync", [this] { FinishSync(); });
+  if (on_sync) on_sync(time);
 }
 
 void SimLogWriter::FinishSync() {
@@ -78,7 +80,8 @@ void SimRaftDisk::Persist(RaftWrite write, std::function<void()> done) {
 void SimRaftDisk::StartSync() {
   if (queue_.empty()) return;
   syncing_ = true;
-  world_.After(SyncTime(world_, options_, counters_), process_, "raft-sync", [this] {
+  const Duration time = SyncTime(world_, options_, counters_);
+  world_.After(time, process_, "raft-sync", [this] {
     Item item = std::move(queue_.front());
     queue_.pop_front();
     syncing_ = false;
@@ -87,6 +90,7 @@ void SimRaftDisk::StartSync() {
     item.done();
     StartSync();
   });
+  if (on_sync) on_sync(time);
 }
 
 void SimRaftDisk::Crash() {

@@ -66,6 +66,8 @@ class SimLogWriter final : public LogWriter {
   // The process dies. What was not synced is lost, except that the group on its way to the disk may
   // have made it there.
   void Crash();
+  // Called when a sync begins that will take so long.
+  std::function<void(Duration)> on_sync;
   // Called for every group just before it becomes durable.
   std::function<void(const std::vector<LogWrite>&)> on_durable;
 
@@ -100,6 +102,8 @@ class SimRaftDisk {
         counters_(counters) {}
   void Persist(RaftWrite write, std::function<void()> done);
   void Crash();
+  // Called when a sync begins that will take so long.
+  std::function<void(Duration)> on_sync;
 
  private:
   struct Item {

@@ -6,6 +6,28 @@
 #include "tests/simulation/cluster.h"
 
 namespace quipu::sim {
+namespace {
+
+// Tells `tap` of every message.
+template <typename Message>
+class TappedSender final : public MessageSender<Message> {
+ public:
+  TappedSender(std::unique_ptr<MessageSender<Message>> sender,
+               std::function<void(const Message&)> tap)
+      : sender_(std::move(sender)), tap_(std::move(tap)) {}
+  void Send(Message message) override {
+    tap_(message);
+    sender_->Send(std::move(message));
+  }
+  [[nodiscard]] size_t queued_bytes() const override { return sender_->queued_bytes(); }
+  void Close(absl::Status reason) override { sender_->Close(std::move(reason)); }
+
+ private:
+  std::unique_ptr<MessageSender<Message>> sender_;
+  std::function<void(const Message&)> tap_;
+};
+
+}  // namespace
 
 // ---- controller ------------------------------------------------------------------------------
 
@@ -22,6 +44,9 @@ void SimController::Start() {
   executor_ = std::make_unique<SimExecutor>(world, process_);
   disk_ = std::make_unique<SimRaftDisk>(world, process_, store_, cluster_.options().disk,
                                         cluster_.disk_counters());
+  disk_->on_sync = [this](Duration time) {
+    if (cluster_.on_sync) cluster_.on_sync(ControllerNodeId(id()), time);
+  };
   node_ = std::make_unique<ControllerNode>(config_, *this);
   const absl::Status status = node_->Start();
   QUIPU_CHECK_MSG(status.ok(), std::string(status.message()));
@@ -56,14 +81,13 @@ void SimController::SendRaft(message::RaftMessage message) {
 void SimController::ProbeBroker(const HostPort& peer, std::function<void(bool refused)> done) {
   const BrokerId broker(static_cast<int32_t>(peer.port));
   World& world = cluster_.world();
-  world.After(cluster_.network().Delay(), process_, "probe",
-              [this, broker, done = std::move(done)] {
-                SimBroker* machine = cluster_.FindBroker(broker);
-                const bool cut =
-                    cluster_.network().IsCut(ControllerNodeId(id()), BrokerNodeId(broker)) ||
-                    cluster_.network().IsCut(BrokerNodeId(broker), ControllerNodeId(id()));
-                done(!cut && (machine == nullptr || !machine->running()));
-              });
+  world.After(
+      cluster_.network().Delay(), process_, "probe", [this, broker, done = std::move(done)] {
+        SimBroker* machine = cluster_.FindBroker(broker);
+        const bool cut = cluster_.network().IsCut(ControllerNodeId(id()), BrokerNodeId(broker)) ||
+                         cluster_.network().IsCut(BrokerNodeId(broker), ControllerNodeId(id()));
+        done(!cut && (machine == nullptr || !machine->running()));
+      });
 }
 
 uint64_t SimController::RandomSeed() { return cluster_.world().rng().Next(); }
@@ -73,9 +97,7 @@ void SimController::StopProcess(const std::string& reason) { throw ProcessStoppe
 // ---- broker ----------------------------------------------------------------------------------
 
 SimBroker::SimBroker(Cluster& cluster, BrokerConfig config)
-    : cluster_(cluster),
-      config_(std::move(config)),
-      disk_(std::make_unique<MemoryLogStore>()) {}
+    : cluster_(cluster), config_(std::move(config)), disk_(std::make_unique<MemoryLogStore>()) {}
 SimBroker::~SimBroker() = default;
 
 void SimBroker::Start() {
@@ -93,6 +115,9 @@ void SimBroker::Start() {
                                            cluster_.disk_counters());
   writer_->on_durable = [this](const std::vector<LogWrite>& writes) {
     if (cluster_.on_log_durable) cluster_.on_log_durable(id(), writes);
+  };
+  writer_->on_sync = [this](Duration time) {
+    if (cluster_.on_sync) cluster_.on_sync(BrokerNodeId(id()), time);
   };
   node_ = std::make_unique<BrokerNode>(config_, *this);
   const absl::Status status = node_->Start();
@@ -128,7 +153,10 @@ std::unique_ptr<MessageSender<message::BrokerToController>> SimBroker::OpenContr
               return machine->node()->AcceptControlStream(std::move(sender));
             }};
   });
-  return std::make_unique<Stream::ToB>(stream);
+  return std::make_unique<TappedSender<message::BrokerToController>>(
+      std::make_unique<Stream::ToB>(stream), [this](const message::BrokerToController& message) {
+        if (cluster_.on_control_sent) cluster_.on_control_sent(message);
+      });
 }
 
 std::unique_ptr<MessageSender<ReplicaToLeader>> SimBroker::OpenReplicaStream(

@@ -1,5 +1,5 @@
-// Simulated machines: each has a disk that lasts and a process that does not, and runs the product's
-// own BrokerNode or ControllerNode.
+// Simulated machines: each has a disk that lasts and a process that does not, and runs the
+// product's own BrokerNode or ControllerNode.
 #pragma once
 
 #include <memory>

@@ -17,8 +17,7 @@ namespace {
 
 void Print(const RunResult& result) {
   std::printf("seed %" PRIu64 ": %" PRIu64 " steps, hash %016" PRIx64 ", %s\n", result.seed,
-              result.steps, result.trace_hash,
-              result.violation ? "VIOLATION" : "clean");
+              result.steps, result.trace_hash, result.violation ? "VIOLATION" : "clean");
   if (result.violation) {
     std::printf("  %s: %s\n  options: %s\n  replay: quipu-sim --seed %" PRIu64 "\n",
                 result.violation->id.c_str(), result.violation->what.c_str(),
@@ -27,10 +26,10 @@ void Print(const RunResult& result) {
 }
 
 int One(uint64_t seed, bool quiet) {
-  const RunResult result = RunSeed(seed, quiet ? std::function<void(absl::string_view)>()
-                                               : [](absl::string_view line) {
-                                                   std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
-                                                 });
+  const RunResult result = RunSeed(
+      seed, quiet ? std::function<void(absl::string_view)>() : [](absl::string_view line) {
+        std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
+      });
   Print(result);
   return result.violation ? 1 : 0;
 }
@@ -78,7 +77,8 @@ int Many(uint64_t seeds, uint64_t from, bool check_coverage) {
   // The same seed gives the same run.
   const bool same = RunSeed(from).trace_hash == RunSeed(from).trace_hash;
   if (!same) std::printf("seed %" PRIu64 " gave two different traces\n", from);
-  for (const auto& [name, count] : totals) std::printf("%-32s %12" PRIu64 "\n", name.c_str(), count);
+  for (const auto& [name, count] : totals)
+    std::printf("%-32s %12" PRIu64 "\n", name.c_str(), count);
   std::printf("%" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " steps, %" PRIu64 " violations\n",
               seeds, from, steps, violations);
   const int missing = check_coverage && violations == 0 ? CheckCoverage(totals, seeds) : 0;

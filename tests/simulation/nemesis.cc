@@ -4,9 +4,19 @@
 
 namespace quipu::sim {
 
+namespace {
+
+constexpr Duration kDownMax = std::chrono::milliseconds(4000);
+// After a crash in the middle of a sync: what the others heard before it still matters then.
+constexpr Duration kShortDownMax = std::chrono::milliseconds(150);
+
+}  // namespace
+
 Nemesis::Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& producers,
                  NemesisOptions options)
-    : cluster_(cluster), world_(cluster.world()), producers_(producers), options_(options) {}
+    : cluster_(cluster), world_(cluster.world()), producers_(producers), options_(options) {
+  cluster_.on_sync = [this](NodeId node, Duration time) { OnSync(node, time); };
+}
 
 void Nemesis::Run(Instant until) {
   until_ = until;
@@ -29,38 +39,66 @@ void Nemesis::Strike() {
     draw -= weight;
     return draw < 0;
   };
-  if (hit(options_.crash_broker)) return CrashBroker(Pick(cluster_.brokers()));
-  if (hit(options_.crash_controller)) return CrashController();
+  if (hit(options_.crash_broker)) return CrashBroker(Pick(cluster_.brokers()), kDownMax);
+  if (hit(options_.crash_controller))
+    return CrashController(Pick(cluster_.controllers()), kDownMax);
   if (hit(options_.crash_producer)) return CrashProducer();
   if (hit(options_.pause)) return Pause();
   if (hit(options_.cut_pair)) return Cut(/*one_way=*/false);
   if (hit(options_.cut_one_way)) return Cut(/*one_way=*/true);
   if (hit(options_.isolate)) return Isolate();
+  if (hit(options_.crash_in_sync)) return ArmCrashInSync();
   ++counters_.whole_cluster_crashes;
-  for (auto& broker : cluster_.brokers()) CrashBroker(*broker);
+  for (auto& broker : cluster_.brokers()) CrashBroker(*broker, kDownMax);
 }
 
-void Nemesis::CrashBroker(SimBroker& broker) {
+void Nemesis::ArmCrashInSync() {
+  std::vector<NodeId> machines;
+  for (auto& controller : cluster_.controllers())
+    machines.push_back(ControllerNodeId(controller->id()));
+  for (auto& broker : cluster_.brokers()) machines.push_back(BrokerNodeId(broker->id()));
+  armed_ = machines[world_.rng().Below(machines.size())];
+  armed_until_ = world_.now() + std::chrono::seconds(3);
+}
+
+void Nemesis::OnSync(NodeId node, Duration time) {
+  if (!*active_ || node != armed_ || world_.now() > armed_until_) return;
+  armed_ = 0;
+  world_.After(world_.Between(Duration(0), time), nullptr, "crash-in-sync",
+               [this, node, active = active_] {
+                 if (!*active) return;
+                 ++counters_.crashes_in_sync;
+                 for (auto& controller : cluster_.controllers()) {
+                   if (ControllerNodeId(controller->id()) == node) {
+                     CrashController(*controller, kShortDownMax);
+                   }
+                 }
+                 for (auto& broker : cluster_.brokers()) {
+                   if (BrokerNodeId(broker->id()) == node) CrashBroker(*broker, kShortDownMax);
+                 }
+               });
+}
+
+void Nemesis::CrashBroker(SimBroker& broker, Duration down_max) {
   if (!broker.running()) return;
   ++counters_.broker_crashes;
   world_.Note("crash broker " + broker.id().ToString());
   broker.Crash();
-  world_.After(world_.Between(std::chrono::milliseconds(1), std::chrono::milliseconds(4000)),
-               nullptr, "restart", [this, &broker] {
+  world_.After(world_.Between(std::chrono::milliseconds(1), down_max), nullptr, "restart",
+               [this, &broker] {
                  if (broker.running()) return;
                  world_.Note("restart broker " + broker.id().ToString());
                  broker.Start();
                });
 }
 
-void Nemesis::CrashController() {
-  SimController& controller = Pick(cluster_.controllers());
+void Nemesis::CrashController(SimController& controller, Duration down_max) {
   if (!controller.running()) return;
   ++counters_.controller_crashes;
   world_.Note("crash controller " + controller.id().ToString());
   controller.Crash();
-  world_.After(world_.Between(std::chrono::milliseconds(1), std::chrono::milliseconds(4000)),
-               nullptr, "restart", [this, &controller] {
+  world_.After(world_.Between(std::chrono::milliseconds(1), down_max), nullptr, "restart",
+               [this, &controller] {
                  if (controller.running()) return;
                  world_.Note("restart controller " + controller.id().ToString());
                  controller.Start();
@@ -94,7 +132,8 @@ void Nemesis::Pause() {
 
 std::vector<NodeId> Nemesis::Nodes() const {
   std::vector<NodeId> nodes;
-  for (auto& controller : cluster_.controllers()) nodes.push_back(ControllerNodeId(controller->id()));
+  for (auto& controller : cluster_.controllers())
+    nodes.push_back(ControllerNodeId(controller->id()));
   for (auto& broker : cluster_.brokers()) nodes.push_back(BrokerNodeId(broker->id()));
   for (size_t i = 0; i < producers_.size(); ++i) nodes.push_back(ClientNodeId(static_cast<int>(i)));
   return nodes;

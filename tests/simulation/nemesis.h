@@ -24,9 +24,10 @@ struct NemesisOptions {
   int cut_one_way = 0;
   int isolate = 0;
   int crash_all_brokers = 0;
+  int crash_in_sync = 0;  // of any machine, between a write and the news that it is durable
   [[nodiscard]] int total() const {
     return crash_broker + crash_controller + crash_producer + pause + cut_pair + cut_one_way +
-           isolate + crash_all_brokers;
+           isolate + crash_all_brokers + crash_in_sync;
   }
 };
 
@@ -39,6 +40,7 @@ struct NemesisCounters {
   uint64_t one_way_cuts = 0;
   uint64_t isolations = 0;
   uint64_t whole_cluster_crashes = 0;
+  uint64_t crashes_in_sync = 0;
 };
 
 class Nemesis {
@@ -55,8 +57,11 @@ class Nemesis {
  private:
   void ScheduleNext();
   void Strike();
-  void CrashBroker(SimBroker& broker);
-  void CrashController();
+  void CrashBroker(SimBroker& broker, Duration down_max);
+  void CrashController(SimController& controller, Duration down_max);
+  // Waits for a sync of a machine drawn now.
+  void ArmCrashInSync();
+  void OnSync(NodeId node, Duration time);
   void CrashProducer();
   void Pause();
   void Cut(bool one_way);
@@ -74,7 +79,10 @@ class Nemesis {
   NemesisOptions options_;
   NemesisCounters counters_;
   Instant until_{};
-  // Restarts and heals of an ended fault phase do nothing.
+  // The machine whose next sync is interrupted, if it comes in time; 0: none.
+  NodeId armed_ = 0;
+  Instant armed_until_{};
+  // False: the fault phase is over, and its heals do nothing.
   std::shared_ptr<bool> active_ = std::make_shared<bool>(false);
 };
 

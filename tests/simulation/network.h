@@ -22,8 +22,8 @@ struct NetworkOptions {
   // Chances in 10,000 per message.
   uint64_t datagram_loss = 0;
   uint64_t datagram_duplicate = 0;
-  uint64_t long_delay = 0;     // up to 300 ms
-  uint64_t stream_break = 0;   // the stream ends and what was on its way is lost
+  uint64_t long_delay = 0;    // up to 300 ms
+  uint64_t stream_break = 0;  // the stream ends and what was on its way is lost
 };
 
 struct NetworkCounters {
@@ -115,8 +115,7 @@ class SimStream final : public Network::Breakable,
   };
 
   // `accept` runs at B once the connection arrives; it gets B's sender and returns B's handler.
-  using AcceptFn =
-      std::function<MessageHandler<Out>(std::shared_ptr<MessageSender<In>> sender)>;
+  using AcceptFn = std::function<MessageHandler<Out>(std::shared_ptr<MessageSender<In>> sender)>;
   // Begins to connect. `find_b` gives B's process, or null when nobody listens.
   void Connect(std::function<std::pair<ProcessPtr, AcceptFn>()> find_b) {
     auto self = this->shared_from_this();
@@ -135,11 +134,11 @@ class SimStream final : public Network::Breakable,
       self->process_b_ = process;
       self->network_.world().At(self->network_.world().now(), process, "accept",
                                 [self, accept = std::move(accept)] {
-        if (self->closed_) return;
-        self->handler_b_ = accept(std::make_shared<ToA>(self));
-        self->accepted_ = true;
-        self->FlushToB();
-      });
+                                  if (self->closed_) return;
+                                  self->handler_b_ = accept(std::make_shared<ToA>(self));
+                                  self->accepted_ = true;
+                                  self->FlushToB();
+                                });
     });
   }
 
@@ -153,21 +152,21 @@ class SimStream final : public Network::Breakable,
       waiting_.push_back(std::move(message));
       return;
     }
-    Deliver(b_last_, a, b, process_b_, [self = this->shared_from_this(),
-                                        shared = std::make_shared<Out>(std::move(message))] {
-      if (!self->closed_ && self->handler_b_.on_message) {
-        self->handler_b_.on_message(std::move(*shared));
-      }
-    });
+    Deliver(b_last_, a, b, process_b_,
+            [self = this->shared_from_this(), shared = std::make_shared<Out>(std::move(message))] {
+              if (!self->closed_ && self->handler_b_.on_message) {
+                self->handler_b_.on_message(std::move(*shared));
+              }
+            });
   }
   void SendToA(In message) {
     if (closed_) return;
-    Deliver(a_last_, b, a, process_a_, [self = this->shared_from_this(),
-                                        shared = std::make_shared<In>(std::move(message))] {
-      if (!self->closed_ && self->handler_a_.on_message) {
-        self->handler_a_.on_message(std::move(*shared));
-      }
-    });
+    Deliver(a_last_, b, a, process_a_,
+            [self = this->shared_from_this(), shared = std::make_shared<In>(std::move(message))] {
+              if (!self->closed_ && self->handler_a_.on_message) {
+                self->handler_a_.on_message(std::move(*shared));
+              }
+            });
   }
   void FlushToB() {
     std::vector<Out> waiting = std::move(waiting_);
@@ -194,7 +193,8 @@ class SimStream final : public Network::Breakable,
     CloseEnd(process_b_, handler_b_, reason);
     waiting_.clear();
   }
-  void CloseEnd(const ProcessPtr& process, MessageHandler<In>& handler, const absl::Status& reason) {
+  void CloseEnd(const ProcessPtr& process, MessageHandler<In>& handler,
+                const absl::Status& reason) {
     CloseEndImpl(process, handler, reason);
   }
   template <typename Handler>
@@ -208,8 +208,9 @@ class SimStream final : public Network::Breakable,
                            [on_closed = std::move(on_closed), reason] { on_closed(reason); });
   }
   template <typename T = Out>
-    requires(!std::is_same_v<T, In>)
-  void CloseEnd(const ProcessPtr& process, MessageHandler<T>& handler, const absl::Status& reason) {
+  requires(!std::is_same_v<T, In>) void CloseEnd(const ProcessPtr& process,
+                                                 MessageHandler<T>& handler,
+                                                 const absl::Status& reason) {
     CloseEndImpl(process, handler, reason);
   }
 

@@ -42,13 +42,15 @@ std::string Drawn::Text() const {
   const auto n = [](auto value) { return std::to_string(value); };
   return "brokers=" + n(cluster.brokers) + " shards=" + n(cluster.shards) +
          " producers=" + n(producers) + " partitions=" + n(partitions) + " min_isr=" + n(min_isr) +
-         " loss=" + n(cluster.network.datagram_loss) + " dup=" +
-         n(cluster.network.datagram_duplicate) + " delay=" + n(cluster.network.long_delay) +
-         " break=" + n(cluster.network.stream_break) + " slow_sync=" + n(cluster.disk.slow_sync) +
-         " crash_broker=" + n(nemesis.crash_broker) + " crash_controller=" +
-         n(nemesis.crash_controller) + " crash_producer=" + n(nemesis.crash_producer) + " pause=" +
-         n(nemesis.pause) + " cut=" + n(nemesis.cut_pair) + " one_way=" + n(nemesis.cut_one_way) +
-         " isolate=" + n(nemesis.isolate) + " crash_all=" + n(nemesis.crash_all_brokers);
+         " loss=" + n(cluster.network.datagram_loss) +
+         " dup=" + n(cluster.network.datagram_duplicate) +
+         " delay=" + n(cluster.network.long_delay) + " break=" + n(cluster.network.stream_break) +
+         " slow_sync=" + n(cluster.disk.slow_sync) + " crash_broker=" + n(nemesis.crash_broker) +
+         " crash_controller=" + n(nemesis.crash_controller) +
+         " crash_producer=" + n(nemesis.crash_producer) + " pause=" + n(nemesis.pause) +
+         " cut=" + n(nemesis.cut_pair) + " one_way=" + n(nemesis.cut_one_way) +
+         " isolate=" + n(nemesis.isolate) + " crash_all=" + n(nemesis.crash_all_brokers) +
+         " crash_in_sync=" + n(nemesis.crash_in_sync);
 }
 
 // Zero as often as not, so that each fault is also absent.
@@ -73,6 +75,7 @@ Drawn Draw(Rng& rng) {
   drawn.nemesis.cut_one_way = static_cast<int>(Maybe(rng, 1, 4));
   drawn.nemesis.isolate = static_cast<int>(Maybe(rng, 1, 4));
   drawn.nemesis.crash_all_brokers = static_cast<int>(Maybe(rng, 1, 2));
+  drawn.nemesis.crash_in_sync = static_cast<int>(Maybe(rng, 1, 6));
   drawn.producers = static_cast<int>(rng.Between(1, 3));
   drawn.partitions = static_cast<int>(rng.Between(1, 4));
   drawn.min_isr = rng.Chance(4, 5) ? 2 : static_cast<int>(rng.Between(1, 3));
@@ -96,11 +99,18 @@ ProducerOptions DrawProducer(Rng& rng, const Cluster& cluster) {
 class Run {
  public:
   Run(uint64_t seed, std::function<void(absl::string_view)> trace)
-      : world_(seed), drawn_(Draw(world_.rng())), cluster_(world_, drawn_.cluster),
-        raft_(cluster_), partitions_(cluster_), nemesis_(cluster_, producers_, drawn_.nemesis) {
+      : world_(seed),
+        drawn_(Draw(world_.rng())),
+        cluster_(world_, drawn_.cluster),
+        raft_(cluster_),
+        partitions_(cluster_),
+        nemesis_(cluster_, producers_, drawn_.nemesis) {
     world_.trace_sink = std::move(trace);
     world_.after_step = [this](Process* process) { AfterStep(process); };
     cluster_.on_raft_sent = [this](const message::RaftMessage& m) { raft_.OnSent(m); };
+    cluster_.on_control_sent = [this](const message::BrokerToController& m) {
+      partitions_.OnControlSent(m);
+    };
     cluster_.on_log_durable = [this](BrokerId broker, const std::vector<LogWrite>& writes) {
       partitions_.OnDurable(broker, writes);
     };
@@ -111,8 +121,8 @@ class Run {
     cluster_.StartAll();
     CreateTopic();
     for (int i = 0; i < drawn_.producers; ++i) {
-      producers_.push_back(std::make_unique<SimProducer>(cluster_, i, kTopic,
-                                                         DrawProducer(world_.rng(), cluster_)));
+      producers_.push_back(
+          std::make_unique<SimProducer>(cluster_, i, kTopic, DrawProducer(world_.rng(), cluster_)));
       producers_.back()->Start();
       sequences_.emplace_back();
       SendNext(static_cast<size_t>(i));
@@ -171,20 +181,19 @@ class Run {
   }
 
   void SendNext(size_t producer) {
-    world_.After(world_.Between(Duration(0), 2 * drawn_.send_interval), nullptr, "send",
-                 [this, producer] {
-                   if (!sending_) return;
-                   const std::string account =
-                       "p" + std::to_string(producer) + "-a" + std::to_string(world_.rng().Below(5));
-                   uint64_t& sequence = sequences_[producer][account];
-                   const SentPayment payment{
-                       .id = next_payment_, .account = account, .sequence = sequence};
-                   if (producers_[producer]->Send(payment)) {
-                     ++next_payment_;
-                     ++sequence;
-                   }
-                   SendNext(producer);
-                 });
+    world_.After(
+        world_.Between(Duration(0), 2 * drawn_.send_interval), nullptr, "send", [this, producer] {
+          if (!sending_) return;
+          const std::string account =
+              "p" + std::to_string(producer) + "-a" + std::to_string(world_.rng().Below(5));
+          uint64_t& sequence = sequences_[producer][account];
+          const SentPayment payment{.id = next_payment_, .account = account, .sequence = sequence};
+          if (producers_[producer]->Send(payment)) {
+            ++next_payment_;
+            ++sequence;
+          }
+          SendNext(producer);
+        });
   }
 
   [[nodiscard]] bool Settled() const {
@@ -196,19 +205,36 @@ class Run {
       if (partition.leader == kNoBroker || partition.isr.size() != partition.replicas.size()) {
         return false;
       }
+      if (!LeadsWell(uid, partition)) return false;
     }
     return true;
+  }
+
+  // The leader knows it, and all that it holds is committed.
+  [[nodiscard]] bool LeadsWell(PartitionUid uid, const PartitionImage& partition) const {
+    for (const auto& broker : cluster_.brokers()) {
+      if (broker->id() != partition.leader || !broker->running()) continue;
+      const PartitionCore* core = broker->node()->inspector().FindPartition(uid);
+      return core != nullptr && core->role() == PartitionRole::kLeader &&
+             core->leader_epoch() == partition.leader_epoch &&
+             core->high_watermark() == core->log_end_offset();
+    }
+    return false;
   }
 
   // Liveness after healing: everything settles in bounded time.
   void AwaitLiveness() {
     const Instant deadline = world_.now() + kLivenessTime;
-    while (!Settled()) {
-      Require(world_.now() < deadline, "liveness", [this] { return Unsettled(); });
-      world_.RunUntil(world_.now() + std::chrono::milliseconds(200));
-    }
+    const auto settle = [this, deadline] {
+      while (!Settled()) {
+        Require(world_.now() < deadline, "liveness", [this] { return Unsettled(); });
+        world_.RunUntil(world_.now() + std::chrono::milliseconds(200));
+      }
+    };
+    settle();
     // A while longer, so that what would go wrong late does.
     world_.RunUntil(world_.now() + std::chrono::seconds(2));
+    settle();
   }
 
   [[nodiscard]] std::string Unsettled() const {
@@ -217,13 +243,17 @@ class Run {
       if (!producer->Idle()) text += " a producer still has batches;";
     }
     for (const auto& [uid, partition] : partitions_.image()->partitions()) {
+      if (!LeadsWell(uid, partition)) {
+        text += " leader " + partition.leader.ToString() + " of partition " + uid.ToString() +
+                " has not committed all that it has;";
+      }
       if (partition.leader == kNoBroker) text += " partition " + uid.ToString() + " has no leader;";
       if (partition.isr.size() != partition.replicas.size()) {
         text += " partition " + uid.ToString() + " led by " + partition.leader.ToString() +
                 " has an ISR of " + std::to_string(partition.isr.size()) + " without";
         for (const BrokerId replica : partition.replicas) {
-          const bool in = std::find(partition.isr.begin(), partition.isr.end(), replica) !=
-                          partition.isr.end();
+          const bool in =
+              std::find(partition.isr.begin(), partition.isr.end(), replica) != partition.isr.end();
           if (!in) text += ' ' + replica.ToString();
         }
         text += ';';
@@ -262,6 +292,7 @@ void Run::Fill(RunResult& result) {
   c["fault.controller_crash"] = faults.controller_crashes;
   c["fault.producer_crash"] = faults.producer_crashes;
   c["fault.whole_cluster_crash"] = faults.whole_cluster_crashes;
+  c["fault.crash_in_sync"] = faults.crashes_in_sync;
   c["fault.pause"] = faults.pauses;
   c["fault.partition"] = faults.cuts;
   c["fault.one_way_partition"] = faults.one_way_cuts;

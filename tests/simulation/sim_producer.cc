@@ -99,14 +99,14 @@ std::optional<std::pair<ProducerId, ProducerEpoch>> SimProducer::identity() cons
 
 bool SimProducer::Send(const SentPayment& payment) {
   if (!running() || !accumulator_->HasTopic(topic_)) return false;
-  const std::string value =
-      std::to_string(payment.id) + ' ' + std::to_string(payment.sequence);
+  const std::string value = std::to_string(payment.id) + ' ' + std::to_string(payment.sequence);
   bool taken = false;
   Turn([&](Instant now, ProducerEffects&) {
-    const RecordInput record{.timestamp = TimestampMs(kWallStartMs + ToMillis(now.time_since_epoch())),
-                             .key = payment.account,
-                             .value = value,
-                             .headers = {}};
+    const RecordInput record{
+        .timestamp = TimestampMs(kWallStartMs + ToMillis(now.time_since_epoch())),
+        .key = payment.account,
+        .value = value,
+        .headers = {}};
     const auto appended = accumulator_->Append(topic_, std::nullopt, record, now);
     if (appended.error != ErrorCode::kNone) return;
     taken = true;
@@ -117,9 +117,7 @@ bool SimProducer::Send(const SentPayment& payment) {
   return taken;
 }
 
-bool SimProducer::Idle() const {
-  return !running() || (core_->idle() && accumulator_->empty());
-}
+bool SimProducer::Idle() const { return !running() || (core_->idle() && accumulator_->empty()); }
 
 void SimProducer::Turn(const std::function<void(Instant, ProducerEffects&)>& input) {
   QUIPU_CHECK(!in_turn_);

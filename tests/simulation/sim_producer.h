@@ -14,9 +14,9 @@ namespace quipu::sim {
 
 // One payment, as the workload knows it.
 struct SentPayment {
-  uint64_t id = 0;       // unique in the run
-  std::string account;   // the key
-  uint64_t sequence = 0; // per producer and account, from 0
+  uint64_t id = 0;        // unique in the run
+  std::string account;    // the key
+  uint64_t sequence = 0;  // per producer and account, from 0
 };
 
 // What became of it, as the application was told.
@@ -57,7 +57,8 @@ class SimProducer {
   void Carry(ProducerEffects& effects);
   void Call(const UnaryCall& call);
   MessageSender<ProduceRequest>& StreamTo(const ServerAddress& address);
-  void OnStreamClosed(const ServerAddress& address, uint64_t generation, const absl::Status& status);
+  void OnStreamClosed(const ServerAddress& address, uint64_t generation,
+                      const absl::Status& status);
   void Report(const DeliveryReport& report);
   void ScheduleTimer();
 

@@ -81,7 +81,8 @@ void World::Note(absl::string_view text) {
   for (const char c : text) Hash(static_cast<uint8_t>(c));
   if (!trace_sink) return;
   char stamp[32];
-  std::snprintf(stamp, sizeof(stamp), "%10.3f ", static_cast<double>(now_.time_since_epoch().count()) / 1e6);
+  std::snprintf(stamp, sizeof(stamp), "%10.3f ",
+                static_cast<double>(now_.time_since_epoch().count()) / 1e6);
   trace_sink(std::string(stamp) + std::string(text));
 }
 

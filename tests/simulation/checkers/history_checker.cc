@@ -87,8 +87,8 @@ void CheckOutcome(const PaymentOutcome& outcome, const std::map<uint64_t, Place>
                   HistoryCounters& counters) {
   const auto place = places.find(outcome.payment.id);
   const bool there = place != places.end();
-  const std::string name = "payment " + std::to_string(outcome.payment.id) + " of account " +
-                           outcome.payment.account;
+  const std::string name =
+      "payment " + std::to_string(outcome.payment.id) + " of account " + outcome.payment.account;
   if (!outcome.reported || outcome.persisted == Persisted::kUnknown) {
     ++counters.unknown;
     if (there) ++counters.unknown_present;

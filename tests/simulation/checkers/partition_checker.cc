@@ -35,6 +35,31 @@ void PartitionChecker::OnDurable(BrokerId broker, const std::vector<LogWrite>& w
   shadows_.OnDurable(broker, cluster_.FindBroker(broker)->disk().store(), writes);
 }
 
+void PartitionChecker::OnControlSent(const message::BrokerToController& message) {
+  for (const message::IsrChange& change : message.alter_partitions().changes()) {
+    for (const message::IsrMember& member : change.new_isr()) {
+      proposed_[{PartitionUid(change.partition_uid()), PartitionEpoch(change.partition_epoch()),
+                 BrokerId(member.broker_id())}]
+          .insert(BrokerEpoch(member.broker_epoch()));
+    }
+  }
+}
+
+void PartitionChecker::CheckJoined(const MetadataImage& after, const PartitionImage& before,
+                                   const PartitionImage& partition) const {
+  // Images may be skipped: only the very next one tells what the proposal did.
+  if (partition.partition_epoch != before.partition_epoch + 1) return;
+  for (const BrokerId member : partition.isr) {
+    if (Contains(before.isr, member)) continue;
+    const auto proposal = proposed_.find({partition.uid, before.partition_epoch, member});
+    if (proposal == proposed_.end()) continue;  // elected out of the ELR
+    Require(proposal->second.contains(after.FindBroker(member)->epoch), "I32", [&] {
+      return Name(partition.uid) + ": broker " + member.ToString() +
+             " joined the ISR with another epoch than the leader had seen";
+    });
+  }
+}
+
 Offset PartitionChecker::TrueHighWatermark(PartitionUid uid) const {
   const auto found = true_high_watermark_.find(uid);
   return found == true_high_watermark_.end() ? Offset(0) : found->second;
@@ -59,8 +84,9 @@ void PartitionChecker::CheckImage(const MetadataImage& before, const MetadataIma
     const PartitionImage* old = before.FindPartition(uid);
     if (old != nullptr && *old == partition) continue;
     const size_t min_isr = EffectiveMinIsr(after, partition);
-    Require(partition.leader == kNoBroker || Contains(partition.isr, partition.leader), "I31",
-            [&] { return Name(uid) + ": leader " + partition.leader.ToString() + " not in the ISR"; });
+    Require(partition.leader == kNoBroker || Contains(partition.isr, partition.leader), "I31", [&] {
+      return Name(uid) + ": leader " + partition.leader.ToString() + " not in the ISR";
+    });
     for (const BrokerId member : partition.isr) {
       const BrokerImage* broker = after.FindBroker(member);
       Require(broker != nullptr && !broker->fenced, "I31",
@@ -76,6 +102,7 @@ void PartitionChecker::CheckImage(const MetadataImage& before, const MetadataIma
             [&] { return Name(uid) + ": the leader epoch went back"; });
     Require(partition.leader == old->leader || partition.leader_epoch > old->leader_epoch, "I33",
             [&] { return Name(uid) + ": a new leader in the old epoch"; });
+    CheckJoined(after, *old, partition);
     if (partition.leader_epoch != old->leader_epoch) ++counters_.leader_changes;
     if (partition.isr.size() < old->isr.size()) ++counters_.isr_shrinks;
     if (partition.isr.size() > old->isr.size()) ++counters_.isr_expands;
@@ -137,7 +164,8 @@ void PartitionChecker::CheckReplica(BrokerId broker, const PartitionCore& core, 
   });
   if (before.role == after.role && before.epoch == after.epoch) {
     Require(after.role != PartitionRole::kLeader || after.high_watermark >= before.high_watermark,
-            "I26", [&] { return Name(uid) + ": the leader's high watermark fell within an epoch"; });
+            "I26",
+            [&] { return Name(uid) + ": the leader's high watermark fell within an epoch"; });
   }
   if (after.role == PartitionRole::kLeader) CheckLeader(broker, core);
 }

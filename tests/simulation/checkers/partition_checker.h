@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include "core/metadata/metadata_image.h"
@@ -26,6 +28,8 @@ class PartitionChecker {
   explicit PartitionChecker(Cluster& cluster) : cluster_(cluster) {}
 
   void OnDurable(BrokerId broker, const std::vector<LogWrite>& writes);
+  // A leader proposes ISRs: remembers which incarnations of the members it has seen.
+  void OnControlSent(const message::BrokerToController& message);
   // After a step of a controller: takes over a newer committed image and checks it (I31).
   void AfterControllerStep(SimController& controller);
   // After a step of a broker.
@@ -51,6 +55,9 @@ class PartitionChecker {
     friend bool operator==(const Seen&, const Seen&) = default;
   };
   void CheckImage(const MetadataImage& before, const MetadataImage& after);
+  // I32: who joins the ISR is the incarnation whose log the leader has seen (R13).
+  void CheckJoined(const MetadataImage& after, const PartitionImage& before,
+                   const PartitionImage& partition) const;
   void CheckReplica(BrokerId broker, const PartitionCore& core, const Seen& before,
                     const Seen& after);
   void CheckLeader(BrokerId broker, const PartitionCore& core);
@@ -63,6 +70,9 @@ class PartitionChecker {
   std::map<PartitionUid, Offset> true_high_watermark_;
   std::map<PartitionUid, BrokerId> holder_;  // a broker that had everything below the true mark
   std::map<std::pair<BrokerId, PartitionUid>, Seen> seen_;
+  // Proposed incarnations by partition, the partition epoch that the proposal is for, and broker.
+  using ProposalKey = std::tuple<PartitionUid, PartitionEpoch, BrokerId>;
+  std::map<ProposalKey, std::set<BrokerEpoch>> proposed_;
   PartitionCounters counters_;
 };
 

@@ -28,7 +28,8 @@ void RaftChecker::AfterStep(SimController& controller) {
   Seen& seen = seen_[id];
   if (seen.incarnation != controller.incarnation()) {
     // What was not on the disk is gone; term and durable end stay.
-    seen = Seen{.incarnation = controller.incarnation(), .term = seen.term, .durable = seen.durable};
+    seen =
+        Seen{.incarnation = controller.incarnation(), .term = seen.term, .durable = seen.durable};
   }
   const bool leads = raft.role() == RaftRole::kLeader;
   const uint64_t term = raft.term().value();
@@ -63,6 +64,10 @@ void RaftChecker::AfterStep(SimController& controller) {
 }
 
 void RaftChecker::OnSent(const message::RaftMessage& message) {
+  // Who asks for votes has voted for itself.
+  if (message.type() == message::RaftMessage::VOTE) {
+    CountVote(ControllerId(message.from()), message.term(), ControllerId(message.from()));
+  }
   if (message.type() != message::RaftMessage::VOTE_RESPONSE || message.reject()) return;
   CountVote(ControllerId(message.from()), message.term(), ControllerId(message.to()));
 }

@@ -21,7 +21,7 @@ class RaftChecker {
  public:
   explicit RaftChecker(Cluster& cluster) : cluster_(cluster) {}
   void AfterStep(SimController& controller);
-  // A message left a controller: a granted vote that was spoken counts for ever (I3).
+  // A message left a controller: a vote that was spoken counts for ever (I3).
   void OnSent(const message::RaftMessage& message);
   [[nodiscard]] const RaftCounters& counters() const { return counters_; }
 
@@ -35,19 +35,19 @@ class RaftChecker {
   struct Seen {
     uint64_t incarnation = 0;
     uint64_t term = 0;
-    uint64_t commit = 0;      // of this incarnation
+    uint64_t commit = 0;  // of this incarnation
     uint64_t last_index = 0;
     uint64_t snapshot_index = 0;
-    uint64_t durable = 0;     // end of what its disk holds, as last reported
+    uint64_t durable = 0;  // end of what its disk holds, as last reported
     bool leader = false;
   };
   void CountVote(ControllerId voter, uint64_t term, ControllerId candidate);
   void CheckCommitted(ControllerId id, const RaftCore& raft, Seen& seen);
 
   Cluster& cluster_;
-  std::map<uint64_t, ControllerId> leaders_;                            // by term
-  std::map<std::pair<ControllerId, uint64_t>, ControllerId> votes_;     // by voter and term
-  std::map<uint64_t, Entry> committed_;                                 // by index
+  std::map<uint64_t, ControllerId> leaders_;                         // by term
+  std::map<std::pair<ControllerId, uint64_t>, ControllerId> votes_;  // by voter and term
+  std::map<uint64_t, Entry> committed_;                              // by index
   std::map<ControllerId, Seen> seen_;
   RaftCounters counters_;
 };

@@ -72,8 +72,8 @@ void ShadowLogs::RequireSame(const char* id, PartitionUid uid, BrokerId a, Broke
   const Offset start = std::max({from, left->log_start, right->log_start});
   auto x = left->batches.lower_bound(start);
   auto y = right->batches.lower_bound(start);
-  while (x != left->batches.end() && y != right->batches.end() &&
-         x->second.last_offset < end && y->second.last_offset < end) {
+  while (x != left->batches.end() && y != right->batches.end() && x->second.last_offset < end &&
+         y->second.last_offset < end) {
     Require(x->second == y->second, id, [&] {
       return "brokers " + a.ToString() + " and " + b.ToString() + " differ below " +
              end.ToString() + ": " + Describe(uid, x->second) + " and " + Describe(uid, y->second);

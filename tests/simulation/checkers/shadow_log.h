@@ -30,8 +30,8 @@ struct ShadowLog {
   }
 };
 
-// All replicas of all brokers. Also checks I29 at every write: one (partition, epoch, offset) has one
-// record hash for ever, on whichever disk.
+// All replicas of all brokers. Also checks I29 at every write: one (partition, epoch, offset) has
+// one record hash for ever, on whichever disk.
 class ShadowLogs {
  public:
   // A group of writes became durable on `broker`. `uid_of` maps log ids of its disk.
