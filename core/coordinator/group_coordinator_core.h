@@ -96,7 +96,7 @@ class GroupCoordinatorCore {
   [[nodiscard]] GroupRecords OnTopicsChanged(const GroupTopicView& topics) const;
   // Removes members whose time is up. Bounded as OnTopicsChanged: NextDeadline stays in the past
   // until all is done.
-  [[nodiscard]] GroupRecords OnTime(Instant now, const GroupTopicView& topics) const;
+  [[nodiscard]] GroupRecords OnTime(Instant now, const GroupTopicView& topics);
   // When OnTime has something to do next; nullopt: never as things stand.
   [[nodiscard]] std::optional<Instant> NextDeadline() const { return timers_.NextDeadline(); }
 

@@ -208,14 +208,22 @@ message::GroupHeartbeatResponse GroupCoordinatorCore::HeartbeatAnswer(
   return response;
 }
 
-GroupRecords GroupCoordinatorCore::OnTime(Instant now, const GroupTopicView& topics) const {
+GroupRecords GroupCoordinatorCore::OnTime(Instant now, const GroupTopicView& topics) {
   GroupRecords records;
   const std::vector<MemberTimers::MemberKey> due = timers_.Due(now);
   for (size_t i = 0; i < due.size() && records.size() < options_.records_per_turn_max;) {
     const std::string& group_id = due[i].first;
     std::vector<std::string> member_ids;
-    for (; i < due.size() && due[i].first == group_id; ++i) member_ids.push_back(due[i].second);
-    RemoveMembers(group_id, member_ids, topics, records);
+    const GroupState* group = FindGroup(group_id);
+    for (; i < due.size() && due[i].first == group_id; ++i) {
+      if (group != nullptr && group->membership.members.contains(due[i].second)) {
+        member_ids.push_back(due[i].second);
+      } else {
+        // The records of its join could not be appended, so it never was a member.
+        timers_.ClearAll(due[i]);
+      }
+    }
+    if (!member_ids.empty()) RemoveMembers(group_id, member_ids, topics, records);
   }
   return records;
 }

@@ -35,6 +35,9 @@ Cluster::Cluster(World& world, ClusterOptions options)
     for (const Voter& voter : voters) config.controllers.push_back(voter.endpoint);
     config.num_shards = options_.shards;
     config.offsets_topic_partitions = 2;
+    // Short, so that silent members are removed in the middle of a run.
+    config.group_session_timeout = std::chrono::milliseconds(2500);
+    config.group_heartbeat_interval = std::chrono::milliseconds(400);
     config.partition.replica_lag_max = std::chrono::milliseconds(world.rng().Between(300, 2000));
     config.partition.producer_snapshot_bytes = world.rng().Between(500, 20000);
     brokers_.push_back(std::make_unique<SimBroker>(*this, std::move(config)));

@@ -93,7 +93,9 @@ int Hunt(PlantedBug bug, const std::string& invariant, uint64_t seeds, uint64_t 
     const RunResult result = RunSeed(seed);
     ClearPlantedBug();
     if (!result.violation) continue;
-    if (!invariant.empty() && invariant.find(result.violation->id) == std::string::npos) continue;
+    const std::string named = ',' + invariant + ',';
+    const bool counts = named.find(',' + result.violation->id + ',') != std::string::npos;
+    if (!invariant.empty() && !counts) continue;
     const RunResult without = RunSeed(seed);
     if (without.violation) {
       std::printf("seed %" PRIu64 " violates %s without the bug too\n", seed,

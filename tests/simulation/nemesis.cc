@@ -13,8 +13,12 @@ constexpr Duration kShortDownMax = std::chrono::milliseconds(150);
 }  // namespace
 
 Nemesis::Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& producers,
-                 NemesisOptions options)
-    : cluster_(cluster), world_(cluster.world()), producers_(producers), options_(options) {
+                 std::vector<std::unique_ptr<SimConsumer>>& consumers, NemesisOptions options)
+    : cluster_(cluster),
+      world_(cluster.world()),
+      producers_(producers),
+      consumers_(consumers),
+      options_(options) {
   cluster_.on_sync = [this](NodeId node, Duration time) { OnSync(node, time); };
 }
 
@@ -43,6 +47,8 @@ void Nemesis::Strike() {
   if (hit(options_.crash_controller))
     return CrashController(Pick(cluster_.controllers()), kDownMax);
   if (hit(options_.crash_producer)) return CrashProducer();
+  if (hit(options_.crash_consumer)) return CrashConsumer();
+  if (hit(options_.pause_consumer)) return PauseConsumer();
   if (hit(options_.pause)) return Pause();
   if (hit(options_.cut_pair)) return Cut(/*one_way=*/false);
   if (hit(options_.cut_one_way)) return Cut(/*one_way=*/true);
@@ -116,6 +122,29 @@ void Nemesis::CrashProducer() {
                nullptr, "restart", [&producer] {
                  if (!producer.running()) producer.Start();
                });
+}
+
+void Nemesis::CrashConsumer() {
+  if (consumers_.empty()) return;
+  SimConsumer& consumer = Pick(consumers_);
+  if (!consumer.running()) return;
+  ++counters_.consumer_crashes;
+  world_.Note("crash consumer");
+  consumer.Crash();
+  world_.After(world_.Between(std::chrono::milliseconds(1), std::chrono::milliseconds(1000)),
+               nullptr, "restart", [&consumer] {
+                 if (!consumer.running()) consumer.Start();
+               });
+}
+
+void Nemesis::PauseConsumer() {
+  if (consumers_.empty()) return;
+  const ProcessPtr process = Pick(consumers_).process();
+  if (process == nullptr) return;
+  ++counters_.pauses;
+  world_.Note("pause " + process->name());
+  process->PauseUntil(world_.now() + world_.Between(std::chrono::milliseconds(50),
+                                                    std::chrono::milliseconds(6000)));
 }
 
 void Nemesis::Pause() {
@@ -195,6 +224,9 @@ void Nemesis::HealAll() {
   }
   for (auto& producer : producers_) {
     if (!producer->running()) producer->Start();
+  }
+  for (auto& consumer : consumers_) {
+    if (!consumer->running()) consumer->Start();
   }
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/simulation/cluster.h"
+#include "tests/simulation/sim_consumer.h"
 #include "tests/simulation/sim_producer.h"
 
 namespace quipu::sim {
@@ -24,10 +25,12 @@ struct NemesisOptions {
   int cut_one_way = 0;
   int isolate = 0;
   int crash_all_brokers = 0;
+  int crash_consumer = 0;
+  int pause_consumer = 0;
   int crash_in_sync = 0;  // of any machine, between a write and the news that it is durable
   [[nodiscard]] int total() const {
     return crash_broker + crash_controller + crash_producer + pause + cut_pair + cut_one_way +
-           isolate + crash_all_brokers + crash_in_sync;
+           isolate + crash_all_brokers + crash_in_sync + crash_consumer + pause_consumer;
   }
 };
 
@@ -41,12 +44,13 @@ struct NemesisCounters {
   uint64_t isolations = 0;
   uint64_t whole_cluster_crashes = 0;
   uint64_t crashes_in_sync = 0;
+  uint64_t consumer_crashes = 0;
 };
 
 class Nemesis {
  public:
   Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& producers,
-          NemesisOptions options);
+          std::vector<std::unique_ptr<SimConsumer>>& consumers, NemesisOptions options);
 
   // Faults from now until `until`.
   void Run(Instant until);
@@ -63,6 +67,8 @@ class Nemesis {
   void ArmCrashInSync();
   void OnSync(NodeId node, Duration time);
   void CrashProducer();
+  void CrashConsumer();
+  void PauseConsumer();
   void Pause();
   void Cut(bool one_way);
   void Isolate();
@@ -76,6 +82,7 @@ class Nemesis {
   Cluster& cluster_;
   World& world_;
   std::vector<std::unique_ptr<SimProducer>>& producers_;
+  std::vector<std::unique_ptr<SimConsumer>>& consumers_;
   NemesisOptions options_;
   NemesisCounters counters_;
   Instant until_{};

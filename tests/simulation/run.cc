@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "base/check.h"
+#include "tests/simulation/checkers/group_checker.h"
 #include "tests/simulation/checkers/history_checker.h"
 #include "tests/simulation/checkers/partition_checker.h"
 #include "tests/simulation/checkers/raft_checker.h"
 #include "tests/simulation/cluster.h"
 #include "tests/simulation/nemesis.h"
+#include "tests/simulation/sim_consumer.h"
 #include "tests/simulation/sim_producer.h"
 
 namespace quipu::sim {
@@ -32,6 +34,7 @@ struct Drawn {
   ClusterOptions cluster;
   NemesisOptions nemesis;
   int producers = 1;
+  int consumers = 0;
   int partitions = 3;
   int min_isr = 2;
   Duration send_interval{};
@@ -41,7 +44,8 @@ struct Drawn {
 std::string Drawn::Text() const {
   const auto n = [](auto value) { return std::to_string(value); };
   return "brokers=" + n(cluster.brokers) + " shards=" + n(cluster.shards) +
-         " producers=" + n(producers) + " partitions=" + n(partitions) + " min_isr=" + n(min_isr) +
+         " producers=" + n(producers) + " consumers=" + n(consumers) +
+         " partitions=" + n(partitions) + " min_isr=" + n(min_isr) +
          " loss=" + n(cluster.network.datagram_loss) +
          " dup=" + n(cluster.network.datagram_duplicate) +
          " delay=" + n(cluster.network.long_delay) + " break=" + n(cluster.network.stream_break) +
@@ -50,7 +54,9 @@ std::string Drawn::Text() const {
          " crash_producer=" + n(nemesis.crash_producer) + " pause=" + n(nemesis.pause) +
          " cut=" + n(nemesis.cut_pair) + " one_way=" + n(nemesis.cut_one_way) +
          " isolate=" + n(nemesis.isolate) + " crash_all=" + n(nemesis.crash_all_brokers) +
-         " crash_in_sync=" + n(nemesis.crash_in_sync);
+         " crash_in_sync=" + n(nemesis.crash_in_sync) +
+         " crash_consumer=" + n(nemesis.crash_consumer) +
+         " pause_consumer=" + n(nemesis.pause_consumer);
 }
 
 // Zero as often as not, so that each fault is also absent.
@@ -77,6 +83,11 @@ Drawn Draw(Rng& rng) {
   drawn.nemesis.crash_all_brokers = static_cast<int>(Maybe(rng, 1, 2));
   drawn.nemesis.crash_in_sync = static_cast<int>(Maybe(rng, 1, 6));
   drawn.producers = static_cast<int>(rng.Between(1, 3));
+  drawn.consumers = static_cast<int>(Maybe(rng, 1, 3));
+  if (drawn.consumers > 0) {
+    drawn.nemesis.crash_consumer = static_cast<int>(Maybe(rng, 1, 2));
+    drawn.nemesis.pause_consumer = static_cast<int>(Maybe(rng, 1, 3));
+  }
   drawn.partitions = static_cast<int>(rng.Between(1, 4));
   drawn.min_isr = rng.Chance(4, 5) ? 2 : static_cast<int>(rng.Between(1, 3));
   drawn.send_interval = std::chrono::milliseconds(rng.Between(2, 60));
@@ -95,6 +106,19 @@ ProducerOptions DrawProducer(Rng& rng, const Cluster& cluster) {
   return options;
 }
 
+ConsumerOptions DrawConsumer(Rng& rng, const Cluster& cluster) {
+  ConsumerOptions options;
+  for (int i = 1; i <= cluster.options().brokers; ++i) {
+    options.metadata.bootstrap_servers.push_back("broker:" + std::to_string(i));
+  }
+  options.group_id = "readers";
+  options.fetch_max_wait = std::chrono::milliseconds(rng.Between(50, 500));
+  options.fetch_max_bytes = static_cast<int32_t>(rng.Between(2000, 50000));
+  options.poll_records_max = static_cast<size_t>(rng.Between(10, 500));
+  options.request_timeout = std::chrono::milliseconds(rng.Between(1000, 4000));
+  return options;
+}
+
 // All that belongs to one run.
 class Run {
  public:
@@ -104,7 +128,8 @@ class Run {
         cluster_(world_, drawn_.cluster),
         raft_(cluster_),
         partitions_(cluster_),
-        nemesis_(cluster_, producers_, drawn_.nemesis) {
+        group_(partitions_),
+        nemesis_(cluster_, producers_, consumers_, drawn_.nemesis) {
     world_.trace_sink = std::move(trace);
     world_.after_step = [this](Process* process) { AfterStep(process); };
     cluster_.on_raft_sent = [this](const message::RaftMessage& m) { raft_.OnSent(m); };
@@ -127,13 +152,18 @@ class Run {
       sequences_.emplace_back();
       SendNext(static_cast<size_t>(i));
     }
+    for (int i = 0; i < drawn_.consumers; ++i) {
+      consumers_.push_back(std::make_unique<SimConsumer>(
+          cluster_, i, kTopic, DrawConsumer(world_.rng(), cluster_), group_));
+      consumers_.back()->Start();
+    }
     world_.RunUntil(world_.now() + std::chrono::seconds(1));
     nemesis_.Run(world_.now() + kFaultTime);
     world_.RunUntil(world_.now() + kFaultTime);
     sending_ = false;
     nemesis_.HealAll();
     AwaitLiveness();
-    history_ = CheckHistory(cluster_, *partitions_.image(), kTopic, producers_);
+    history_ = CheckHistory(cluster_, *partitions_.image(), kTopic, producers_, group_);
   }
 
   void Fill(RunResult& result);
@@ -200,12 +230,30 @@ class Run {
     for (const auto& producer : producers_) {
       if (!producer->Idle()) return false;
     }
+    if (!GroupHasReadAll()) return false;
     const MetadataImagePtr& image = partitions_.image();
     for (const auto& [uid, partition] : image->partitions()) {
       if (partition.leader == kNoBroker || partition.isr.size() != partition.replicas.size()) {
         return false;
       }
       if (!LeadsWell(uid, partition)) return false;
+    }
+    return true;
+  }
+
+  // Some member stands at the end of each partition.
+  [[nodiscard]] bool GroupHasReadAll() const {
+    if (consumers_.empty()) return true;
+    const TopicImage* topic = partitions_.image()->FindTopicByName(kTopic);
+    for (const PartitionUid uid : topic->partitions) {
+      const TopicPartition partition{topic->id, partitions_.image()->FindPartition(uid)->index};
+      bool read = false;
+      for (const auto& consumer : consumers_) {
+        if (!consumer->running()) continue;
+        const auto position = consumer->core().fetch().Position(partition);
+        read |= position && position->offset == partitions_.TrueHighWatermark(uid);
+      }
+      if (!read) return false;
     }
     return true;
   }
@@ -242,6 +290,7 @@ class Run {
     for (const auto& producer : producers_) {
       if (!producer->Idle()) text += " a producer still has batches;";
     }
+    if (!GroupHasReadAll()) text += " the group has not read everything;";
     for (const auto& [uid, partition] : partitions_.image()->partitions()) {
       if (!LeadsWell(uid, partition)) {
         text += " leader " + partition.leader.ToString() + " of partition " + uid.ToString() +
@@ -267,7 +316,9 @@ class Run {
   Cluster cluster_;
   RaftChecker raft_;
   PartitionChecker partitions_;
+  GroupChecker group_;
   std::vector<std::unique_ptr<SimProducer>> producers_;
+  std::vector<std::unique_ptr<SimConsumer>> consumers_;
   Nemesis nemesis_;
   std::vector<std::map<std::string, uint64_t>> sequences_;
   uint64_t next_payment_ = 1;
@@ -292,6 +343,7 @@ void Run::Fill(RunResult& result) {
   c["fault.controller_crash"] = faults.controller_crashes;
   c["fault.producer_crash"] = faults.producer_crashes;
   c["fault.whole_cluster_crash"] = faults.whole_cluster_crashes;
+  c["fault.consumer_crash"] = faults.consumer_crashes;
   c["fault.crash_in_sync"] = faults.crashes_in_sync;
   c["fault.pause"] = faults.pauses;
   c["fault.partition"] = faults.cuts;
@@ -312,6 +364,10 @@ void Run::Fill(RunResult& result) {
     c["producer.retries"] += producer->retries();
     c["producer.duplicates_answered"] += producer->duplicates();
   }
+  c["group.records_read"] = group_.counters().read;
+  c["group.assignments"] = group_.counters().assigned;
+  c["group.commits"] = group_.counters().commits;
+  c["group.commits_refused"] = group_.counters().refused;
   c["payments.acknowledged"] = history_.acknowledged;
   c["payments.unknown"] = history_.unknown;
   c["payments.unknown_present"] = history_.unknown_present;

@@ -111,10 +111,24 @@ void CheckOutcome(const PaymentOutcome& outcome, const std::map<uint64_t, Place>
           });
 }
 
+// I29: what a consumer has read stands in the log for ever, where it was read.
+void CheckRead(const GroupChecker& group, const std::map<uint64_t, Place>& places) {
+  for (const auto& [where, value] : group.values()) {
+    const auto place = places.find(std::stoull(value));
+    Require(place != places.end() && place->second.partition == where.first.partition &&
+                place->second.offset == where.second,
+            "I29", [&] {
+              return "payment " + value + " was read at offset " + where.second.ToString() +
+                     " and is not there any more";
+            });
+  }
+}
+
 }  // namespace
 
 HistoryCounters CheckHistory(Cluster& cluster, const MetadataImage& image, const std::string& topic,
-                             const std::vector<std::unique_ptr<SimProducer>>& producers) {
+                             const std::vector<std::unique_ptr<SimProducer>>& producers,
+                             const GroupChecker& group) {
   std::map<uint64_t, Place> places;
   LogReader reader(places);
   const TopicImage* found = image.FindTopicByName(topic);
@@ -126,6 +140,7 @@ HistoryCounters CheckHistory(Cluster& cluster, const MetadataImage& image, const
             [&] { return "partition " + uid.ToString() + " has no leader"; });
     reader.Read(*leader, *partition);
   }
+  CheckRead(group, places);
   HistoryCounters counters;
   for (const auto& producer : producers) {
     for (const PaymentOutcome& outcome : producer->outcomes()) {

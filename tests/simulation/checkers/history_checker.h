@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "tests/simulation/checkers/group_checker.h"
 #include "tests/simulation/checkers/partition_checker.h"
 #include "tests/simulation/cluster.h"
 #include "tests/simulation/sim_producer.h"
@@ -21,6 +22,7 @@ struct HistoryCounters {
 // Reads the committed log of every partition of `topic` from its leader's disk and checks it. Call
 // when the cluster has settled. Throws a Violation.
 HistoryCounters CheckHistory(Cluster& cluster, const MetadataImage& image, const std::string& topic,
-                             const std::vector<std::unique_ptr<SimProducer>>& producers);
+                             const std::vector<std::unique_ptr<SimProducer>>& producers,
+                             const GroupChecker& group);
 
 }  // namespace quipu::sim

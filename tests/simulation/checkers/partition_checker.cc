@@ -49,6 +49,8 @@ void PartitionChecker::CheckJoined(const MetadataImage& after, const PartitionIm
                                    const PartitionImage& partition) const {
   // Images may be skipped: only the very next one tells what the proposal did.
   if (partition.partition_epoch != before.partition_epoch + 1) return;
+  // An election out of the ELR is not the leader's proposal.
+  if (partition.leader_epoch != before.leader_epoch) return;
   for (const BrokerId member : partition.isr) {
     if (Contains(before.isr, member)) continue;
     const auto proposal = proposed_.find({partition.uid, before.partition_epoch, member});

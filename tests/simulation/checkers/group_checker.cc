@@ -1,0 +1,82 @@
+#include "tests/simulation/checkers/group_checker.h"
+
+#include <algorithm>
+#include <string>
+
+#include "tests/simulation/checkers/violation.h"
+
+namespace quipu::sim {
+namespace {
+
+std::string Name(const TopicPartition& partition) {
+  return "partition index " + partition.partition.ToString();
+}
+
+}  // namespace
+
+Offset GroupChecker::TrueHighWatermark(const TopicPartition& partition) const {
+  for (const auto& [uid, image] : partitions_.image()->partitions()) {
+    if (image.topic_id == partition.topic_id && image.index == partition.partition) {
+      return partitions_.TrueHighWatermark(uid);
+    }
+  }
+  return Offset(0);
+}
+
+void GroupChecker::OnAssigned(const TopicPartition& partition, Offset start,
+                              const Committed& committed) {
+  ++counters_.assigned;
+  const auto known = committed.find(partition);
+  Require(known == committed.end() || (start != kNoOffset && start >= known->second), "I54", [&] {
+    return Name(partition) + ": a member begins at " + start.ToString() + ", but " +
+           known->second.ToString() + " was committed before it asked";
+  });
+  Require(start == kNoOffset || start <= TrueHighWatermark(partition), "I53", [&] {
+    return Name(partition) + ": committed offset " + start.ToString() +
+           " is above the high watermark " + TrueHighWatermark(partition).ToString();
+  });
+}
+
+void GroupChecker::OnRead(const ConsumerRecord& record) {
+  ++counters_.read;
+  const TopicPartition partition{record.topic_id(), record.partition()};
+  Require(record.offset() < TrueHighWatermark(partition), "I28", [&] {
+    return Name(partition) + ": offset " + record.offset().ToString() +
+           " was read before it was committed";
+  });
+  const std::string value(record.value()->data(), record.value()->size());
+  const auto [known, is_new] = values_.try_emplace({partition, record.offset()}, value);
+  Require(is_new || known->second == value, "I29", [&] {
+    return Name(partition) + " offset " + record.offset().ToString() + " was read as " +
+           known->second + " and as " + value;
+  });
+}
+
+void GroupChecker::OnPosition(const TopicPartition& partition, Offset due, Offset offset) const {
+  const Offset wanted = due == kNoOffset ? Offset(0) : due;
+  Require(offset == wanted, "I50", [&] {
+    return Name(partition) + ": a member read offset " + offset.ToString() + " where " +
+           wanted.ToString() + " was due";
+  });
+}
+
+void GroupChecker::OnCommitAnswered(const PartitionOffsets& offsets, const Committed& committed,
+                                    ErrorCode error) {
+  if (error != ErrorCode::kNone) {
+    ++counters_.refused;
+    return;
+  }
+  ++counters_.commits;
+  for (const auto& [partition, offset] : offsets) {
+    // Members begin where the last commit stands and read on: a lower one is an earlier owner's.
+    const auto before = committed.find(partition);
+    Require(before == committed.end() || offset.offset >= before->second, "I51", [&] {
+      return Name(partition) + ": a commit of " + offset.offset.ToString() +
+             " was acknowledged after one of " + before->second.ToString();
+    });
+    Offset& highest = committed_.try_emplace(partition, Offset(0)).first->second;
+    highest = std::max(highest, offset.offset);
+  }
+}
+
+}  // namespace quipu::sim

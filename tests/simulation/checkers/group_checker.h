@@ -1,0 +1,52 @@
+// What the members of a group read and commit: I28, I29, I50, I51, I53, I54.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "core/client/consumer_types.h"
+#include "tests/simulation/checkers/partition_checker.h"
+
+namespace quipu::sim {
+
+struct GroupCounters {
+  uint64_t read = 0;      // records
+  uint64_t assigned = 0;  // partitions given to a member
+  uint64_t commits = 0;   // acknowledged
+  uint64_t refused = 0;   // answered with an error
+};
+
+class GroupChecker {
+ public:
+  explicit GroupChecker(const PartitionChecker& partitions) : partitions_(partitions) {}
+
+  // The highest acknowledged commit of each partition.
+  using Committed = std::map<TopicPartition, Offset>;
+
+  // A member begins to read at `start` (kNoOffset: nothing is committed); `committed` is what had
+  // been acknowledged when it asked.
+  void OnAssigned(const TopicPartition& partition, Offset start, const Committed& committed);
+  void OnRead(const ConsumerRecord& record);
+  // A member that expected `due` next read `offset`.
+  void OnPosition(const TopicPartition& partition, Offset due, Offset offset) const;
+  // `committed`: as in OnAssigned, when the commit was asked for.
+  void OnCommitAnswered(const PartitionOffsets& offsets, const Committed& committed,
+                        ErrorCode error);
+  // Every record that was read, by partition and offset.
+  using Values = std::map<std::pair<TopicPartition, Offset>, std::string>;
+  [[nodiscard]] const Values& values() const { return values_; }
+  [[nodiscard]] const Committed& committed() const { return committed_; }
+  [[nodiscard]] const GroupCounters& counters() const { return counters_; }
+
+ private:
+  [[nodiscard]] Offset TrueHighWatermark(const TopicPartition& partition) const;
+
+  const PartitionChecker& partitions_;
+  Committed committed_;
+  Values values_;  // as first read
+  GroupCounters counters_;
+};
+
+}  // namespace quipu::sim

@@ -1,0 +1,71 @@
+// A simulated member of a consumer group, with the product's own consumer brain.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/client/consumer_core.h"
+#include "tests/simulation/checkers/group_checker.h"
+#include "tests/simulation/cluster.h"
+
+namespace quipu::sim {
+
+// Polls, commits what it has polled, and gives partitions up as an application does: commits first,
+// then confirms.
+class SimConsumer {
+ public:
+  SimConsumer(Cluster& cluster, int number, std::string topic, ConsumerOptions options,
+              GroupChecker& checker);
+  ~SimConsumer();
+
+  void Start();
+  // The member dies without a good-bye; a new one comes in its place.
+  void Crash();
+  [[nodiscard]] bool running() const { return core_ != nullptr; }
+  [[nodiscard]] const ProcessPtr& process() const { return process_; }
+  [[nodiscard]] const ConsumerCore& core() const { return *core_; }
+
+ private:
+  using Stream = SimStream<FetchRequest, FetchResponse>;
+  struct OpenStream {
+    uint64_t generation = 0;
+    std::unique_ptr<MessageSender<FetchRequest>> sender;
+  };
+
+  void Turn(const std::function<void(Instant, ConsumerEffects&)>& input);
+  void Carry(ConsumerEffects& effects);
+  void Call(const UnaryCall& call);
+  MessageSender<FetchRequest>& StreamTo(const ServerAddress& address);
+  void PollLater();
+  void Poll(Instant now);
+  // Commits all positions; returns the token, 0 when there is nothing to commit.
+  uint64_t CommitPositions(Instant now);
+  void OnResult(const OffsetOpResult& result);
+  void ScheduleTimer();
+
+  Cluster& cluster_;
+  int number_;
+  std::string topic_;
+  ConsumerOptions options_;
+  GroupChecker& checker_;
+  ProcessPtr process_;
+  std::unique_ptr<ConsumerCore> core_;
+  std::map<ServerAddress, OpenStream> streams_;
+  uint64_t next_generation_ = 0;
+  uint64_t next_token_ = 1;
+  struct Commit {
+    PartitionOffsets offsets;
+    GroupChecker::Committed committed_before;  // had been acknowledged when it was asked for
+  };
+  std::map<uint64_t, Commit> commits_;  // under way, by token
+  uint64_t revoke_token_ = 0;  // the commit after which the revoked partitions are given up
+  bool confirm_revoked_ = false;
+  GroupChecker::Committed committed_at_fetch_;     // when the committed offsets were last asked for
+  std::map<TopicPartition, Offset> next_offsets_;  // due next, per partition being read
+  std::optional<Instant> timer_at_;
+};
+
+}  // namespace quipu::sim
