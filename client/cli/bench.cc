@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <memory>
@@ -57,6 +58,55 @@ class LatencyHistogram {
 
 double Seconds(Clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
+// Not compressible.
+std::string Noise(size_t bytes) {
+  std::string value(bytes, '\0');
+  uint64_t noise = 88172645463325252ULL;
+  for (char& c : value) {
+    noise ^= noise << 13;
+    noise ^= noise >> 7;
+    noise ^= noise << 17;
+    c = static_cast<char>(noise);
+  }
+  return value;
+}
+
+// CPU seconds that this process has used.
+double CpuSeconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+void Report(const Common& common, const BenchOptions& options, const LatencyHistogram& latencies,
+            double seconds, int32_t partitions, uint64_t failed) {
+  const double records = static_cast<double>(options.records);
+  const double megabytes = records * static_cast<double>(options.record_bytes) / seconds / 1e6;
+  if (common.json()) {
+    PrintJson(Json{{"records", options.records},
+                   {"record_bytes", options.record_bytes},
+                   {"batch_bytes", options.batch_bytes},
+                   {"linger_ms", options.linger_ms},
+                   {"rate", options.rate},
+                   {"partitions", partitions},
+                   {"failed", failed},
+                   {"seconds", seconds},
+                   {"records_per_second", std::round(records / seconds)},
+                   {"mb_per_second", megabytes},
+                   {"p50_ms", latencies.Quantile(0.5)},
+                   {"p99_ms", latencies.Quantile(0.99)},
+                   {"p99_9_ms", latencies.Quantile(0.999)},
+                   {"client_cpu_seconds", CpuSeconds()}});
+    return;
+  }
+  std::printf("%.0f records/s, %.1f MB/s (%llu records of %zu B in %.1f s, %d partitions, %llu "
+              "failed)\nlatency p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms\n",
+              records / seconds, megabytes, static_cast<unsigned long long>(options.records),
+              options.record_bytes, seconds, partitions, static_cast<unsigned long long>(failed),
+              latencies.Quantile(0.5), latencies.Quantile(0.99), latencies.Quantile(0.999));
+}
+
 absl::Status Produce(const Common& common, const BenchOptions& options) {
   QUIPU_ASSIGN_OR_RETURN(
       const std::unique_ptr<Producer> producer,
@@ -70,15 +120,7 @@ absl::Status Produce(const Common& common, const BenchOptions& options) {
       producer->WaitForIdentity(std::chrono::milliseconds(common.timeout_ms)).status());
   LatencyHistogram latencies;
   std::atomic<uint64_t> failed{0};
-  // Not compressible, and not the same in each record.
-  std::string value(options.record_bytes, '\0');
-  uint64_t noise = 88172645463325252ULL;
-  for (char& c : value) {
-    noise ^= noise << 13;
-    noise ^= noise >> 7;
-    noise ^= noise << 17;
-    c = static_cast<char>(noise);
-  }
+  const std::string value = Noise(options.record_bytes);
   const Clock::time_point start = Clock::now();
   for (uint64_t i = 0; i < options.records; ++i) {
     // Open loop: latency counts from when the record was due, not from when there was room for it.
@@ -100,37 +142,7 @@ absl::Status Produce(const Common& common, const BenchOptions& options) {
   }
   QUIPU_RETURN_IF_ERROR(producer->Close(std::chrono::seconds(120)));
   const double seconds = Seconds(Clock::now() - start);
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const double cpu = static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-                     static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-  const double records = static_cast<double>(options.records);
-  const Json json{
-      {"records", options.records},
-      {"record_bytes", options.record_bytes},
-      {"batch_bytes", options.batch_bytes},
-      {"linger_ms", options.linger_ms},
-      {"rate", options.rate},
-      {"partitions", partitions},
-      {"failed", failed.load()},
-      {"seconds", seconds},
-      {"records_per_second", std::round(records / seconds)},
-      {"mb_per_second", records * static_cast<double>(options.record_bytes) / seconds / 1e6},
-      {"p50_ms", latencies.Quantile(0.5)},
-      {"p99_ms", latencies.Quantile(0.99)},
-      {"p99_9_ms", latencies.Quantile(0.999)},
-      {"client_cpu_seconds", cpu}};
-  if (common.json()) {
-    PrintJson(json);
-  } else {
-    std::printf("%.0f records/s, %.1f MB/s (%llu records of %zu B in %.1f s, %d partitions, %llu "
-                "failed)\nlatency p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms\n",
-                records / seconds, json["mb_per_second"].get<double>(),
-                static_cast<unsigned long long>(options.records), options.record_bytes, seconds,
-                partitions, static_cast<unsigned long long>(failed.load()),
-                json["p50_ms"].get<double>(), json["p99_ms"].get<double>(),
-                json["p99_9_ms"].get<double>());
-  }
+  Report(common, options, latencies, seconds, partitions, failed);
   if (failed > 0) {
     return ToStatus(ErrorCode::kUnknownServerError,
                     absl::StrCat(failed.load(), " records were not acknowledged"));
