@@ -114,8 +114,12 @@ void Producer::Impl::Send(const ProducerRecord& record, Callback callback) {
       }
       const Duration left = deadline - owner_.GetNow().mono;
       if (left <= Duration(0)) break;
-      accumulator_.FlushOpen();
-      WakeLocked();
+      // While closed batches wait, room comes by itself; closing the open ones then would only send
+      // small batches. When everything here is open, a long linger must not block the caller.
+      if (!accumulator_.has_closed()) {
+        accumulator_.FlushOpen();
+        WakeLocked();
+      }
       changed_.wait_for(lock, left);
     }
     if (message.empty()) {

@@ -158,6 +158,13 @@ void RecordAccumulator::FlushOpen() {
   for (PartitionSlot index : active_) CloseOpen(slots_[index]);
 }
 
+bool RecordAccumulator::has_closed() const {
+  for (const PartitionSlot index : active_) {
+    if (!slots_[index].closed.empty()) return true;
+  }
+  return false;
+}
+
 std::optional<Instant> RecordAccumulator::NextDeadline(const std::vector<int32_t>& room) const {
   std::optional<Instant> next;
   for (PartitionSlot index : active_) {

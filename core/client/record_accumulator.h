@@ -95,6 +95,8 @@ class RecordAccumulator {
     return topics_.contains(std::string_view(name.data(), name.size()));
   }
   [[nodiscard]] bool empty() const { return active_.empty(); }
+  // Some batch is closed and waits for its turn.
+  [[nodiscard]] bool has_closed() const;
   [[nodiscard]] size_t buffered_bytes() const { return buffered_bytes_; }
   [[nodiscard]] const AccumulatorOptions& options() const { return options_; }
 
