@@ -1,4 +1,6 @@
 // The `quipu` program: admin, produce, consume, local clusters.
+#include <cstdlib>
+
 #include "client/cli/cli.h"
 
 int main(int argc, char** argv) {
@@ -15,6 +17,10 @@ int main(int argc, char** argv) {
              "  quipu consume payments --from-beginning\n"
              "  quipu group describe billing --output json");
   quipu::cli::Common common;
+  // The environment gives the default; --bootstrap-server goes before it.
+  if (const char* servers = std::getenv("QUIPU_BOOTSTRAP_SERVER")) {
+    common.bootstrap_servers = servers;
+  }
   quipu::cli::AddTopicCommands(app, common);
   quipu::cli::AddProduceCommand(app, common);
   quipu::cli::AddConsumeCommand(app, common);

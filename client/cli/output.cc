@@ -10,8 +10,7 @@ namespace quipu::cli {
 
 void AddConnectionOptions(CLI::App& verb, Common& common) {
   verb.add_option("-b,--bootstrap-server", common.bootstrap_servers,
-                  "Brokers to ask first: host:port,host:port,...")
-      ->envname("QUIPU_BOOTSTRAP_SERVER")
+                  "Brokers to ask first: host:port,host:port,... (QUIPU_BOOTSTRAP_SERVER)")
       ->capture_default_str();
   verb.add_option("--timeout", common.timeout_ms, "Milliseconds to wait for an answer")
       ->check(CLI::Range(1, 3600000))
