@@ -121,7 +121,7 @@ class ProducerCore {
     Sequence base_sequence = kNoSequence;
     uint64_t request_id = 0;  // in flight in this request; 0: not in flight
     bool ever_sent = false;
-    bool outcome_unknown = false;  // sent, and not definitely refused since
+    bool outcome_unknown = false;  // an attempt went unanswered; no later refusal clears it
     int resequenced = 0;
     ErrorCode last_error = ErrorCode::kNone;
     std::string last_message;
