@@ -11,6 +11,9 @@
 namespace quipu {
 namespace {
 
+// Between two questions whether a broker that lost its control stream refuses connections.
+constexpr Duration kProbeInterval = std::chrono::milliseconds(100);
+
 ControllerCore::Options CoreOptions(const ControllerConfig& config) {
   ControllerCore::Options options;
   options.cluster_id = config.cluster_id;
@@ -137,22 +140,35 @@ void ActiveController::OnStreamClosed(const ControlStreamPtr& stream) {
   if (broker == kNoBroker || !active()) return;
   const BrokerImage* image = core_.image().FindBroker(broker);
   if (image == nullptr || image->fenced) return;
-  // A killed process refuses connections at once; a slow network does not. Only the former is
-  // proof, anything else waits for the session to end.
-  const BrokerEpoch epoch = image->epoch;
-  Executor& executor = ports_.outside.executor();
-  std::weak_ptr<const bool> alive = alive_;
-  ports_.outside.ProbeBroker(image->peer_endpoint,
-                             [this, alive, &executor, broker, epoch, term = term_](bool refused) {
-                               executor.Post([this, alive, broker, epoch, term, refused] {
-                                 if (alive.lock() != nullptr)
-                                   FenceIfRefused(broker, epoch, term, refused);
-                               });
-                             });
+  Probe(broker, image->epoch, term_);
 }
 
-void ActiveController::FenceIfRefused(BrokerId broker, BrokerEpoch epoch, Term term, bool refused) {
-  if (!refused || !active() || term != term_ || sessions_.HasStream(broker)) return;
+// A killed process refuses connections; a slow network does not. Only the former is proof, anything
+// else waits for the session to end. A dying process closes its sockets one after another, so that
+// its listener may outlive its control stream by a moment: the question is asked again until the
+// broker is back, or fenced by its session.
+void ActiveController::Probe(BrokerId broker, BrokerEpoch epoch, Term term) {
+  const BrokerImage* image = core_.image().FindBroker(broker);
+  if (!active() || term != term_ || sessions_.HasStream(broker)) return;
+  if (image == nullptr || image->fenced || image->epoch != epoch) return;
+  Executor& executor = ports_.outside.executor();
+  std::weak_ptr<const bool> alive = alive_;
+  ports_.outside.ProbeBroker(
+      image->peer_endpoint, [this, alive, &executor, broker, epoch, term](bool refused) {
+        if (refused) {
+          executor.Post([this, alive, broker, epoch, term] {
+            if (alive.lock() != nullptr) FenceRefused(broker, epoch, term);
+          });
+        } else {
+          executor.PostAfter(kProbeInterval, [this, alive, broker, epoch, term] {
+            if (alive.lock() != nullptr) Probe(broker, epoch, term);
+          });
+        }
+      });
+}
+
+void ActiveController::FenceRefused(BrokerId broker, BrokerEpoch epoch, Term term) {
+  if (!active() || term != term_ || sessions_.HasStream(broker)) return;
   if (IsPlanted(PlantedBug::kSameEpochAfterRestart)) return;
   const record::MetadataBatch batch = core_.FenceBroker(broker, epoch);
   if (batch.records_size() == 0) return;

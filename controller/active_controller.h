@@ -84,7 +84,8 @@ class ActiveController {
   void ParkAnswer(LogIndex index, const ControlStreamPtr& stream, Answer answer);
   void Refuse(const ControlStreamPtr& stream, const Request& request, ErrorCode error);
   void CloseStream(const ControlStreamPtr& stream, const absl::Status& reason);
-  void FenceIfRefused(BrokerId broker, BrokerEpoch epoch, Term term, bool refused);
+  void Probe(BrokerId broker, BrokerEpoch epoch, Term term);
+  void FenceRefused(BrokerId broker, BrokerEpoch epoch, Term term);
   void Publish();
 
   const ControllerConfig config_;

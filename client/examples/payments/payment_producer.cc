@@ -93,6 +93,10 @@ class PaymentProducer {
         return ToStatus(result.error, absl::StrCat("the resume marker was not acknowledged: ",
                                                    result.message, "; start again to go on"));
       }
+      // Without a place there is nothing to read up to, and guessing could double a payment.
+      if (result.offset == kNoOffset) {
+        return absl::AbortedError("a resume marker's offset is not known; start again to go on");
+      }
       ends[result.partition] = result.offset;
     }
     absl::Status bad = absl::OkStatus();

@@ -162,6 +162,30 @@ TEST_F(ControllerNodeTest, BrokenStreamAndRefusedDialFenceAtOnce) {
   EXPECT_EQ(quorum_.ports(1).probed[0], (HostPort{"p", 1}));
 }
 
+TEST_F(ControllerNodeTest, ListenerThatOutlivesTheStreamIsAskedAgain) {
+  FakeBroker broker(quorum_.active(), 1);
+  Join(broker);
+  broker.Break();
+  Run(milliseconds(50));
+  EXPECT_FALSE(Image()->FindBroker(BrokerId(1))->fenced);
+  quorum_.ports(1).refused = true;
+  Run(milliseconds(300));
+  EXPECT_TRUE(Image()->FindBroker(BrokerId(1))->fenced);
+}
+
+TEST_F(ControllerNodeTest, BrokerThatCameBackIsNotAskedAgain) {
+  FakeBroker broker(quorum_.active(), 1);
+  const int64_t epoch = Join(broker);
+  broker.Break();
+  Run(milliseconds(50));
+  FakeBroker again(quorum_.active(), 1);
+  again.Heartbeat(epoch);
+  quorum_.ports(1).refused = true;
+  Run(milliseconds(300));
+  EXPECT_FALSE(Image()->FindBroker(BrokerId(1))->fenced);
+  EXPECT_EQ(quorum_.ports(1).probed.size(), 1U);
+}
+
 TEST_F(ControllerNodeTest, BrokenStreamAloneWaitsForTheSession) {
   FakeBroker broker(quorum_.active(), 1);
   Join(broker);
