@@ -50,7 +50,6 @@ function(quipu_test name)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} quipu_warnings GTest::gmock GTest::gtest
                                         GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE QUIPU_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
 endfunction()
