@@ -66,6 +66,11 @@ void ActiveController::Activate(Term term) {
   const record::MetadataBatch first = core_.Bootstrap();
   ErrorCode error = ErrorCode::kNone;
   if (first.records_size() > 0) Append(first, error);
+  // Their streams to the former leader are gone, and one that died with it will open none here:
+  // asked now, it does not have to wait for the session.
+  for (const auto& [id, broker] : ports_.committed.image().brokers()) {
+    if (!broker.fenced) Probe(id, broker.epoch, term);
+  }
 }
 
 void ActiveController::Deactivate() {

@@ -372,6 +372,17 @@ TEST_F(ThreeControllersTest, CutOffLeaderTellsNothingAndThrowsItsDecisionsAway) 
   EXPECT_TRUE(*quorum_.node(old_leader).inspector().image() == *Image());
 }
 
+TEST_F(ThreeControllersTest, BrokerThatDiedWithTheLeaderIsFencedAtOnce) {
+  const int first = quorum_.Active();
+  FakeBroker broker(quorum_.active(), 1);
+  Join(broker);
+  for (int id = 1; id <= 3; ++id) quorum_.ports(id).refused = true;
+  quorum_.StopNode(first);
+  while (quorum_.Active() == 0) Run(milliseconds(10));
+  Run(milliseconds(50));
+  EXPECT_TRUE(Image()->FindBroker(BrokerId(1))->fenced);
+}
+
 TEST_F(ThreeControllersTest, NewLeaderGivesBrokersAWholeSession) {
   const int first = quorum_.Active();
   FakeBroker broker(quorum_.active(), 1);
