@@ -231,7 +231,7 @@ void CoordinatorHost::Abandon() {
 // ---- snapshots -------------------------------------------------------------------------------
 
 void CoordinatorHost::MaybeSnapshot() {
-  const size_t bound = std::max(kSnapshotBytesMin, 10 * snapshot_bytes_);
+  const size_t bound = std::max(kSnapshotBytesMin, kSnapshotGrowth * snapshot_bytes_);
   if (snapshot_ || bytes_since_snapshot_ < bound) return;
   const PartitionHost* host = Host();
   if (host == nullptr) return;
