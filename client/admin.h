@@ -39,6 +39,13 @@ struct ReplicaReport {
   message::DescribePartitionsResponse::Partition state;
 };
 
+// The groups of all coordinators that answered.
+struct GroupListing {
+  std::vector<message::ListGroupsResponse::Group> groups;
+  // Whose groups are not among them, and why; empty: the list is complete.
+  std::vector<std::string> missing;
+};
+
 // Blocking calls, each with retries until default.api.timeout.ms: other brokers are asked when one
 // cannot be reached, leaders and coordinators are looked up and followed. Thread-safe.
 //
@@ -84,7 +91,8 @@ class Admin {
       const std::vector<std::string>& topics);
 
   // ---- groups ----
-  absl::StatusOr<std::vector<message::ListGroupsResponse::Group>> ListGroups();
+  // A coordinator that does not answer is asked again until the time limit, and named then.
+  absl::StatusOr<GroupListing> ListGroups();
   absl::StatusOr<message::DescribeGroupResponse> DescribeGroup(const std::string& group_id);
   absl::StatusOr<NamedOffsets> ListGroupOffsets(const std::string& group_id);
   // For a group without members only.

@@ -181,22 +181,44 @@ absl::StatusOr<std::vector<ReplicaReport>> Admin::DescribePartitions(
 
 // ---- groups ------------------------------------------------------------------------------------
 
-absl::StatusOr<std::vector<message::ListGroupsResponse::Group>> Admin::ListGroups() {
+absl::StatusOr<GroupListing> Admin::ListGroups() {
   const AdminDeadline deadline = calls_->NewDeadline();
-  QUIPU_ASSIGN_OR_RETURN(const message::MetadataResponse cluster, calls_->Metadata({}, deadline));
-  std::map<std::string, message::ListGroupsResponse::Group> groups;
-  // Each coordinator knows its own groups.
-  for (const message::BrokerInfo& broker : cluster.brokers()) {
-    const ServerAddress address =
-        absl::StrCat(broker.endpoint().host(), ":", broker.endpoint().port());
-    const auto response = calls_->At<message::ListGroupsRequest, message::ListGroupsResponse>(
-        address, "/quipu.rpc.Groups/ListGroups", {}, deadline);
-    if (!response.ok()) continue;  // its groups move to another coordinator
-    for (const auto& group : response->groups()) groups[group.group_id()] = group;
+  message::MetadataRequest request;
+  request.set_all_topics(true);
+  while (true) {
+    QUIPU_ASSIGN_OR_RETURN(const message::MetadataResponse cluster,
+                           calls_->Metadata(request, deadline));
+    GroupListing listing;
+    std::map<std::string, message::ListGroupsResponse::Group> groups;
+    // Each coordinator knows its own groups.
+    for (const message::BrokerInfo& broker : cluster.brokers()) {
+      if (broker.fenced()) continue;  // leads nothing
+      const ServerAddress address =
+          absl::StrCat(broker.endpoint().host(), ":", broker.endpoint().port());
+      const auto response = calls_->At<message::ListGroupsRequest, message::ListGroupsResponse>(
+          address, "/quipu.rpc.Groups/ListGroups", {}, deadline);
+      const std::string who = absl::StrCat("groups of broker ", broker.broker_id(), " (", address);
+      if (!response.ok()) {
+        listing.missing.push_back(absl::StrCat(who, "): ", response.status().message()));
+        continue;
+      }
+      for (const auto& group : response->groups()) groups[group.group_id()] = group;
+      const ErrorCode error = WireError(response->error_code());
+      if (error == ErrorCode::kNone) continue;
+      listing.missing.push_back(absl::StrCat(who, "): ", ErrorDescription(error)));
+    }
+    for (const message::TopicInfo& topic : cluster.topics()) {
+      if (topic.name() != "__consumer_offsets") continue;
+      for (const message::PartitionInfo& partition : topic.partitions()) {
+        if (partition.leader() >= 0) continue;
+        listing.missing.push_back(absl::StrCat("groups of partition ", partition.partition(),
+                                               " of __consumer_offsets: it has no leader now"));
+      }
+    }
+    for (auto& [id, group] : groups) listing.groups.push_back(std::move(group));
+    if (listing.missing.empty() || deadline.passed()) return listing;
+    deadline.Pause();
   }
-  std::vector<message::ListGroupsResponse::Group> list;
-  for (auto& [id, group] : groups) list.push_back(std::move(group));
-  return list;
 }
 
 absl::StatusOr<message::DescribeGroupResponse> Admin::DescribeGroup(const std::string& group_id) {

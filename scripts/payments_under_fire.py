@@ -7,6 +7,8 @@ while batches are in flight; restarts each; then runs the verifier, which reads 
 from its start. Prints what it saw and exits 0 only if nothing was lost, doubled or reordered.
 """
 import argparse
+import collections
+import ctypes
 import json
 import os
 import shutil
@@ -67,15 +69,23 @@ class Programs:
 
 
 class Events:
-    """The producer's event file: progress lines and acknowledgements by partition.
+    """The producer's event file, and how long each partition's rows waited.
 
     P time_ms sent acked in_flight,per,partition      A time_ms partition rows
+
+    A partition waits from when it has rows in flight, or from its last acknowledgement if it still
+    has, to the next acknowledgement. Progress comes every few milliseconds, behind the
+    acknowledgements that it counts; a wait is taken to begin at the progress before, so that it is
+    never told too short.
     """
 
     def __init__(self, path):
         self.path, self.position, self.rest = path, 0, ""
-        self.progress, self.acks = None, {}
-        self.acked_base = 0
+        self.progress = None
+        self.recent = collections.deque(maxlen=100)  # progress, newest last
+        self.rows = {}                               # acknowledged, by partition
+        self.acked_at, self.waiting, self.waits = {}, {}, {}
+        self.held = set()
 
     def read(self):
         try:
@@ -88,24 +98,69 @@ class Events:
         lines = text.split("\n")
         self.rest = lines.pop()
         for line in lines:
-            fields = line.split(" ")
-            if fields[0] == "P":
-                self.progress = {"time": int(fields[1]), "sent": int(fields[2]),
-                                 "acked": int(fields[3]),
-                                 "in_flight": [int(n) for n in fields[4].split(",")]}
-            elif fields[0] == "A":
-                self.acks.setdefault(int(fields[2]), []).append(int(fields[1]))
+            self.take(line)
 
-    def longest_silence_ms(self, partition, since_ms):
-        """From `since_ms` to the first acknowledgement that came clearly after it."""
-        later = [t for t in self.acks.get(partition, []) if t > since_ms + 20]
-        return later[0] - since_ms if later else None
+    def take(self, line):
+        fields = line.split(" ")
+        if fields[0] == "P" and len(fields) == 5:
+            self.on_progress({"time": int(fields[1]), "sent": int(fields[2]),
+                              "acked": int(fields[3]),
+                              "in_flight": [int(n) for n in fields[4].split(",")]})
+        elif fields[0] == "A" and len(fields) == 4:
+            self.on_acknowledged(int(fields[1]), int(fields[2]), int(fields[3]))
 
-    def longest_gap_ms(self, partition, since_ms, window_ms=5000):
-        """The longest time between two acknowledgements in the window after `since_ms`."""
-        times = [since_ms] + [t for t in self.acks.get(partition, [])
-                              if since_ms < t <= since_ms + window_ms]
-        return max((b - a for a, b in zip(times, times[1:])), default=0)
+    def on_progress(self, progress):
+        before = self.progress["time"] if self.progress else progress["time"]
+        for partition, rows in enumerate(progress["in_flight"]):
+            if rows > 0:
+                self.waiting.setdefault(partition, max(before, self.acked_at.get(partition, 0)))
+            elif partition not in self.held:
+                self.waiting.pop(partition, None)
+        self.progress = progress
+        self.recent.append(progress)
+
+    def on_acknowledged(self, time_ms, partition, rows):
+        self.rows[partition] = self.rows.get(partition, 0) + rows
+        self.acked_at[partition] = time_ms
+        self.held.discard(partition)
+        if partition in self.waiting:
+            self.waits.setdefault(partition, []).append((self.waiting.pop(partition), time_ms))
+
+    def hold(self, partitions, time_ms):
+        """The producer is gone: their rows wait until one is acknowledged by its next life."""
+        for partition in partitions:
+            self.waiting.setdefault(partition, time_ms)
+        self.held.update(partitions)
+
+    def at(self, time_ms):
+        """The last progress told at or before the time."""
+        return next((p for p in reversed(self.recent) if p["time"] <= time_ms), self.progress)
+
+    def longest_wait_ms(self, partition, since_ms, window_ms):
+        """The longest wait that began before the window's end, for as long as it lasted.
+
+        The acknowledgement that ends it may lie behind the window: a straggler just after
+        `since_ms` hides nothing.
+        """
+        waits = list(self.waits.get(partition, []))
+        if partition in self.waiting and partition not in self.held:
+            waits.append((self.waiting[partition], self.progress["time"]))
+        return max((end - max(begin, since_ms) for begin, end in waits
+                    if end > since_ms and begin < since_ms + window_ms), default=0)
+
+
+class Kill:
+    """A process that was killed, and what was seen of it."""
+
+    def __init__(self, what, partitions, events, in_flight):
+        self.what, self.partitions, self.in_flight = what, partitions, in_flight
+        self.acked = events.progress["acked"]
+        self.at_ms = time.time() * 1000
+        self.goal = None  # rows by partition: with more, one sent after the kill is acknowledged
+        self.window_ms = RECOVERY_SECONDS_MAX * 1000  # waits that begin in it count
+
+    def longest_wait_ms(self, events):
+        return max(events.longest_wait_ms(p, self.at_ms, self.window_ms) for p in self.partitions)
 
 
 class Run:
@@ -117,11 +172,13 @@ class Run:
         self.cluster = os.path.join(work, "cluster")
         self.events = Events(os.path.join(work, "events"))
         self.nodes, self.bootstrap, self.producer = {}, "", None
-        self.worst_recovery_ms, self.kills = 0, []
+        self.kills = []
 
     # ---- cluster ----
     def up(self):
-        up = self.programs.quipu_json("cluster", "up", "-n", "3", "--dir", self.cluster)
+        settings = [part for setting in self.options.broker_set
+                    for part in ("--broker-set", setting)]
+        up = self.programs.quipu_json("cluster", "up", "-n", "3", "--dir", self.cluster, *settings)
         self.nodes = {node["name"]: node for node in up["nodes"]}
         self.bootstrap = up["bootstrap_servers"]
 
@@ -169,11 +226,9 @@ class Run:
         while True:
             acked = self.acked()
             if acked >= rows:
-                flying = self.events.progress["in_flight"]
-                count = sum(flying[p] for p in partitions if p < len(flying))
-                fresh = time.time() * 1000 - self.events.progress["time"] < 50
-                if count > 0 and fresh:
-                    return acked, count
+                fresh = time.time() * 1000 - self.events.progress["time"] < 20
+                if fresh and self.in_flight(self.events.progress, partitions) > 0:
+                    return
             if self.producer.poll() is not None:
                 raise Failure("the producer ended before every kill was done: "
                               + self.tail("producer.log"))
@@ -182,40 +237,63 @@ class Run:
                               f"{self.options.patience} s: {self.tail('producer.log')}")
             time.sleep(0.001)
 
+    @staticmethod
+    def in_flight(progress, partitions):
+        flying = progress["in_flight"]
+        return sum(flying[p] for p in partitions if p < len(flying))
+
     def tail(self, name):
         with open(os.path.join(self.work, name), encoding="utf-8", errors="replace") as file:
             return " | ".join(file.read().strip().splitlines()[-3:])
 
     # ---- kills ----
-    def kill_node(self, name):
-        os.kill(self.nodes[name]["pid"], signal.SIGKILL)
-        return time.time() * 1000
+    def kill(self, what, partitions, rows, strike):
+        """Waits for `rows`, strikes while rows are in flight to `partitions`, and watches them."""
+        self.wait_for_rows(rows, partitions)
+        kill = Kill(what, partitions, self.events, 0)
+        if self.kills:  # a wait that the next kill causes is the next kill's
+            self.kills[-1].window_ms = min(self.kills[-1].window_ms,
+                                           kill.at_ms - self.kills[-1].at_ms)
+        strike()
+        self.events.read()
+        before = self.events.at(kill.at_ms)
+        kill.in_flight, kill.acked = self.in_flight(before, partitions), before["acked"]
+        self.kills.append(kill)
+        say(f"  killed {what}: {kill.acked} rows acknowledged before, {kill.in_flight} in flight")
+        return kill
 
-    def acknowledges_again(self, partition, killed_at):
-        """Whether the partition acknowledged since, or has no row left to acknowledge."""
-        if self.events.longest_silence_ms(partition, killed_at) is not None:
-            return True
-        return self.producer.poll() == 0 and self.events.progress["in_flight"][partition] == 0
+    def watch(self, kill):
+        began = time.monotonic()
 
-    def report_kill(self, what, acked, in_flight, killed_at, partitions):
         def recovered():
             self.events.read()
-            return all(self.acknowledges_again(p, killed_at) for p in partitions)
-        self.wait_for(f"acknowledgements after the kill of {what}", recovered, 30)
-        silences = [self.events.longest_silence_ms(p, killed_at) for p in partitions]
-        silence = max((s for s in silences if s is not None), default=0)
-        self.worst_recovery_ms = max(self.worst_recovery_ms, silence)
-        self.kills.append((killed_at, partitions))
-        say(f"  killed {what}: {acked} rows acknowledged before, {in_flight} in flight, "
-            f"{self.acked()} acknowledged since; longest wait of a partition {silence:.0f} ms")
+            return all(self.acknowledges_again(kill, p) for p in kill.partitions)
+        self.wait_for(f"acknowledgements after the kill of {kill.what}", recovered, 30)
+        say(f"    every partition acknowledges again after {time.monotonic() - began:.1f} s; "
+            f"longest wait {kill.longest_wait_ms(self.events):.0f} ms")
+
+    def acknowledges_again(self, kill, partition):
+        """Whether a row that was sent after the kill is acknowledged, or none is left to be."""
+        events = self.events
+        if self.producer.poll() == 0 and partition not in events.waiting:
+            return True
+        if events.progress["time"] < kill.at_ms:
+            return False
+        if kill.goal is None:
+            flying = events.progress["in_flight"]
+            kill.goal = {p: events.rows.get(p, 0) + flying[p] for p in kill.partitions}
+        idle = (events.progress["in_flight"][partition] == 0 and partition not in events.held
+                and events.progress["time"] > kill.at_ms + 1000)
+        return idle or events.rows.get(partition, 0) > kill.goal[partition]
+
+    def kill_node(self, name):
+        os.kill(self.nodes[name]["pid"], signal.SIGKILL)
 
     def kill_broker(self, rows, broker, what):
         led = [p["partition"] for p in self.partitions() if p["leader"] == broker]
         watched = led or [p["partition"] for p in self.partitions()]
-        acked, in_flight = self.wait_for_rows(rows, watched)
-        killed_at = self.kill_node(f"broker-{broker}")
-        self.report_kill(f"{what} broker-{broker} (leads {len(led)} partitions)", acked, in_flight,
-                         killed_at, watched)
+        self.watch(self.kill(f"{what} broker-{broker} (leads {len(led)} partitions)", watched, rows,
+                             lambda: self.kill_node(f"broker-{broker}")))
         self.up()
         self.wait_for("all replicas to be in sync again", self.fully_in_sync, 30)
 
@@ -223,8 +301,8 @@ class Run:
         self.events.read()
         load = {}
         for partition in self.partitions():
-            acks = len(self.events.acks.get(partition["partition"], []))
-            load[partition["leader"]] = load.get(partition["leader"], 0) + acks
+            rows_there = self.events.rows.get(partition["partition"], 0)
+            load[partition["leader"]] = load.get(partition["leader"], 0) + rows_there
         self.kill_broker(rows, max(load, key=load.get), "the busiest broker,")
 
     def kill_coordinator(self, rows):
@@ -235,20 +313,23 @@ class Run:
         status = self.programs.quipu_json("cluster", "status", "--dir", self.cluster)
         leader = f"controller-{status['controller_leader']}"
         everything = [p["partition"] for p in self.partitions()]
-        acked, in_flight = self.wait_for_rows(rows, everything)
-        killed_at = self.kill_node(leader)
-        self.report_kill(f"the controller leader, {leader}", acked, in_flight, killed_at,
-                         everything)
+        self.watch(self.kill(f"the controller leader, {leader}", everything, rows,
+                             lambda: self.kill_node(leader)))
         self.up()
 
     def kill_producer(self, rows):
         everything = [p["partition"] for p in self.partitions()]
-        acked, in_flight = self.wait_for_rows(rows, everything)
-        self.producer.kill()
-        self.producer.wait()
-        killed_at = time.time() * 1000
+
+        def strike():
+            self.producer.kill()
+            self.producer.wait()
+        kill = self.kill("the producer", everything, rows, strike)
+        flying = self.events.progress["in_flight"]
+        self.events.hold([p for p in everything if flying[p] > 0], kill.at_ms)
+        # The rows in flight may be in the log already: any acknowledgement is of the next life.
+        kill.goal = {p: self.events.rows.get(p, 0) for p in everything}
         self.start_producer()
-        self.report_kill("the producer", acked, in_flight, killed_at, everything)
+        self.watch(kill)
 
     # ---- whole run ----
     def count_rows(self):
@@ -302,18 +383,70 @@ class Run:
         say(verified.stdout.rstrip())
         if verified.returncode != 0:
             raise Failure("the verifier found the log wanting: " + verified.stderr.strip())
-        # A single acknowledgement could have been on its way already: the gaps behind it count too.
-        gap = max(self.events.longest_gap_ms(p, at) for at, led in self.kills for p in led)
-        self.worst_recovery_ms = max(self.worst_recovery_ms, gap)
-        say(f"longest pause of a partition within 5 s of a kill: {gap:.0f} ms")
-        if self.worst_recovery_ms > RECOVERY_SECONDS_MAX * 1000:
-            raise Failure(f"a partition waited {self.worst_recovery_ms:.0f} ms, longer than "
-                          f"{RECOVERY_SECONDS_MAX} s")
+        self.judge_kills()
+
+    def judge_kills(self):
+        """Prints each kill with the longest wait that it caused; too long a one is a failure."""
+        self.events.read()
+        total = self.events.progress["acked"]
+        say("  rows before  in flight  rows after  longest wait  killed")
+        for kill in self.kills:
+            say(f"  {kill.acked:11}  {kill.in_flight:9}  {total - kill.acked:10}  "
+                f"{kill.longest_wait_ms(self.events):9.0f} ms  {kill.what}")
+        worst = max(self.kills, key=lambda kill: kill.longest_wait_ms(self.events))
+        wait = worst.longest_wait_ms(self.events)
+        if wait > RECOVERY_SECONDS_MAX * 1000:
+            raise Failure(f"a partition waited {wait:.0f} ms after the kill of {worst.what}, longer "
+                          f"than {RECOVERY_SECONDS_MAX} s")
 
     def stop(self):
+        """Leaves no process, whatever state the run is in."""
         self.programs.end_all()
-        if os.path.exists(os.path.join(self.cluster, "cluster.json")):
-            self.programs.quipu("cluster", "down", "--dir", self.cluster)
+        try:
+            if os.path.exists(os.path.join(self.cluster, "cluster.json")):
+                self.programs.quipu("cluster", "down", "--dir", self.cluster)
+        finally:
+            end_descendants()
+
+
+def adopt_orphans():
+    """Nodes outlive the `cluster up` that starts them; with this they become our children."""
+    pr_set_child_subreaper = 36
+    ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
+
+
+def end_descendants():
+    """Kills every child that is left, and theirs, which become ours; takes leave of the dead."""
+    while True:
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+            children = [int(pid) for pid in file.read().split()]
+        if not children:
+            return
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+class Interrupted(BaseException):
+    """A signal asks to end."""
+
+    def __init__(self, number):
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def ignore_signals():
+    # Inherited by `cluster down`: an impatient second Ctrl-C must not leave half a cluster.
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def on_signal(number, _frame):
+    ignore_signals()
+    raise Interrupted(number)
 
 
 def expected_table_of(path):
@@ -343,6 +476,8 @@ def parse_arguments():
                         help="rows per second, 0: full speed (default: at most 3000, so that the "
                              "run takes at least 20 s)")
     parser.add_argument("--patience", type=int, default=180, help="seconds to wait for progress")
+    parser.add_argument("--broker-set", action="append", default=[], metavar="KEY=VALUE",
+                        help="setting of every broker, as of `quipu cluster up`; repeatable")
     parser.add_argument("--keep", action="store_true", help="keep the working directory")
     options = parser.parse_args()
     if not os.path.isfile(options.input):
@@ -352,27 +487,41 @@ def parse_arguments():
     return options
 
 
+def complain(text):
+    try:
+        print(f"quickstart: {text}", file=sys.stderr, flush=True)
+    except OSError:
+        pass  # the terminal is gone; the processes must be ended all the same
+
+
 def main():
     options = parse_arguments()
-    work = tempfile.mkdtemp(prefix="quipu-quickstart-")
-    run, code = Run(options, work), 0
+    adopt_orphans()
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, on_signal)
+    work, run, code, keep = None, None, 0, options.keep
     try:
+        work = tempfile.mkdtemp(prefix="quipu-quickstart-")
+        run = Run(options, work)
         run.execute()
-    except (Failure, subprocess.TimeoutExpired) as failure:
-        print(f"quickstart: FAILED: {failure}", file=sys.stderr)
-        code = 1
-    except KeyboardInterrupt:
-        print("quickstart: interrupted", file=sys.stderr)
-        code = 130
+    except Interrupted as interrupted:
+        complain(f"interrupted by {interrupted}")
+        code = 128 + interrupted.number
+    except (Failure, OSError, subprocess.TimeoutExpired) as failure:
+        complain(f"FAILED: {failure}")
+        code, keep = 1, True
     finally:
+        ignore_signals()
         try:
-            run.stop()
-        except Failure as failure:
-            print(f"quickstart: {failure}", file=sys.stderr)
-            code = code or 1
-        if options.keep or code:
-            print(f"quickstart: logs and data are in {work}", file=sys.stderr)
-        else:
+            if run:
+                run.stop()
+        except (Failure, OSError, subprocess.TimeoutExpired) as failure:
+            complain(failure)
+            code, keep = code or 1, keep or code == 0
+        if work and keep:
+            complain(f"logs and data are in {work}")
+        elif work:
             shutil.rmtree(work)
     if code == 0:
         say("quickstart: PASSED: no payment was lost, doubled or reordered")

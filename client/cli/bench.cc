@@ -108,9 +108,10 @@ void Report(const Common& common, const BenchOptions& options, const LatencyHist
 }
 
 absl::Status Produce(const Common& common, const BenchOptions& options) {
+  QUIPU_ASSIGN_OR_RETURN(const std::string servers, BootstrapServers(common));
   QUIPU_ASSIGN_OR_RETURN(
       const std::unique_ptr<Producer> producer,
-      Producer::Create({{"bootstrap.servers", common.bootstrap_servers},
+      Producer::Create({{"bootstrap.servers", servers},
                         {"batch.size", std::to_string(options.batch_bytes)},
                         {"linger.ms", std::to_string(options.linger_ms)}}));
   QUIPU_ASSIGN_OR_RETURN(
@@ -158,15 +159,21 @@ void AddBenchCommands(CLI::App& app, Common& common) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App* produce = bench->add_subcommand("produce", "Acknowledged records per second");
   produce->add_option("topic", options->topic, "An existing topic")->required();
-  produce->add_option("-n,--records", options->records)->capture_default_str();
+  produce->add_option("-n,--records", options->records)
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   produce->add_option("-s,--record-size", options->record_bytes, "Bytes of each value")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   produce->add_option("--rate", options->rate, "Records per second; 0: as fast as it goes")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  produce->add_option("--batch-size", options->batch_bytes)->capture_default_str();
-  produce->add_option("--linger-ms", options->linger_ms)->capture_default_str();
+  produce->add_option("--batch-size", options->batch_bytes, "Bytes at which a batch is closed")
+      ->check(CLI::Range(1, 8 << 20))
+      ->capture_default_str();
+  produce->add_option("--linger-ms", options->linger_ms, "How long a batch waits for more records")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   produce->add_option("--keys", options->keys, "Different accounts")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

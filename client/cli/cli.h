@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 
 namespace quipu::cli {
 
@@ -32,7 +33,14 @@ struct Common {
 
 // Adds --bootstrap-server, --timeout and --output to a verb.
 void AddConnectionOptions(CLI::App& verb, Common& common);
+void AddTimeoutOption(CLI::App& verb, Common& common);
 void AddOutputOption(CLI::App& verb, Common& common);
+// Refuses what is not key=value.
+CLI::Validator KeyValue();
+CLI::Validator NotEmpty();
+
+// The arguments are wrong: exit code 2. For what no validator of the parser can see.
+absl::Status WrongArguments(absl::string_view what);
 
 // Prints "quipu: <message>" to standard error and gives the exit code for the error.
 int Fail(const absl::Status& status);

@@ -43,7 +43,7 @@ Json NodeJson(const LocalNode& node) {
               {"running", running},
               {"address", "127.0.0.1:" + std::to_string(node.port)},
               {"rss_kib", running ? ResidentKib(node.pid) : 0},
-              {"log", node.directory + "/node.log"}};
+              {"log", node.log_path()}};
 }
 
 Json NodesJson(const LocalCluster& cluster) {
@@ -61,11 +61,15 @@ void PrintNodes(const Json& nodes) {
   PrintTable({"NODE", "STATE", "PID", "ADDRESS", "MEMORY"}, rows);
 }
 
+// Asks the brokers of the cluster, which may not be there yet.
+absl::StatusOr<std::unique_ptr<Admin>> AdminOf(const LocalCluster& cluster, int timeout_ms) {
+  return Admin::Create({{"bootstrap.servers", cluster.bootstrap_servers()},
+                        {"default.api.timeout.ms", std::to_string(timeout_ms)}});
+}
+
 // Waits until every broker of the cluster is registered and takes part.
 absl::Status AwaitBrokers(const Common& common, const LocalCluster& cluster) {
-  Common connection = common;
-  connection.bootstrap_servers = cluster.bootstrap_servers();
-  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(connection));
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, AdminOf(cluster, common.timeout_ms));
   const auto deadline =
       std::chrono::steady_clock::now() + std::chrono::milliseconds(common.timeout_ms);
   int wanted = 0;
@@ -109,9 +113,7 @@ absl::Status Up(const Common& common, const UpOptions& options) {
 absl::Status Status(const Common& common, const std::string& directory) {
   QUIPU_ASSIGN_OR_RETURN(const LocalCluster cluster, LocalCluster::Load(directory));
   const Json nodes = NodesJson(cluster);
-  Common connection = common;
-  connection.bootstrap_servers = cluster.bootstrap_servers();
-  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(connection));
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, AdminOf(cluster, common.timeout_ms));
   const absl::StatusOr<message::DescribeQuorumResult> quorum = admin->DescribeQuorum();
   const int leader = quorum.ok() ? quorum->leader_id() : -1;
   if (common.json()) {
@@ -190,22 +192,27 @@ void AddClusterCommands(CLI::App& app, Common& common) {
   up->add_option("-n,--nodes", up_options->cluster.nodes, "Brokers; with 3 or more, 3 controllers")
       ->check(CLI::Range(1, 9))
       ->capture_default_str();
-  up->add_option("--broker-set", up_options->cluster.broker_settings, "key=value for every broker");
+  up->add_option("--broker-set", up_options->cluster.broker_settings, "key=value for every broker")
+      ->check(KeyValue());
   up->add_option("--controller-set", up_options->cluster.controller_settings,
-                 "key=value for every controller");
-  AddConnectionOptions(*up, common);
+                 "key=value for every controller")
+      ->check(KeyValue());
+  AddTimeoutOption(*up, common);
+  AddOutputOption(*up, common);
   up->footer("Example: quipu cluster up -n 3 --dir /tmp/q");
   OnCall(*up, common, [&common, up_options] { return Up(common, *up_options); });
 
   auto directory = std::make_shared<std::string>();
   CLI::App* status = cluster->add_subcommand("status", "Processes of a local cluster");
   status->add_option("--dir", *directory)->required();
-  AddConnectionOptions(*status, common);
+  AddTimeoutOption(*status, common);
+  AddOutputOption(*status, common);
   OnCall(*status, common, [&common, directory] { return Status(common, *directory); });
 
   CLI::App* down = cluster->add_subcommand("down", "Stop a local cluster; its data stays");
   down->add_option("--dir", *directory)->required();
-  AddConnectionOptions(*down, common);
+  AddTimeoutOption(*down, common);
+  AddOutputOption(*down, common);
   OnCall(*down, common, [&common, directory] { return Down(common, *directory); });
 
   CLI::App* health = cluster->add_subcommand("health", "Exit code 4 unless all is well");

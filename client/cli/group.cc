@@ -1,6 +1,8 @@
 // `quipu group`: list, describe.
+#include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -14,10 +16,10 @@ namespace {
 
 absl::Status List(const Common& common) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
-  QUIPU_ASSIGN_OR_RETURN(const auto groups, admin->ListGroups());
+  QUIPU_ASSIGN_OR_RETURN(const GroupListing listing, admin->ListGroups());
   Json json = Json::array();
   std::vector<std::vector<std::string>> rows;
-  for (const message::ListGroupsResponse::Group& group : groups) {
+  for (const message::ListGroupsResponse::Group& group : listing.groups) {
     json.push_back(Json{{"group", group.group_id()},
                         {"state", group.state()},
                         {"members", group.members()},
@@ -30,34 +32,58 @@ absl::Status List(const Common& common) {
   } else {
     PrintTable({"GROUP", "STATE", "MEMBERS", "COORDINATOR"}, rows);
   }
-  return absl::OkStatus();
+  if (listing.missing.empty()) return absl::OkStatus();
+  return ToStatus(ErrorCode::kCoordinatorNotAvailable,
+                  absl::StrCat("the list is not complete: ", absl::StrJoin(listing.missing, "; "),
+                               "; try again, or look at `quipu cluster health`"));
 }
 
-// Committed offset, log end and lag of each partition that the group has an offset for.
+// High watermarks of the partitions, where a leader answers.
+std::map<NamedPartition, Offset> LogEnds(Admin& admin, const NamedOffsets& committed) {
+  std::set<std::string> names;
+  for (const auto& [partition, offset] : committed) names.insert(partition.topic);
+  std::map<NamedPartition, Offset> ends;
+  for (const std::string& name : names) {
+    const auto replicas = admin.DescribePartitions({name});
+    if (!replicas.ok()) continue;  // shown as unknown
+    std::map<NamedPartition, int32_t> epochs;
+    for (const ReplicaReport& replica : *replicas) {
+      const NamedPartition partition{name, PartitionIndex(replica.state.partition())};
+      if (!replica.state.is_leader()) continue;
+      // A deposed leader may still think that it leads.
+      const auto known = epochs.find(partition);
+      if (known != epochs.end() && known->second > replica.state.leader_epoch()) continue;
+      epochs[partition] = replica.state.leader_epoch();
+      ends[partition] = Offset(replica.state.high_watermark());
+    }
+  }
+  return ends;
+}
+
+// Committed offset, log end and lag of each partition that the group has an offset for. Log end and
+// lag are null where no leader tells.
 absl::StatusOr<Json> Offsets(Admin& admin, const std::string& group) {
   QUIPU_ASSIGN_OR_RETURN(const NamedOffsets committed, admin.ListGroupOffsets(group));
-  std::vector<NamedPartition> partitions;
-  for (const auto& [partition, offset] : committed) partitions.push_back(partition);
-  std::map<NamedPartition, Offset> ends;
-  if (!partitions.empty()) {
-    QUIPU_ASSIGN_OR_RETURN(const NamedOffsets latest,
-                           admin.ListOffsets(partitions, kLatestTimestamp));
-    for (const auto& [partition, offset] : latest) ends[partition] = offset.offset;
-  }
+  const std::map<NamedPartition, Offset> ends = LogEnds(admin, committed);
   Json json = Json::array();
   for (const auto& [partition, offset] : committed) {
     Json entry{{"topic", partition.topic},
                {"partition", partition.partition.value()},
-               {"committed", offset.offset.value()}};
+               {"committed", offset.offset.value()},
+               {"log_end", nullptr},
+               {"lag", nullptr}};
     const auto end = ends.find(partition);
     if (end != ends.end()) {
       entry["log_end"] = end->second.value();
-      entry["lag"] = end->second - offset.offset;
+      // The watermark that a leader tells may be older than the commit.
+      entry["lag"] = std::max<int64_t>(end->second - offset.offset, 0);
     }
     json.push_back(entry);
   }
   return json;
 }
+
+std::string OrUnknown(const Json& value) { return value.is_null() ? "-" : value.dump(); }
 
 absl::Status Describe(const Common& common, const std::string& name) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
@@ -100,8 +126,7 @@ absl::Status Describe(const Common& common, const std::string& name) {
   for (const Json& offset : offsets) {
     lines.push_back({offset["topic"].get<std::string>(), offset["partition"].dump(),
                      offset["committed"].dump(),
-                     offset.contains("log_end") ? offset["log_end"].dump() : "?",
-                     offset.contains("lag") ? offset["lag"].dump() : "?"});
+                     OrUnknown(offset["log_end"]), OrUnknown(offset["lag"])});
   }
   PrintTable({"TOPIC", "PARTITION", "COMMITTED", "LOG-END", "LAG"}, lines);
   return absl::OkStatus();

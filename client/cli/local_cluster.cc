@@ -9,12 +9,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <random>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include "base/error_code.h"
 #include "base/status_macros.h"
@@ -27,6 +31,9 @@ namespace {
 
 constexpr char kHost[] = "127.0.0.1";
 constexpr auto kPollInterval = std::chrono::milliseconds(20);
+constexpr int kPortMin = 10000;
+constexpr int64_t kPortMax = 65535;
+constexpr int64_t kPidMax = int64_t{1} << 22;  // PID_MAX_LIMIT of Linux
 
 absl::Status SystemError(const std::string& what) {
   return ToStatus(ErrorCode::kStorageError, what + ": " + std::strerror(errno));
@@ -40,29 +47,31 @@ sockaddr_in LoopbackAddress(uint16_t port) {
   return address;
 }
 
+// Where the system begins to take ports for outgoing connections. A port from there could be taken
+// by any client while its node is down.
+uint16_t FirstEphemeralPort() {
+  std::ifstream file("/proc/sys/net/ipv4/ip_local_port_range");
+  int64_t first = 0;
+  return file >> first && first > kPortMin && first <= kPortMax ? static_cast<uint16_t>(first)
+                                                                 : uint16_t{32768};
+}
+
 // A port that was free a moment ago, kept open by the caller until all ports are chosen so that no
 // two are the same.
 absl::StatusOr<std::pair<int, uint16_t>> ReservePort() {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return SystemError("cannot make a socket");
-  sockaddr_in address = LoopbackAddress(0);
-  socklen_t length = sizeof(address);
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), length) != 0 ||
-      getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
-    close(fd);
-    return SystemError("cannot reserve a port on 127.0.0.1");
+  std::random_device device;
+  std::uniform_int_distribution<int> ports(kPortMin, FirstEphemeralPort() - 1);
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    const auto port = static_cast<uint16_t>(ports(device));
+    const sockaddr_in address = LoopbackAddress(port);
+    if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
+      return std::make_pair(fd, port);
+    }
   }
-  return std::make_pair(fd, ntohs(address.sin_port));
-}
-
-bool Listens(uint16_t port) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
-  const sockaddr_in address = LoopbackAddress(port);
-  const bool listens =
-      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
   close(fd);
-  return listens;
+  return SystemError("cannot reserve a port on 127.0.0.1");
 }
 
 std::string ReadFile(const std::string& path) {
@@ -81,6 +90,46 @@ std::string LastLines(const std::string& path, int count) {
   return text.substr(position);
 }
 
+// Reads the values of cluster.json and remembers the first that is not as it must be.
+class DescriptionReader {
+ public:
+  explicit DescriptionReader(std::string path) : path_(std::move(path)) {}
+
+  int64_t Number(const Json& object, const char* key, int64_t low, int64_t high) {
+    const auto found = object.find(key);
+    if (found != object.end() && found->is_number_integer()) {
+      const auto value = found->get<int64_t>();
+      if (value >= low && value <= high) return value;
+    }
+    Refuse(key, "a whole number from " + std::to_string(low) + " to " + std::to_string(high));
+    return low;
+  }
+  std::string Text(const Json& object, const char* key) {
+    const auto found = object.find(key);
+    if (found != object.end() && found->is_string()) return found->get<std::string>();
+    Refuse(key, "a text");
+    return {};
+  }
+  Uuid Id(const Json& object, const char* key) {
+    const std::optional<Uuid> id = Uuid::FromText(Text(object, key));
+    if (!id) Refuse(key, "32 hexadecimal digits");
+    return id.value_or(Uuid());
+  }
+  [[nodiscard]] absl::Status Damaged(const std::string& what) const {
+    return ToStatus(ErrorCode::kStorageError,
+                    path_ + " is damaged: " + what + "; restore it from a copy");
+  }
+  [[nodiscard]] const absl::Status& status() const { return status_; }
+
+ private:
+  void Refuse(const std::string& key, const std::string& expected) {
+    if (status_.ok()) status_ = Damaged("`" + key + "` must be " + expected);
+  }
+
+  std::string path_;
+  absl::Status status_;
+};
+
 // The directory of this program: its siblings are the servers.
 std::string ProgramDirectory() {
   std::error_code error;
@@ -94,7 +143,7 @@ bool LocalNode::IsRunning() const {
   // A child of this very process that ended is a zombie until it is waited for.
   waitpid(pid, nullptr, WNOHANG);
   const std::string command = ReadFile("/proc/" + std::to_string(pid) + "/cmdline");
-  return command.find(directory + "/node.properties") != std::string::npos;
+  return command.find(config_path()) != std::string::npos;
 }
 
 absl::StatusOr<LocalCluster> LocalCluster::Create(const std::string& directory,
@@ -160,7 +209,7 @@ absl::Status LocalCluster::WriteConfigs(const Options& options) const {
                                .voters = {}};
     if (node.controller) identity.voters = voters;
     QUIPU_RETURN_IF_ERROR(FormatDirectory(node.directory + "/data", identity));
-    std::ofstream file(node.directory + "/node.properties");
+    std::ofstream file(node.config_path());
     const std::string listen = std::string(kHost) + ":";
     file << "log.dir=" << node.directory << "/data\n";
     if (node.controller) {
@@ -212,71 +261,92 @@ absl::StatusOr<LocalCluster> LocalCluster::Load(const std::string& directory) {
                         "` makes one");
   }
   const Json json = Json::parse(ReadFile(path), nullptr, /*allow_exceptions=*/false);
-  const auto damaged = [&] {
-    return ToStatus(ErrorCode::kStorageError, path + " is damaged: not a cluster's description");
-  };
-  if (!json.is_object() || !json.contains("nodes") || !json["nodes"].is_array()) return damaged();
-  cluster.cluster_id_ = Uuid::FromText(json.value("cluster_id", "")).value_or(Uuid());
+  DescriptionReader reader(path);
+  if (!json.is_object() || !json.contains("nodes") || !json["nodes"].is_array()) {
+    return reader.Damaged("expected an object with a list `nodes`");
+  }
+  cluster.cluster_id_ = reader.Id(json, "cluster_id");
   for (const Json& entry : json["nodes"]) {
-    if (!entry.is_object()) return damaged();
+    if (!entry.is_object()) return reader.Damaged("each of `nodes` must be an object");
     LocalNode node;
-    node.controller = entry.value("role", "") == "controller";
-    node.id = entry.value("id", 0);
-    node.pid = entry.value("pid", 0);
-    node.directory_id = Uuid::FromText(entry.value("directory_id", "")).value_or(Uuid());
-    node.port = entry.value("port", uint16_t{0});
-    node.peer_port = entry.value("peer_port", uint16_t{0});
+    node.controller = reader.Text(entry, "role") == "controller";
+    node.id = static_cast<int>(reader.Number(entry, "id", 1, 1000));
+    node.pid = static_cast<pid_t>(reader.Number(entry, "pid", 0, kPidMax));
+    node.directory_id = reader.Id(entry, "directory_id");
+    node.port = static_cast<uint16_t>(reader.Number(entry, "port", 1, kPortMax));
+    if (!node.controller) {
+      node.peer_port = static_cast<uint16_t>(reader.Number(entry, "peer_port", 1, kPortMax));
+    }
     node.directory = cluster.directory_ + "/" + node.name();
     cluster.nodes_.push_back(node);
   }
+  QUIPU_RETURN_IF_ERROR(reader.status());
   return cluster;
 }
 
 absl::Status LocalCluster::Start(LocalNode& node) const {
   const std::string program =
       ProgramDirectory() + (node.controller ? "/quipu-controller" : "/quipu-broker");
-  const std::string config = node.directory + "/node.properties";
-  const std::string log = node.directory + "/node.log";
+  const std::string config = node.config_path();
+  const std::string log = node.log_path();
+  const std::string listeners = "listeners.file=" + node.listeners_path();
   if (access(program.c_str(), X_OK) != 0) return SystemError(program + " cannot be run");
+  std::error_code error;
+  std::filesystem::remove(node.listeners_path(), error);
+  // The child waits for a byte: it becomes the server only when its pid is saved. Should this
+  // process be killed before, the pipe ends and so does the child.
+  int gate[2];
+  if (pipe2(gate, O_CLOEXEC) != 0) return SystemError("cannot make a pipe");
   const pid_t pid = fork();
-  if (pid < 0) return SystemError("cannot fork");
   if (pid == 0) {
     setsid();
     const int null = open("/dev/null", O_RDONLY);
     const int out = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+    char go = 0;
+    close(gate[1]);
+    if (read(gate[0], &go, 1) != 1) _exit(125);
     if (null < 0 || out < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) {
       _exit(126);
     }
     close_range(3, ~0U, 0);
-    execl(program.c_str(), program.c_str(), "--config", config.c_str(), nullptr);
+    execl(program.c_str(), program.c_str(), "--config", config.c_str(), "--set", listeners.c_str(),
+          nullptr);
     _exit(127);
   }
-  node.pid = pid;
+  close(gate[0]);
+  absl::Status status = pid < 0 ? SystemError("cannot fork") : absl::OkStatus();
+  node.pid = std::max(pid, 0);
+  if (status.ok()) status = Save();
+  if (status.ok() && write(gate[1], "g", 1) != 1) status = SystemError("cannot start a node");
+  close(gate[1]);
+  return status;
+}
+
+absl::Status LocalCluster::AwaitServing(const LocalNode& node,
+                                        std::chrono::steady_clock::time_point deadline) const {
+  std::error_code error;
+  // That something listens on the port is not enough: it may be another program.
+  while (!std::filesystem::exists(node.listeners_path(), error) || !node.IsRunning()) {
+    // A process that was just forked may not have become the server yet.
+    const bool gone = kill(node.pid, 0) != 0 || waitpid(node.pid, nullptr, WNOHANG) == node.pid;
+    if (gone || std::chrono::steady_clock::now() > deadline) {
+      return ToStatus(ErrorCode::kStorageError,
+                      node.name() + (gone ? " ended at its start" : " does not serve yet") +
+                          "; the others run on until `quipu cluster down --dir " + directory_ +
+                          "`; the end of " + node.log_path() + ":\n" +
+                          LastLines(node.log_path(), 5));
+    }
+    std::this_thread::sleep_for(kPollInterval);
+  }
   return absl::OkStatus();
 }
 
 absl::Status LocalCluster::StartMissing(int timeout_ms) {
-  std::vector<LocalNode*> started;
   for (LocalNode& node : nodes_) {
-    if (node.IsRunning()) continue;
-    QUIPU_RETURN_IF_ERROR(Start(node));
-    started.push_back(&node);
+    if (!node.IsRunning()) QUIPU_RETURN_IF_ERROR(Start(node));
   }
-  QUIPU_RETURN_IF_ERROR(Save());
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
-  for (const LocalNode* node : started) {
-    while (!Listens(node->port)) {
-      // Just forked, the process may not have become the server yet.
-      const bool gone = waitpid(node->pid, nullptr, WNOHANG) == node->pid;
-      if (gone || std::chrono::steady_clock::now() > deadline) {
-        return ToStatus(ErrorCode::kStorageError,
-                        node->name() + (gone ? " ended at its start" : " does not listen yet") +
-                            "; the end of " + node->directory + "/node.log:\n" +
-                            LastLines(node->directory + "/node.log", 5));
-      }
-      std::this_thread::sleep_for(kPollInterval);
-    }
-  }
+  for (const LocalNode& node : nodes_) QUIPU_RETURN_IF_ERROR(AwaitServing(node, deadline));
   return absl::OkStatus();
 }
 

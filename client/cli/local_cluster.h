@@ -2,11 +2,12 @@
 //
 // Everything lives below one directory:
 //   cluster.json           ids, ports and process ids
-//   controller-N/, broker-N/   data directory `data`, `node.properties`, `node.log`
+//   controller-N/, broker-N/   data directory `data`, `node.properties`, `node.log`, `listeners`
 #pragma once
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -28,6 +29,10 @@ struct LocalNode {
   [[nodiscard]] std::string name() const {
     return (controller ? "controller-" : "broker-") + std::to_string(id);
   }
+  [[nodiscard]] std::string config_path() const { return directory + "/node.properties"; }
+  [[nodiscard]] std::string log_path() const { return directory + "/node.log"; }
+  // Written by the node once it serves; removed before it is started.
+  [[nodiscard]] std::string listeners_path() const { return directory + "/listeners"; }
   // Whether the process that was started is still there (the pid may have been given to another).
   [[nodiscard]] bool IsRunning() const;
 };
@@ -45,8 +50,9 @@ class LocalCluster {
   // One that was created before. kResourceNotFound when there is none.
   static absl::StatusOr<LocalCluster> Load(const std::string& directory);
 
-  // Starts every node that does not run. Returns when all listen, or with the end of the log of the
-  // first that does not within `timeout_ms`.
+  // Starts every node that does not run. Returns when all serve, or with the end of the log of the
+  // first that ends or does not serve within `timeout_ms`. Every process that was started is in
+  // cluster.json, whatever fails and wherever this program is killed.
   absl::Status StartMissing(int timeout_ms);
   // Asks every running node to end (brokers first), waits, and kills what is left after
   // `timeout_ms`. Returns the names of those killed.
@@ -60,6 +66,8 @@ class LocalCluster {
   absl::Status Save() const;
   absl::Status WriteConfigs(const Options& options) const;
   absl::Status Start(LocalNode& node) const;
+  absl::Status AwaitServing(const LocalNode& node,
+                            std::chrono::steady_clock::time_point deadline) const;
 
   std::string directory_;
   Uuid cluster_id_;

@@ -3,19 +3,61 @@
 #include <cstdio>
 #include <iostream>
 
+#include "absl/strings/cord.h"
 #include "base/error_code.h"
 #include "client/cli/cli.h"
+#include "client/client_config.h"
 
 namespace quipu::cli {
+namespace {
+
+// Marks a status as the caller's fault.
+constexpr char kWrongArgumentsUrl[] = "quipu.cli/wrong-arguments";
+
+}  // namespace
 
 void AddConnectionOptions(CLI::App& verb, Common& common) {
   verb.add_option("-b,--bootstrap-server", common.bootstrap_servers,
                   "Brokers to ask first: host:port,host:port,... (QUIPU_BOOTSTRAP_SERVER)")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            const auto servers = ParseServerList(text);
+            return servers.ok() ? std::string() : std::string(servers.status().message());
+          },
+          "HOST:PORT,..."))
       ->capture_default_str();
+  AddTimeoutOption(verb, common);
+  AddOutputOption(verb, common);
+}
+
+void AddTimeoutOption(CLI::App& verb, Common& common) {
   verb.add_option("--timeout", common.timeout_ms, "Milliseconds to wait for an answer")
       ->check(CLI::Range(1, 3600000))
       ->capture_default_str();
-  AddOutputOption(verb, common);
+}
+
+CLI::Validator KeyValue() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        const size_t equals = text.find('=');
+        const bool good = equals != std::string::npos && equals > 0;
+        return good ? std::string() : "'" + text + "': expected key=value";
+      },
+      "KEY=VALUE");
+}
+
+CLI::Validator NotEmpty() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        return text.empty() ? std::string("must not be empty") : std::string();
+      },
+      "TEXT");
+}
+
+absl::Status WrongArguments(absl::string_view what) {
+  absl::Status status = absl::InvalidArgumentError(what);
+  status.SetPayload(kWrongArgumentsUrl, absl::Cord());
+  return status;
 }
 
 void AddOutputOption(CLI::App& verb, Common& common) {
@@ -26,6 +68,7 @@ void AddOutputOption(CLI::App& verb, Common& common) {
 
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "quipu: %s\n", std::string(status.message()).c_str());
+  if (status.GetPayload(kWrongArgumentsUrl).has_value()) return kExitUsage;
   return CodeOf(status) == ErrorCode::kNotConnected ? kExitNotConnected : kExitFailed;
 }
 

@@ -21,30 +21,50 @@ struct FormatOptions {
   std::vector<std::string> voters;
 };
 
-int Format(const FormatOptions& options) {
+CLI::Validator IdText() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        return Uuid::FromText(text) ? std::string()
+                                    : "'" + text +
+                                          "': expected 32 hexadecimal digits, as `quipu storage "
+                                          "random-id` prints them";
+      },
+      "ID");
+}
+
+CLI::Validator VoterText() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        return ParseVoter(text) ? std::string()
+                                : "'" + text + "': expected id@host:port:directory-id";
+      },
+      "VOTER");
+}
+
+int Format(const Common& common, const FormatOptions& options) {
   DirectoryIdentity identity;
-  const std::optional<Uuid> cluster_id = Uuid::FromText(options.cluster_id);
-  const std::optional<Uuid> directory_id =
-      options.directory_id.empty() ? RandomId() : Uuid::FromText(options.directory_id);
-  if (!cluster_id || !directory_id) {
-    return Fail(ToStatus(ErrorCode::kInvalidConfig,
-                         "--cluster-id and --directory-id take 32 hexadecimal digits, as "
-                         "`quipu storage random-id` prints them"));
-  }
-  identity.cluster_id = *cluster_id;
-  identity.directory_id = *directory_id;
+  // The parser has checked the texts.
+  identity.cluster_id = Uuid::FromText(options.cluster_id).value_or(Uuid());
+  identity.directory_id = options.directory_id.empty()
+                              ? RandomId()
+                              : Uuid::FromText(options.directory_id).value_or(Uuid());
   identity.role = options.role == "controller" ? NodeRole::kController : NodeRole::kBroker;
   identity.node_id = options.node_id;
   for (const std::string& text : options.voters) {
     const std::optional<VoterIdentity> voter = ParseVoter(text);
-    if (!voter) {
-      return Fail(ToStatus(ErrorCode::kInvalidConfig,
-                           "--voter '" + text + "': expected id@host:port:directory-id"));
-    }
-    identity.voters.push_back(*voter);
+    if (voter) identity.voters.push_back(*voter);
   }
   const absl::Status status = FormatDirectory(options.directory, identity);
+  if (CodeOf(status) == ErrorCode::kInvalidConfig) return Fail(WrongArguments(status.message()));
   if (!status.ok()) return Fail(status);
+  if (common.json()) {
+    PrintJson(Json{{"directory", options.directory},
+                   {"role", options.role},
+                   {"node_id", options.node_id},
+                   {"cluster_id", identity.cluster_id.ToText()},
+                   {"directory_id", identity.directory_id.ToText()}});
+    return kExitOk;
+  }
   std::printf("%s formatted for %s %d of cluster %s, directory id %s\n", options.directory.c_str(),
               options.role.c_str(), options.node_id, identity.cluster_id.ToText().c_str(),
               identity.directory_id.ToText().c_str());
@@ -64,13 +84,23 @@ void AddStorageCommands(CLI::App& app, Common& common) {
   storage->require_subcommand(1);
   CLI::App* random_id =
       storage->add_subcommand("random-id", "Print a new cluster id or directory id");
-  random_id->callback([] { std::printf("%s\n", RandomId().ToText().c_str()); });
+  AddOutputOption(*random_id, common);
+  random_id->callback([&common] {
+    const std::string id = RandomId().ToText();
+    if (common.json()) {
+      PrintJson(Json{{"id", id}});
+    } else {
+      std::printf("%s\n", id.c_str());
+    }
+  });
 
   auto options = std::make_shared<FormatOptions>();
   CLI::App* format =
       storage->add_subcommand("format", "Make a directory the data directory of one node");
   format->add_option("directory", options->directory, "Empty or new directory")->required();
-  format->add_option("--cluster-id", options->cluster_id, "The same for all nodes")->required();
+  format->add_option("--cluster-id", options->cluster_id, "The same for all nodes")
+      ->required()
+      ->check(IdText());
   format->add_option("--role", options->role, "broker or controller")
       ->check(CLI::IsMember({"broker", "controller"}))
       ->capture_default_str();
@@ -78,10 +108,13 @@ void AddStorageCommands(CLI::App& app, Common& common) {
       ->required()
       ->check(CLI::NonNegativeNumber);
   format->add_option("--directory-id", options->directory_id,
-                     "Identity of this directory (default: a new one)");
+                     "Identity of this directory (default: a new one)")
+      ->check(IdText());
   format->add_option("--voter", options->voters,
-                     "Controllers: every voter as id@host:port:directory-id (1, 3 or 5 times)");
-  format->callback([options, &common] { common.exit_code = Format(*options); });
+                     "Controllers: every voter as id@host:port:directory-id (1, 3 or 5 times)")
+      ->check(VoterText());
+  AddOutputOption(*format, common);
+  format->callback([options, &common] { common.exit_code = Format(common, *options); });
 }
 
 }  // namespace quipu::cli

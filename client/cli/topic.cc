@@ -21,10 +21,6 @@ struct CreateOptions {
 absl::Status Create(const Common& common, CreateOptions options) {
   for (const std::string& config : options.configs) {
     const size_t equals = config.find('=');
-    if (equals == std::string::npos) {
-      return ToStatus(ErrorCode::kInvalidConfig,
-                      absl::StrCat("--config ", config, ": expected key=value"));
-    }
     options.spec.configs[config.substr(0, equals)] = config.substr(equals + 1);
   }
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
@@ -112,7 +108,7 @@ absl::Status Describe(const Common& common, const std::string& name) {
       row.push_back(absl::StrCat(report->second.log_start_offset()));
       row.push_back(absl::StrCat(report->second.high_watermark()));
     } else {
-      row.insert(row.end(), {"?", "?"});
+      row.insert(row.end(), {"-", "-"});
     }
     partitions.push_back(json);
     rows.push_back(row);
@@ -157,10 +153,13 @@ void AddTopicCommands(CLI::App& app, Common& common) {
   CLI::App* create = topic->add_subcommand("create", "Create a topic");
   create->add_option("name", create_options->spec.name)->required();
   create->add_option("-p,--partitions", create_options->spec.partitions,
-                     "Default: the cluster's num.partitions");
+                     "Default: the cluster's num.partitions")
+      ->check(CLI::PositiveNumber);
   create->add_option("-r,--replication-factor", create_options->spec.replication_factor,
-                     "Default: the cluster's default.replication.factor");
-  create->add_option("-c,--config", create_options->configs, "key=value, any number of times");
+                     "Default: the cluster's default.replication.factor")
+      ->check(CLI::PositiveNumber);
+  create->add_option("-c,--config", create_options->configs, "key=value, any number of times")
+      ->check(KeyValue());
   create->add_flag("--if-not-exists", create_options->spec.if_not_exists);
   AddConnectionOptions(*create, common);
   create->footer("Example: quipu topic create payments -p 6 -c min.insync.replicas=2");
