@@ -199,7 +199,7 @@ absl::Status Producer::Impl::Close(Duration timeout) {
       const std::lock_guard<std::mutex> lock(mutex_);
       core_.Pull(now, effects);
     }
-    Deliver(effects.deliveries);
+    Deliver(effects);
     connections_.CloseAll();
     done.set_value();
   });
@@ -276,13 +276,13 @@ void Producer::Impl::Turn() {
   for (UnaryCall& call : effects.calls) connections_.Call(std::move(call));
   for (ProduceSend& send : effects.produces) connections_.Send(std::move(send));
   for (const ServerAddress& address : effects.resets) connections_.ResetProduce(address);
-  Deliver(effects.deliveries);
+  Deliver(effects);
 }
 
 void Producer::Impl::Dispatch(ProducerEffects effects) {
   // Inputs only report; requests come from the turn.
   for (const ServerAddress& address : effects.resets) connections_.ResetProduce(address);
-  Deliver(effects.deliveries);
+  Deliver(effects);
   WantTurn();
 }
 
@@ -323,12 +323,17 @@ void Producer::Impl::ScheduleLocked(Instant now) {
   });
 }
 
-void Producer::Impl::Deliver(const std::vector<DeliveryReport>& reports) {
-  if (reports.empty()) return;
+void Producer::Impl::Deliver(ProducerEffects& effects) {
+  if (effects.deliveries.empty()) return;
+  const std::vector<DeliveryReport>& reports = effects.deliveries;
   std::vector<Waiting> waiting;
-  waiting.reserve(reports.size());
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    // What was sent until here cannot know of a failure yet: it goes with it.
+    const size_t before = reports.size();
+    core_.FailQueued(effects);
+    if (reports.size() != before) WantTurn();  // which gives their memory back
+    waiting.reserve(reports.size());
     for (const DeliveryReport& report : reports) {
       const auto found = waiting_.find(report.batch_id);
       waiting.push_back(std::move(found->second));

@@ -49,7 +49,7 @@ class Producer::Impl {
   void WantTurn();
   void Turn();
   void Dispatch(ProducerEffects effects);
-  void Deliver(const std::vector<DeliveryReport>& reports);
+  void Deliver(ProducerEffects& effects);
   void PublishLocked(Instant now);
   void ScheduleLocked(Instant now);
 

@@ -61,7 +61,7 @@ void ProducerCore::OnMetadataChanged(Instant now, ProducerEffects& effects) {
     const TopicView* topic = metadata_.view().FindTopic(queue.topic);
     if (topic != nullptr && topic->topic_id != queue.partition.topic_id) {
       while (!queue.batches.empty()) {
-        Fail(queue, 0, ErrorCode::kUnknownTopicId, "the topic was deleted and made anew", effects);
+        FailAlone(queue, 0, ErrorCode::kUnknownTopicId, "the topic was deleted and made anew", effects);
       }
       continue;
     }
@@ -84,6 +84,7 @@ void ProducerCore::OnMetadataChanged(Instant now, ProducerEffects& effects) {
 // ---- pull ----------------------------------------------------------------------------------
 
 void ProducerCore::Pull(Instant now, ProducerEffects& effects) {
+  FailQueued(effects);  // before anything is taken to be sent
   if (topics_changed_) {
     topics_changed_ = false;
     for (const auto& [name, topic] : metadata_.view().topics()) {
@@ -91,6 +92,7 @@ void ProducerCore::Pull(Instant now, ProducerEffects& effects) {
       for (const SlotInfo& slot : accumulator_.SetTopic(name, topic.topic_id, count)) {
         QUIPU_CHECK(slot.slot == queues_.size());
         queues_.emplace_back();
+        queues_.back().slot = slot.slot;
         queues_.back().topic = name;
         queues_.back().partition = slot.partition;
         queues_.back().leader = metadata_.view().Leader(slot.partition);
@@ -123,6 +125,7 @@ void ProducerCore::Pull(Instant now, ProducerEffects& effects) {
       }
       Fail(queue, queue.batches.size() - 1, ErrorCode::kDeliveryTimedOut, why, effects);
     }
+    FailQueued(effects);
   }
   accumulator_.Release(released_bytes_);
   released_bytes_ = 0;
@@ -317,6 +320,8 @@ void ProducerCore::CheckInvariants() const {
       // Sequences follow the queue's order: none behind a batch that has none.
       QUIPU_CHECK(!(unsequenced && batch.base_sequence != kNoSequence));
       QUIPU_CHECK(!batch.outcome_unknown || batch.ever_sent);
+      // It waits for open attempts under a sequence, its own or one ahead of it.
+      QUIPU_CHECK(batch.failed_ahead.empty() || queue.gap);
     }
     QUIPU_CHECK(in_flight == queue.in_flight);
     QUIPU_CHECK(queue.in_flight <= options_.in_flight_max);

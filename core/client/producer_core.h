@@ -32,6 +32,7 @@ struct ProducerOptions {
 // The fate of one batch; each of its records shares it.
 struct DeliveryReport {
   uint64_t batch_id = 0;
+  PartitionSlot slot = 0;
   std::string topic{};
   TopicPartition partition{};
   int32_t record_count = 0;
@@ -41,6 +42,7 @@ struct DeliveryReport {
   // batch but no longer knows where.
   Offset base_offset = kNoOffset;
   TimestampMs log_append_time = kNoTimestamp;
+  bool fails_queued = false;  // see FailQueued
   std::string message;
 };
 
@@ -70,15 +72,18 @@ struct ProducerStats {
 //    batch is sent again only under the same id, epoch and sequence (P12);
 //  - after a gap in the sequences the epoch is raised, once every batch is settled: stored,
 //    definitely refused, or reported unknown; only then sequences start again at 0 (P04, P08);
+//  - when a batch fails, every batch behind it on its partition fails too, unless it was stored:
+//    nothing sent before the failure was told stands behind a record that is missing (docs:
+//    decision 17);
 //  - bytes belong to the request until it ends: a batch that expires in flight leaves its bytes to
 //    the stream (P11).
 //
 // A turn: any inputs, then Pull (which touches the accumulator, so the SDK holds its lock), then
-// Pump. Pure; one owner.
+// Pump; and FailQueued, under the lock too, before the deliveries are told. Pure; one owner.
 class ProducerCore {
  public:
-  // `accumulator` must outlive this object; it is touched by the constructor's caller and Pull
-  // only.
+  // `accumulator` must outlive this object; it is touched by the constructor's caller, Pull and
+  // FailQueued only.
   ProducerCore(ProducerOptions options, RecordAccumulator& accumulator, Rng rng);
 
   // ---- inputs ----
@@ -98,6 +103,10 @@ class ProducerCore {
   // ---- outputs ----
   void Pull(Instant now, ProducerEffects& effects);
   void Pump(Instant now, ProducerEffects& effects);
+  // Fails what the accumulator holds behind the batches that failed, and adds the reports. Pull does
+  // it first of all; whoever tells deliveries later than that calls it once more, so that whatever
+  // was appended before the failure is told goes with it.
+  void FailQueued(ProducerEffects& effects);
   // Also looks at the accumulator: under its lock.
   [[nodiscard]] std::optional<Instant> NextDeadline() const;
 
@@ -125,8 +134,11 @@ class ProducerCore {
     int resequenced = 0;
     ErrorCode last_error = ErrorCode::kNone;
     std::string last_message;
+    // Not empty: what failed ahead of it. It fails too once no attempt of it is open.
+    std::string failed_ahead;
   };
   struct PartitionQueue {
+    PartitionSlot slot = 0;
     std::string topic;
     TopicPartition partition;
     PartitionLeader leader;
@@ -168,6 +180,9 @@ class ProducerCore {
   void Finish(PartitionQueue& queue, size_t index, DeliveryReport report, ProducerEffects& effects);
   void Fail(PartitionQueue& queue, size_t index, ErrorCode error, const std::string& message,
             ProducerEffects& effects);
+  void FailAlone(PartitionQueue& queue, size_t index, ErrorCode error, const std::string& message,
+                 ProducerEffects& effects);
+  void ReportBehindFailure(PartitionQueue& queue, ProducerEffects& effects);
   void FailAll(ErrorCode error, const std::string& message, ProducerEffects& effects);
   void ExpireQueue(Instant now, PartitionQueue& queue, ProducerEffects& effects);
   void LoseRequests(Instant now, const ServerAddress& address, const std::string& why);

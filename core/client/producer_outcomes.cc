@@ -18,6 +18,12 @@ std::string TextOf(const std::string& message, ErrorCode error) {
   return std::string(text.data(), text.size());
 }
 
+// Of a batch behind the one of `report`.
+std::string TextBehind(const DeliveryReport& report) {
+  const absl::string_view name = ErrorName(report.error);
+  return absl::StrCat("not written, since a batch before it failed: ", name, ": ", report.message);
+}
+
 }  // namespace
 
 void ProducerCore::OnProduceResponse(Instant now, const ServerAddress& address,
@@ -47,6 +53,7 @@ void ProducerCore::OnProduceResponse(Instant now, const ServerAddress& address,
     }
     ApplyResult(now, slot, static_cast<size_t>(batch - queue.batches.begin()), *result, effects);
     if (fatal_ != ErrorCode::kNone) return;
+    ReportBehindFailure(queue, effects);
   }
 }
 
@@ -142,6 +149,7 @@ void ProducerCore::Finish(PartitionQueue& queue, size_t index, DeliveryReport re
   OutgoingBatch& batch = queue.batches[index];
   LeaveFlight(queue, batch);
   report.batch_id = batch.batch_id;
+  report.slot = queue.slot;
   report.topic = queue.topic;
   report.partition = queue.partition;
   report.record_count = batch.record_count;
@@ -153,6 +161,56 @@ void ProducerCore::Finish(PartitionQueue& queue, size_t index, DeliveryReport re
 
 void ProducerCore::Fail(PartitionQueue& queue, size_t index, ErrorCode error,
                         const std::string& message, ProducerEffects& effects) {
+  // One that fails behind a failure takes nobody along: what is there now was sent knowing of it.
+  const bool first = queue.batches[index].failed_ahead.empty();
+  FailAlone(queue, index, error, message, effects);
+  if (first) {
+    DeliveryReport& report = effects.deliveries.back();
+    report.fails_queued = true;
+    const std::string why = TextBehind(report);
+    for (size_t i = index; i < queue.batches.size(); ++i) {
+      if (queue.batches[i].failed_ahead.empty()) queue.batches[i].failed_ahead = why;
+    }
+  }
+  ReportBehindFailure(queue, effects);
+}
+
+// Reports, in order, what stands behind a failure and has no attempt open. An open one ends by an
+// answer (a refusal, since a sequence is missing, unless what failed was stored after all), by being
+// sent again until there is one, or by delivery.timeout.ms.
+void ProducerCore::ReportBehindFailure(PartitionQueue& queue, ProducerEffects& effects) {
+  size_t index = 0;
+  while (index < queue.batches.size()) {
+    const OutgoingBatch& batch = queue.batches[index];
+    if (batch.failed_ahead.empty()) {
+      ++index;
+      continue;
+    }
+    if (batch.request_id != 0 || batch.outcome_unknown) return;
+    const std::string why = batch.failed_ahead;
+    FailAlone(queue, index, ErrorCode::kOperationNotAttempted, why, effects);
+  }
+}
+
+void ProducerCore::FailQueued(ProducerEffects& effects) {
+  if (fatal_ != ErrorCode::kNone) return;  // Pull reports everything
+  std::vector<PendingBatch> taken;
+  for (size_t i = 0; i < effects.deliveries.size(); ++i) {  // grows meanwhile
+    if (!effects.deliveries[i].fails_queued) continue;
+    const std::string why = TextBehind(effects.deliveries[i]);
+    PartitionQueue& queue = queues_[effects.deliveries[i].slot];
+    taken.clear();
+    accumulator_.TakeSlot(queue.slot, taken);
+    for (PendingBatch& batch : taken) {
+      TakeBatch(std::move(batch));
+      queue.batches.back().failed_ahead = why;
+    }
+    ReportBehindFailure(queue, effects);
+  }
+}
+
+void ProducerCore::FailAlone(PartitionQueue& queue, size_t index, ErrorCode error,
+                             const std::string& message, ProducerEffects& effects) {
   const OutgoingBatch& batch = queue.batches[index];
   const bool unknown = batch.outcome_unknown || batch.request_id != 0;
   if (batch.base_sequence != kNoSequence) {
@@ -174,7 +232,7 @@ void ProducerCore::Fail(PartitionQueue& queue, size_t index, ErrorCode error,
 
 void ProducerCore::FailAll(ErrorCode error, const std::string& message, ProducerEffects& effects) {
   for (PartitionQueue& queue : queues_) {
-    while (!queue.batches.empty()) Fail(queue, 0, error, message, effects);
+    while (!queue.batches.empty()) FailAlone(queue, 0, error, message, effects);
   }
   in_flight_.clear();
 }

@@ -145,13 +145,16 @@ void RecordAccumulator::TakeExpired(Instant now, std::vector<PendingBatch>& out)
   }
 }
 
+void RecordAccumulator::TakeSlot(PartitionSlot slot, std::vector<PendingBatch>& out) {
+  Slot& from = slots_[slot];
+  CloseOpen(from);
+  for (PendingBatch& batch : from.closed) out.push_back(std::move(batch));
+  from.closed.clear();
+  active_.erase(slot);
+}
+
 void RecordAccumulator::TakeAll(std::vector<PendingBatch>& out) {
-  FlushOpen();
-  for (PartitionSlot index : active_) {
-    for (PendingBatch& batch : slots_[index].closed) out.push_back(std::move(batch));
-    slots_[index].closed.clear();
-  }
-  active_.clear();
+  while (!active_.empty()) TakeSlot(*active_.begin(), out);
 }
 
 void RecordAccumulator::FlushOpen() {

@@ -79,6 +79,8 @@ class RecordAccumulator {
   void TakeReady(Instant now, std::vector<int32_t>& room, std::vector<PendingBatch>& out);
   // Moves out batches that are older than delivery.timeout.ms.
   void TakeExpired(Instant now, std::vector<PendingBatch>& out);
+  // Moves out, in order, what `slot` holds.
+  void TakeSlot(PartitionSlot slot, std::vector<PendingBatch>& out);
   // Moves out everything.
   void TakeAll(std::vector<PendingBatch>& out);
   // Closes all open batches: they no longer wait for linger.

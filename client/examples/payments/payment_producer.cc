@@ -23,6 +23,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kStartTimeout = std::chrono::seconds(30);
 constexpr auto kFlushTimeout = std::chrono::seconds(150);
+constexpr auto kFlushSlice = std::chrono::milliseconds(50);
 constexpr int kReadPatienceMs = 30000;
 
 // Holds the sender back so that rows leave evenly.
@@ -52,9 +53,12 @@ class PaymentProducer {
     QUIPU_RETURN_IF_ERROR(Begin());
     if (summary_.resumed) QUIPU_RETURN_IF_ERROR(LearnWhatIsThere());
     const absl::Status sent = SendAll(*input);
-    const absl::Status closed = producer_->Close(kFlushTimeout);
+    // After a failure too: what other partitions still hold need not be sent again.
+    const absl::Status drained = Drain();
+    const absl::Status closed = producer_->Close(Duration(0));
     QUIPU_RETURN_IF_ERROR(sent);
     QUIPU_RETURN_IF_ERROR(FirstFailure());
+    QUIPU_RETURN_IF_ERROR(drained);
     QUIPU_RETURN_IF_ERROR(closed);
     summary_.acknowledged = events_->acked() - summary_.already_there;
     summary_.bad_rows = input->bad_rows();
@@ -124,16 +128,33 @@ class PaymentProducer {
       ++summary_.rows;
       if (there_.contains(payment->row)) continue;
       pace.WaitForTurn();
-      QUIPU_RETURN_IF_ERROR(FirstFailure());
-      if (producer_->stats().epoch_bumps >= static_cast<uint64_t>(kEpochBumpsMax)) {
-        return absl::AbortedError("the producer epoch was raised too often; start again to go on");
-      }
-      SendOne(*payment);
+      QUIPU_RETURN_IF_ERROR(SendOne(*payment));
     }
-    return producer_->Flush(kFlushTimeout);
+    return absl::OkStatus();
   }
 
-  void SendOne(const Payment& payment) {
+  // Waits until everything sent is reported.
+  absl::Status Drain() {
+    const Clock::time_point deadline = Clock::now() + kFlushTimeout;
+    while (true) {
+      const absl::Status flushed = producer_->Flush(kFlushSlice);
+      if (flushed.ok() || Clock::now() >= deadline) return flushed;
+      QUIPU_RETURN_IF_ERROR(CheckEpoch());
+    }
+  }
+
+  // The epoch must not leave the range that the state file provides for.
+  absl::Status CheckEpoch() {
+    if (producer_->stats().epoch_bumps < static_cast<uint64_t>(kEpochBumpsStop)) {
+      return absl::OkStatus();
+    }
+    return absl::AbortedError("the producer epoch was raised too often; start again to go on");
+  }
+
+  // Waits while the producer's memory is used up; fails once any row has failed. Looking and sending
+  // are one step under the lock that the callback takes: what is sent before a failure is told fails
+  // with it, and nothing is sent after it, so no row gets ahead of a failed one of its account.
+  absl::Status SendOne(const Payment& payment) {
     const std::string value = EncodePayment(payment);
     const PartitionIndex partition = PartitionForKey(payment.key, partitions_);
     ProducerRecord record;
@@ -142,7 +163,8 @@ class PaymentProducer {
     record.key = payment.key;
     record.value = value;
     events_->Sent(partition);
-    producer_->Send(record, [this, partition, row = payment.row](const DeliveryResult& result) {
+    const Producer::Callback callback = [this, partition,
+                                         row = payment.row](const DeliveryResult& result) {
       if (result.ok()) {
         events_->Acked(partition);
         return;
@@ -153,7 +175,21 @@ class PaymentProducer {
                           absl::StrCat("row ", row, " was not acknowledged (persisted: ",
                                        PersistedName(result.persisted), "): ", result.message,
                                        "; start again to go on from there"));
-    });
+    };
+    while (true) {
+      QUIPU_RETURN_IF_ERROR(CheckEpoch());
+      {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        QUIPU_RETURN_IF_ERROR(failure_);
+        const ErrorCode error = producer_->TrySend(record, callback);
+        if (error == ErrorCode::kNone) return absl::OkStatus();
+        if (error != ErrorCode::kBufferFull) {
+          return ToStatus(error, absl::StrCat("row ", payment.row, " (line ", payment.line,
+                                              ") could not be sent"));
+        }
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));  // ends with delivery.timeout.ms
+    }
   }
 
   absl::Status FirstFailure() {

@@ -14,6 +14,8 @@ namespace quipu::payments {
 // How many times one life of the program may raise its producer epoch; the file holds the highest
 // epoch that it may reach, so that the next life's epoch is above every one that was used.
 inline constexpr int kEpochBumpsMax = 8;
+// After so many a life of the program ends: well before, since it looks only now and then.
+inline constexpr int kEpochBumpsStop = 4;
 
 using ProducerIdentityPair = std::pair<ProducerId, ProducerEpoch>;
 

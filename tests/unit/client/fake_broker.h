@@ -146,6 +146,9 @@ class FakeBroker {
     }
     int64_t& end = ends_[part.partition.value()];
     int32_t& next = next_sequence_[part.partition.value()];
+    int16_t& epoch = epochs_[part.partition.value()];
+    if (view->producer_epoch().value() > epoch) next = 0;
+    epoch = view->producer_epoch().value();
     if (view->base_sequence().value() != next) {
       result.error = ErrorCode::kOutOfOrderSequence;
       return result;
@@ -313,6 +316,7 @@ class FakeBroker {
   std::map<int32_t, std::vector<Bytes>> logs_;
   std::map<int32_t, int64_t> ends_;
   std::map<int32_t, int32_t> next_sequence_;
+  std::map<int32_t, int16_t> epochs_;
   ErrorCode fail_error_ = ErrorCode::kNone;
   int fail_count_ = 0;
   GrpcServer server_;

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <future>
+#include <mutex>
 
 #include "client/admin.h"
 #include "client/consumer.h"
@@ -120,6 +121,42 @@ TEST(SdkTest, FlushWaitsForEverything) {
   EXPECT_TRUE(producer->Flush(kLong).ok());
   EXPECT_EQ(done, 10);
   EXPECT_EQ(broker.End(0), 10);
+}
+
+// The sender stops at the first failure it is told of; nothing has passed the record that failed.
+TEST(SdkTest, SenderThatStopsAtAFailureLeavesNothingBehindIt) {
+  FakeBroker broker(1);
+  auto producer = MakeProducer(broker.address(), {{"linger.ms", "0"}, {"batch.size", "200"}});
+  std::mutex mutex;
+  bool failed = false;
+  int told = 0;
+  int sent = 0;
+  ASSERT_TRUE(producer->PartitionCount("t", kLong).ok());
+  while (sent < 100000) {
+    if (sent == 500) broker.FailNextProduces(ErrorCode::kMessageTooLarge, 1);
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (failed) break;
+    const std::string value = std::to_string(sent);
+    const ErrorCode error =
+        producer->TrySend({.topic = "t", .value = value}, [&](const DeliveryResult& result) {
+          const std::lock_guard<std::mutex> inner(mutex);
+          ++told;
+          if (!result.ok()) failed = true;
+        });
+    if (error == ErrorCode::kNone) ++sent;
+  }
+  EXPECT_TRUE(producer->Close(kLong).ok());
+  EXPECT_TRUE(failed);
+  EXPECT_EQ(told, sent);
+  int expected = 0;
+  for (const Bytes& batch : broker.Log(0)) {
+    const auto view = RecordBatchView::Parse(batch);
+    const auto decoded = DecodedBatch::Decode(*view);
+    for (const RecordView& record : decoded->records()) {
+      EXPECT_EQ(*record.value, std::to_string(expected++));
+    }
+  }
+  EXPECT_LT(expected, sent);
 }
 
 TEST(SdkTest, UnknownTopicIsToldInTime) {

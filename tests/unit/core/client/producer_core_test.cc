@@ -213,7 +213,12 @@ TEST(ProducerCoreTest, GapRaisesTheEpochWhenAllIsSettled) {
   h.Send(1);
   h.Answer(ErrorCode::kMessageTooLarge);
   EXPECT_EQ(h.ReportOf(bad)->persisted, Persisted::kNo);
+  EXPECT_EQ(h.ReportOf(next), nullptr) << "its answer is still due";
   h.Answer(ErrorCode::kOutOfOrderSequence);
+  ASSERT_NE(h.ReportOf(next), nullptr);
+  EXPECT_EQ(h.ReportOf(next)->error, ErrorCode::kOperationNotAttempted);
+  EXPECT_EQ(h.ReportOf(next)->persisted, Persisted::kNo);
+  const uint64_t later = h.Send(0);
   EXPECT_EQ(h.FindCall<message::InitProducerIdRequest>(), nullptr)
       << "partition 1 is still in flight";
   h.Answer(ErrorCode::kNone, 5);
@@ -224,7 +229,73 @@ TEST(ProducerCoreTest, GapRaisesTheEpochWhenAllIsSettled) {
   EXPECT_EQ(h.seen.front().epoch, 1);
   EXPECT_EQ(h.seen.front().base_sequence, 0);
   h.Answer(ErrorCode::kNone, 6);
-  EXPECT_EQ(h.ReportOf(next)->error, ErrorCode::kNone);
+  EXPECT_EQ(h.ReportOf(later)->error, ErrorCode::kNone);
+}
+
+// Decision 17: what is behind a failed batch, sent or not, fails with it; what comes later goes on.
+TEST(ProducerCoreTest, WhatIsQueuedBehindAFailedBatchFailsToo) {
+  ProducerOptions options = ProducerHarness::Options();
+  options.in_flight_max = 1;
+  ProducerHarness h(options);
+  h.Ready({{1, 3}, {1, 3}});
+  const uint64_t bad = h.Send(0);
+  const uint64_t waiting = h.Send(0);
+  const uint64_t elsewhere = h.Send(1);
+  ASSERT_EQ(h.seen.size(), 2U);
+  h.Answer(ErrorCode::kMessageTooLarge);
+  EXPECT_EQ(h.ReportOf(bad)->error, ErrorCode::kMessageTooLarge);
+  ASSERT_NE(h.ReportOf(waiting), nullptr);
+  EXPECT_EQ(h.ReportOf(waiting)->error, ErrorCode::kOperationNotAttempted);
+  EXPECT_EQ(h.ReportOf(waiting)->persisted, Persisted::kNo);
+  EXPECT_THAT(h.ReportOf(waiting)->message, HasSubstr("MESSAGE_TOO_LARGE"));
+  EXPECT_EQ(h.ReportOf(elsewhere), nullptr) << "another partition has nothing to do with it";
+  const uint64_t later = h.Send(0);
+  h.Answer(ErrorCode::kNone, 1);
+  h.Answer(ErrorCode::kNone, 2);
+  EXPECT_EQ(h.ReportOf(later)->error, ErrorCode::kNone);
+}
+
+TEST(ProducerCoreTest, BatchesQueuedBehindAnExpiredOneExpireWithIt) {
+  ProducerHarness h;
+  h.Ready({{-1, 3}});
+  const uint64_t old = h.Send(0);
+  h.Advance(119000);
+  const uint64_t young = h.Send(0);
+  h.Advance(1000);
+  EXPECT_EQ(h.ReportOf(old)->error, ErrorCode::kDeliveryTimedOut);
+  ASSERT_NE(h.ReportOf(young), nullptr);
+  EXPECT_EQ(h.ReportOf(young)->persisted, Persisted::kNo);
+}
+
+// What was in flight behind a batch of unknown outcome may be stored with it, and only with it.
+TEST(ProducerCoreTest, BatchStoredBehindAFailureIsAcknowledged) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  const uint64_t old = h.Send(0);
+  h.Advance(119000);
+  h.LoseConnection(1);
+  h.Advance(150);
+  h.Metadata({{1, 3}});
+  const uint64_t young = h.Send(0);
+  h.Advance(850);
+  EXPECT_EQ(h.ReportOf(old)->persisted, Persisted::kUnknown);
+  EXPECT_EQ(h.ReportOf(young), nullptr);
+  ASSERT_EQ(h.seen.size(), 2U);
+  h.AnswerBatch(h.seen[1], ErrorCode::kNone, 8);
+  ASSERT_NE(h.ReportOf(young), nullptr);
+  EXPECT_EQ(h.ReportOf(young)->persisted, Persisted::kYes);
+}
+
+TEST(ProducerCoreTest, ReportsOfAFailureAreInTheOrderOfSending) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  std::vector<uint64_t> ids;
+  for (int i = 0; i < 8; ++i) ids.push_back(h.Send(0));
+  for (int i = 0; i < 5; ++i) h.Answer(i == 0 ? ErrorCode::kInvalidRecord : ErrorCode::kUnknownProducerId);
+  std::vector<uint64_t> told;
+  for (const DeliveryReport& report : h.reports) told.push_back(report.batch_id);
+  ids.resize(6);  // what waited became one batch
+  EXPECT_EQ(told, ids);
 }
 
 // P04

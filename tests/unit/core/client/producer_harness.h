@@ -156,6 +156,7 @@ class ProducerHarness {
 
  private:
   void Take(ProducerEffects effects) {
+    core_.FailQueued(effects);  // as the SDK does before it runs callbacks
     for (UnaryCall& call : effects.calls) calls.push_back(std::move(call));
     for (DeliveryReport& report : effects.deliveries) reports.push_back(std::move(report));
     for (ServerAddress& address : effects.resets) resets.push_back(std::move(address));

@@ -4,6 +4,7 @@
 // leader moves, whose tail may be lost before it is committed, and whose answers may be lost.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -71,13 +72,18 @@ class RandomRun {
     harness_.Ready({{1, 1}, {1, 1}});
   }
   void Go() {
-    for (int step = 0; step < 400; ++step) Step();
+    for (int step = 0; step < 400; ++step) {
+      Step();
+      NoteFailures();
+    }
     Heal();
+    NoteFailures();
     Check();
   }
   uint64_t bumps() { return harness_.core().stats().epoch_bumps; }
   uint64_t retries() { return harness_.core().stats().retries; }
   int unknown() const { return unknown_; }
+  size_t failures() const { return failures_.size(); }
 
  private:
   static ProducerOptions Options(Rng& rng) {
@@ -220,6 +226,7 @@ class RandomRun {
       EXPECT_EQ(at, values.size()) << "partition " << p << " is out of order";
     }
     EXPECT_EQ(harness_.reports.size(), sent_.size());
+    CheckNothingPassedAFailure(in_log);
     for (const DeliveryReport& report : harness_.reports) {
       for (const std::string& value : sent_[report.batch_id]) {
         if (report.persisted == Persisted::kYes) {
@@ -233,8 +240,44 @@ class RandomRun {
     }
   }
 
+  // Notes, for each failure told since the last call, up to where its partition had been sent. One
+  // behind a failure that was told before is no new one: the sender knew.
+  void NoteFailures() {
+    for (; noted_ < harness_.reports.size(); ++noted_) {
+      const DeliveryReport& report = harness_.reports[noted_];
+      if (report.error == ErrorCode::kNone) continue;
+      const auto p = static_cast<size_t>(report.partition.partition.value());
+      const std::string& value = sent_[report.batch_id].back();
+      const auto found = std::find(order_[p].begin(), order_[p].end(), value);
+      const auto place = static_cast<size_t>(found - order_[p].begin());
+      const auto covers = [&](const Failure& failure) {
+        return failure.partition == p && failure.place < place && place < failure.sent;
+      };
+      if (std::any_of(failures_.begin(), failures_.end(), covers)) continue;
+      failures_.push_back({p, place, order_[p].size()});
+    }
+  }
+  // A record sent before the failure of an earlier one was told is not in the log without it.
+  void CheckNothingPassedAFailure(const std::set<std::string>& in_log) {
+    for (const Failure& failure : failures_) {
+      const std::vector<std::string>& order = order_[failure.partition];
+      const std::string& failed = order[failure.place];
+      if (in_log.contains(failed)) continue;
+      for (size_t behind = failure.place + 1; behind < failure.sent; ++behind) {
+        EXPECT_FALSE(in_log.contains(order[behind])) << order[behind] << " passed " << failed;
+      }
+    }
+  }
+
+  struct Failure {
+    size_t partition;
+    size_t place;  // of the failed record in the order of sending
+    size_t sent;   // how many had been sent when it was told
+  };
   Rng rng_;
   ProducerHarness harness_;
+  std::vector<Failure> failures_;
+  size_t noted_ = 0;
   ModelPartition partitions_[kPartitions];
   int32_t leader_[kPartitions] = {1, 1};
   int32_t epoch_[kPartitions] = {1, 1};
@@ -246,6 +289,7 @@ class RandomRun {
 
 TEST(ProducerRandomTest, NothingIsLostDoubledOrReordered) {
   uint64_t bumps = 0;
+  size_t failures = 0;
   uint64_t retries = 0;
   int unknown = 0;
   for (uint64_t seed = 1; seed <= 3000; ++seed) {
@@ -255,12 +299,14 @@ TEST(ProducerRandomTest, NothingIsLostDoubledOrReordered) {
     bumps += run.bumps();
     retries += run.retries();
     unknown += run.unknown();
+    failures += run.failures();
     if (testing::Test::HasFailure()) return;
   }
   // The interesting paths were taken, or the runs prove nothing.
   EXPECT_GT(bumps, 500U);
   EXPECT_GT(retries, 5000U);
   EXPECT_GT(unknown, 100);
+  EXPECT_GT(failures, 1000U);
 }
 
 }  // namespace
