@@ -1,0 +1,165 @@
+"""Starts the built programs for the integration tests and ends each of them.
+
+Everything lives below one temporary directory of the test program and is gone at its end. Nothing
+is awaited by sleeping for a fixed time: `eventually` asks again until a deadline.
+"""
+import atexit
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+BUILD = os.environ.get("QUIPU_BUILD", os.path.join(ROOT, "build", "release"))
+BIN = os.path.join(BUILD, "bin")
+RAW_CLIENT = os.path.join(BUILD, "tests", "quipu-raw-client")
+UNDER_FIRE = os.path.join(ROOT, "scripts", "payments_under_fire.py")
+PATIENCE = 30  # seconds that anything may take on a busy machine
+
+
+def load_under_fire():
+    """The quickstart's program as a module."""
+    spec = importlib.util.spec_from_file_location("payments_under_fire", UNDER_FIRE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+fire = load_under_fire()
+fire.adopt_orphans()
+WORK = tempfile.mkdtemp(prefix="quipu-integration-")
+
+
+def clean_up():
+    fire.ignore_signals()
+    fire.end_descendants()
+    shutil.rmtree(WORK, ignore_errors=True)
+
+
+atexit.register(clean_up)
+signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+
+def program(name):
+    return os.path.join(BIN, name)
+
+
+def environment(**more):
+    clean = {k: v for k, v in os.environ.items() if k != "QUIPU_BOOTSTRAP_SERVER"}
+    return {**clean, "TMPDIR": WORK, **more}
+
+
+def run(name, *arguments, text="", seconds=PATIENCE, **env):
+    """Runs a program to its end; stdout, stderr and returncode of it."""
+    return subprocess.run([program(name), *map(str, arguments)], input=text, text=True,
+                          capture_output=True, timeout=seconds, env=environment(**env), check=False)
+
+
+def start(name, *arguments, **options):
+    return subprocess.Popen([program(name), *map(str, arguments)], text=True, env=environment(),
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, **options)
+
+
+def eventually(condition, what, seconds=PATIENCE):
+    """Asks until the answer is true, and returns it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s in vain for {what}")
+        time.sleep(0.02)
+
+
+def folder(name):
+    return tempfile.mkdtemp(prefix=f"{name}-", dir=WORK)
+
+
+def read(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+class Cluster:
+    """A local cluster of `quipu cluster up`."""
+
+    def __init__(self, nodes, *settings, directory=None):
+        self.directory = directory or os.path.join(folder("cluster"), "c")
+        self.settings = settings
+        self.nodes, self.bootstrap = {}, ""
+        self.up("-n", nodes, *settings)
+
+    def up(self, *arguments):
+        done = run("quipu", "cluster", "up", "--dir", self.directory, "--timeout", PATIENCE * 1000,
+                   "-o", "json", *arguments, seconds=2 * PATIENCE)
+        if done.returncode != 0:
+            raise AssertionError(f"cluster up: {done.returncode}: {done.stderr}")
+        told = json.loads(done.stdout)
+        self.nodes = {node["name"]: node for node in told["nodes"]}
+        self.bootstrap = told["bootstrap_servers"]
+
+    def down(self):
+        run("quipu", "cluster", "down", "--dir", self.directory, "--timeout", 15000,
+            seconds=2 * PATIENCE)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def quipu(self, *arguments, **options):
+        return run("quipu", *arguments, "-b", self.bootstrap, **options)
+
+    def json(self, *arguments, **options):
+        done = self.quipu(*arguments, "-o", "json", **options)
+        if done.returncode != 0:
+            raise AssertionError(f"quipu {arguments}: {done.returncode}: {done.stderr}")
+        return json.loads(done.stdout)
+
+    def kill(self, name):
+        """SIGKILL, and until it is gone; it was started by us, be it through `cluster up`."""
+        pid = self.nodes[name]["pid"]
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+    def pid_is_alive(self, name):
+        pid = self.nodes[name]["pid"]
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+        except FileNotFoundError:
+            return False
+
+    def make_topic(self, name, partitions=1, replicas=3, **configs):
+        settings = [p for k, v in configs.items() for p in ("-c", f"{k.replace('_', '.')}={v}")]
+        self.json("topic", "create", name, "-p", partitions, "-r", replicas, *settings)
+        eventually(lambda: all(len(p["isr"]) == replicas and p["leader"] >= 0
+                               for p in self.json("topic", "describe", name)["partitions"]),
+                   f"{name} to be in sync")
+
+
+class TestCase(unittest.TestCase):
+    """Assertions on what a program said and how it ended."""
+
+    maxDiff = None
+
+    def check(self, done, code, *stderr_has):
+        """The exit code and, on standard error, each of the texts."""
+        self.assertEqual(done.returncode, code,
+                         f"{done.args}\nstdout: {done.stdout}\nstderr: {done.stderr}")
+        for text in stderr_has:
+            self.assertIn(text, done.stderr, f"{done.args}")
+        return done
+
+    def no_descendants(self):
+        """Every process that a test started has ended."""
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+            alive = []
+            for pid in file.read().split():
+                if os.waitpid(int(pid), os.WNOHANG)[0] == 0:
+                    alive.append(read(f"/proc/{pid}/cmdline").replace("\0", " "))
+        self.assertEqual(alive, [])
