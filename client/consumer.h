@@ -65,7 +65,7 @@ class Consumer {
   // next call:
   //   kOffsetOutOfRange   the position is gone (retention) or the log was cut below it: Seek
   //   kCorruptMessage     a batch fails its checksum: Seek
-  //   kUnknownTopicOrPartition, kGroupMaxSizeReached, kInvalidGroupId, ...
+  //   kUnknownTopicOrPartition, kGroupMaxSizeReached, kLimitReached, kInvalidGroupId, ...
   // Unreachable brokers are not an error: they are tried on, see ConnectionStatus.
   absl::StatusOr<std::vector<ConsumerRecord>> Poll(Duration timeout);
 

@@ -13,6 +13,8 @@ namespace {
 
 // How long brokers may say that a topic does not exist before it is believed.
 constexpr Duration kUnknownTopicPatience = std::chrono::seconds(2);
+// How long a coordinator may be too busy before it is told.
+constexpr Duration kLimitPatience = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -228,6 +230,12 @@ absl::Status Consumer::Impl::Trouble(Instant now) const {
   if (core_.group().fatal() != ErrorCode::kNone) {
     return ToStatus(core_.group().fatal(), absl::StrCat("group ", settings_.core.group_id, ": ",
                                                         core_.group().fatal_message()));
+  }
+  if (core_.group().LimitReachedFor(now).value_or(Duration(0)) >= kLimitPatience) {
+    return ToStatus(ErrorCode::kLimitReached,
+                    absl::StrCat("group ", settings_.core.group_id,
+                                 ": its coordinator takes no more groups (quipu.groups.max), or not "
+                                 "so many partitions in one; it is tried on"));
   }
   for (const std::string& topic : subscribed_) {
     const std::optional<Duration> unknown = core_.metadata().UnknownFor(topic, now);

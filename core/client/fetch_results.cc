@@ -64,7 +64,7 @@ void FetchCore::ApplyResult(Instant now, const TopicPartition& id, Partition& pa
   if (!TakeBatches(id, partition, result)) {
     SetError(partition, ErrorCode::kCorruptMessage,
              absl::StrCat("the batch at offset ", partition.fetch_offset.value(),
-                          " fails its checksum or is malformed; seek to try again"));
+                          " fails its checksum or is malformed; seek there to try again, or past it"));
   }
 }
 
@@ -116,6 +116,14 @@ void FetchCore::ApplyError(Instant now, const TopicPartition& id, Partition& par
       partition.leader = metadata_.view().Leader(id);
       partition.not_before = now;
     }
+    return;
+  }
+  // Retriable in general, but the same leader would find the same bytes again.
+  if (error == ErrorCode::kCorruptMessage) {
+    SetError(partition, error,
+             absl::StrCat("the leader, broker ", partition.leader.broker.value(),
+                          ", holds a damaged batch at offset ", partition.fetch_offset.value(),
+                          "; let another replica lead and seek there to try again, or seek past it"));
     return;
   }
   if (IsRetriable(error) || error == ErrorCode::kUnknownServerError ||

@@ -36,6 +36,42 @@ absl::Status SystemError(const std::string& path, const char* what) {
   return absl::UnavailableError(absl::StrCat(path, ": ", what, ": ", std::strerror(errno)));
 }
 
+// A tab or a line's end inside an account's name would end its field or line.
+std::string Escape(absl::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    switch (c) {
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      default:
+        out.push_back(c);
+    }
+  }
+  return out;
+}
+
+// The inverse of Escape; nothing when it cannot have come from there.
+std::optional<std::string> Unescape(absl::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\') {
+      out.push_back(text[i]);
+      continue;
+    }
+    if (++i == text.size()) return std::nullopt;
+    if (text[i] != '\\' && text[i] != 't' && text[i] != 'n') return std::nullopt;
+    out.push_back(text[i] == 't' ? '\t' : text[i] == 'n' ? '\n' : '\\');
+  }
+  return out;
+}
+
 bool ParseAccountLine(const std::vector<std::string>& fields, AccountTotal& total) {
   return fields.size() == 4 && absl::SimpleAtoi(fields[1], &total.payments) &&
          absl::SimpleAtoi(fields[2], &total.sum) &&
@@ -43,6 +79,12 @@ bool ParseAccountLine(const std::vector<std::string>& fields, AccountTotal& tota
 }
 
 }  // namespace
+
+std::optional<int64_t> AddAmounts(int64_t a, int64_t b) {
+  int64_t sum = 0;
+  if (__builtin_add_overflow(a, b, &sum)) return std::nullopt;
+  return sum;
+}
 
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path) {
   const OwnedFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -99,20 +141,30 @@ absl::StatusOr<PartitionLedger> PartitionLedger::Load(const std::string& directo
   for (size_t i = 1; i < lines.size(); ++i) {
     const std::vector<std::string> fields = absl::StrSplit(lines[i], '\t');
     AccountTotal total;
-    if (!ParseAccountLine(fields, total)) return damaged(i + 1);
-    ledger.accounts_[fields[0]] = total;
+    const std::optional<std::string> account = Unescape(fields[0]);
+    if (!account.has_value() || !ParseAccountLine(fields, total)) return damaged(i + 1);
+    ledger.accounts_[*account] = total;
   }
   ledger.next_offset_ = Offset(next_offset);
   return ledger;
 }
 
-void PartitionLedger::Apply(Offset offset, const std::string& account, int64_t amount,
-                            int64_t final_balance) {
+absl::Status PartitionLedger::Apply(Offset offset, const std::string& account, int64_t amount,
+                                    std::optional<int64_t> balance) {
+  const auto found = accounts_.find(account);
+  const int64_t before = found == accounts_.end() ? 0 : found->second.sum;
+  const std::optional<int64_t> sum = AddAmounts(before, amount);
+  if (!sum.has_value()) {
+    return absl::OutOfRangeError(absl::StrCat("account ", account, ": its sum of ", before,
+                                              " and a payment of ", amount,
+                                              " do not fit into 64 bits"));
+  }
   Skip(offset);
   AccountTotal& total = accounts_[account];
   ++total.payments;
-  total.sum += amount;
-  total.final_balance = final_balance;
+  total.sum = *sum;
+  total.final_balance = balance.value_or(*sum);
+  return absl::OkStatus();
 }
 
 void PartitionLedger::Skip(Offset offset) {
@@ -123,7 +175,7 @@ void PartitionLedger::Skip(Offset offset) {
 absl::Status PartitionLedger::Save() const {
   std::string text = absl::StrCat(next_offset_.value(), "\n");
   for (const auto& [account, total] : accounts_) {
-    absl::StrAppend(&text, account, "\t", total.payments, "\t", total.sum, "\t",
+    absl::StrAppend(&text, Escape(account), "\t", total.payments, "\t", total.sum, "\t",
                     total.final_balance, "\n");
   }
   return WriteFileDurably(directory_, path_, text);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/container/btree_map.h"
@@ -11,6 +12,9 @@
 #include "base/ids.h"
 
 namespace quipu::payments {
+
+// The sum, or nothing when it does not fit.
+std::optional<int64_t> AddAmounts(int64_t a, int64_t b);
 
 struct AccountTotal {
   uint64_t payments = 0;
@@ -31,8 +35,11 @@ class PartitionLedger {
   [[nodiscard]] const absl::btree_map<std::string, AccountTotal>& accounts() const {
     return accounts_;
   }
-  // Applies the payment at `offset`, which must be >= next_offset().
-  void Apply(Offset offset, const std::string& account, int64_t amount, int64_t final_balance);
+  // Applies the payment at `offset`, which must be >= next_offset(). The account's final balance is
+  // `balance`, or without one its sum. kOutOfRange, naming the account, when the sum does not fit
+  // into 64 bits; nothing is applied then.
+  absl::Status Apply(Offset offset, const std::string& account, int64_t amount,
+                     std::optional<int64_t> balance);
   // Passes over a record that carries no payment.
   void Skip(Offset offset);
   // Durable on return: written beside, synced, renamed, the directory synced.

@@ -38,6 +38,12 @@ class Ledgers {
     }
     return absl::OkStatus();
   }
+  // Where the ledger of a newly assigned partition goes on.
+  absl::StatusOr<Offset> Assigned(PartitionIndex partition) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    QUIPU_ASSIGN_OR_RETURN(const PartitionLedger* ledger, Find(partition));
+    return ledger->next_offset();
+  }
   void Rebalanced() {
     const std::lock_guard<std::mutex> lock(mutex_);
     ++summary_.rebalances;
@@ -83,10 +89,12 @@ class Ledgers {
                                               record.offset().value(), ": ",
                                               payment.status().message()));
     }
-    const auto account = ledger->accounts().find(payment->key);
-    const int64_t sum =
-        (account == ledger->accounts().end() ? 0 : account->second.sum) + payment->amount;
-    ledger->Apply(record.offset(), payment->key, payment->amount, payment->balance.value_or(sum));
+    const absl::Status applied =
+        ledger->Apply(record.offset(), payment->key, payment->amount, payment->balance);
+    if (!applied.ok()) {
+      return absl::OutOfRangeError(absl::StrCat("partition ", record.partition().value(), " offset ",
+                                                record.offset().value(), ": ", applied.message()));
+    }
     ++summary_.applied;
     return absl::OkStatus();
   }
@@ -106,6 +114,14 @@ struct Shared {
   std::atomic<int64_t> last_record_ns{Clock::now().time_since_epoch().count()};
 };
 
+// The ledger says what is applied, and the group's offset nothing: it may be older, of a lost commit,
+// or newer, of a ledger that is gone.
+absl::Status SeekToLedger(Ledgers& ledgers, Consumer& consumer, const NamedPartition& partition) {
+  QUIPU_ASSIGN_OR_RETURN(const Offset next, ledgers.Assigned(partition.partition));
+  if (next == Offset(0)) return consumer.SeekToBeginning(partition);
+  return consumer.Seek(partition, next);
+}
+
 absl::Status RunMember(Shared& shared) {
   QUIPU_ASSIGN_OR_RETURN(
       const std::unique_ptr<Consumer> consumer,
@@ -113,16 +129,24 @@ absl::Status RunMember(Shared& shared) {
                         {"group.id", shared.options.group},
                         {"auto.offset.reset", "earliest"},
                         {"max.poll.records", "2000"}}));
+  absl::Status sought;
   RebalanceListener listener;
-  listener.on_assigned = [&](const NamedOffsets&) { shared.ledgers.Rebalanced(); };
+  listener.on_assigned = [&](const NamedOffsets& assigned) {
+    shared.ledgers.Rebalanced();
+    for (const auto& [partition, committed] : assigned) {
+      const absl::Status status = SeekToLedger(shared.ledgers, *consumer, partition);
+      if (sought.ok()) sought = status;
+    }
+  };
   QUIPU_RETURN_IF_ERROR(consumer->Subscribe({shared.options.topic}, listener));
   while (!shared.stop) {
     QUIPU_ASSIGN_OR_RETURN(const std::vector<ConsumerRecord> records,
                            consumer->Poll(std::chrono::milliseconds(200)));
+    QUIPU_RETURN_IF_ERROR(sought);
     if (records.empty()) continue;
     shared.last_record_ns = Clock::now().time_since_epoch().count();
     QUIPU_RETURN_IF_ERROR(shared.ledgers.Apply(records));
-    // Behind the ledger on purpose: what a lost commit brings back is told by the ledger's offset.
+    // For whoever watches the group's lag; where to read is the ledger's to say.
     consumer->CommitAsync();
   }
   return consumer->Close();

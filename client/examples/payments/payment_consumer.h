@@ -27,8 +27,8 @@ struct ConsumeSummary {
 };
 
 // Each member applies what it is given to the ledger of the partition, which stores the next offset
-// with the balances in one file write; the group's committed offset follows behind. So each row is
-// applied exactly once, and a row that is delivered again (after a rebalance or a crash) is counted.
+// with the balances in one file write, and reads from that offset on, whatever is committed to the
+// group. So each row is applied exactly once; one that is delivered again all the same is counted.
 absl::StatusOr<ConsumeSummary> ConsumePayments(const ConsumeOptions& options);
 
 }  // namespace quipu::payments

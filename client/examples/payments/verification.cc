@@ -1,6 +1,5 @@
 #include "client/examples/payments/verification.h"
 
-#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -46,8 +45,9 @@ void PaymentVerification::OnRecord(PartitionIndex partition, Offset offset, absl
                                         " is here a second time"));
   }
   expected->second.seen = true;
-  if (expected->second.payment.key != payment->key ||
-      expected->second.payment.text != payment->text) {
+  const Payment& sent = expected->second.payment;
+  if (sent.key != payment->key || sent.text != payment->text || sent.amount != payment->amount ||
+      sent.balance != payment->balance) {
     Find("altered", absl::StrCat(where, ": row ", payment->row, " differs from the input"));
   }
   const auto [state, is_new] = states_.try_emplace(payment->key);
@@ -68,11 +68,24 @@ void PaymentVerification::CheckBalance(const Payment& payment, AccountState& sta
                                        const std::string& where) {
   AccountTotal& total = totals_[payment.key];
   ++total.payments;
-  total.sum += payment.amount;
+  const std::optional<int64_t> sum = AddAmounts(total.sum, payment.amount);
+  if (sum.has_value()) {
+    total.sum = *sum;
+  } else {
+    Find("overflow", absl::StrCat(where, ": account ", payment.key, ": its sum of ", total.sum,
+                                  " and a payment of ", payment.amount,
+                                  " do not fit into 64 bits"));
+  }
   total.final_balance = payment.balance.value_or(total.sum);
   if (!payment.balance.has_value()) return;
-  const int64_t follows = state.last_balance.value_or(0) + payment.amount;
-  if (std::llabs(follows - *payment.balance) > options_.balance_tolerance) {
+  const std::optional<int64_t> follows =
+      AddAmounts(state.last_balance.value_or(0), payment.amount);
+  int64_t difference = 0;
+  const bool apart = !follows.has_value() ||
+                     __builtin_sub_overflow(*follows, *payment.balance, &difference) ||
+                     difference > options_.balance_tolerance ||
+                     difference < -options_.balance_tolerance;
+  if (apart) {
     Find("unbalanced",
          absl::StrCat(where, ": account ", payment.key, ": balance ", *payment.balance,
                       " does not follow from ", state.last_balance.value_or(0), " and payment ",

@@ -120,6 +120,8 @@ bool GroupSession::OnAnswered(Instant now, CallId id,
   if (id == 0 || id != in_flight_) return false;
   in_flight_ = 0;
   const ErrorCode error = WireError(response.error_code());
+  if (error != ErrorCode::kLimitReached) limit_since_.reset();
+  if (error == ErrorCode::kLimitReached && !limit_since_) limit_since_ = now;
   if (in_flight_leave_) {
     // Refused or not, this member has gone; a moved coordinator expires it with the session.
     in_flight_leave_ = false;
@@ -134,6 +136,7 @@ bool GroupSession::OnAnswered(Instant now, CallId id,
     return true;
   }
   member_epoch_ = response.member_epoch();
+  LeaveIfUnsubscribed();
   if (response.heartbeat_interval_ms() > 0) {
     interval_ = std::chrono::milliseconds(response.heartbeat_interval_ms());
   }
@@ -147,9 +150,15 @@ bool GroupSession::OnAnswered(Instant now, CallId id,
         target_.insert({*topic_id, PartitionIndex(partition)});
       }
     }
-    if (step_ == Step::kSettled) Reconcile(effects);
+    if (step_ == Step::kSettled && !leaving_) Reconcile(effects);
   }
   return true;
+}
+
+// The application unsubscribed while this member joined, or may have joined: the group must hear of
+// it, or it waits for a member that nobody drives until the session ends.
+void GroupSession::LeaveIfUnsubscribed() {
+  if (!subscribed()) leaving_ = true;
 }
 
 void GroupSession::ApplyError(Instant now, const message::GroupHeartbeatResponse& response,
@@ -160,6 +169,7 @@ void GroupSession::ApplyError(Instant now, const message::GroupHeartbeatResponse
   not_before_ = now + std::chrono::milliseconds(rng_.Between(20, 100));
   if (IsCoordinatorError(error)) {
     coordinator_.Forget(asked_);
+    LeaveIfUnsubscribed();
     return;
   }
   if (error == ErrorCode::kUnknownMemberId || error == ErrorCode::kFencedMemberEpoch ||
@@ -169,7 +179,10 @@ void GroupSession::ApplyError(Instant now, const message::GroupHeartbeatResponse
     LoseAll(effects);
     return;
   }
-  if (IsRetriable(error) || error == ErrorCode::kUnknownServerError) return;
+  if (IsRetriable(error) || error == ErrorCode::kUnknownServerError) {
+    LeaveIfUnsubscribed();
+    return;
+  }
   fatal_ = error;
   fatal_message_ = response.error_message();
   member_epoch_ = 0;
@@ -189,6 +202,7 @@ bool GroupSession::OnCallFailed(Instant now, CallId id, const absl::Status& stat
     send_subscription_ = true;
     return true;
   }
+  LeaveIfUnsubscribed();
   send_subscription_ = true;
   if (in_flight_owned_) send_owned_ = true;
   next_heartbeat_ = now;

@@ -63,7 +63,7 @@ class GroupSession {
   [[nodiscard]] bool subscribed() const { return !topics_.empty(); }
   // Nothing is left to be said to the coordinator.
   [[nodiscard]] bool has_left() const {
-    return !subscribed() && member_epoch_ == 0 && in_flight_ == 0;
+    return !subscribed() && !leaving_ && member_epoch_ == 0 && in_flight_ == 0;
   }
   [[nodiscard]] const absl::btree_set<TopicPartition>& owned() const { return owned_; }
   // Being given up; empty after ConfirmRevoked.
@@ -71,6 +71,11 @@ class GroupSession {
   // Why this member can never join (kInvalidGroupId, kGroupMaxSizeReached, ...); kNone otherwise.
   [[nodiscard]] ErrorCode fatal() const { return fatal_; }
   [[nodiscard]] const std::string& fatal_message() const { return fatal_message_; }
+  // For how long the coordinator has answered nothing but LIMIT_REACHED; nullopt: it does not. It is
+  // tried on.
+  [[nodiscard]] std::optional<Duration> LimitReachedFor(Instant now) const {
+    return limit_since_ ? std::optional<Duration>(now - *limit_since_) : std::nullopt;
+  }
 
  private:
   enum class Step { kSettled, kRevoking, kFetchingOffsets };
@@ -78,6 +83,7 @@ class GroupSession {
   void SendHeartbeat(Instant now, std::vector<UnaryCall>& calls);
   void Reconcile(GroupEffects& effects);
   void LoseAll(GroupEffects& effects);
+  void LeaveIfUnsubscribed();
   void ApplyError(Instant now, const message::GroupHeartbeatResponse& response,
                   GroupEffects& effects);
 
@@ -108,6 +114,7 @@ class GroupSession {
   Instant not_before_;
   Instant last_poll_;
   bool poll_expired_ = false;
+  std::optional<Instant> limit_since_;
   ErrorCode fatal_ = ErrorCode::kNone;
   std::string fatal_message_;
 };

@@ -76,11 +76,12 @@ class FakeBroker {
   [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port()); }
   void Stop() { server_.Shutdown(Duration(0)); }
 
-  // Errors to answer produce requests with, one partition result each, before any succeeds.
-  void FailNextProduces(ErrorCode error, int count) {
+  // Errors to answer produce requests with, one partition result each, after `spared` others.
+  void FailNextProduces(ErrorCode error, int count, int spared = 0) {
     const std::lock_guard<std::mutex> lock(mutex_);
     fail_error_ = error;
     fail_count_ = count;
+    spared_ = spared;
   }
   std::vector<Bytes> Log(int32_t partition) {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -90,6 +91,10 @@ class FakeBroker {
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto found = committed_.find(partition);
     return found == committed_.end() ? -1 : found->second;
+  }
+  void SetCommitted(int32_t partition, int64_t offset) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    committed_[partition] = offset;
   }
   // The next heartbeat answers with these partitions only.
   void Reassign(std::vector<int32_t> partitions) {
@@ -134,7 +139,7 @@ class FakeBroker {
     ProducePartitionResult result;
     result.topic_id = part.topic_id;
     result.partition = part.partition;
-    if (fail_count_ > 0) {
+    if (fail_count_ > 0 && --spared_ < 0) {
       --fail_count_;
       result.error = fail_error_;
       return result;
@@ -319,6 +324,7 @@ class FakeBroker {
   std::map<int32_t, int16_t> epochs_;
   ErrorCode fail_error_ = ErrorCode::kNone;
   int fail_count_ = 0;
+  int spared_ = 0;
   GrpcServer server_;
 };
 

@@ -1,5 +1,6 @@
 // quipu-payments-verify: reads every partition plainly from its start and checks it against the
-// input. Shares nothing with the producer and the consumers but the format of a row.
+// input. Its checks are its own; with the producer and the consumers it shares the SDK, the readers of
+// CSV, of rows in records and of ledger files.
 #include <CLI/CLI.hpp>
 #include <cinttypes>
 #include <cstdio>
@@ -71,8 +72,9 @@ int Verify(const VerifyOptions& options) {
               ", scattered %" PRIu64 ", foreign %" PRIu64 "\n",
               say("lost"), say("doubled"), say("reordered"), say("altered"), say("scattered"),
               say("foreign"));
-  std::printf("  balances that do not follow %" PRIu64 ", final table %s, ledgers %s\n",
-              say("unbalanced"),
+  std::printf("  balances that do not follow %" PRIu64 ", sums beyond 64 bits %" PRIu64
+              ", final table %s, ledgers %s\n",
+              say("unbalanced"), say("overflow"),
               options.expected_table.empty() ? "not given"
                                              : (say("table") == 0 ? "as expected" : "DIFFERS"),
               options.ledger_directory.empty() ? "not given"

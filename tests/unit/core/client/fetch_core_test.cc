@@ -237,6 +237,21 @@ TEST_F(FetchCoreTest, CorruptBatchIsReportedNotReturned) {
   EXPECT_EQ(errors_[0].error, ErrorCode::kCorruptMessage);
 }
 
+// The leader says itself that its batch is damaged: asking again would find the same.
+TEST_F(FetchCoreTest, BatchDamagedAtTheLeaderIsAnErrorUntilSought) {
+  AssignAt(7);
+  AnswerFetch(ErrorCode::kCorruptMessage);
+  Advance(1000);
+  EXPECT_TRUE(fetches_.empty());
+  Poll();
+  ASSERT_EQ(errors_.size(), 1U);
+  EXPECT_EQ(errors_[0].error, ErrorCode::kCorruptMessage);
+  EXPECT_THAT(errors_[0].message, HasSubstr("offset 7"));
+  core_.fetch().Seek(test::Partition(0), {.offset = Offset(7), .metadata = {}});
+  Turn();
+  EXPECT_EQ(fetches_.size(), 1U);
+}
+
 TEST_F(FetchCoreTest, AnswerForAnOlderPositionIsIgnored) {
   AssignAt(0);
   core_.fetch().Seek(test::Partition(0), {.offset = Offset(100), .metadata = {}});

@@ -247,6 +247,29 @@ TEST_F(GroupSessionTest, LeavesWithEpochMinusOne) {
   EXPECT_TRUE(core_.group().has_left());
 }
 
+TEST_F(GroupSessionTest, MemberThatIsNoLongerWantedLeavesOnceItHasJoined) {
+  core_.Subscribe({});
+  Turn();
+  EXPECT_FALSE(core_.group().has_left()) << "the answer to the join is still due";
+  Heartbeat(3, std::vector<int>{0, 1});
+  EXPECT_FALSE(core_.group().has_left());
+  EXPECT_EQ(Find<message::OffsetFetchRequest>(), nullptr);
+  EXPECT_EQ(Get<message::GroupHeartbeatRequest>().member_epoch(), -1);
+  Heartbeat(-1);
+  EXPECT_TRUE(core_.group().has_left());
+}
+
+TEST_F(GroupSessionTest, JoinOfUnknownOutcomeIsFollowedByAGoodByeWhenNoLongerWanted) {
+  core_.Subscribe({});
+  FailCall<message::GroupHeartbeatRequest>();
+  EXPECT_FALSE(core_.group().has_left());
+  Advance(100);
+  Coordinator(3);
+  EXPECT_EQ(Get<message::GroupHeartbeatRequest>().member_epoch(), -1);
+  HeartbeatError(ErrorCode::kUnknownMemberId);
+  EXPECT_TRUE(core_.group().has_left());
+}
+
 TEST_F(GroupSessionTest, MemberThatDoesNotPollLeaves) {
   std::vector<ConsumerRecord> records;
   std::vector<PartitionError> errors;
@@ -268,6 +291,16 @@ TEST_F(GroupSessionTest, InvalidGroupIsFatal) {
   EXPECT_EQ(core_.group().fatal(), ErrorCode::kGroupMaxSizeReached);
   Advance(10000);
   EXPECT_EQ(Find<message::GroupHeartbeatRequest>(), nullptr);
+}
+
+TEST_F(GroupSessionTest, LimitOfTheCoordinatorIsToldUntilItLetsTheMemberIn) {
+  HeartbeatError(ErrorCode::kLimitReached);
+  Advance(3000);
+  HeartbeatError(ErrorCode::kLimitReached);
+  EXPECT_EQ(core_.group().LimitReachedFor(now_), std::chrono::seconds(3));
+  Advance(100);
+  Heartbeat(3, std::vector<int>{0});
+  EXPECT_EQ(core_.group().LimitReachedFor(now_), std::nullopt);
 }
 
 // I50

@@ -101,9 +101,9 @@ TEST_F(PaymentsTest, TruncatedXzIsAnError) {
 TEST_F(PaymentsTest, LedgerComesBackAsSaved) {
   auto ledger = PartitionLedger::Load(directory_, PartitionIndex(3));
   ASSERT_TRUE(ledger.ok());
-  ledger->Apply(Offset(4), "a", 10, 10);
+  EXPECT_TRUE(ledger->Apply(Offset(4), "a", 10, 10).ok());
   ledger->Skip(Offset(7));
-  ledger->Apply(Offset(8), "a", -3, 7);
+  EXPECT_TRUE(ledger->Apply(Offset(8), "a", -3, 7).ok());
   ASSERT_TRUE(ledger->Save().ok());
   auto again = PartitionLedger::Load(directory_, PartitionIndex(3));
   ASSERT_TRUE(again.ok());
@@ -111,7 +111,36 @@ TEST_F(PaymentsTest, LedgerComesBackAsSaved) {
   EXPECT_EQ(again->accounts(), ledger->accounts());
 }
 
+TEST_F(PaymentsTest, LedgerKeepsAccountsOfAnyBytes) {
+  auto ledger = PartitionLedger::Load(directory_, PartitionIndex(0));
+  ASSERT_TRUE(ledger.ok());
+  std::string all;
+  for (int byte = 0; byte < 256; ++byte) all.push_back(static_cast<char>(byte));
+  int64_t offset = 0;
+  for (const std::string& account : {std::string("tab\there"), std::string("line\nend"),
+                                     std::string("back\\slash\\"), std::string("\\n"), all}) {
+    EXPECT_TRUE(ledger->Apply(Offset(offset++), account, 1, std::nullopt).ok());
+  }
+  ASSERT_TRUE(ledger->Save().ok());
+  auto again = PartitionLedger::Load(directory_, PartitionIndex(0));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->accounts(), ledger->accounts());
+}
+
+TEST_F(PaymentsTest, SumThatDoesNotFitIsRefusedAndNamesTheAccount) {
+  auto ledger = PartitionLedger::Load(directory_, PartitionIndex(0));
+  ASSERT_TRUE(ledger.ok());
+  EXPECT_TRUE(ledger->Apply(Offset(0), "rich", INT64_MAX, std::nullopt).ok());
+  const absl::Status status = ledger->Apply(Offset(1), "rich", 1, std::nullopt);
+  EXPECT_TRUE(absl::IsOutOfRange(status));
+  EXPECT_NE(std::string(status.message()).find("account rich"), std::string::npos);
+  EXPECT_EQ(ledger->next_offset(), Offset(1));
+  EXPECT_EQ(ledger->accounts().at("rich").sum, INT64_MAX);
+}
+
 TEST_F(PaymentsTest, DamagedLedgerIsRefused) {
+  Write("partition-1.ledger", "12\na\\x\t1\t1\t1\n");
+  EXPECT_FALSE(PartitionLedger::Load(directory_, PartitionIndex(1)).ok());
   Write("partition-0.ledger", "12\na\tx\n");
   EXPECT_FALSE(PartitionLedger::Load(directory_, PartitionIndex(0)).ok());
 }
@@ -141,6 +170,29 @@ TEST(PaymentVerification, FindsALostADoubledAndAReorderedRow) {
   EXPECT_TRUE(FindingsOf({0, 1, 3}).contains("unbalanced"));
   EXPECT_TRUE(FindingsOf({0, 1, 2, 2, 3}).contains("doubled"));
   EXPECT_TRUE(FindingsOf({0, 1, 3, 2}).contains("reordered"));
+}
+
+TEST(PaymentVerification, FindsAnAlteredAmountAndBalance) {
+  PaymentVerification verification({});
+  for (uint64_t row = 0; row < 2; ++row) verification.Expect(Row(row, "a", 5, 5));
+  verification.OnRecord(PartitionIndex(0), Offset(0), "a", EncodePayment(Row(0, "a", 6, 5)));
+  EXPECT_EQ(verification.findings().at("altered"), 1U);
+  verification.OnRecord(PartitionIndex(0), Offset(1), "a", EncodePayment(Row(1, "a", 5, 6)));
+  EXPECT_EQ(verification.findings().at("altered"), 2U);
+}
+
+TEST(PaymentVerification, FindsASumThatDoesNotFit) {
+  PaymentVerification verification({});
+  Payment payment = Row(0, "a", INT64_MAX, INT64_MAX);
+  for (uint64_t row = 0; row < 2; ++row) {
+    payment.row = row;
+    payment.text = std::to_string(row);
+    verification.Expect(payment);
+    verification.OnRecord(PartitionIndex(0), Offset(static_cast<int64_t>(row)), "a",
+                          EncodePayment(payment));
+  }
+  EXPECT_EQ(verification.findings().at("overflow"), 1U);
+  EXPECT_EQ(verification.findings().at("unbalanced"), 1U);
 }
 
 TEST_F(PaymentsTest, ComparesTheFinalTable) {
