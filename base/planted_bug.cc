@@ -30,6 +30,7 @@ const char* PlantedBugName(PlantedBug bug) {
     case PlantedBug::kElrNotCleared: return "elr-not-cleared";
     case PlantedBug::kRaftAckBeforeSync: return "raft-ack-before-sync";
     case PlantedBug::kZombieCommitAccepted: return "zombie-commit-accepted";
+    case PlantedBug::kPartitionGivenBeforeRevoked: return "partition-given-before-revoked";
   }
   return "unknown";
 }

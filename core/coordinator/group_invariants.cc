@@ -4,6 +4,7 @@
 #include "absl/container/btree_set.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "base/planted_bug.h"
 #include "core/coordinator/group_coordinator_core.h"
 
 namespace quipu {
@@ -26,7 +27,9 @@ void AddHeld(const std::vector<AssignedPartition>& partitions, const GroupMember
              absl::btree_set<TopicPartition>& held) {
   const AssignedPartition* previous = nullptr;
   for (const AssignedPartition& item : partitions) {
-    QUIPU_INVARIANT_MSG("I52", held.insert(item.partition).second, ToText(item.partition));
+    const bool is_first = held.insert(item.partition).second;
+    QUIPU_INVARIANT_MSG("I52", is_first || IsPlanted(PlantedBug::kPartitionGivenBeforeRevoked),
+                        ToText(item.partition));
     QUIPU_INVARIANT_MSG("I51", item.epoch <= member.epoch, member.member_id);
     QUIPU_INVARIANT_MSG("I51", item.epoch > GroupEpoch(0), member.member_id);
     QUIPU_CHECK(previous == nullptr || previous->partition < item.partition);

@@ -5,6 +5,7 @@
 
 #include "absl/container/btree_set.h"
 #include "base/check.h"
+#include "base/planted_bug.h"
 #include "core/coordinator/uniform_assignor.h"
 
 namespace quipu {
@@ -68,7 +69,8 @@ bool ReleasePending(GroupMember& member, const TopicPartitions* owned) {
 void GiveFreePartitions(const GroupMembership& membership, GroupMember& member) {
   const absl::btree_set<TopicPartition> held = HeldByOthers(membership, member.member_id);
   for (const TopicPartition& partition : member.target) {
-    if (FindAssigned(member.assigned, partition) != nullptr || held.contains(partition)) continue;
+    if (FindAssigned(member.assigned, partition) != nullptr) continue;
+    if (held.contains(partition) && !IsPlanted(PlantedBug::kPartitionGivenBeforeRevoked)) continue;
     // Kept sorted one by one, so that FindAssigned stays right; the loop goes in order anyway.
     const auto place = std::lower_bound(
         member.assigned.begin(), member.assigned.end(), partition,

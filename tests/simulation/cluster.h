@@ -51,8 +51,11 @@ class Cluster {
   std::function<void(BrokerId, const std::vector<LogWrite>&)> on_log_durable;
   // Called when a machine begins a sync that will take so long.
   std::function<void(NodeId, Duration)> on_sync;
+  // Called when a controller hands its disk a write, and when the disk begins to sync it.
+  std::function<void(SimController&, const RaftWrite&)> on_raft_write;
+  std::function<void(SimController&, const RaftWrite&, Duration)> on_raft_sync;
   // Called with everything that a broker says to a controller.
-  std::function<void(const message::BrokerToController&)> on_control_sent;
+  std::function<void(BrokerId, const message::BrokerToController&)> on_control_sent;
   // Called with every Raft message as it leaves its sender.
   std::function<void(const message::RaftMessage&)> on_raft_sent;
 

@@ -90,7 +90,7 @@ void SimRaftDisk::StartSync() {
     item.done();
     StartSync();
   });
-  if (on_sync) on_sync(time);
+  if (on_sync) on_sync(queue_.front().write, time);
 }
 
 void SimRaftDisk::Crash() {

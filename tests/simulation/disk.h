@@ -102,8 +102,8 @@ class SimRaftDisk {
         counters_(counters) {}
   void Persist(RaftWrite write, std::function<void()> done);
   void Crash();
-  // Called when a sync begins that will take so long.
-  std::function<void(Duration)> on_sync;
+  // Called when the sync of a write begins that will take so long.
+  std::function<void(const RaftWrite&, Duration)> on_sync;
 
  private:
   struct Item {

@@ -44,8 +44,9 @@ void SimController::Start() {
   executor_ = std::make_unique<SimExecutor>(world, process_);
   disk_ = std::make_unique<SimRaftDisk>(world, process_, store_, cluster_.options().disk,
                                         cluster_.disk_counters());
-  disk_->on_sync = [this](Duration time) {
+  disk_->on_sync = [this](const RaftWrite& write, Duration time) {
     if (cluster_.on_sync) cluster_.on_sync(ControllerNodeId(id()), time);
+    if (cluster_.on_raft_sync) cluster_.on_raft_sync(*this, write, time);
   };
   node_ = std::make_unique<ControllerNode>(config_, *this);
   const absl::Status status = node_->Start();
@@ -61,6 +62,7 @@ void SimController::Crash() {
 }
 
 void SimController::Persist(RaftWrite write, std::function<void()> done) {
+  if (cluster_.on_raft_write) cluster_.on_raft_write(*this, write);
   disk_->Persist(std::move(write), std::move(done));
 }
 
@@ -155,7 +157,7 @@ std::unique_ptr<MessageSender<message::BrokerToController>> SimBroker::OpenContr
   });
   return std::make_unique<TappedSender<message::BrokerToController>>(
       std::make_unique<Stream::ToB>(stream), [this](const message::BrokerToController& message) {
-        if (cluster_.on_control_sent) cluster_.on_control_sent(message);
+        if (cluster_.on_control_sent) cluster_.on_control_sent(id(), message);
       });
 }
 

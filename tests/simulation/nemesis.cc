@@ -4,14 +4,6 @@
 
 namespace quipu::sim {
 
-namespace {
-
-constexpr Duration kDownMax = std::chrono::milliseconds(4000);
-// After a crash in the middle of a sync: what the others heard before it still matters then.
-constexpr Duration kShortDownMax = std::chrono::milliseconds(150);
-
-}  // namespace
-
 Nemesis::Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& producers,
                  std::vector<std::unique_ptr<SimConsumer>>& consumers, NemesisOptions options)
     : cluster_(cluster),
@@ -20,6 +12,9 @@ Nemesis::Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& pr
       consumers_(consumers),
       options_(options) {
   cluster_.on_sync = [this](NodeId node, Duration time) { OnSync(node, time); };
+  cluster_.on_raft_sync = [this](SimController& voter, const RaftWrite& write, Duration time) {
+    OnRaftSync(voter, write, time);
+  };
 }
 
 void Nemesis::Run(Instant until) {
@@ -54,6 +49,9 @@ void Nemesis::Strike() {
   if (hit(options_.cut_one_way)) return Cut(/*one_way=*/true);
   if (hit(options_.isolate)) return Isolate();
   if (hit(options_.crash_in_sync)) return ArmCrashInSync();
+  if (hit(options_.contest_election)) return ContestElection();
+  if (hit(options_.strand_leader)) return StrandLeader();
+  if (hit(options_.bounce_joiner)) return BounceJoiner();
   ++counters_.whole_cluster_crashes;
   for (auto& broker : cluster_.brokers()) CrashBroker(*broker, kDownMax);
 }
@@ -186,10 +184,13 @@ void Nemesis::Cut(bool one_way) {
 
 void Nemesis::Isolate() {
   const std::vector<NodeId> nodes = Nodes();
-  const NodeId victim = nodes[world_.rng().Below(nodes.size())];
+  IsolateNode(nodes[world_.rng().Below(nodes.size())]);
+}
+
+void Nemesis::IsolateNode(NodeId victim) {
   ++counters_.isolations;
   world_.Note("isolate " + std::to_string(victim));
-  for (const NodeId other : nodes) {
+  for (const NodeId other : Nodes()) {
     if (other == victim) continue;
     cluster_.network().Cut(victim, other);
     cluster_.network().Cut(other, victim);
@@ -197,9 +198,9 @@ void Nemesis::Isolate() {
   HealLater();
 }
 
-void Nemesis::HealLater() {
-  world_.After(world_.Between(std::chrono::milliseconds(100), std::chrono::milliseconds(5000)),
-               nullptr, "heal", [this, active = active_] {
+void Nemesis::HealLater(Duration min) {
+  world_.After(world_.Between(min, std::chrono::milliseconds(5000)), nullptr, "heal",
+               [this, active = active_] {
                  if (!*active) return;
                  world_.Note("heal");
                  cluster_.network().Heal();

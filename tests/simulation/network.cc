@@ -12,6 +12,14 @@ Duration Network::Delay() {
   return world_.Between(options_.delay_min, options_.delay_max);
 }
 
+Duration Network::Delay(NodeId from, NodeId to) {
+  const Duration delay = Delay();
+  const auto slow = slow_links_.find({from, to});
+  if (slow == slow_links_.end() || world_.now() > slow->second.until) return delay;
+  ++counters_.slowed;
+  return delay + world_.Between(Duration(0), slow->second.extra);
+}
+
 bool Network::BreaksNow() { return world_.rng().Chance(options_.stream_break, 10000); }
 
 void Network::Datagram(NodeId from, NodeId to, const ProcessPtr& receiver,
@@ -24,7 +32,7 @@ void Network::Datagram(NodeId from, NodeId to, const ProcessPtr& receiver,
   const bool twice = world_.rng().Chance(options_.datagram_duplicate, 10000);
   if (twice) ++counters_.duplicates;
   for (int i = 0; i < (twice ? 2 : 1); ++i) {
-    const Instant when = world_.now() + Delay();
+    const Instant when = world_.now() + Delay(from, to);
     if (when < last_datagram_) ++counters_.reorders;
     last_datagram_ = std::max(last_datagram_, when);
     world_.At(when, receiver, "datagram", deliver);
@@ -60,7 +68,14 @@ void Network::BreakLater(const std::shared_ptr<Breakable>& breakable) {
                });
 }
 
-void Network::Heal() { cuts_.clear(); }
+void Network::Slow(NodeId from, NodeId to, Duration extra, Instant until) {
+  slow_links_[{from, to}] = {.extra = extra, .until = until};
+}
+
+void Network::Heal() {
+  cuts_.clear();
+  slow_links_.clear();
+}
 
 void Network::BreakNode(NodeId node) {
   for (const std::weak_ptr<Breakable>& entry : std::vector(breakables_)) {

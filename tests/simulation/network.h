@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <utility>
@@ -32,6 +33,7 @@ struct NetworkCounters {
   uint64_t duplicates = 0;
   uint64_t reorders = 0;
   uint64_t stream_breaks = 0;
+  uint64_t slowed = 0;  // messages on a slow link
 };
 
 class Network {
@@ -44,6 +46,8 @@ class Network {
 
   // ---- faults ----
   void Cut(NodeId from, NodeId to);  // one direction; breaks the streams between the two
+  // Messages of one direction take up to `extra` longer until `until`, or until the network heals.
+  void Slow(NodeId from, NodeId to, Duration extra, Instant until);
   void Heal();
   [[nodiscard]] bool IsCut(NodeId from, NodeId to) const { return cuts_.contains({from, to}); }
 
@@ -53,6 +57,7 @@ class Network {
 
   // ---- building blocks of streams and calls ----
   Duration Delay();
+  Duration Delay(NodeId from, NodeId to);
   bool BreaksNow();  // draws whether a stream breaks at this message
 
   // A stream or call between two nodes, told when the network or a process breaks it.
@@ -75,7 +80,12 @@ class Network {
   World& world_;
   NetworkOptions options_;
   NetworkCounters counters_;
+  struct SlowLink {
+    Duration extra;
+    Instant until;
+  };
   std::set<std::pair<NodeId, NodeId>> cuts_;
+  std::map<std::pair<NodeId, NodeId>, SlowLink> slow_links_;
   std::vector<std::weak_ptr<Breakable>> breakables_;
   Instant last_datagram_{};
 };
@@ -183,7 +193,7 @@ class SimStream final : public Network::Breakable,
     }
     if (gap) return;  // nothing arrives behind what was lost
     if (network_.BreaksNow()) return Break();
-    last = std::max(last + Duration(1), network_.world().now() + network_.Delay());
+    last = std::max(last + Duration(1), network_.world().now() + network_.Delay(from, to));
     network_.world().At(last, receiver, "message", std::move(deliver));
   }
   void CloseBoth(absl::Status reason) {

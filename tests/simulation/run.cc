@@ -55,6 +55,9 @@ std::string Drawn::Text() const {
          " cut=" + n(nemesis.cut_pair) + " one_way=" + n(nemesis.cut_one_way) +
          " isolate=" + n(nemesis.isolate) + " crash_all=" + n(nemesis.crash_all_brokers) +
          " crash_in_sync=" + n(nemesis.crash_in_sync) +
+         " contest_election=" + n(nemesis.contest_election) +
+         " strand_leader=" + n(nemesis.strand_leader) +
+         " bounce_joiner=" + n(nemesis.bounce_joiner) +
          " crash_consumer=" + n(nemesis.crash_consumer) +
          " pause_consumer=" + n(nemesis.pause_consumer);
 }
@@ -82,6 +85,9 @@ Drawn Draw(Rng& rng) {
   drawn.nemesis.isolate = static_cast<int>(Maybe(rng, 1, 4));
   drawn.nemesis.crash_all_brokers = static_cast<int>(Maybe(rng, 1, 2));
   drawn.nemesis.crash_in_sync = static_cast<int>(Maybe(rng, 1, 6));
+  drawn.nemesis.contest_election = static_cast<int>(Maybe(rng, 1, 4));
+  drawn.nemesis.strand_leader = static_cast<int>(Maybe(rng, 1, 4));
+  drawn.nemesis.bounce_joiner = static_cast<int>(Maybe(rng, 1, 3));
   drawn.producers = static_cast<int>(rng.Between(1, 3));
   drawn.consumers = static_cast<int>(Maybe(rng, 1, 3));
   if (drawn.consumers > 0) {
@@ -133,8 +139,15 @@ class Run {
     world_.trace_sink = std::move(trace);
     world_.after_step = [this](Process* process) { AfterStep(process); };
     cluster_.on_raft_sent = [this](const message::RaftMessage& m) { raft_.OnSent(m); };
-    cluster_.on_control_sent = [this](const message::BrokerToController& m) {
+    cluster_.on_raft_write = [this](SimController& controller, const RaftWrite& write) {
+      raft_.OnWrite(controller, write);
+    };
+    cluster_.on_control_sent = [this](BrokerId sender, const message::BrokerToController& m) {
       partitions_.OnControlSent(m);
+      nemesis_.OnControlSent(sender, m);
+    };
+    partitions_.on_offsets_committed = [this](const std::vector<StoredBatch>& batches) {
+      group_.ownership().OnCommitted(batches);
     };
     cluster_.on_log_durable = [this](BrokerId broker, const std::vector<LogWrite>& writes) {
       partitions_.OnDurable(broker, writes);
@@ -349,6 +362,10 @@ void Run::Fill(RunResult& result) {
   c["fault.partition"] = faults.cuts;
   c["fault.one_way_partition"] = faults.one_way_cuts;
   c["fault.isolation"] = faults.isolations;
+  c["fault.contested_election"] = faults.contested_elections;
+  c["fault.stranded_leader"] = faults.stranded_leaders;
+  c["fault.bounced_joiner"] = faults.bounced_joiners;
+  c["fault.slow_link"] = network.slowed;
   c["fault.unsynced_lost"] = disk.unsynced_lost;
   c["fault.synced_unconfirmed"] = disk.synced_unconfirmed;
   c["fault.slow_sync"] = disk.slow_syncs;
@@ -366,6 +383,7 @@ void Run::Fill(RunResult& result) {
   }
   c["group.records_read"] = group_.counters().read;
   c["group.assignments"] = group_.counters().assigned;
+  c["group.handovers"] = group_.ownership().handovers();
   c["group.commits"] = group_.counters().commits;
   c["group.commits_refused"] = group_.counters().refused;
   c["payments.acknowledged"] = history_.acknowledged;

@@ -98,9 +98,17 @@ void SimConsumer::Call(const UnaryCall& call) {
   if (std::holds_alternative<message::OffsetFetchRequest>(call.request)) {
     committed_at_fetch_ = checker_.committed();
   }
+  message::GroupHeartbeatRequest heartbeat;
+  if (const auto* said = std::get_if<message::GroupHeartbeatRequest>(&call.request)) {
+    heartbeat = *said;
+    checker_.ownership().OnSaid(heartbeat);
+  }
   CarryCall(
       cluster_, NodeOf(number_), process_, call,
-      [this, id = call.id](const UnaryResponse& response) {
+      [this, id = call.id, heartbeat](const UnaryResponse& response) {
+        if (const auto* told = std::get_if<message::GroupHeartbeatResponse>(&response)) {
+          checker_.ownership().OnTold(heartbeat, *told);
+        }
         Turn([&](Instant now, ConsumerEffects& effects) {
           core_->OnAnswered(now, id, response, effects);
         });

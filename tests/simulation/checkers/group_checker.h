@@ -1,4 +1,4 @@
-// What the members of a group read and commit: I28, I29, I50, I51, I53, I54.
+// What the members of a group own, read and commit: I28, I29, I50, I51, I52, I53, I54.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/client/consumer_types.h"
+#include "tests/simulation/checkers/ownership_checker.h"
 #include "tests/simulation/checkers/partition_checker.h"
 
 namespace quipu::sim {
@@ -34,6 +35,8 @@ class GroupChecker {
   // `committed`: as in OnAssigned, when the commit was asked for.
   void OnCommitAnswered(const PartitionOffsets& offsets, const Committed& committed,
                         ErrorCode error);
+  // Who owns what, as the coordinator's log and the heartbeats tell.
+  [[nodiscard]] OwnershipChecker& ownership() { return ownership_; }
   // Every record that was read, by partition and offset.
   using Values = std::map<std::pair<TopicPartition, Offset>, std::string>;
   [[nodiscard]] const Values& values() const { return values_; }
@@ -44,6 +47,7 @@ class GroupChecker {
   [[nodiscard]] Offset TrueHighWatermark(const TopicPartition& partition) const;
 
   const PartitionChecker& partitions_;
+  OwnershipChecker ownership_;
   Committed committed_;
   Values values_;  // as first read
   GroupCounters counters_;

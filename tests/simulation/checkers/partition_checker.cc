@@ -1,9 +1,11 @@
 #include "tests/simulation/checkers/partition_checker.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <vector>
 
+#include "broker/shard/assignment.h"
 #include "tests/simulation/checkers/violation.h"
 
 namespace quipu::sim {
@@ -215,6 +217,21 @@ void PartitionChecker::CheckLeader(BrokerId broker, const PartitionCore& core) {
   true_high_watermark_[uid] = core.high_watermark();
   holder_[uid] = broker;
   CheckIsrHasCommitted(uid, mark);
+  if (committed == nullptr || !on_offsets_committed) return;
+  const TopicImage* topic = image_->FindTopic(committed->topic_id);
+  if (topic != nullptr && topic->name == kOffsetsTopic) {
+    TellCommitted(broker, uid, mark, core.high_watermark());
+  }
+}
+
+void PartitionChecker::TellCommitted(BrokerId broker, PartitionUid uid, Offset from, Offset to) {
+  const LogStore& store = cluster_.FindBroker(broker)->disk().store();
+  for (const KnownLog& known : store.Logs()) {
+    if (known.uid != uid) continue;
+    const auto batches = store.Read(known.log_id, from, to, std::numeric_limits<size_t>::max());
+    Require(batches.ok(), "I62", [&] { return Name(uid) + ": what was committed is unreadable"; });
+    on_offsets_committed(*batches);
+  }
 }
 
 }  // namespace quipu::sim

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "core/metadata/metadata_image.h"
 #include "core/replication/partition_core.h"
@@ -30,6 +32,8 @@ class PartitionChecker {
   void OnDurable(BrokerId broker, const std::vector<LogWrite>& writes);
   // A leader proposes ISRs: remembers which incarnations of the members it has seen.
   void OnControlSent(const message::BrokerToController& message);
+  // Called with what was newly committed to a partition of __consumer_offsets.
+  std::function<void(const std::vector<StoredBatch>&)> on_offsets_committed;
   // After a step of a controller: takes over a newer committed image and checks it (I31).
   void AfterControllerStep(SimController& controller);
   // After a step of a broker.
@@ -61,6 +65,8 @@ class PartitionChecker {
   void CheckReplica(BrokerId broker, const PartitionCore& core, const Seen& before,
                     const Seen& after);
   void CheckLeader(BrokerId broker, const PartitionCore& core);
+  // Batches in [from, to) of a partition of __consumer_offsets have just been committed.
+  void TellCommitted(BrokerId broker, PartitionUid uid, Offset from, Offset to);
   // `from`: batches below it were compared before.
   void CheckIsrHasCommitted(PartitionUid uid, Offset from);
 

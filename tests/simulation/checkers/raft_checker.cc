@@ -1,5 +1,6 @@
 #include "tests/simulation/checkers/raft_checker.h"
 
+#include <functional>
 #include <string>
 
 #include "core/raft/raft_core.h"
@@ -27,9 +28,11 @@ void RaftChecker::AfterStep(SimController& controller) {
   const RaftCore& raft = controller.node()->inspector().raft();
   Seen& seen = seen_[id];
   if (seen.incarnation != controller.incarnation()) {
-    // What was not on the disk is gone; term and durable end stay.
-    seen =
-        Seen{.incarnation = controller.incarnation(), .term = seen.term, .durable = seen.durable};
+    // What was not on the disk is gone; the rest stays.
+    seen = Seen{.incarnation = controller.incarnation(),
+                .term = seen.term,
+                .durable = seen.durable,
+                .kept = seen.kept};
   }
   const bool leads = raft.role() == RaftRole::kLeader;
   const uint64_t term = raft.term().value();
@@ -53,14 +56,80 @@ void RaftChecker::AfterStep(SimController& controller) {
     Require(!seen.leader || raft.last_index().value() >= seen.last_index, "I4",
             [&] { return Name(id) + " cut its log while it led"; });
   }
-  if (raft.last_index().value() < seen.last_index) ++counters_.truncations;
-  if (raft.log().snapshot_index().value() > seen.last_index && seen.last_index > 0) {
-    ++counters_.snapshots_installed;
-  }
+  CheckLogStart(id, raft, seen);
   seen.leader = leads;
+  seen.snapshot_index = raft.log().snapshot_index().value();
   seen.last_index = raft.last_index().value();
   seen.durable = raft.durable_index().value();
   CheckCommitted(id, raft, seen);
+  seen.kept = std::max(seen.kept, std::min(seen.commit, seen.durable));
+}
+
+void RaftChecker::OnWrite(SimController& controller, const RaftWrite& write) {
+  const Seen& seen = seen_[controller.id()];
+  // As of the last step: an input may well cut first and commit what it added then.
+  const uint64_t commit = seen.incarnation == controller.incarnation() ? seen.commit : 0;
+  if (write.snapshot) return CheckSnapshot(controller, write, commit);
+  if (!write.truncate_from) return;
+  ++counters_.truncations;
+  const uint64_t committed = std::max(commit, seen.kept);
+  Require(write.truncate_from->value() > committed, "I9", [&] {
+    return Name(controller.id()) + " cuts its log at " + write.truncate_from->ToString() +
+           ", committed there is " + std::to_string(committed);
+  });
+}
+
+void RaftChecker::CheckSnapshot(SimController& controller, const RaftWrite& write,
+                                uint64_t commit) {
+  const ControllerId id = controller.id();
+  const RaftCore& raft = controller.node()->inspector().raft();
+  const uint64_t last = write.snapshot->last_index.value();
+  Require(write.compact_to == write.snapshot->last_index, "I12",
+          [&] { return Name(id) + ": the log does not begin behind the snapshot"; });
+  if (write.truncate_from) {
+    ++counters_.snapshots_installed;
+    Require(last > commit, "I12", [&] {
+      return Name(id) + " installs a snapshot that ends at " + std::to_string(last) +
+             ", committed is " + std::to_string(commit);
+    });
+    Require(raft.role() != RaftRole::kLeader, "I12",
+            [&] { return Name(id) + " leads and installs a snapshot"; });
+  } else {
+    Require(last <= raft.commit_index().value(), "I12", [&] {
+      return Name(id) + " made a snapshot of " + std::to_string(last) + ", committed is " +
+             raft.commit_index().ToString();
+    });
+  }
+  const auto entry = committed_.find(last);
+  Require(entry == committed_.end() || entry->second.term == write.snapshot->last_term.value(),
+          "I12", [&] {
+            return Name(id) + ": the snapshot of " + std::to_string(last) + " is of term " +
+                   write.snapshot->last_term.ToString() + ", the entry of " +
+                   std::to_string(entry->second.term);
+          });
+  const size_t hash = std::hash<std::string>()(write.snapshot->data);
+  const auto [known, is_new] = snapshots_.try_emplace(last, hash);
+  Require(is_new || known->second == hash, "I12", [&] {
+    return Name(id) + ": the snapshot of " + std::to_string(last) + " differs from another's";
+  });
+}
+
+// I9, I12: the log begins where the snapshot ends, and holds all that it ever had of the committed.
+void RaftChecker::CheckLogStart(ControllerId id, const RaftCore& raft, const Seen& seen) const {
+  const uint64_t start = raft.log().snapshot_index().value();
+  const uint64_t snapshot = raft.snapshot() == nullptr ? 0 : raft.snapshot()->last_index.value();
+  Require(start == snapshot, "I12", [&] {
+    return Name(id) + ": the log begins behind " + std::to_string(start) +
+           ", the snapshot ends at " + std::to_string(snapshot);
+  });
+  Require(start <= raft.commit_index().value() && start >= seen.snapshot_index, "I12", [&] {
+    return Name(id) + ": the log begins behind " + std::to_string(start) + ", before behind " +
+           std::to_string(seen.snapshot_index) + "; committed is " + raft.commit_index().ToString();
+  });
+  Require(raft.last_index().value() >= seen.kept, "I9", [&] {
+    return Name(id) + ": the log ends at " + raft.last_index().ToString() + ", it had " +
+           std::to_string(seen.kept) + " committed and durable";
+  });
 }
 
 void RaftChecker::OnSent(const message::RaftMessage& message) {

@@ -1,4 +1,5 @@
-// The Raft invariants I1-I9, checked over all controllers after each step of one.
+// The Raft invariants I1-I4, I7-I9 and I12, checked over all controllers after each step of one and
+// at each write.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,8 @@ class RaftChecker {
  public:
   explicit RaftChecker(Cluster& cluster) : cluster_(cluster) {}
   void AfterStep(SimController& controller);
+  // A controller hands its disk a write: what it cuts (I9) and what takes its place (I12).
+  void OnWrite(SimController& controller, const RaftWrite& write);
   // A message left a controller: a vote that was spoken counts for ever (I3).
   void OnSent(const message::RaftMessage& message);
   [[nodiscard]] const RaftCounters& counters() const { return counters_; }
@@ -39,15 +42,19 @@ class RaftChecker {
     uint64_t last_index = 0;
     uint64_t snapshot_index = 0;
     uint64_t durable = 0;  // end of what its disk holds, as last reported
+    uint64_t kept = 0;     // end of what it knew to be committed and has on its disk
     bool leader = false;
   };
   void CountVote(ControllerId voter, uint64_t term, ControllerId candidate);
+  void CheckSnapshot(SimController& controller, const RaftWrite& write, uint64_t commit);
+  void CheckLogStart(ControllerId id, const RaftCore& raft, const Seen& seen) const;
   void CheckCommitted(ControllerId id, const RaftCore& raft, Seen& seen);
 
   Cluster& cluster_;
   std::map<uint64_t, ControllerId> leaders_;                         // by term
   std::map<std::pair<ControllerId, uint64_t>, ControllerId> votes_;  // by voter and term
   std::map<uint64_t, Entry> committed_;                              // by index
+  std::map<uint64_t, size_t> snapshots_;                             // hash, by last index
   std::map<ControllerId, Seen> seen_;
   RaftCounters counters_;
 };
