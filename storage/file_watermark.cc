@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "base/big_endian.h"
@@ -16,6 +15,7 @@
 namespace quipu {
 namespace {
 
+constexpr size_t kSlotSpacing = 4096;
 constexpr size_t kSlotBytes = 32;
 constexpr absl::string_view kMagic = "QWM1";
 
@@ -69,9 +69,7 @@ absl::StatusOr<std::unique_ptr<FileWatermark>> FileWatermark::Open(const std::st
     if (Decode(bytes, slot) && slot.sequence > newest.sequence) newest = slot;
   }
   if (newest.sequence == 0) return Unproven(path, "neither slot is sound");
-  // Past the page cache a slot takes half the time.
-  const int direct = TakesDirectIo(path) ? O_DIRECT : 0;
-  const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | direct);
+  const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
   if (fd < 0) return FileError("cannot open", path);
   return std::unique_ptr<FileWatermark>(new FileWatermark(path, fd, newest));
 }
@@ -96,10 +94,9 @@ absl::Status FileWatermark::StoreLastGroup(uint64_t group) {
 absl::Status FileWatermark::Store(Slot slot) {
   ++slot.sequence;
   const std::string bytes = Encode(slot);
-  std::memcpy(block_.data(), bytes.data(), bytes.size());
   const auto position = static_cast<off_t>((slot.sequence % 2) * kSlotSpacing);
-  const ssize_t written = ::pwrite(fd_, block_.data(), block_.size(), position);
-  if (written != static_cast<ssize_t>(block_.size())) {
+  const ssize_t written = ::pwrite(fd_, bytes.data(), bytes.size(), position);
+  if (written != static_cast<ssize_t>(bytes.size())) {
     if (written >= 0) errno = EIO;
     return FileError("cannot write", path_);
   }

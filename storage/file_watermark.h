@@ -1,7 +1,6 @@
 // The watermark file: what the database must be able to show when it is opened again (D4).
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -43,7 +42,6 @@ class FileWatermark final : public WatermarkFile {
   [[nodiscard]] uint64_t last_group() const override;
 
  private:
-  static constexpr size_t kSlotSpacing = 4096;  // also what O_DIRECT wants of memory and position
   struct Slot {
     uint64_t sequence = 0;
     uint64_t last_group = 0;
@@ -60,8 +58,6 @@ class FileWatermark final : public WatermarkFile {
   const int fd_;
   mutable std::mutex mutex_;
   Slot newest_;  // under mutex_
-  // One slot with its rest of zeroes, under mutex_.
-  alignas(kSlotSpacing) std::array<char, kSlotSpacing> block_{};
 };
 
 }  // namespace quipu
