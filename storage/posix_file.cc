@@ -86,12 +86,6 @@ absl::Status SyncDirectory(const std::string& path) {
   return absl::OkStatus();
 }
 
-bool TakesDirectIo(const std::string& path) {
-  // Nameless: nothing is left behind whatever happens.
-  const int flags = O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC;
-  return FileDescriptor(::open(FolderOf(path).c_str(), flags, 0600)).ok();
-}
-
 absl::StatusOr<int64_t> DiskFreeBytes(const std::string& path) {
   struct statvfs info = {};
   if (::statvfs(path.c_str(), &info) != 0) return FileError("cannot ask for free space of", path);

@@ -24,10 +24,6 @@ absl::Status SyncDirectory(const std::string& path);
 // Bytes that the file system of `path` has free for this process (D6).
 absl::StatusOr<int64_t> DiskFreeBytes(const std::string& path);
 
-// Whether files beside `path`, which need not exist, can be opened with O_DIRECT: some file systems
-// refuse.
-bool TakesDirectIo(const std::string& path);
-
 // Closes a descriptor at the end of a scope.
 class FileDescriptor {
  public:

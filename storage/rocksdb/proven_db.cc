@@ -6,7 +6,6 @@
 #include "base/error_code.h"
 #include "base/status_macros.h"
 #include "storage/key_encoding.h"
-#include "storage/posix_file.h"
 #include "storage/rocksdb/log_proof.h"
 #include "storage/rocksdb/rocksdb_options.h"
 #include "storage/rocksdb/rocksdb_status.h"
@@ -23,12 +22,8 @@ absl::StatusOr<std::unique_ptr<ProvenDb>> ProvenDb::Open(Options options,
                          ProveDatabase(options.path, names, watermark.last_group()));
   auto db = std::unique_ptr<ProvenDb>(new ProvenDb());
   rocksdb::DB* raw = nullptr;
-  rocksdb::DBOptions db_options = DatabaseOptions();
-  // A flush rewrites what the WAL holds already: past the page cache that costs half, and does not
-  // push out what readers want. The WAL itself stays buffered.
-  db_options.use_direct_io_for_flush_and_compaction = TakesDirectIo(options.path);
   const rocksdb::Status status =
-      rocksdb::DB::Open(db_options, options.path, options.families, &db->handles_, &raw);
+      rocksdb::DB::Open(DatabaseOptions(), options.path, options.families, &db->handles_, &raw);
   QUIPU_RETURN_IF_ERROR(FromRocksdb(status, absl::StrCat("cannot open database ", options.path)));
   db->db_.reset(raw);
 
