@@ -93,6 +93,27 @@ ErrorCode Producer::Impl::TrySend(const ProducerRecord& record, Callback& callba
   return error;
 }
 
+std::string Producer::Impl::RefusalLocked(const ProducerRecord& record, ErrorCode error) const {
+  std::string text = absl::StrCat("topic ", record.topic, ": ");
+  const int32_t partitions = accumulator_.PartitionCount(record.topic);
+  if (error == ErrorCode::kUnknownTopicOrPartition && partitions > 0 && record.partition) {
+    absl::StrAppend(&text, "there is no partition ", record.partition->value(), "; it has ",
+                    partitions, ", numbered from 0");
+  } else if (error == ErrorCode::kMessageTooLarge) {
+    const size_t bytes = RecordBatchBuilder::SizeUpperBound({.timestamp = record.timestamp,
+                                                             .key = record.key,
+                                                             .value = record.value,
+                                                             .headers = record.headers});
+    absl::StrAppend(&text, "the record takes up to ", kRecordBatchHeaderBytes + bytes,
+                    " bytes with its batch header; max.request.size of the producer is ",
+                    settings_.core.accumulator.request_bytes_max);
+  } else {
+    absl::StrAppend(&text, ErrorDescription(error));
+    if (!reachability_.ok()) absl::StrAppend(&text, " ", reachability_.message());
+  }
+  return text;
+}
+
 void Producer::Impl::Send(const ProducerRecord& record, Callback callback) {
   const Now start = owner_.GetNow();
   const bool may_wait = !owner_.IsCurrent();
@@ -122,10 +143,7 @@ void Producer::Impl::Send(const ProducerRecord& record, Callback callback) {
       }
       changed_.wait_for(lock, left);
     }
-    if (message.empty()) {
-      message = absl::StrCat("topic ", record.topic, ": ", ErrorDescription(error));
-      if (!reachability_.ok()) absl::StrAppend(&message, " ", reachability_.message());
-    }
+    if (message.empty()) message = RefusalLocked(record, error);
   }
   if (!callback) return;
   callback({.error = error,

@@ -40,6 +40,8 @@ class Producer::Impl {
 
   // ---- any thread, with the lock ----
   ErrorCode AppendLocked(const ProducerRecord& record, Callback& callback, const Now& now);
+  // Why the accumulator refuses `record`.
+  std::string RefusalLocked(const ProducerRecord& record, ErrorCode error) const;
   void WakeLocked();
   // Asks for the topic and waits: kNone once it is known.
   ErrorCode WaitForTopicLocked(std::unique_lock<std::mutex>& lock, absl::string_view topic,

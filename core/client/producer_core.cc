@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
 
 namespace quipu {
@@ -104,7 +105,8 @@ void ProducerCore::Pull(Instant now, ProducerEffects& effects) {
     accumulator_.Close(fatal_);
     accumulator_.TakeAll(taken);
     for (PendingBatch& batch : taken) TakeBatch(std::move(batch));
-    FailAll(fatal_, "the producer has failed", effects);
+    const absl::string_view why = ErrorDescription(fatal_);
+    FailAll(fatal_, absl::StrCat("never sent: ", why), effects);
   } else {
     room_.resize(queues_.size());
     for (size_t i = 0; i < queues_.size(); ++i) {

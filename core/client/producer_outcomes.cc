@@ -18,6 +18,13 @@ std::string TextOf(const std::string& message, ErrorCode error) {
   return std::string(text.data(), text.size());
 }
 
+std::string WithLastError(std::string text, ErrorCode error, const std::string& message) {
+  if (error == ErrorCode::kNone) return text;
+  const absl::string_view name = ErrorName(error);
+  absl::StrAppend(&text, "; last error ", name, ": ", message);
+  return text;
+}
+
 // Of a batch behind the one of `report`.
 std::string TextBehind(const DeliveryReport& report) {
   const absl::string_view name = ErrorName(report.error);
@@ -232,14 +239,23 @@ void ProducerCore::FailAlone(PartitionQueue& queue, size_t index, ErrorCode erro
 
 void ProducerCore::FailAll(ErrorCode error, const std::string& message, ProducerEffects& effects) {
   for (PartitionQueue& queue : queues_) {
-    while (!queue.batches.empty()) FailAlone(queue, 0, error, message, effects);
+    while (!queue.batches.empty()) {
+      const OutgoingBatch& batch = queue.batches.front();
+      FailAlone(queue, 0, error, WithLastError(message, batch.last_error, batch.last_message),
+                effects);
+    }
   }
   in_flight_.clear();
 }
 
 void ProducerCore::Abort(Instant /*now*/, ErrorCode error, ProducerEffects& effects) {
   if (fatal_ == ErrorCode::kNone) fatal_ = error;
-  FailAll(error, "the producer was closed before an answer came", effects);
+  std::string text = "the producer was closed before an answer came";
+  if (const absl::Status reach = metadata_.Reachability(); !reach.ok()) {
+    const absl::string_view why = reach.message();
+    absl::StrAppend(&text, "; ", why);
+  }
+  FailAll(error, text, effects);
 }
 
 void ProducerCore::LoseRequests(Instant now, const ServerAddress& address, const std::string& why) {
@@ -286,11 +302,8 @@ void ProducerCore::ExpireQueue(Instant now, PartitionQueue& queue, ProducerEffec
   while (!queue.batches.empty()) {
     const OutgoingBatch& batch = queue.batches.front();
     if (now < batch.created + options_.accumulator.delivery_timeout) return;
-    std::string text = "delivery.timeout.ms has passed";
-    if (batch.last_error != ErrorCode::kNone) {
-      const absl::string_view name = ErrorName(batch.last_error);
-      absl::StrAppend(&text, "; last error ", name, ": ", batch.last_message);
-    }
+    const std::string text =
+        WithLastError("delivery.timeout.ms has passed", batch.last_error, batch.last_message);
     Fail(queue, 0, ErrorCode::kDeliveryTimedOut, text, effects);
   }
 }

@@ -91,6 +91,11 @@ RecordAccumulator::Appended RecordAccumulator::Append(absl::string_view topic_na
           .wake = wake};
 }
 
+int32_t RecordAccumulator::PartitionCount(absl::string_view name) const {
+  const auto found = topics_.find(std::string_view(name.data(), name.size()));
+  return found == topics_.end() ? 0 : static_cast<int32_t>(found->second.slots.size());
+}
+
 std::vector<SlotInfo> RecordAccumulator::SetTopic(const std::string& name, TopicId topic_id,
                                                   int32_t partition_count) {
   std::vector<SlotInfo> added;

@@ -96,6 +96,8 @@ class RecordAccumulator {
   [[nodiscard]] bool HasTopic(absl::string_view name) const {
     return topics_.contains(std::string_view(name.data(), name.size()));
   }
+  // 0: not known.
+  [[nodiscard]] int32_t PartitionCount(absl::string_view name) const;
   [[nodiscard]] bool empty() const { return active_.empty(); }
   // Some batch is closed and waits for its turn.
   [[nodiscard]] bool has_closed() const;

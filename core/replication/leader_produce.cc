@@ -1,11 +1,32 @@
 // LeaderRole's way of one produced batch: checks, stamp, append, parked answer.
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/planted_bug.h"
 #include "core/replication/leader_role.h"
 
 namespace quipu {
+namespace {
+
+std::string CodecName(Compression codec) {
+  switch (codec) {
+    case Compression::kNone:
+      return "none";
+    case Compression::kGzip:
+      return "gzip";
+    case Compression::kSnappy:
+      return "snappy";
+    case Compression::kLz4:
+      return "lz4";
+    case Compression::kZstd:
+      return "zstd";
+  }
+  return absl::StrCat("number ", static_cast<int>(codec));
+}
+
+}  // namespace
 
 ErrorCode LeaderRole::CheckProduce(const ProduceInput& input) const {
   if (input.acks < -1 || input.acks > 1) return ErrorCode::kInvalidRequiredAcks;
@@ -24,9 +45,40 @@ ErrorCode LeaderRole::CheckBatch(const ProduceInput& input, const RecordBatchVie
                                .validate_compressed = log_.limits().validate_compressed});
 }
 
+std::string LeaderRole::RefusalText(ErrorCode error, const RecordBatchView* batch) const {
+  if (error == ErrorCode::kNotEnoughReplicas) {
+    return absl::StrCat("in sync: ", isr_.isr().size(),
+                        " replicas; min.insync.replicas: ", MinIsrEffective());
+  }
+  if (error == ErrorCode::kLimitReached && batch == nullptr) {
+    return absl::StrCat(log_.limits().parked_acks_max, " batches wait for their acknowledgement");
+  }
+  if (batch == nullptr) return {};
+  if (error == ErrorCode::kMessageTooLarge && batch->size() > config_.message_bytes_max) {
+    return absl::StrCat("the batch of ", batch->size(), " bytes exceeds max.message.bytes of the ",
+                        "topic, ", config_.message_bytes_max);
+  }
+  if (error == ErrorCode::kUnsupportedCompressionType) {
+    return absl::StrCat("codec ", CodecName(batch->compression()),
+                        " is not supported; there are none, lz4 and zstd");
+  }
+  if (error == ErrorCode::kCorruptMessage && !batch->CrcMatches()) {
+    return "the batch's bytes do not match its CRC: they were damaged on the way";
+  }
+  if (error == ErrorCode::kOutOfOrderSequence || error == ErrorCode::kInvalidProducerEpoch ||
+      error == ErrorCode::kUnknownProducerId) {
+    const absl::string_view text = ErrorDescription(error);
+    return absl::StrCat(text, " Producer ", batch->producer_id().value(), ", epoch ",
+                        batch->producer_epoch().value(), ", base sequence ",
+                        batch->base_sequence().value());
+  }
+  return {};
+}
+
 void LeaderRole::OnProduce(const ProduceInput& input, Now now, PartitionEffects& effects) {
   ProduceReply reply{.token = input.token, .error = CheckProduce(input), .message = {}};
   if (reply.error != ErrorCode::kNone) {
+    reply.message = RefusalText(reply.error, nullptr);
     effects.replies.push_back(std::move(reply));
     return;
   }
@@ -38,6 +90,8 @@ void LeaderRole::OnProduce(const ProduceInput& input, Now now, PartitionEffects&
     reply.error = verdict.error;
   }
   if (reply.error != ErrorCode::kNone) {
+    reply.message = parsed.ok() ? RefusalText(reply.error, &*parsed)
+                                : std::string(parsed.status().message());
     effects.replies.push_back(std::move(reply));
     return;
   }

@@ -183,13 +183,13 @@ class PaymentProducer {
         QUIPU_RETURN_IF_ERROR(failure_);
         const ErrorCode error = producer_->TrySend(record, callback);
         if (error == ErrorCode::kNone) return absl::OkStatus();
-        if (error != ErrorCode::kBufferFull) {
-          return ToStatus(error, absl::StrCat("row ", payment.row, " (line ", payment.line,
-                                              ") could not be sent"));
-        }
+        if (error != ErrorCode::kBufferFull) break;
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(1));  // ends with delivery.timeout.ms
     }
+    const DeliveryResult refused = producer_->Send(record).get();  // which says why
+    return ToStatus(refused.error, absl::StrCat("row ", payment.row, " (line ", payment.line,
+                                                ") was refused: ", refused.message));
   }
 
   absl::Status FirstFailure() {

@@ -168,6 +168,17 @@ TEST(SdkTest, UnknownTopicIsToldInTime) {
   EXPECT_THAT(result.message, HasSubstr("nope"));
 }
 
+TEST(SdkTest, RefusedRecordsAreToldWhichLimitOrPartition) {
+  FakeBroker broker(2);
+  auto producer = MakeProducer(broker.address(), {{"max.request.size", "1000"}});
+  const std::string big(2000, 'x');
+  EXPECT_THAT(producer->Send({.topic = "t", .value = big}).get().message,
+              testing::AllOf(HasSubstr("max.request.size"), HasSubstr("1000")));
+  EXPECT_THAT(
+      producer->Send({.topic = "t", .partition = PartitionIndex(5), .value = "v"}).get().message,
+      testing::AllOf(HasSubstr("no partition 5"), HasSubstr("it has 2")));
+}
+
 TEST(SdkTest, UnreachableServersAreNamed) {
   const std::string dead = DeadAddress();
   auto producer = MakeProducer(dead, {{"max.block.ms", "500"}});

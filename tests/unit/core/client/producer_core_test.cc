@@ -365,6 +365,17 @@ TEST(ProducerCoreTest, AbortReportsEveryBatch) {
   EXPECT_EQ(effects.deliveries[1].persisted, Persisted::kNo);
 }
 
+TEST(ProducerCoreTest, AbortTellsTheLastErrorOfABatch) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  h.Send(0);
+  h.Answer(ErrorCode::kNotEnoughReplicas);
+  ProducerEffects effects;
+  h.core().Abort(h.now, ErrorCode::kClosed, effects);
+  ASSERT_EQ(effects.deliveries.size(), 1U);
+  EXPECT_THAT(effects.deliveries[0].message, HasSubstr("NOT_ENOUGH_REPLICAS"));
+}
+
 TEST(ProducerCoreTest, DeadlineIsNeverInThePastAfterATurn) {
   ProducerHarness h;
   h.Ready({{1, 3}, {-1, 3}});

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/record/batch_layout.h"
 #include "core/record/record_batch_builder.h"
 #include "tests/unit/core/replication/replica_cluster.h"
 
@@ -100,6 +101,21 @@ TEST_F(LeaderTest, BadBatchesAreRefusedAndNothingIsAppended) {
   const Bytes marker = builder.Build();
   EXPECT_EQ(ErrorOf(c_.ProduceBytes(1, marker)), ErrorCode::kInvalidRecord);
   EXPECT_EQ(c_.End(1), 0);
+}
+
+TEST_F(LeaderTest, RefusalsSayWhatIsWrong) {
+  const auto text_of = [&](Bytes bytes) { return c_.Reply(c_.ProduceBytes(1, bytes))->message; };
+  const Bytes good = MakeBatch({.value = "abc"});
+  std::string bytes = good.ToString();
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  EXPECT_THAT(text_of(Bytes(bytes)), testing::HasSubstr("CRC"));
+  EXPECT_THAT(text_of(good.Slice(0, good.size() - 1)), testing::HasSubstr("longer than the bytes"));
+  bytes = good.ToString();
+  bytes[batch_layout::kAttributes + 1] = 1;
+  batch_layout::StoreCrc(bytes);
+  EXPECT_THAT(text_of(Bytes(bytes)), testing::HasSubstr("gzip"));
+  EXPECT_THAT(text_of(MakeBatch({.value = std::string(2 << 20, 'x')})),
+              testing::HasSubstr("exceeds max.message.bytes of the topic, 1048588"));
 }
 
 TEST_F(LeaderTest, AnAckThatTakesTooLongIsUnknown) {
