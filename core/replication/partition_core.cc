@@ -257,6 +257,12 @@ PartitionCore::ReadPlan PartitionCore::PlanRead(const ReadInput& input) const {
   ReadPlan plan{.error = CheckLeader(input.leader_epoch)};
   if (plan.error != ErrorCode::kNone) return plan;
   const LogOffsets& offsets = parts_->log.offsets();
+  if (input.last_fetched_epoch > leader_epoch()) {
+    // The reader has read from a later leader: this one was deposed and has not heard of it, so
+    // what its log lacks proves nothing.
+    plan.error = ErrorCode::kUnknownLeaderEpoch;
+    return plan;
+  }
   plan.high_watermark = offsets.high_watermark();
   plan.log_start_offset = offsets.log_start();
   plan.read_end = offsets.high_watermark();

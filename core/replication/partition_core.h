@@ -98,7 +98,8 @@ class PartitionCore {
     Offset diverging_end_offset = kNoOffset;
   };
   // What a consumer may read at fetch_offset. Leader only. kOffsetOutOfRange below the log start or
-  // above the log end; between high watermark and log end an empty plan.
+  // above the log end; between high watermark and log end an empty plan. kUnknownLeaderEpoch: the
+  // reader knows a later leader.
   [[nodiscard]] ReadPlan PlanRead(const ReadInput& input) const;
   // Latest offset for ListOffsets: kOffsetNotAvailable until the high watermark has reached the
   // start of this leader epoch (R09).

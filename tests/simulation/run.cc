@@ -298,12 +298,31 @@ class Run {
     settle();
   }
 
+  [[nodiscard]] std::string GroupPositions() const {
+    std::string text;
+    for (const auto& consumer : consumers_) {
+      text += " member of epoch " + std::to_string(consumer->core().group().member_epoch());
+      for (const TopicPartition& partition : consumer->core().group().owned()) {
+        const auto position = consumer->core().fetch().Position(partition);
+        text += " index " + partition.partition.ToString() + " at " +
+                (position ? position->offset.ToString() : "nowhere");
+      }
+      text += ';';
+    }
+    const TopicImage* topic = partitions_.image()->FindTopicByName(kTopic);
+    for (const PartitionUid uid : topic->partitions) {
+      text += " index " + partitions_.image()->FindPartition(uid)->index.ToString() + " ends at " +
+              partitions_.TrueHighWatermark(uid).ToString() + ';';
+    }
+    return text;
+  }
+
   [[nodiscard]] std::string Unsettled() const {
     std::string text = "not settled long after healing:";
     for (const auto& producer : producers_) {
       if (!producer->Idle()) text += " a producer still has batches;";
     }
-    if (!GroupHasReadAll()) text += " the group has not read everything;";
+    if (!GroupHasReadAll()) text += " the group has not read everything:" + GroupPositions();
     for (const auto& [uid, partition] : partitions_.image()->partitions()) {
       if (!LeadsWell(uid, partition)) {
         text += " leader " + partition.leader.ToString() + " of partition " + uid.ToString() +

@@ -176,6 +176,7 @@ void SimConsumer::Poll(Instant now) {
   std::vector<ConsumerRecord> records;
   std::vector<PartitionError> errors;
   core_->Poll(now, records, errors);
+  for (const PartitionError& error : errors) checker_.OnError(error);
   for (const ConsumerRecord& record : records) {
     const TopicPartition partition{record.topic_id(), record.partition()};
     checker_.OnRead(record);

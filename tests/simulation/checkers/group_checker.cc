@@ -52,6 +52,10 @@ void GroupChecker::OnRead(const ConsumerRecord& record) {
   });
 }
 
+void GroupChecker::OnError(const PartitionError& error) const {
+  Require(false, "I25", [&] { return Name(error.partition) + ": " + error.message; });
+}
+
 void GroupChecker::OnPosition(const TopicPartition& partition, Offset due, Offset offset) const {
   const Offset wanted = due == kNoOffset ? Offset(0) : due;
   Require(offset == wanted, "I50", [&] {

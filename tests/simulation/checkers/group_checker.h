@@ -30,6 +30,8 @@ class GroupChecker {
   // been acknowledged when it asked.
   void OnAssigned(const TopicPartition& partition, Offset start, const Committed& committed);
   void OnRead(const ConsumerRecord& record);
+  // A member was told that it cannot read on: never so, since what is committed is never cut (I25).
+  void OnError(const PartitionError& error) const;
   // A member that expected `due` next read `offset`.
   void OnPosition(const TopicPartition& partition, Offset due, Offset offset) const;
   // `committed`: as in OnAssigned, when the commit was asked for.

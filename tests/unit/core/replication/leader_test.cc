@@ -167,6 +167,19 @@ TEST_F(LeaderTest, AReaderOfACutOffEpochIsTold) {
   EXPECT_EQ(plan.diverging_end_offset, Offset{0});
 }
 
+// A consumer that begins at an offset committed under a later leader, and is led here by metadata
+// that is older: nothing was cut off, this leader was deposed.
+TEST_F(LeaderTest, AReaderOfALaterEpochIsNotTakenForCutOff) {
+  c_.Produce(1, {.count = 2, .value = "a"});
+  c_.Settle();
+  const LeaderEpoch later = c_.core(1).leader_epoch() + 1;
+  for (const Offset offset : {Offset{1}, Offset{9}}) {
+    const auto plan = c_.core(1).PlanRead({.fetch_offset = offset, .last_fetched_epoch = later});
+    EXPECT_EQ(plan.error, ErrorCode::kUnknownLeaderEpoch);
+    EXPECT_EQ(plan.diverging_epoch, kNoLeaderEpoch);
+  }
+}
+
 TEST_F(LeaderTest, ALaggingMemberLeavesAndComesBack) {
   c_.Produce(1, {.value = "a"});
   c_.Settle();
