@@ -24,6 +24,8 @@ class CoordinatorFinder {
   void Forget(const ServerAddress& address);
   // Somebody needs the coordinator.
   void Want() { wanted_ = true; }
+  // It is being looked for: its own deadlines bring on those who wait for it.
+  [[nodiscard]] bool searching() const { return wanted_ && !address_; }
 
   void Pump(Instant now, std::vector<UnaryCall>& calls);
   // False when the call is not this part's.

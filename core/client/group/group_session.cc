@@ -283,7 +283,7 @@ std::optional<Instant> GroupSession::NextDeadline() const {
   if (is_member() && last_poll_ != Instant() && !leaving_) {
     next = last_poll_ + options_.poll_interval_max;
   }
-  if (in_flight_ != 0 || !coordinator_.address() || (poll_expired_ && !leaving_)) return next;
+  if (in_flight_ != 0 || coordinator_.searching() || (poll_expired_ && !leaving_)) return next;
   const bool due = leaving_ || member_epoch_ == 0 || send_owned_ || send_subscription_;
   return Earlier(next, due ? not_before_ : std::max(not_before_, next_heartbeat_));
 }

@@ -210,7 +210,7 @@ bool OffsetOps::OnCallFailed(Instant now, CallId id, const absl::Status& /*statu
 
 std::optional<Instant> OffsetOps::NextDeadline() const {
   if (ops_.empty()) return std::nullopt;
-  if (in_flight_ != 0 || !coordinator_.address()) return ops_.front().deadline;
+  if (in_flight_ != 0 || coordinator_.searching()) return ops_.front().deadline;
   return std::min(not_before_, ops_.front().deadline);
 }
 

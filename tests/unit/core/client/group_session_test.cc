@@ -237,6 +237,24 @@ TEST_F(GroupSessionTest, DeadCoordinatorIsLookedForElsewhere) {
   EXPECT_NE(Find<message::FindCoordinatorRequest>()->address, test::Address(2));
 }
 
+// A member without partitions has no fetches: nothing but the deadline brings it on.
+TEST_F(GroupSessionTest, DeadCoordinatorIsLookedForByTheDeadlineAlone) {
+  Heartbeat(3, std::vector<int>{});
+  Advance(1000);
+  FailCall<message::GroupHeartbeatRequest>();
+  for (int i = 0; i < 10 && Find<message::FindCoordinatorRequest>() == nullptr; ++i) {
+    const std::optional<Instant> next = core_.NextDeadline();
+    ASSERT_TRUE(next.has_value());
+    now_ = std::max(now_, *next);
+    Turn();
+  }
+  EXPECT_NE(Find<message::FindCoordinatorRequest>(), nullptr);
+  EXPECT_LE(now_, At(1500));
+  // While it is looked for, nobody asks to be woken over and over.
+  const std::optional<Instant> next = core_.NextDeadline();
+  EXPECT_TRUE(!next.has_value() || *next > now_);
+}
+
 TEST_F(GroupSessionTest, LeavesWithEpochMinusOne) {
   Join();
   core_.Subscribe({});
