@@ -222,7 +222,8 @@ absl::StatusOr<GroupListing> Admin::ListGroups() {
     }
     for (auto& [id, group] : groups) listing.groups.push_back(std::move(group));
     if (listing.missing.empty()) return listing;
-    // The calls of a round that the deadline cut failed for want of time: the one before knows more.
+    // The calls of a round that the deadline cut failed for want of time: the one before knows
+    // more.
     if (deadline.passed()) return former.value_or(std::move(listing));
     former = std::move(listing);
     deadline.Pause();

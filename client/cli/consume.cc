@@ -24,8 +24,8 @@ struct ConsumeOptions {
   bool from_beginning = false;
   std::vector<int32_t> partitions;
   int64_t offset = -1;
-  uint64_t count = 0;       // 0: no limit
-  int idle_ms = 0;          // 0: never ends for want of records
+  uint64_t count = 0;  // 0: no limit
+  int idle_ms = 0;     // 0: never ends for want of records
   bool with_meta = false;
 };
 
@@ -41,12 +41,9 @@ void PrintRecord(const Common& common, const ConsumeOptions& options,
     for (const RecordHeader& header : record.headers()) {
       headers[std::string(header.key)] = TextOrNull(header.value);
     }
-    const Json json{{"partition", record.partition().value()},
-                    {"offset", record.offset().value()},
-                    {"timestamp", record.timestamp().value()},
-                    {"key", TextOrNull(record.key())},
-                    {"value", TextOrNull(record.value())},
-                    {"headers", headers}};
+    const Json json{{"partition", record.partition().value()}, {"offset", record.offset().value()},
+                    {"timestamp", record.timestamp().value()}, {"key", TextOrNull(record.key())},
+                    {"value", TextOrNull(record.value())},     {"headers", headers}};
     std::cout << json.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
     return;
   }
@@ -141,7 +138,8 @@ class Printing {
       QUIPU_RETURN_IF_ERROR(Print(records));
       const Clock::time_point now = Clock::now();
       if (!records.empty()) idle_since_ = now;
-      if (options_.idle_ms > 0 && now - idle_since_ >= std::chrono::milliseconds(options_.idle_ms)) {
+      if (options_.idle_ms > 0 &&
+          now - idle_since_ >= std::chrono::milliseconds(options_.idle_ms)) {
         break;
       }
       const absl::Status connected = consumer_.ConnectionStatus();
@@ -158,9 +156,8 @@ class Printing {
       PrintRecord(common_, options_, record);
       ++count_;
       const NamedPartition partition{record.topic(), record.partition()};
-      const OffsetAndMetadata next{.offset = record.offset() + 1,
-                                   .leader_epoch = record.leader_epoch(),
-                                   .metadata = {}};
+      const OffsetAndMetadata next{
+          .offset = record.offset() + 1, .leader_epoch = record.leader_epoch(), .metadata = {}};
       if (positions.empty() || positions.back().first != partition) {
         positions.emplace_back(partition, next);
       }
@@ -217,11 +214,13 @@ void AddConsumeCommand(CLI::App& app, Common& common) {
   CLI::App* consume = app.add_subcommand("consume", "Print records until interrupted");
   consume->add_option("topic", options->topic)->required();
   CLI::Option* group =
-      consume->add_option("-g,--group", options->group,
-                          "As a member of this group; commits the offsets of what was printed")
+      consume
+          ->add_option("-g,--group", options->group,
+                       "As a member of this group; commits the offsets of what was printed")
           ->check(NotEmpty());
-  CLI::Option* from_beginning = consume->add_flag("--from-beginning", options->from_beginning,
-                    "Start at the first record (a group: if it has no offset yet)");
+  CLI::Option* from_beginning =
+      consume->add_flag("--from-beginning", options->from_beginning,
+                        "Start at the first record (a group: if it has no offset yet)");
   consume->add_option("-p,--partition", options->partitions, "Only these partitions")
       ->check(CLI::NonNegativeNumber)
       ->excludes(group);

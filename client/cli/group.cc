@@ -125,8 +125,8 @@ absl::Status Describe(const Common& common, const std::string& name) {
   std::vector<std::vector<std::string>> lines;
   for (const Json& offset : offsets) {
     lines.push_back({offset["topic"].get<std::string>(), offset["partition"].dump(),
-                     offset["committed"].dump(),
-                     OrUnknown(offset["log_end"]), OrUnknown(offset["lag"])});
+                     offset["committed"].dump(), OrUnknown(offset["log_end"]),
+                     OrUnknown(offset["lag"])});
   }
   PrintTable({"TOPIC", "PARTITION", "COMMITTED", "LOG-END", "LAG"}, lines);
   return absl::OkStatus();

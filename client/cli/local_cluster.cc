@@ -53,7 +53,7 @@ uint16_t FirstEphemeralPort() {
   std::ifstream file("/proc/sys/net/ipv4/ip_local_port_range");
   int64_t first = 0;
   return file >> first && first > kPortMin && first <= kPortMax ? static_cast<uint16_t>(first)
-                                                                 : uint16_t{32768};
+                                                                : uint16_t{32768};
 }
 
 // A port that was free a moment ago, kept open by the caller until all ports are chosen so that no
@@ -196,8 +196,8 @@ absl::Status LocalCluster::WriteConfigs(const Options& options) const {
     voters.push_back(VoterIdentity{.id = ControllerId(node.id),
                                    .endpoint = HostPort{.host = kHost, .port = node.port},
                                    .directory_id = node.directory_id});
-    controllers += (controllers.empty() ? "" : ",") + std::string(kHost) + ":" +
-                   std::to_string(node.port);
+    controllers +=
+        (controllers.empty() ? "" : ",") + std::string(kHost) + ":" + std::to_string(node.port);
   }
   for (const LocalNode& node : nodes_) {
     std::error_code error;
@@ -256,9 +256,9 @@ absl::StatusOr<LocalCluster> LocalCluster::Load(const std::string& directory) {
   cluster.directory_ = std::filesystem::canonical(directory, error).string();
   const std::string path = cluster.directory_ + "/cluster.json";
   if (error || !std::filesystem::exists(path, error)) {
-    return ToStatus(ErrorCode::kResourceNotFound,
-                    directory + " holds no cluster; `quipu cluster up -n 3 --dir " + directory +
-                        "` makes one");
+    return ToStatus(
+        ErrorCode::kResourceNotFound,
+        directory + " holds no cluster; `quipu cluster up -n 3 --dir " + directory + "` makes one");
   }
   const Json json = Json::parse(ReadFile(path), nullptr, /*allow_exceptions=*/false);
   DescriptionReader reader(path);

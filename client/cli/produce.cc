@@ -98,11 +98,10 @@ bool Split(const ProduceOptions& options, const std::string& line, ProducerRecor
 absl::Status Produce(const Common& common, const ProduceOptions& options) {
   QUIPU_ASSIGN_OR_RETURN(const std::string servers, BootstrapServers(common));
   Outcome outcome;
-  QUIPU_ASSIGN_OR_RETURN(
-      const std::unique_ptr<Producer> producer,
-      Producer::Create({{"bootstrap.servers", servers},
-                        {"compression.type", options.compression},
-                        {"max.block.ms", std::to_string(common.timeout_ms)}}));
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Producer> producer,
+                         Producer::Create({{"bootstrap.servers", servers},
+                                           {"compression.type", options.compression},
+                                           {"max.block.ms", std::to_string(common.timeout_ms)}}));
   // Before the first line: wrong servers or a wrong topic are told although nothing comes in.
   QUIPU_ASSIGN_OR_RETURN(
       const int32_t partitions,

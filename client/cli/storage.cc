@@ -107,11 +107,13 @@ void AddStorageCommands(CLI::App& app, Common& common) {
   format->add_option("--node-id", options->node_id, "broker.id or node.id")
       ->required()
       ->check(CLI::NonNegativeNumber);
-  format->add_option("--directory-id", options->directory_id,
-                     "Identity of this directory (default: a new one)")
+  format
+      ->add_option("--directory-id", options->directory_id,
+                   "Identity of this directory (default: a new one)")
       ->check(IdText());
-  format->add_option("--voter", options->voters,
-                     "Controllers: every voter as id@host:port:directory-id (1, 3 or 5 times)")
+  format
+      ->add_option("--voter", options->voters,
+                   "Controllers: every voter as id@host:port:directory-id (1, 3 or 5 times)")
       ->check(VoterText());
   AddOutputOption(*format, common);
   format->callback([options, &common] { common.exit_code = Format(common, *options); });

@@ -93,13 +93,13 @@ absl::Status Describe(const Common& common, const std::string& name) {
   std::vector<std::vector<std::string>> rows;
   for (const message::PartitionInfo& partition : topic.partitions()) {
     Json json = PartitionJson(partition);
-    std::vector<std::string> row = {absl::StrCat(partition.partition()),
-                                    partition.leader() < 0 ? "none"
-                                                           : absl::StrCat(partition.leader()),
-                                    absl::StrCat(partition.leader_epoch()),
-                                    absl::StrJoin(partition.replicas(), ","),
-                                    absl::StrJoin(partition.isr(), ","),
-                                    absl::StrJoin(partition.elr(), ",")};
+    std::vector<std::string> row = {
+        absl::StrCat(partition.partition()),
+        partition.leader() < 0 ? "none" : absl::StrCat(partition.leader()),
+        absl::StrCat(partition.leader_epoch()),
+        absl::StrJoin(partition.replicas(), ","),
+        absl::StrJoin(partition.isr(), ","),
+        absl::StrJoin(partition.elr(), ",")};
     const auto report = reports.find(partition.partition());
     if (report != reports.end()) {
       json["log_start_offset"] = report->second.log_start_offset();
@@ -126,9 +126,9 @@ absl::Status Describe(const Common& common, const std::string& name) {
   for (const message::ConfigEntry& entry : topic.configs()) {
     std::printf("  %s=%s\n", entry.key().c_str(), entry.value().c_str());
   }
-  PrintTable({"PARTITION", "LEADER", "EPOCH", "REPLICAS", "ISR", "ELR", "LOG-START",
-              "HIGH-WATERMARK"},
-             rows);
+  PrintTable(
+      {"PARTITION", "LEADER", "EPOCH", "REPLICAS", "ISR", "ELR", "LOG-START", "HIGH-WATERMARK"},
+      rows);
   return absl::OkStatus();
 }
 
@@ -152,11 +152,13 @@ void AddTopicCommands(CLI::App& app, Common& common) {
   auto create_options = std::make_shared<CreateOptions>();
   CLI::App* create = topic->add_subcommand("create", "Create a topic");
   create->add_option("name", create_options->spec.name)->required();
-  create->add_option("-p,--partitions", create_options->spec.partitions,
-                     "Default: the cluster's num.partitions")
+  create
+      ->add_option("-p,--partitions", create_options->spec.partitions,
+                   "Default: the cluster's num.partitions")
       ->check(CLI::PositiveNumber);
-  create->add_option("-r,--replication-factor", create_options->spec.replication_factor,
-                     "Default: the cluster's default.replication.factor")
+  create
+      ->add_option("-r,--replication-factor", create_options->spec.replication_factor,
+                   "Default: the cluster's default.replication.factor")
       ->check(CLI::PositiveNumber);
   create->add_option("-c,--config", create_options->configs, "key=value, any number of times")
       ->check(KeyValue());

@@ -77,9 +77,8 @@ void CallStream(CallThread& calls, const StreamTarget& target, const std::vector
 }
 
 int Run(char** argv) {
-  const StreamTarget target{.host = argv[1],
-                            .port = static_cast<uint16_t>(std::atoi(argv[2])),
-                            .method = argv[3]};
+  const StreamTarget target{
+      .host = argv[1], .port = static_cast<uint16_t>(std::atoi(argv[2])), .method = argv[3]};
   const bool unary = std::string(argv[4]) == "unary";
   const std::chrono::milliseconds limit(std::atoi(argv[5]));
   std::vector<std::string> messages;
