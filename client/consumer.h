@@ -65,8 +65,10 @@ class Consumer {
   // next call:
   //   kOffsetOutOfRange   the position is gone (retention) or the log was cut below it: Seek
   //   kCorruptMessage     a batch fails its checksum: Seek
-  //   kUnknownTopicOrPartition, kGroupMaxSizeReached, kLimitReached, kInvalidGroupId, ...
-  // Unreachable brokers are not an error: they are tried on, see ConnectionStatus.
+  //   kUnknownTopicOrPartition, kUnknownTopicId (made anew), kGroupMaxSizeReached, kLimitReached,
+  //   kInvalidGroupId, ...
+  //   kNotConnected  no broker answered for default.api.timeout.ms; names the servers tried. The
+  //                  consumer tries on, see ConnectionStatus.
   absl::StatusOr<std::vector<ConsumerRecord>> Poll(Duration timeout);
 
   // The next Poll starts there. kUnknownTopicOrPartition: not assigned.

@@ -148,13 +148,16 @@ absl::Status Consumer::Impl::Assign(const std::vector<NamedPartition>& partition
   }
   const std::lock_guard<std::mutex> lock(mutex_);
   for (const TopicPartition& old : core_.fetch().Assigned()) core_.Unassign(old);
+  topics_by_hand_.clear();
   for (const NamedPartition& partition : partitions) {
     std::optional<OffsetAndMetadata> start;
     for (const auto& [name, offset] : committed) {
       if (name == partition && offset.offset != kNoOffset) start = offset;
     }
     const std::optional<TopicPartition> id = Resolve(partition);
-    if (id) core_.Assign(*id, start);
+    if (!id) continue;
+    core_.Assign(*id, start);
+    topics_by_hand_[partition.topic] = id->topic_id;
   }
   WakeLocked();
   return absl::OkStatus();
@@ -225,7 +228,27 @@ void Consumer::Impl::RunRebalances(std::unique_lock<std::mutex>& lock) {
   }
 }
 
-absl::Status Consumer::Impl::Trouble(Instant now) const {
+absl::Status Consumer::Impl::TopicTrouble(const std::string& topic, Instant now) const {
+  const std::optional<Duration> unknown = core_.metadata().UnknownFor(topic, now);
+  if (unknown.value_or(Duration(0)) < kUnknownTopicPatience) return absl::OkStatus();
+  return ToStatus(core_.metadata().view().TopicError(topic),
+                  absl::StrCat("there is no topic ", topic));
+}
+
+// Told once for each default.api.timeout.ms without a broker; in between the consumer tries on.
+absl::Status Consumer::Impl::ConnectionTrouble(Instant now) {
+  const absl::Status reach = core_.metadata().Reachability();
+  if (reach.ok()) {
+    unreachable_since_.reset();
+    return reach;
+  }
+  if (!unreachable_since_) unreachable_since_ = now;
+  if (now - *unreachable_since_ < settings_.default_api_timeout) return absl::OkStatus();
+  unreachable_since_ = now;
+  return reach;
+}
+
+absl::Status Consumer::Impl::Trouble(Instant now) {
   if (closed_) return ToStatus(ErrorCode::kClosed, "the consumer is closed");
   if (core_.group().fatal() != ErrorCode::kNone) {
     return ToStatus(core_.group().fatal(), absl::StrCat("group ", settings_.core.group_id, ": ",
@@ -237,14 +260,17 @@ absl::Status Consumer::Impl::Trouble(Instant now) const {
                                  ": its coordinator takes no more groups (quipu.groups.max), or not "
                                  "so many partitions in one; it is tried on"));
   }
-  for (const std::string& topic : subscribed_) {
-    const std::optional<Duration> unknown = core_.metadata().UnknownFor(topic, now);
-    if (unknown && *unknown >= kUnknownTopicPatience) {
-      return ToStatus(core_.metadata().view().TopicError(topic),
-                      absl::StrCat("there is no topic ", topic));
+  for (const std::string& topic : subscribed_) QUIPU_RETURN_IF_ERROR(TopicTrouble(topic, now));
+  for (const auto& [topic, topic_id] : topics_by_hand_) {
+    QUIPU_RETURN_IF_ERROR(TopicTrouble(topic, now));
+    const TopicView* known = core_.metadata().view().FindTopic(topic);
+    if (known != nullptr && known->topic_id != topic_id) {
+      return ToStatus(ErrorCode::kUnknownTopicId,
+                      absl::StrCat("topic ", topic, " was deleted and made anew; assign its ",
+                                   "partitions again to read it from the start"));
     }
   }
-  return absl::OkStatus();
+  return ConnectionTrouble(now);
 }
 
 absl::StatusOr<std::vector<ConsumerRecord>> Consumer::Impl::Poll(Duration timeout) {
@@ -323,6 +349,7 @@ absl::Status Consumer::Impl::Close(Duration timeout) {
     result_fn({.token = token,
                .error = ErrorCode::kClosed,
                .message = "the consumer was closed before an answer came",
+               .refused = {},
                .offsets = {}});
   }
   return status;
@@ -394,6 +421,11 @@ std::vector<std::function<void()>> Consumer::Impl::TakeEventsLocked(ConsumerEffe
   for (OffsetOpResult& result : effects.results) {
     const auto found = waiting_.find(result.token);
     if (found == waiting_.end()) continue;
+    if (result.refused) {
+      const NamedPartition name = NameOf(*result.refused);
+      result.message = absl::StrCat("topic ", name.topic, " partition ", name.partition.value(),
+                                    ": ", result.message);
+    }
     callbacks.emplace_back(
         [run = std::move(found->second), answer = std::move(result)] { run(answer); });
     waiting_.erase(found);

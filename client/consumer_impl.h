@@ -57,7 +57,10 @@ class Consumer::Impl {
   [[nodiscard]] NamedPartition NameOf(const TopicPartition& partition) const;
   absl::Status WaitForTopic(std::unique_lock<std::mutex>& lock, const std::string& topic);
   void RunRebalances(std::unique_lock<std::mutex>& lock);
-  [[nodiscard]] absl::Status Trouble(Instant now) const;
+  // What Poll has to tell when there are neither records nor errors of partitions.
+  absl::Status Trouble(Instant now);
+  [[nodiscard]] absl::Status TopicTrouble(const std::string& topic, Instant now) const;
+  absl::Status ConnectionTrouble(Instant now);
   void AutoCommit(Instant now);
   void WakeLocked();
   absl::StatusOr<PartitionOffsets> ResolveAll(const NamedOffsets& offsets) const;
@@ -83,6 +86,8 @@ class Consumer::Impl {
   uint64_t last_token_ = 0;               // guarded
   std::vector<std::string> subscribed_;   // guarded
   bool assigned_by_hand_ = false;         // guarded
+  std::map<std::string, TopicId> topics_by_hand_;  // guarded
+  std::optional<Instant> unreachable_since_;       // guarded
   bool turn_posted_ = false;              // guarded
   bool closed_ = false;                   // guarded
   Instant next_auto_commit_;              // guarded

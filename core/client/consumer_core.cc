@@ -75,7 +75,7 @@ void ConsumerCore::OnAnswered(Instant now, CallId id, const UnaryResponse& respo
     if (group_.OnAnswered(now, id, *heartbeat, group)) CarryOut(now, std::move(group), effects);
   } else {
     std::vector<OffsetOpResult> results;
-    offsets_.OnAnswered(now, id, response, results);
+    offsets_.OnAnswered(now, id, response, group_.owned(), results);
     RouteResults(now, std::move(results), effects);
   }
 }

@@ -52,6 +52,7 @@ void OffsetOps::Pump(Instant now, const GroupIdentity& identity, std::vector<Una
     results.push_back({.token = ops_.back().token,
                        .error = ErrorCode::kLimitReached,
                        .message = "too many offset operations are waiting",
+                       .refused = {},
                        .offsets = {}});
     ops_.pop_back();
   }
@@ -148,6 +149,7 @@ void OffsetOps::FinishAt(size_t index, ErrorCode error, PartitionOffsets offsets
   results.push_back({.token = op.token,
                      .error = error,
                      .message = std::move(message),
+                     .refused = error == ErrorCode::kNone ? std::nullopt : op.refused,
                      .offsets = std::move(offsets)});
   ops_.erase(ops_.begin() + static_cast<std::ptrdiff_t>(index));
 }
@@ -161,12 +163,19 @@ bool OffsetOps::Retry(Instant now, ErrorCode error) {
   return true;
 }
 
-ErrorCode OffsetOps::CommitError(const message::OffsetCommitResponse& response) const {
-  ErrorCode error = WireError(response.error_code());
+ErrorCode OffsetOps::CommitError(const message::OffsetCommitResponse& response) {
+  ops_.front().refused.reset();
+  const ErrorCode whole = WireError(response.error_code());
+  if (whole != ErrorCode::kNone) return whole;
   for (const auto& partition : response.partitions()) {
-    if (error == ErrorCode::kNone) error = WireError(partition.error_code());
+    const ErrorCode error = WireError(partition.error_code());
+    if (error == ErrorCode::kNone) continue;
+    if (const std::optional<TopicId> topic_id = Uuid::FromBytes(partition.topic_id())) {
+      ops_.front().refused = TopicPartition{*topic_id, PartitionIndex(partition.partition())};
+    }
+    return error;
   }
-  return error;
+  return ErrorCode::kNone;
 }
 
 ErrorCode OffsetOps::ReadOffsets(const message::OffsetFetchResponse& response,
@@ -185,6 +194,7 @@ ErrorCode OffsetOps::ReadOffsets(const message::OffsetFetchResponse& response,
 }
 
 bool OffsetOps::OnAnswered(Instant now, CallId id, const UnaryResponse& response,
+                           const absl::btree_set<TopicPartition>& owned,
                            std::vector<OffsetOpResult>& results) {
   if (id == 0 || id != in_flight_) return false;
   in_flight_ = 0;
@@ -195,7 +205,13 @@ bool OffsetOps::OnAnswered(Instant now, CallId id, const UnaryResponse& response
   } else if (const auto* read = std::get_if<message::OffsetFetchResponse>(&response)) {
     error = ReadOffsets(*read, offsets);
   }
-  if (error != ErrorCode::kNone && Retry(now, error)) return true;
+  const Op& op = ops_.front();
+  // No newer epoch makes another member's partition this one's.
+  const bool lost = error == ErrorCode::kStaleMemberEpoch && op.commit &&
+                    std::any_of(op.offsets.begin(), op.offsets.end(), [&](const auto& offset) {
+                      return !owned.contains(offset.first);
+                    });
+  if (error != ErrorCode::kNone && !lost && Retry(now, error)) return true;
   if (error != ErrorCode::kNone) offsets.clear();
   Finish(error, std::move(offsets), results);
   return true;

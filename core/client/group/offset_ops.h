@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/btree_set.h"
 #include "absl/status/status.h"
 #include "base/rng.h"
 #include "core/client/client_metadata.h"
@@ -30,13 +31,14 @@ struct OffsetOpResult {
   uint64_t token = 0;
   ErrorCode error = ErrorCode::kNone;
   std::string message;
+  std::optional<TopicPartition> refused;  // the partition that `error` is about, where it is one
   PartitionOffsets offsets;  // of a read; kNoOffset where nothing is committed
 };
 
 // One operation at a time, in the order of asking, so that an older commit never overtakes a newer
 // one (I50). Each is repeated while the coordinator moves or loads, until its deadline. A commit
-// refused for a stale epoch is repeated with the newest one: the coordinator still checks that the
-// partition is the member's (I51). Pure; one owner.
+// refused for a stale epoch is repeated with the newest one while the member owns its partitions: the
+// coordinator still checks that they are its own (I51). Pure; one owner.
 class OffsetOps {
  public:
   // All must outlive this object.
@@ -59,8 +61,9 @@ class OffsetOps {
   // `identity` is whom the coordinator shall see.
   void Pump(Instant now, const GroupIdentity& identity, std::vector<UnaryCall>& calls,
             std::vector<OffsetOpResult>& results);
-  // False when the call is not this part's.
+  // False when the call is not this part's. `owned` is what the member owns now.
   bool OnAnswered(Instant now, CallId id, const UnaryResponse& response,
+                  const absl::btree_set<TopicPartition>& owned,
                   std::vector<OffsetOpResult>& results);
   bool OnCallFailed(Instant now, CallId id, const absl::Status& status);
   [[nodiscard]] std::optional<Instant> NextDeadline() const;
@@ -73,6 +76,7 @@ class OffsetOps {
     bool commit = false;
     PartitionOffsets offsets;
     ErrorCode last_error = ErrorCode::kNone;
+    std::optional<TopicPartition> refused{};
   };
 
   void FinishAt(size_t index, ErrorCode error, PartitionOffsets offsets,
@@ -80,7 +84,7 @@ class OffsetOps {
   void Finish(ErrorCode error, PartitionOffsets offsets, std::vector<OffsetOpResult>& results);
   // True when the operation is to be repeated.
   bool Retry(Instant now, ErrorCode error);
-  [[nodiscard]] ErrorCode CommitError(const message::OffsetCommitResponse& response) const;
+  [[nodiscard]] ErrorCode CommitError(const message::OffsetCommitResponse& response);
   ErrorCode ReadOffsets(const message::OffsetFetchResponse& response, PartitionOffsets& out) const;
 
   const std::string& group_id_;

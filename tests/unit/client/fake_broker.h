@@ -92,6 +92,10 @@ class FakeBroker {
     const auto found = committed_.find(partition);
     return found == committed_.end() ? -1 : found->second;
   }
+  void DeleteTopic() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    deleted_ = true;
+  }
   void SetCommitted(int32_t partition, int64_t offset) {
     const std::lock_guard<std::mutex> lock(mutex_);
     committed_[partition] = offset;
@@ -177,6 +181,7 @@ class FakeBroker {
                     FetchPartitionResult result;
                     result.topic_id = part.topic_id;
                     result.partition = part.partition;
+                    if (deleted_) result.error = ErrorCode::kUnknownTopicId;
                     result.high_watermark = Offset(ends_[part.partition.value()]);
                     for (const Bytes& batch : logs_[part.partition.value()]) {
                       const auto view = RecordBatchView::Parse(batch);
@@ -190,9 +195,10 @@ class FakeBroker {
             .on_closed = [](const absl::Status&) {}};
   }
   message::MetadataResponse Metadata(const message::MetadataRequest& request) {
+    const std::lock_guard<std::mutex> lock(mutex_);
     message::MetadataResponse response;
     response.set_cluster_id(std::string(16, 'c'));
-    response.set_metadata_index(1);
+    response.set_metadata_index(deleted_ ? 2 : 1);
     message::BrokerInfo* broker = response.add_brokers();
     broker->set_broker_id(1);
     broker->mutable_endpoint()->set_host("127.0.0.1");
@@ -200,7 +206,7 @@ class FakeBroker {
     for (const std::string& name : request.topics()) {
       message::TopicInfo* topic = response.add_topics();
       topic->set_name(name);
-      if (name != "t") {
+      if (name != "t" || deleted_) {
         topic->set_error_code(static_cast<int32_t>(ErrorCode::kUnknownTopicOrPartition));
         continue;
       }
@@ -325,6 +331,7 @@ class FakeBroker {
   ErrorCode fail_error_ = ErrorCode::kNone;
   int fail_count_ = 0;
   int spared_ = 0;
+  bool deleted_ = false;
   GrpcServer server_;
 };
 

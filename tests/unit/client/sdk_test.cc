@@ -214,6 +214,52 @@ TEST(SdkTest, IdentityIsKnownBeforeAnythingIsSent) {
   EXPECT_EQ(identity->second, ProducerEpoch(4));
 }
 
+TEST(SdkTest, PollTellsThatNoBrokerIsReachedAndTheConsumerStaysUsable) {
+  auto broker = std::make_unique<FakeBroker>(1);
+  const uint16_t port = broker->port();
+  auto consumer = Consumer::Create(
+      {{"bootstrap.servers", broker->address()}, {"default.api.timeout.ms", "300"}});
+  ASSERT_TRUE(consumer.ok());
+  const NamedPartition partition{"t", PartitionIndex(0)};
+  ASSERT_TRUE((*consumer)->Assign({partition}).ok());
+  const std::string address = broker->address();
+  broker->Stop();
+  broker.reset();
+  const auto records = (*consumer)->Poll(kLong);
+  EXPECT_EQ(CodeOf(records.status()), ErrorCode::kNotConnected) << records.status();
+  EXPECT_THAT(std::string(records.status().message()), HasSubstr(address));
+  FakeBroker again(1, port);
+  auto producer = MakeProducer(again.address());
+  ASSERT_TRUE(producer->Send({.topic = "t", .value = "v"}).get().ok());
+  size_t seen = 0;
+  for (int i = 0; i < 100 && seen == 0; ++i) {
+    const auto polled = (*consumer)->Poll(std::chrono::milliseconds(200));
+    if (polled.ok()) seen += polled->size();
+  }
+  EXPECT_EQ(seen, 1U);
+}
+
+TEST(SdkTest, PollTellsThatAnAssignedTopicWasDeleted) {
+  FakeBroker broker(1);
+  auto consumer = Consumer::Create({{"bootstrap.servers", broker.address()}});
+  ASSERT_TRUE(consumer.ok());
+  ASSERT_TRUE((*consumer)->Assign({{"t", PartitionIndex(0)}}).ok());
+  broker.DeleteTopic();
+  const auto records = (*consumer)->Poll(kLong);
+  EXPECT_EQ(CodeOf(records.status()), ErrorCode::kUnknownTopicOrPartition) << records.status();
+  EXPECT_THAT(std::string(records.status().message()), HasSubstr("topic t"));
+}
+
+TEST(SdkTest, OffsetLookUpsKeepToTheTimeLimitOfTheConsumer) {
+  const std::string dead = DeadAddress();
+  auto consumer =
+      Consumer::Create({{"bootstrap.servers", dead}, {"default.api.timeout.ms", "300"}});
+  ASSERT_TRUE(consumer.ok());
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_FALSE((*consumer)->EndOffsets({{"t", PartitionIndex(0)}}).ok());
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+}
+
 std::unique_ptr<Consumer> MakeMember(const FakeBroker& broker, ConfigMap more = {}) {
   more["bootstrap.servers"] = broker.address();
   more["group.id"] = "g";

@@ -360,6 +360,34 @@ TEST_F(GroupSessionTest, CommitOfAFencedMemberFails) {
   EXPECT_EQ(effects_.results[0].error, ErrorCode::kFencedMemberEpoch);
 }
 
+// A partition that is not the member's: no newer epoch will help, and later commits do not wait.
+TEST_F(GroupSessionTest, StaleCommitOfAPartitionThatIsNotOwnedIsToldAtOnce) {
+  Join();
+  core_.CommitOffsets(1, {{Partition(2), {.offset = Offset(5), .metadata = {}}}},
+                      now_ + std::chrono::seconds(10));
+  Turn();
+  message::OffsetCommitResponse response;
+  auto* p = response.add_partitions();
+  p->set_topic_id(test::kTopic.ToBytes());
+  p->set_partition(2);
+  p->set_error_code(static_cast<int32_t>(ErrorCode::kStaleMemberEpoch));
+  Answer<message::OffsetCommitRequest>(response);
+  ASSERT_EQ(effects_.results.size(), 1U);
+  EXPECT_EQ(effects_.results[0].error, ErrorCode::kStaleMemberEpoch);
+  EXPECT_EQ(effects_.results[0].refused, Partition(2));
+}
+
+TEST_F(GroupSessionTest, StaleCommitOfAnOwnedPartitionIsRepeated) {
+  Join();
+  Commit(1, 20);
+  AnswerCommit(ErrorCode::kStaleMemberEpoch);
+  EXPECT_TRUE(effects_.results.empty());
+  Advance(100);
+  ASSERT_NE(Find<message::OffsetCommitRequest>(), nullptr);
+  AnswerCommit(ErrorCode::kNone);
+  EXPECT_EQ(effects_.results.size(), 1U);
+}
+
 // I50, G01: what was read under a lost assignment is never committed under a later one.
 TEST_F(GroupSessionTest, WaitingCommitsEndWhenTheMemberIsFenced) {
   Join();
