@@ -9,18 +9,18 @@
 namespace quipu {
 
 enum class PlantedBug {
-  kAckBeforeSync,              // PR1/I28: acknowledge at append, not at durable.
-  kMaximalIsrIgnored,          // PR2/I23: high watermark counts the current ISR only.
-  kNoEpochCheckOnTruncation,   // PR5: follower truncates to its own high watermark (R01).
-  kVoteNotSynced,              // PR7/I3: the vote is sent before it is durable.
-  kDurableEndOverReported,     // PR1/R31: follower acknowledges its log end, synced or not.
-  kDuplicateAfterFailover,     // PR6/I40: new leader forgets producer state.
-  kSameEpochAfterRestart,      // PR4/R25: a restarted leader leads on in its old epoch.
-  kStaleBrokerEpochJoinsIsr,   // PR3/R13: ISR change does not check broker epochs.
-  kHighWatermarkBelowMinIsr,   // PR2/R16: high watermark moves with ISR below the minimum.
-  kElrNotCleared,              // R17: ELR survives a full ISR.
-  kRaftAckBeforeSync,          // Raft list 1: follower acknowledges entries before they are synced.
-  kZombieCommitAccepted,       // I51/G01: commit by an older member epoch is accepted.
+  kAckBeforeSync,             // PR1/I28: acknowledge at append, not at durable.
+  kMaximalIsrIgnored,         // PR2/I23: high watermark counts the current ISR only.
+  kNoEpochCheckOnTruncation,  // PR5: follower truncates to its own high watermark (R01).
+  kVoteNotSynced,             // PR7/I3: the vote is sent before it is durable.
+  kDurableEndOverReported,    // PR1/R31: follower acknowledges its log end, synced or not.
+  kDuplicateAfterFailover,    // PR6/I40: new leader forgets producer state.
+  kSameEpochAfterRestart,     // PR4/R25: a restarted leader leads on in its old epoch.
+  kStaleBrokerEpochJoinsIsr,  // PR3/R13: ISR change does not check broker epochs.
+  kHighWatermarkBelowMinIsr,  // PR2/R16: high watermark moves with ISR below the minimum.
+  kElrNotCleared,             // R17: ELR survives a full ISR.
+  kRaftAckBeforeSync,         // Raft list 1: follower acknowledges entries before they are synced.
+  kZombieCommitAccepted,      // I51/G01: commit by an older member epoch is accepted.
 };
 inline constexpr int kPlantedBugCount = 12;
 

@@ -100,19 +100,19 @@ void Report(const Common& common, const BenchOptions& options, const LatencyHist
                    {"client_cpu_seconds", CpuSeconds()}});
     return;
   }
-  std::printf("%.0f records/s, %.1f MB/s (%llu records of %zu B in %.1f s, %d partitions, %llu "
-              "failed)\nlatency p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms\n",
-              records / seconds, megabytes, static_cast<unsigned long long>(options.records),
-              options.record_bytes, seconds, partitions, static_cast<unsigned long long>(failed),
-              latencies.Quantile(0.5), latencies.Quantile(0.99), latencies.Quantile(0.999));
+  std::printf(
+      "%.0f records/s, %.1f MB/s (%llu records of %zu B in %.1f s, %d partitions, %llu "
+      "failed)\nlatency p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms\n",
+      records / seconds, megabytes, static_cast<unsigned long long>(options.records),
+      options.record_bytes, seconds, partitions, static_cast<unsigned long long>(failed),
+      latencies.Quantile(0.5), latencies.Quantile(0.99), latencies.Quantile(0.999));
 }
 
 absl::Status Produce(const Common& common, const BenchOptions& options) {
-  QUIPU_ASSIGN_OR_RETURN(
-      const std::unique_ptr<Producer> producer,
-      Producer::Create({{"bootstrap.servers", common.bootstrap_servers},
-                        {"batch.size", std::to_string(options.batch_bytes)},
-                        {"linger.ms", std::to_string(options.linger_ms)}}));
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Producer> producer,
+                         Producer::Create({{"bootstrap.servers", common.bootstrap_servers},
+                                           {"batch.size", std::to_string(options.batch_bytes)},
+                                           {"linger.ms", std::to_string(options.linger_ms)}}));
   QUIPU_ASSIGN_OR_RETURN(
       const int32_t partitions,
       producer->PartitionCount(options.topic, std::chrono::milliseconds(common.timeout_ms)));

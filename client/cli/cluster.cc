@@ -75,7 +75,8 @@ absl::Status AwaitBrokers(const Common& common, const LocalCluster& cluster) {
     active = 0;
     const absl::StatusOr<message::MetadataResponse> metadata = admin->DescribeCluster();
     if (metadata.ok()) {
-      for (const message::BrokerInfo& broker : metadata->brokers()) active += broker.fenced() ? 0 : 1;
+      for (const message::BrokerInfo& broker : metadata->brokers())
+        active += broker.fenced() ? 0 : 1;
     }
     if (active == wanted) return absl::OkStatus();
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -122,7 +123,8 @@ absl::Status Status(const Common& common, const std::string& directory) {
                    {"nodes", nodes}});
   } else {
     PrintNodes(nodes);
-    std::printf("controller leader: %s\n", leader < 0 ? "none known" : std::to_string(leader).c_str());
+    std::printf("controller leader: %s\n",
+                leader < 0 ? "none known" : std::to_string(leader).c_str());
   }
   return absl::OkStatus();
 }
@@ -147,12 +149,14 @@ absl::StatusOr<std::vector<std::string>> Ailments(const Common& common) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
   QUIPU_ASSIGN_OR_RETURN(const message::MetadataResponse cluster, admin->DescribeCluster());
   for (const message::BrokerInfo& broker : cluster.brokers()) {
-    if (broker.fenced()) ailments.push_back(absl::StrCat("broker ", broker.broker_id(), " is fenced"));
+    if (broker.fenced())
+      ailments.push_back(absl::StrCat("broker ", broker.broker_id(), " is fenced"));
   }
   QUIPU_ASSIGN_OR_RETURN(const auto topics, admin->ListTopics(/*with_internal=*/true));
   for (const message::TopicInfo& topic : topics) {
     for (const message::PartitionInfo& partition : topic.partitions()) {
-      const std::string name = absl::StrCat("partition ", partition.partition(), " of ", topic.name());
+      const std::string name =
+          absl::StrCat("partition ", partition.partition(), " of ", topic.name());
       if (partition.leader() < 0) ailments.push_back(name + " has no leader");
       if (partition.isr_size() < partition.replicas_size()) {
         ailments.push_back(absl::StrCat(name, " has ", partition.isr_size(), " of ",

@@ -21,8 +21,8 @@ struct ConsumeOptions {
   bool from_beginning = false;
   std::vector<int32_t> partitions;
   int64_t offset = -1;
-  uint64_t count = 0;       // 0: no limit
-  int idle_ms = 0;          // 0: never ends for want of records
+  uint64_t count = 0;  // 0: no limit
+  int idle_ms = 0;     // 0: never ends for want of records
   bool with_meta = false;
 };
 
@@ -38,12 +38,9 @@ void PrintRecord(const Common& common, const ConsumeOptions& options,
     for (const RecordHeader& header : record.headers()) {
       headers[std::string(header.key)] = TextOrNull(header.value);
     }
-    const Json json{{"partition", record.partition().value()},
-                    {"offset", record.offset().value()},
-                    {"timestamp", record.timestamp().value()},
-                    {"key", TextOrNull(record.key())},
-                    {"value", TextOrNull(record.value())},
-                    {"headers", headers}};
+    const Json json{{"partition", record.partition().value()}, {"offset", record.offset().value()},
+                    {"timestamp", record.timestamp().value()}, {"key", TextOrNull(record.key())},
+                    {"value", TextOrNull(record.value())},     {"headers", headers}};
     std::cout << json.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
     return;
   }

@@ -147,8 +147,8 @@ absl::Status LocalCluster::WriteConfigs(const Options& options) const {
     voters.push_back(VoterIdentity{.id = ControllerId(node.id),
                                    .endpoint = HostPort{.host = kHost, .port = node.port},
                                    .directory_id = node.directory_id});
-    controllers += (controllers.empty() ? "" : ",") + std::string(kHost) + ":" +
-                   std::to_string(node.port);
+    controllers +=
+        (controllers.empty() ? "" : ",") + std::string(kHost) + ":" + std::to_string(node.port);
   }
   for (const LocalNode& node : nodes_) {
     std::error_code error;
@@ -207,9 +207,9 @@ absl::StatusOr<LocalCluster> LocalCluster::Load(const std::string& directory) {
   cluster.directory_ = std::filesystem::canonical(directory, error).string();
   const std::string path = cluster.directory_ + "/cluster.json";
   if (error || !std::filesystem::exists(path, error)) {
-    return ToStatus(ErrorCode::kResourceNotFound,
-                    directory + " holds no cluster; `quipu cluster up -n 3 --dir " + directory +
-                        "` makes one");
+    return ToStatus(
+        ErrorCode::kResourceNotFound,
+        directory + " holds no cluster; `quipu cluster up -n 3 --dir " + directory + "` makes one");
   }
   const Json json = Json::parse(ReadFile(path), nullptr, /*allow_exceptions=*/false);
   const auto damaged = [&] {

@@ -35,7 +35,7 @@ struct LocalNode {
 class LocalCluster {
  public:
   struct Options {
-    int nodes = 3;           // brokers; controllers too, up to three
+    int nodes = 3;                                 // brokers; controllers too, up to three
     std::vector<std::string> broker_settings;      // key=value
     std::vector<std::string> controller_settings;  // key=value
   };

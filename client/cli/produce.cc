@@ -35,8 +35,8 @@ absl::Status Produce(const Common& common, const ProduceOptions& options) {
     }
     const std::lock_guard<std::mutex> lock(mutex);
     if (failure.ok()) {
-      failure = ToStatus(result.error, result.message + " (persisted: " +
-                                           PersistedName(result.persisted) + ")");
+      failure = ToStatus(result.error,
+                         result.message + " (persisted: " + PersistedName(result.persisted) + ")");
     }
   };
   std::string line;

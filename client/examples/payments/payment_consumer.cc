@@ -63,7 +63,7 @@ class Ledgers {
   }
 
   absl::Status ApplyOne(const ConsumerRecord& record, absl::btree_set<PartitionIndex>& changed) {
-    QUIPU_ASSIGN_OR_RETURN(PartitionLedger* ledger, Find(record.partition()));
+    QUIPU_ASSIGN_OR_RETURN(PartitionLedger * ledger, Find(record.partition()));
     if (record.offset() < ledger->next_offset()) {
       ++summary_.redelivered;
       return absl::OkStatus();
@@ -75,9 +75,8 @@ class Ledgers {
       ++summary_.markers;
       return absl::OkStatus();
     }
-    absl::StatusOr<Payment> payment =
-        DecodePayment(record.key().value_or(absl::string_view()),
-                      record.value().value_or(absl::string_view()));
+    absl::StatusOr<Payment> payment = DecodePayment(record.key().value_or(absl::string_view()),
+                                                    record.value().value_or(absl::string_view()));
     if (!payment.ok()) {
       return absl::DataLossError(absl::StrCat("partition ", record.partition().value(), " offset ",
                                               record.offset().value(), ": ",
@@ -107,12 +106,11 @@ struct Shared {
 };
 
 absl::Status RunMember(Shared& shared) {
-  QUIPU_ASSIGN_OR_RETURN(
-      const std::unique_ptr<Consumer> consumer,
-      Consumer::Create({{"bootstrap.servers", shared.options.bootstrap_servers},
-                        {"group.id", shared.options.group},
-                        {"auto.offset.reset", "earliest"},
-                        {"max.poll.records", "2000"}}));
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Consumer> consumer,
+                         Consumer::Create({{"bootstrap.servers", shared.options.bootstrap_servers},
+                                           {"group.id", shared.options.group},
+                                           {"auto.offset.reset", "earliest"},
+                                           {"max.poll.records", "2000"}}));
   RebalanceListener listener;
   listener.on_assigned = [&](const NamedOffsets&) { shared.ledgers.Rebalanced(); };
   QUIPU_RETURN_IF_ERROR(consumer->Subscribe({shared.options.topic}, listener));
@@ -158,7 +156,8 @@ absl::StatusOr<ConsumeSummary> ConsumePayments(const ConsumeOptions& options) {
       if (!status.ok()) shared.stop = true;
     });
   }
-  while (!shared.stop && !IsDone(shared)) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  while (!shared.stop && !IsDone(shared))
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   shared.stop = true;
   for (std::thread& member : members) member.join();
   QUIPU_RETURN_IF_ERROR(failure);

@@ -28,7 +28,8 @@ struct ConsumeSummary {
 
 // Each member applies what it is given to the ledger of the partition, which stores the next offset
 // with the balances in one file write; the group's committed offset follows behind. So each row is
-// applied exactly once, and a row that is delivered again (after a rebalance or a crash) is counted.
+// applied exactly once, and a row that is delivered again (after a rebalance or a crash) is
+// counted.
 absl::StatusOr<ConsumeSummary> ConsumePayments(const ConsumeOptions& options);
 
 }  // namespace quipu::payments

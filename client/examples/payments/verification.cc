@@ -118,14 +118,14 @@ absl::Status PaymentVerification::CompareTable(const std::string& path,
     ++compared;
     const auto found = totals_.find(row->fields[key]);
     if (found == totals_.end()) {
-      Find("table", absl::StrCat(path, ":", row->line, ": account ", row->fields[key], " is missing"));
+      Find("table",
+           absl::StrCat(path, ":", row->line, ": account ", row->fields[key], " is missing"));
       continue;
     }
     const AccountTotal& total = found->second;
-    const bool same =
-        (!count || row->fields[*count] == absl::StrCat(total.payments)) &&
-        (!sum || row->fields[*sum] == absl::StrCat(total.sum)) &&
-        (!balance || row->fields[*balance] == absl::StrCat(total.final_balance));
+    const bool same = (!count || row->fields[*count] == absl::StrCat(total.payments)) &&
+                      (!sum || row->fields[*sum] == absl::StrCat(total.sum)) &&
+                      (!balance || row->fields[*balance] == absl::StrCat(total.final_balance));
     if (!same) {
       Find("table", absl::StrCat(path, ":", row->line, ": account ", row->fields[key], " has ",
                                  total.payments, " payments, sum ", total.sum, ", final balance ",
@@ -156,8 +156,8 @@ void PaymentVerification::FinishLedgers() {
     }
   }
   if (ledger_totals_.size() != totals_.size()) {
-    Find("applied", absl::StrCat("the consumers know ", ledger_totals_.size(), " accounts, the log ",
-                                 totals_.size()));
+    Find("applied", absl::StrCat("the consumers know ", ledger_totals_.size(),
+                                 " accounts, the log ", totals_.size()));
   }
 }
 

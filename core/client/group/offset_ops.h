@@ -47,7 +47,7 @@ class OffsetOps {
 
   // `token` comes back with the result; the caller's choice.
   void Commit(uint64_t token, PartitionOffsets offsets, Instant deadline);
-  void Read(uint64_t token, std::vector<TopicPartition> partitions, Instant deadline);
+  void Read(uint64_t token, const std::vector<TopicPartition>& partitions, Instant deadline);
   // Takes back everything not yet sent or answered, without results.
   void Cancel(uint64_t token);
 
