@@ -9,12 +9,6 @@
 #include "base/status_macros.h"
 
 namespace quipu {
-namespace {
-
-// How long brokers may say that a topic does not exist before it is believed.
-constexpr Duration kUnknownTopicPatience = std::chrono::seconds(2);
-
-}  // namespace
 
 Consumer::Impl::Impl(ConsumerSettings settings, std::unique_ptr<Admin> admin, uint64_t seed)
     : settings_(std::move(settings)),
