@@ -27,11 +27,11 @@ void SetCheckFailureHandler(CheckFailureHandler handler);
 
 }  // namespace quipu
 
-#define QUIPU_INVARIANT_MSG(id, cond, detail)                                   \
-  do {                                                                          \
-    if (!(cond)) [[unlikely]] {                                                 \
-      ::quipu::CheckFailed((id), #cond, __FILE__, __LINE__, (detail));          \
-    }                                                                           \
+#define QUIPU_INVARIANT_MSG(id, cond, detail)                          \
+  do {                                                                 \
+    if (!(cond)) [[unlikely]] {                                        \
+      ::quipu::CheckFailed((id), #cond, __FILE__, __LINE__, (detail)); \
+    }                                                                  \
   } while (false)
 #define QUIPU_INVARIANT(id, cond) QUIPU_INVARIANT_MSG(id, cond, "")
 #define QUIPU_CHECK(cond) QUIPU_INVARIANT_MSG("check", cond, "")

@@ -17,6 +17,7 @@ struct ErrorInfo {
   bool retriable;
 };
 
+// clang-format off: a row is a code and its name, and what it means.
 constexpr ErrorInfo kErrors[] = {
     {ErrorCode::kUnknownServerError, "UNKNOWN_SERVER_ERROR",
      "The server met an error that it did not expect.", false},
@@ -185,6 +186,7 @@ constexpr ErrorInfo kErrors[] = {
     {ErrorCode::kNotConnected, "NOT_CONNECTED",
      "No broker could be reached.", true},
 };
+// clang-format on
 
 const ErrorInfo* Find(int32_t number) {
   for (const ErrorInfo& info : kErrors) {
@@ -214,8 +216,8 @@ absl::Status ToStatus(ErrorCode code, absl::string_view detail) {
   if (code == ErrorCode::kNone) return absl::OkStatus();
   const absl::StatusCode kind =
       IsRetriable(code) ? absl::StatusCode::kUnavailable : absl::StatusCode::kFailedPrecondition;
-  absl::Status status(kind, absl::StrCat(ErrorName(code), ": ",
-                                         detail.empty() ? ErrorDescription(code) : detail));
+  absl::Status status(
+      kind, absl::StrCat(ErrorName(code), ": ", detail.empty() ? ErrorDescription(code) : detail));
   status.SetPayload(kPayloadUrl, absl::Cord(absl::StrCat(static_cast<int>(code))));
   return status;
 }

@@ -114,6 +114,8 @@ absl::Status ToStatus(ErrorCode code, absl::string_view detail);
 // The code that a status carries; kNone for ok, kUnknownServerError for a status without payload.
 ErrorCode CodeOf(const absl::Status& status);
 
-inline std::ostream& operator<<(std::ostream& out, ErrorCode code) { return out << ErrorName(code); }
+inline std::ostream& operator<<(std::ostream& out, ErrorCode code) {
+  return out << ErrorName(code);
+}
 
 }  // namespace quipu

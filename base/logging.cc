@@ -13,10 +13,14 @@ std::atomic<LogLevel> g_level{LogLevel::kInfo};
 
 const char* LevelName(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return "debug";
-    case LogLevel::kInfo: return "info";
-    case LogLevel::kWarn: return "warn";
-    case LogLevel::kError: return "error";
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarn:
+      return "warn";
+    case LogLevel::kError:
+      return "error";
   }
   return "unknown";
 }
@@ -36,7 +40,8 @@ std::string UtcTimestamp() {
 bool NeedsQuotes(absl::string_view value) {
   if (value.empty()) return true;
   for (const char c : value) {
-    if (static_cast<uint8_t>(c) <= ' ' || c == '"' || c == '=' || c == '\\' || c == 0x7F) return true;
+    if (static_cast<uint8_t>(c) <= ' ' || c == '"' || c == '=' || c == '\\' || c == 0x7F)
+      return true;
   }
   return false;
 }
@@ -52,7 +57,8 @@ std::string LogfmtValue(absl::string_view value) {
       out.push_back(c);
     } else if (static_cast<uint8_t>(c) < ' ' || c == 0x7F) {
       char escape[8];
-      std::snprintf(escape, sizeof(escape), "\\x%02x", static_cast<unsigned>(static_cast<uint8_t>(c)));
+      std::snprintf(escape, sizeof(escape), "\\x%02x",
+                    static_cast<unsigned>(static_cast<uint8_t>(c)));
       out += escape;
     } else {
       out.push_back(c);

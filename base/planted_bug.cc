@@ -18,19 +18,32 @@ void ClearPlantedBug() { g_planted.reset(); }
 
 const char* PlantedBugName(PlantedBug bug) {
   switch (bug) {
-    case PlantedBug::kAckBeforeSync: return "ack-before-sync";
-    case PlantedBug::kMaximalIsrIgnored: return "maximal-isr-ignored";
-    case PlantedBug::kNoEpochCheckOnTruncation: return "no-epoch-check-on-truncation";
-    case PlantedBug::kVoteNotSynced: return "vote-not-synced";
-    case PlantedBug::kDurableEndOverReported: return "durable-end-over-reported";
-    case PlantedBug::kDuplicateAfterFailover: return "duplicate-after-failover";
-    case PlantedBug::kSameEpochAfterRestart: return "same-epoch-after-restart";
-    case PlantedBug::kStaleBrokerEpochJoinsIsr: return "stale-broker-epoch-joins-isr";
-    case PlantedBug::kHighWatermarkBelowMinIsr: return "high-watermark-below-min-isr";
-    case PlantedBug::kElrNotCleared: return "elr-not-cleared";
-    case PlantedBug::kRaftAckBeforeSync: return "raft-ack-before-sync";
-    case PlantedBug::kZombieCommitAccepted: return "zombie-commit-accepted";
-    case PlantedBug::kPartitionGivenBeforeRevoked: return "partition-given-before-revoked";
+    case PlantedBug::kAckBeforeSync:
+      return "ack-before-sync";
+    case PlantedBug::kMaximalIsrIgnored:
+      return "maximal-isr-ignored";
+    case PlantedBug::kNoEpochCheckOnTruncation:
+      return "no-epoch-check-on-truncation";
+    case PlantedBug::kVoteNotSynced:
+      return "vote-not-synced";
+    case PlantedBug::kDurableEndOverReported:
+      return "durable-end-over-reported";
+    case PlantedBug::kDuplicateAfterFailover:
+      return "duplicate-after-failover";
+    case PlantedBug::kSameEpochAfterRestart:
+      return "same-epoch-after-restart";
+    case PlantedBug::kStaleBrokerEpochJoinsIsr:
+      return "stale-broker-epoch-joins-isr";
+    case PlantedBug::kHighWatermarkBelowMinIsr:
+      return "high-watermark-below-min-isr";
+    case PlantedBug::kElrNotCleared:
+      return "elr-not-cleared";
+    case PlantedBug::kRaftAckBeforeSync:
+      return "raft-ack-before-sync";
+    case PlantedBug::kZombieCommitAccepted:
+      return "zombie-commit-accepted";
+    case PlantedBug::kPartitionGivenBeforeRevoked:
+      return "partition-given-before-revoked";
   }
   return "unknown";
 }

@@ -15,9 +15,9 @@ struct BrokerConfig {
   ClusterId cluster_id;
   BrokerId broker_id;
   DirectoryId directory_id;
-  HostPort client_endpoint;  // advertised
-  HostPort peer_endpoint;    // advertised
-  std::string rack;          // broker.rack
+  HostPort client_endpoint;           // advertised
+  HostPort peer_endpoint;             // advertised
+  std::string rack;                   // broker.rack
   std::vector<HostPort> controllers;  // controller.quorum.bootstrap.servers
   size_t num_shards = 1;              // num.shards
 
@@ -28,15 +28,16 @@ struct BrokerConfig {
   size_t replica_credit_bytes = size_t{8} << 20;      // quipu.replica.credit.bytes
   size_t unsynced_tail_bytes_max = size_t{64} << 20;  // quipu.unsynced.tail.bytes.max, per shard
   Duration retention_check_interval = std::chrono::minutes(5);  // log.retention.check.interval.ms
-  int32_t offsets_topic_partitions = 8;               // offsets.topic.num.partitions
-  int32_t offsets_topic_replication_factor = 3;       // offsets.topic.replication.factor
-  int32_t offset_metadata_bytes_max = 4096;           // offset.metadata.max.bytes
-  int32_t group_size_max = 1000;                      // group.consumer.max.size
-  int32_t groups_max = 10000;                         // quipu.groups.max
-  Duration group_session_timeout = std::chrono::seconds(45);      // group.consumer.session.timeout.ms
-  Duration group_heartbeat_interval = std::chrono::seconds(5);    // group.consumer.heartbeat.interval.ms
-  Duration request_timeout = std::chrono::seconds(30);            // request.timeout.ms
-  int64_t disk_free_bytes_min = int64_t{1} << 30;     // quipu.disk.free.bytes.min: soft mark (D6)
+  int32_t offsets_topic_partitions = 8;                         // offsets.topic.num.partitions
+  int32_t offsets_topic_replication_factor = 3;                 // offsets.topic.replication.factor
+  int32_t offset_metadata_bytes_max = 4096;                     // offset.metadata.max.bytes
+  int32_t group_size_max = 1000;                                // group.consumer.max.size
+  int32_t groups_max = 10000;                                   // quipu.groups.max
+  Duration group_session_timeout = std::chrono::seconds(45);    // group.consumer.session.timeout.ms
+  Duration group_heartbeat_interval =
+      std::chrono::seconds(5);                          // group.consumer.heartbeat.interval.ms
+  Duration request_timeout = std::chrono::seconds(30);  // request.timeout.ms
+  int64_t disk_free_bytes_min = int64_t{1} << 30;       // quipu.disk.free.bytes.min: soft mark (D6)
 };
 
 }  // namespace quipu

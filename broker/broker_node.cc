@@ -185,9 +185,9 @@ MessageHandler<ReplicaToLeader> BrokerNode::AcceptReplicaStream(
   const uint64_t id = parts_->next_stream_id.fetch_add(1, std::memory_order_relaxed);
   auto acceptor = std::make_shared<ReplicaAcceptor>(parts_->config, parts_->shared, parts_->router,
                                                     std::move(sender), id);
-  return {.on_message =
-              [acceptor](ReplicaToLeader message) { acceptor->OnMessage(std::move(message)); },
-          .on_closed = [acceptor](const absl::Status& /*status*/) { acceptor->OnClosed(); }};
+  return {
+      .on_message = [acceptor](const ReplicaToLeader& message) { acceptor->OnMessage(message); },
+      .on_closed = [acceptor](const absl::Status& /*status*/) { acceptor->OnClosed(); }};
 }
 
 }  // namespace quipu

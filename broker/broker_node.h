@@ -40,7 +40,8 @@ class BrokerNode {
 
   // ---- client listener, unary ----
   void Metadata(message::MetadataRequest request, ReplyFn<message::MetadataResponse> reply);
-  void ListOffsets(message::ListOffsetsRequest request, ReplyFn<message::ListOffsetsResponse> reply);
+  void ListOffsets(message::ListOffsetsRequest request,
+                   ReplyFn<message::ListOffsetsResponse> reply);
   void EpochEndOffsets(message::EpochEndOffsetsRequest request,
                        ReplyFn<message::EpochEndOffsetsResponse> reply);
   void DeleteRecords(message::DeleteRecordsRequest request,
@@ -56,11 +57,13 @@ class BrokerNode {
                       ReplyFn<message::GroupHeartbeatResponse> reply);
   void OffsetCommit(message::OffsetCommitRequest request,
                     ReplyFn<message::OffsetCommitResponse> reply);
-  void OffsetFetch(message::OffsetFetchRequest request, ReplyFn<message::OffsetFetchResponse> reply);
+  void OffsetFetch(message::OffsetFetchRequest request,
+                   ReplyFn<message::OffsetFetchResponse> reply);
   void ListGroups(message::ListGroupsRequest request, ReplyFn<message::ListGroupsResponse> reply);
   void DescribeGroup(message::DescribeGroupRequest request,
                      ReplyFn<message::DescribeGroupResponse> reply);
-  void DeleteGroup(message::DeleteGroupRequest request, ReplyFn<message::DeleteGroupResponse> reply);
+  void DeleteGroup(message::DeleteGroupRequest request,
+                   ReplyFn<message::DeleteGroupResponse> reply);
 
   // ---- peer listener ----
   // A follower opened a replica stream to this broker. The node keeps `sender` until the stream is

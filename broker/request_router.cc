@@ -178,7 +178,7 @@ void RequestRouter::RouteQuery(const Request& request, ReplyFn<Response> reply, 
       ports_.shard_executor(*home), *home, std::move(response), pending,
       &StorePartition<Response, typename Q::Part>, std::move(reply));
   for (auto& [shard, items] : by_shard) {
-    Post(shard, [join, items = std::move(items), run](BrokerShard& at) { run(at, items, join); });
+    Post(shard, [join, asked = std::move(items), run](BrokerShard& at) { run(at, asked, join); });
   }
 }
 

@@ -255,10 +255,11 @@ absl::Status Consumer::Impl::Trouble(Instant now) {
                                                         core_.group().fatal_message()));
   }
   if (core_.group().LimitReachedFor(now).value_or(Duration(0)) >= kLimitPatience) {
-    return ToStatus(ErrorCode::kLimitReached,
-                    absl::StrCat("group ", settings_.core.group_id,
-                                 ": its coordinator takes no more groups (quipu.groups.max), or not "
-                                 "so many partitions in one; it is tried on"));
+    return ToStatus(
+        ErrorCode::kLimitReached,
+        absl::StrCat("group ", settings_.core.group_id,
+                     ": its coordinator takes no more groups (quipu.groups.max), or not "
+                     "so many partitions in one; it is tried on"));
   }
   for (const std::string& topic : subscribed_) QUIPU_RETURN_IF_ERROR(TopicTrouble(topic, now));
   for (const auto& [topic, topic_id] : topics_by_hand_) {

@@ -6,13 +6,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace quipu {
-namespace {
-
-// How long brokers may say that a topic does not exist before it is believed: one that was just
-// created takes a moment to be known everywhere.
-constexpr Duration kUnknownTopicPatience = std::chrono::seconds(2);
-
-}  // namespace
 
 Producer::Impl::Impl(ProducerSettings settings, uint64_t seed)
     : settings_(std::move(settings)),

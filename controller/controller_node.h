@@ -25,14 +25,16 @@ struct ControllerConfig {
   ControllerId controller_id;
   DirectoryId directory_id;
   std::vector<Voter> voters;  // one, three or five; fixed at format time
-  Duration election_timeout = std::chrono::milliseconds(1000);  // controller.quorum.election.timeout.ms
+  Duration election_timeout =
+      std::chrono::milliseconds(1000);  // controller.quorum.election.timeout.ms
   Duration raft_heartbeat_interval = std::chrono::milliseconds(100);
-  Duration broker_session_timeout = std::chrono::milliseconds(3000);    // broker.session.timeout.ms
-  Duration broker_heartbeat_interval = std::chrono::milliseconds(500);  // broker.heartbeat.interval.ms
-  int32_t num_partitions = 6;               // num.partitions
-  int32_t default_replication_factor = 3;   // default.replication.factor
-  int32_t min_insync_replicas = 2;          // min.insync.replicas
-  uint64_t snapshot_entries = 10000;        // metadata.log.max.record.entries.between.snapshots
+  Duration broker_session_timeout = std::chrono::milliseconds(3000);  // broker.session.timeout.ms
+  Duration broker_heartbeat_interval =
+      std::chrono::milliseconds(500);      // broker.heartbeat.interval.ms
+  int32_t num_partitions = 6;              // num.partitions
+  int32_t default_replication_factor = 3;  // default.replication.factor
+  int32_t min_insync_replicas = 2;         // min.insync.replicas
+  uint64_t snapshot_entries = 10000;       // metadata.log.max.record.entries.between.snapshots
   size_t snapshot_chunk_bytes = size_t{256} << 10;
   size_t proposal_bytes_max = size_t{16} << 20;  // quipu.controller.proposal.bytes.max
   int32_t partitions_max = 20000;                // quipu.partitions.max

@@ -29,7 +29,7 @@ void ProcessPorts::Stop() {
 }
 
 int64_t ProcessPorts::disk_free_bytes() {
-  struct statvfs facts {};
+  struct statvfs facts{};
   // What cannot be measured is not called full: a directory that is gone shows at the next write.
   if (statvfs(storage_.directory->path().c_str(), &facts) != 0) {
     return std::numeric_limits<int64_t>::max();

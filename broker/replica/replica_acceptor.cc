@@ -44,7 +44,7 @@ void ReplicaAcceptor::Refuse(ErrorCode error) {
   stream_->sender->Close(ToStatus(error, text));
 }
 
-void ReplicaAcceptor::OnMessage(ReplicaToLeader message) {
+void ReplicaAcceptor::OnMessage(const ReplicaToLeader& message) {
   if (refused_) return;
   if (message.has_open == opened_) {
     Refuse(ErrorCode::kInvalidRequest);  // no opening, or a second one
@@ -68,8 +68,8 @@ void ReplicaAcceptor::OnMessage(ReplicaToLeader message) {
     by_shard[router_->ShardOf(update.uid)].push_back(update);
   }
   for (auto& [shard, updates] : by_shard) {
-    router_->Post(shard, [stream = stream_, updates = std::move(updates)](BrokerShard& at) {
-      at.replica_sender().OnUpdates(stream, updates);
+    router_->Post(shard, [stream = stream_, sent = std::move(updates)](BrokerShard& at) {
+      at.replica_sender().OnUpdates(stream, sent);
     });
   }
   if (message.credit_bytes <= 0) return;

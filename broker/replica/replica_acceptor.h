@@ -23,7 +23,7 @@ class ReplicaAcceptor {
                   std::shared_ptr<const RequestRouter> router,
                   std::shared_ptr<MessageSender<LeaderToReplica>> sender, uint64_t id);
 
-  void OnMessage(ReplicaToLeader message);
+  void OnMessage(const ReplicaToLeader& message);
   void OnClosed();
 
  private:

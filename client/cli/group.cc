@@ -14,7 +14,7 @@
 namespace quipu::cli {
 namespace {
 
-absl::Status List(const Common& common) {
+absl::Status ListGroups(const Common& common) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
   QUIPU_ASSIGN_OR_RETURN(const GroupListing listing, admin->ListGroups());
   Json json = Json::array();
@@ -85,7 +85,7 @@ absl::StatusOr<Json> Offsets(Admin& admin, const std::string& group) {
 
 std::string OrUnknown(const Json& value) { return value.is_null() ? "-" : value.dump(); }
 
-absl::Status Describe(const Common& common, const std::string& name) {
+absl::Status DescribeGroup(const Common& common, const std::string& name) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
   QUIPU_ASSIGN_OR_RETURN(const message::DescribeGroupResponse group, admin->DescribeGroup(name));
   QUIPU_ASSIGN_OR_RETURN(const Json offsets, Offsets(*admin, name));
@@ -139,12 +139,12 @@ void AddGroupCommands(CLI::App& app, Common& common) {
   group->require_subcommand(1);
   CLI::App* list = group->add_subcommand("list", "List groups");
   AddConnectionOptions(*list, common);
-  OnCall(*list, common, [&common] { return List(common); });
+  OnCall(*list, common, [&common] { return ListGroups(common); });
   auto name = std::make_shared<std::string>();
   CLI::App* describe = group->add_subcommand("describe", "Members, assignment, offsets and lag");
   describe->add_option("name", *name)->required();
   AddConnectionOptions(*describe, common);
-  OnCall(*describe, common, [&common, name] { return Describe(common, *name); });
+  OnCall(*describe, common, [&common, name] { return DescribeGroup(common, *name); });
 }
 
 }  // namespace quipu::cli

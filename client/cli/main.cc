@@ -3,7 +3,8 @@
 
 #include "client/cli/cli.h"
 
-int main(int argc, char** argv) {
+// Before the arguments are parsed only a mistake in the commands themselves can throw.
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   CLI::App app{
       "Quipu: a partitioned, replicated log for ordered payment streams.\n"
       "Exit codes: 0 ok, 1 refused or failed, 2 wrong arguments, 3 no broker reachable,\n"

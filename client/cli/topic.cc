@@ -18,7 +18,7 @@ struct CreateOptions {
   std::vector<std::string> configs;
 };
 
-absl::Status Create(const Common& common, CreateOptions options) {
+absl::Status CreateTopic(const Common& common, CreateOptions options) {
   for (const std::string& config : options.configs) {
     const size_t equals = config.find('=');
     options.spec.configs[config.substr(0, equals)] = config.substr(equals + 1);
@@ -39,7 +39,7 @@ absl::Status Create(const Common& common, CreateOptions options) {
   return absl::OkStatus();
 }
 
-absl::Status List(const Common& common, bool internal) {
+absl::Status ListTopics(const Common& common, bool internal) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
   QUIPU_ASSIGN_OR_RETURN(const std::vector<message::TopicInfo> topics, admin->ListTopics(internal));
   Json json = Json::array();
@@ -83,7 +83,7 @@ Json PartitionJson(const message::PartitionInfo& partition) {
       {"elr", std::vector<int>(partition.elr().begin(), partition.elr().end())}};
 }
 
-absl::Status Describe(const Common& common, const std::string& name) {
+absl::Status DescribeTopic(const Common& common, const std::string& name) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
   QUIPU_ASSIGN_OR_RETURN(const message::TopicInfo topic, admin->DescribeTopic(name));
   const auto reports = LeaderReports(*admin, name);
@@ -132,7 +132,7 @@ absl::Status Describe(const Common& common, const std::string& name) {
   return absl::OkStatus();
 }
 
-absl::Status Delete(const Common& common, const std::string& name) {
+absl::Status DeleteTopic(const Common& common, const std::string& name) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
   QUIPU_RETURN_IF_ERROR(admin->DeleteTopic(name));
   if (common.json()) {
@@ -165,24 +165,25 @@ void AddTopicCommands(CLI::App& app, Common& common) {
   create->add_flag("--if-not-exists", create_options->spec.if_not_exists);
   AddConnectionOptions(*create, common);
   create->footer("Example: quipu topic create payments -p 6 -c min.insync.replicas=2");
-  OnCall(*create, common, [&common, create_options] { return Create(common, *create_options); });
+  OnCall(*create, common,
+         [&common, create_options] { return CreateTopic(common, *create_options); });
 
   auto internal = std::make_shared<bool>(false);
   CLI::App* list = topic->add_subcommand("list", "List topics");
   list->add_flag("--internal", *internal, "Internal topics too");
   AddConnectionOptions(*list, common);
-  OnCall(*list, common, [&common, internal] { return List(common, *internal); });
+  OnCall(*list, common, [&common, internal] { return ListTopics(common, *internal); });
 
   auto name = std::make_shared<std::string>();
   CLI::App* describe = topic->add_subcommand("describe", "Show a topic's partitions");
   describe->add_option("name", *name)->required();
   AddConnectionOptions(*describe, common);
-  OnCall(*describe, common, [&common, name] { return Describe(common, *name); });
+  OnCall(*describe, common, [&common, name] { return DescribeTopic(common, *name); });
 
   CLI::App* remove = topic->add_subcommand("delete", "Delete a topic and all its records");
   remove->add_option("name", *name)->required();
   AddConnectionOptions(*remove, common);
-  OnCall(*remove, common, [&common, name] { return Delete(common, *name); });
+  OnCall(*remove, common, [&common, name] { return DeleteTopic(common, *name); });
 }
 
 }  // namespace quipu::cli

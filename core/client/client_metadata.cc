@@ -96,7 +96,7 @@ ServerAddress ClientMetadata::AnyAddress() {
       return address;
     }
   }
-  const ServerAddress address = all[turn_ % all.size()];
+  const ServerAddress& address = all[turn_ % all.size()];
   turn_ = (turn_ + 1) % all.size();
   return address;
 }

@@ -14,6 +14,10 @@
 
 namespace quipu {
 
+// How long brokers may say that a topic does not exist before it is believed: one that was just
+// created takes a moment to be known everywhere.
+inline constexpr Duration kUnknownTopicPatience = std::chrono::seconds(2);
+
 struct ClientMetadataOptions {
   std::vector<ServerAddress> bootstrap_servers;  // bootstrap.servers
   Duration max_age = std::chrono::minutes(5);    // metadata.max.age.ms

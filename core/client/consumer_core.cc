@@ -54,7 +54,7 @@ void ConsumerCore::CommitOffsets(uint64_t token, PartitionOffsets offsets, Insta
 
 void ConsumerCore::ReadOffsets(uint64_t token, std::vector<TopicPartition> partitions,
                                Instant deadline) {
-  offsets_.Read(token, std::move(partitions), deadline);
+  offsets_.Read(token, partitions, deadline);
 }
 
 GroupIdentity ConsumerCore::Identity() const {
@@ -114,7 +114,7 @@ void ConsumerCore::CarryOut(Instant now, GroupEffects group, ConsumerEffects& ef
   }
   if (!group.fetch_offsets.empty()) {
     offsets_.Cancel(kOwnToken);
-    offsets_.Read(kOwnToken, std::move(group.fetch_offsets), now + kOwnReadTimeout);
+    offsets_.Read(kOwnToken, group.fetch_offsets, now + kOwnReadTimeout);
   }
   for (const auto& [partition, offset] : group.assign) {
     std::optional<OffsetAndMetadata> start;

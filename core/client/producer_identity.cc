@@ -5,7 +5,7 @@
 namespace quipu {
 namespace {
 
-constexpr Duration kCallTimeout = std::chrono::seconds(3);
+constexpr Duration kProducerIdTimeout = std::chrono::seconds(3);
 
 }  // namespace
 
@@ -29,7 +29,7 @@ void ProducerIdentity::Pump(Instant now, ClientMetadata& metadata, std::vector<U
   asked_ = metadata.AnyAddress();
   calls.push_back({.id = in_flight_,
                    .address = asked_,
-                   .timeout = kCallTimeout,
+                   .timeout = kProducerIdTimeout,
                    .request = std::move(request)});
 }
 

@@ -21,7 +21,7 @@ bool IsEndpoint(const record::Endpoint& endpoint) {
          endpoint.port() >= 1 && endpoint.port() <= 65535;
 }
 
-TopicRefusal Malformed(std::string what) {
+TopicRefusal Malformed(absl::string_view what) {
   return {ErrorCode::kInvalidRequest, absl::StrCat("broker registration: ", what)};
 }
 

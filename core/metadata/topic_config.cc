@@ -182,6 +182,7 @@ int32_t EffectiveMinIsr(const TopicImage& topic, const PartitionImage& partition
 
 std::vector<std::string> TopicConfigKeys() {
   std::vector<std::string> out;
+  out.reserve(kSpecs.size());
   for (const ConfigSpec& spec : kSpecs) out.emplace_back(spec.key);
   return out;
 }

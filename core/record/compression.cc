@@ -12,7 +12,7 @@ namespace quipu {
 namespace {
 
 // What a fresh output buffer holds before it has to grow.
-constexpr size_t kFirstOutputBytes = 16 * 1024;
+constexpr size_t kFirstOutputBytes = size_t{16} << 10;
 // Kafka's default level of zstd.
 constexpr int kZstdLevel = 3;
 

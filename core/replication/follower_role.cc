@@ -15,7 +15,7 @@ namespace {
 constexpr Duration kSeekDelayMin = std::chrono::milliseconds(50);
 constexpr Duration kSeekDelayMax = std::chrono::seconds(1);
 // How long a position may stay unanswered before it is sent again.
-constexpr Duration kNoAnswerDelay = std::chrono::seconds(2);
+constexpr Duration kPositionRepeatDelay = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -23,7 +23,7 @@ FollowerRole::FollowerRole(PartitionUid uid, BrokerId leader, ReplicaLog& log, N
     : uid_(uid),
       leader_(leader),
       log_(log),
-      next_send_(now.mono + kNoAnswerDelay),
+      next_send_(now.mono + kPositionRepeatDelay),
       seek_delay_(kSeekDelayMin) {}
 
 void FollowerRole::SendUpdate(bool restart, Now now, PartitionEffects& effects) {
@@ -41,7 +41,7 @@ void FollowerRole::SendUpdate(bool restart, Now now, PartitionEffects& effects) 
   told_end_ = AcknowledgedEnd();
   told_log_start_ = offsets.log_start();
   if (restart) phase_ = Phase::kSeeking;
-  next_send_ = now.mono + (restart ? kNoAnswerDelay : log_.limits().replica_lag_max / 2);
+  next_send_ = now.mono + (restart ? kPositionRepeatDelay : log_.limits().replica_lag_max / 2);
 }
 
 Offset FollowerRole::AcknowledgedEnd() const {
@@ -112,7 +112,7 @@ void FollowerRole::OnError(const ReplicaPush& push, Now now, PartitionEffects& e
     SeekLater(now);
     return;
   }
-  log_.RestartAt(push.log_start_offset, *std::move(producers), effects);
+  log_.RestartAt(push.log_start_offset, *producers, effects);
   phase_ = Phase::kSeeking;
 }
 

@@ -8,9 +8,9 @@ namespace quipu {
 namespace {
 
 // How long a proposal may stay without any answer before it is sent again.
-constexpr Duration kNoAnswerDelay = std::chrono::seconds(3);
+constexpr Duration kProposalRepeatDelay = std::chrono::seconds(3);
 // Pause after an answer that leaves the outcome open.
-constexpr Duration kRepeatDelay = std::chrono::milliseconds(200);
+constexpr Duration kUnknownOutcomeDelay = std::chrono::milliseconds(200);
 
 bool Contains(const std::vector<BrokerId>& list, BrokerId broker) {
   return std::find(list.begin(), list.end(), broker) != list.end();
@@ -91,7 +91,7 @@ IsrProposal IsrTracker::Propose(const std::vector<BrokerId>& members,
     }
     proposal.new_isr.emplace_back(member, epoch);
   }
-  open_ = Open{.proposal = proposal, .repeat_at = now.mono + kNoAnswerDelay};
+  open_ = Open{.proposal = proposal, .repeat_at = now.mono + kProposalRepeatDelay};
   UpdateMaximal();
   return proposal;
 }
@@ -104,13 +104,14 @@ bool IsrTracker::OnResult(PartitionEpoch proposed_at, ErrorCode error, Now now) 
     return true;
   }
   // Taken: the image that shows it is on its way. Anything else leaves open whether it was.
-  open_->repeat_at = now.mono + (error == ErrorCode::kNone ? kNoAnswerDelay : kRepeatDelay);
+  open_->repeat_at =
+      now.mono + (error == ErrorCode::kNone ? kProposalRepeatDelay : kUnknownOutcomeDelay);
   return false;
 }
 
 std::optional<IsrProposal> IsrTracker::Repeat(Now now) {
   if (!open_ || now.mono < open_->repeat_at) return std::nullopt;
-  open_->repeat_at = now.mono + kNoAnswerDelay;
+  open_->repeat_at = now.mono + kProposalRepeatDelay;
   return open_->proposal;
 }
 

@@ -86,7 +86,7 @@ void ReplicaLog::TruncateTo(Offset end, PartitionEffects& effects) {
   BeginTruncation(end, effects);
 }
 
-void ReplicaLog::RestartAt(Offset offset, std::vector<ProducerEntry> producers,
+void ReplicaLog::RestartAt(Offset offset, const std::vector<ProducerEntry>& producers,
                            PartitionEffects& effects) {
   const Offset everything = offsets_.log_start();
   offsets_.RestartAt(offset);

@@ -39,7 +39,8 @@ class ReplicaLog {
   void TruncateTo(Offset end, PartitionEffects& effects);
   // Drops everything and begins anew at `offset`, a leader's log start, with what it knows of
   // the producers below it.
-  void RestartAt(Offset offset, std::vector<ProducerEntry> producers, PartitionEffects& effects);
+  void RestartAt(Offset offset, const std::vector<ProducerEntry>& producers,
+                 PartitionEffects& effects);
   // The truncation is durable. Batches are cut whole, so the log may end below what was asked for.
   void OnTruncated(RecoveredLog recovered, PartitionEffects& effects);
 

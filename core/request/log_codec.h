@@ -1,5 +1,5 @@
-// Bytes <-> the messages of log_messages.h, in protobuf wire format (proto/message/stream.proto), so
-// that a client in any language can use generated stubs. Encoding yields a chain of slices in
+// Bytes <-> the messages of log_messages.h, in protobuf wire format (proto/message/stream.proto),
+// so that a client in any language can use generated stubs. Encoding yields a chain of slices in
 // which record batches are the very Bytes of the message; decoding yields slices of the input.
 // Pure; thread-safe.
 #pragma once

@@ -108,7 +108,7 @@ struct ReplicaPush {
   LeaderEpoch diverging_epoch = kNoLeaderEpoch;
   Offset diverging_end_offset = kNoOffset;
   Offset base_offset = kNoOffset;  // of the first batch; kNoOffset without batches
-  Bytes producers = {};  // with kOffsetOutOfRange: producer state below log_start_offset
+  Bytes producers = {};            // with kOffsetOutOfRange: producer state below log_start_offset
 };
 struct LeaderToReplica {
   ErrorCode error = ErrorCode::kNone;

@@ -33,7 +33,7 @@ class EncodingSender final : public MessageSender<Out> {
 template <typename In>
 RawHandler DecodeWith(absl::StatusOr<In> (*decode)(const Bytes&), MessageHandler<In> handler) {
   return RawHandler{.on_message =
-                        [decode, on_message = std::move(handler.on_message)](Bytes bytes) {
+                        [decode, on_message = std::move(handler.on_message)](const Bytes& bytes) {
                           absl::StatusOr<In> message = decode(bytes);
                           if (!message.ok())
                             return absl::InvalidArgumentError(message.status().message());

@@ -143,9 +143,9 @@ class SimStream final : public Network::Breakable,
       }
       self->process_b_ = process;
       self->network_.world().At(self->network_.world().now(), process, "accept",
-                                [self, accept = std::move(accept)] {
+                                [self, take = std::move(accept)] {
                                   if (self->closed_) return;
-                                  self->handler_b_ = accept(std::make_shared<ToA>(self));
+                                  self->handler_b_ = take(std::make_shared<ToA>(self));
                                   self->accepted_ = true;
                                   self->FlushToB();
                                 });
@@ -218,9 +218,8 @@ class SimStream final : public Network::Breakable,
                            [on_closed = std::move(on_closed), reason] { on_closed(reason); });
   }
   template <typename T = Out>
-  requires(!std::is_same_v<T, In>) void CloseEnd(const ProcessPtr& process,
-                                                 MessageHandler<T>& handler,
-                                                 const absl::Status& reason) {
+    requires(!std::is_same_v<T, In>)
+  void CloseEnd(const ProcessPtr& process, MessageHandler<T>& handler, const absl::Status& reason) {
     CloseEndImpl(process, handler, reason);
   }
 

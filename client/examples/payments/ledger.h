@@ -23,8 +23,8 @@ struct AccountTotal {
   friend bool operator==(const AccountTotal&, const AccountTotal&) = default;
 };
 
-// One partition's ledger. Since offset and balances are written together, a row is *applied* exactly
-// once however often it is delivered. One owner at a time, not thread-safe.
+// One partition's ledger. Since offset and balances are written together, a row is *applied*
+// exactly once however often it is delivered. One owner at a time, not thread-safe.
 class PartitionLedger {
  public:
   // Loads DIR/partition-N.ledger, or begins an empty one. A damaged file is an error that names it.

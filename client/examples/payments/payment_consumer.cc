@@ -69,7 +69,7 @@ class Ledgers {
   }
 
   absl::Status ApplyOne(const ConsumerRecord& record, absl::btree_set<PartitionIndex>& changed) {
-    QUIPU_ASSIGN_OR_RETURN(PartitionLedger* ledger, Find(record.partition()));
+    QUIPU_ASSIGN_OR_RETURN(PartitionLedger * ledger, Find(record.partition()));
     if (record.offset() < ledger->next_offset()) {
       ++summary_.redelivered;
       return absl::OkStatus();
@@ -81,9 +81,8 @@ class Ledgers {
       ++summary_.markers;
       return absl::OkStatus();
     }
-    absl::StatusOr<Payment> payment =
-        DecodePayment(record.key().value_or(absl::string_view()),
-                      record.value().value_or(absl::string_view()));
+    absl::StatusOr<Payment> payment = DecodePayment(record.key().value_or(absl::string_view()),
+                                                    record.value().value_or(absl::string_view()));
     if (!payment.ok()) {
       return absl::DataLossError(absl::StrCat("partition ", record.partition().value(), " offset ",
                                               record.offset().value(), ": ",
@@ -92,8 +91,9 @@ class Ledgers {
     const absl::Status applied =
         ledger->Apply(record.offset(), payment->key, payment->amount, payment->balance);
     if (!applied.ok()) {
-      return absl::OutOfRangeError(absl::StrCat("partition ", record.partition().value(), " offset ",
-                                                record.offset().value(), ": ", applied.message()));
+      return absl::OutOfRangeError(absl::StrCat("partition ", record.partition().value(),
+                                                " offset ", record.offset().value(), ": ",
+                                                applied.message()));
     }
     ++summary_.applied;
     return absl::OkStatus();
@@ -114,8 +114,8 @@ struct Shared {
   std::atomic<int64_t> last_record_ns{Clock::now().time_since_epoch().count()};
 };
 
-// The ledger says what is applied, and the group's offset nothing: it may be older, of a lost commit,
-// or newer, of a ledger that is gone.
+// The ledger says what is applied, and the group's offset nothing: it may be older, of a lost
+// commit, or newer, of a ledger that is gone.
 absl::Status SeekToLedger(Ledgers& ledgers, Consumer& consumer, const NamedPartition& partition) {
   QUIPU_ASSIGN_OR_RETURN(const Offset next, ledgers.Assigned(partition.partition));
   if (next == Offset(0)) return consumer.SeekToBeginning(partition);
@@ -123,12 +123,11 @@ absl::Status SeekToLedger(Ledgers& ledgers, Consumer& consumer, const NamedParti
 }
 
 absl::Status RunMember(Shared& shared) {
-  QUIPU_ASSIGN_OR_RETURN(
-      const std::unique_ptr<Consumer> consumer,
-      Consumer::Create({{"bootstrap.servers", shared.options.bootstrap_servers},
-                        {"group.id", shared.options.group},
-                        {"auto.offset.reset", "earliest"},
-                        {"max.poll.records", "2000"}}));
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Consumer> consumer,
+                         Consumer::Create({{"bootstrap.servers", shared.options.bootstrap_servers},
+                                           {"group.id", shared.options.group},
+                                           {"auto.offset.reset", "earliest"},
+                                           {"max.poll.records", "2000"}}));
   absl::Status sought;
   RebalanceListener listener;
   listener.on_assigned = [&](const NamedOffsets& assigned) {
@@ -182,7 +181,8 @@ absl::StatusOr<ConsumeSummary> ConsumePayments(const ConsumeOptions& options) {
       if (!status.ok()) shared.stop = true;
     });
   }
-  while (!shared.stop && !IsDone(shared)) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  while (!shared.stop && !IsDone(shared))
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   shared.stop = true;
   for (std::thread& member : members) member.join();
   QUIPU_RETURN_IF_ERROR(failure);

@@ -61,9 +61,9 @@ absl::StatusOr<Payment> PaymentInput::ToPayment(CsvRow row) {
   payment.line = row.line;
   payment.key = row.fields[key_index_];
   const auto bad = [&](size_t column, absl::string_view what) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(options_.path, ":", row.line, ": column ", column + 1, " (",
-                     reader_->header()[column], "): ", what));
+    return absl::InvalidArgumentError(absl::StrCat(options_.path, ":", row.line, ": column ",
+                                                   column + 1, " (", reader_->header()[column],
+                                                   "): ", what));
   };
   if (payment.key.empty()) return bad(key_index_, "expected an account, found nothing");
   absl::StatusOr<int64_t> amount = ParseAmount(row.fields[amount_index_]);
@@ -102,8 +102,7 @@ std::string EncodePayment(const Payment& payment) {
 }
 
 absl::StatusOr<Payment> DecodePayment(absl::string_view key, absl::string_view value) {
-  const std::vector<std::string> parts =
-      absl::StrSplit(value, absl::MaxSplits('\t', 3));
+  const std::vector<std::string> parts = absl::StrSplit(value, absl::MaxSplits('\t', 3));
   Payment payment;
   payment.key = std::string(key);
   if (parts.size() != 4 || !absl::SimpleAtoi(parts[0], &payment.row) ||

@@ -29,9 +29,9 @@ struct Payment {
   std::string text;  // the row as it stands in the file
 };
 
-// Fills the empty names of `columns` from `header`: the key is the first column, the amount the first
-// of amount, signed_hundredths, net_pence, the balance the first of balance, balance_hundredths,
-// running_total_pence. The error lists what there is.
+// Fills the empty names of `columns` from `header`: the key is the first column, the amount the
+// first of amount, signed_hundredths, net_pence, the balance the first of balance,
+// balance_hundredths, running_total_pence. The error lists what there is.
 absl::StatusOr<PaymentColumns> DetectColumns(const std::vector<std::string>& header,
                                              PaymentColumns columns);
 

@@ -30,8 +30,8 @@ struct ProduceSummary {
 
 // How it goes on after a kill: the producer id is taken up with a higher epoch, a marker (null key,
 // header quipu.resume) is written to every partition. Once a marker is acknowledged, batches of
-// the old epoch are fenced on its partition, so what stands below it is all that there will ever be of
-// the former life; those rows are read back and left out.
+// the old epoch are fenced on its partition, so what stands below it is all that there will ever be
+// of the former life; those rows are read back and left out.
 absl::StatusOr<ProduceSummary> ProducePayments(const ProduceOptions& options);
 
 }  // namespace quipu::payments

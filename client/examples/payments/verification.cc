@@ -72,19 +72,17 @@ void PaymentVerification::CheckBalance(const Payment& payment, AccountState& sta
   if (sum.has_value()) {
     total.sum = *sum;
   } else {
-    Find("overflow", absl::StrCat(where, ": account ", payment.key, ": its sum of ", total.sum,
-                                  " and a payment of ", payment.amount,
-                                  " do not fit into 64 bits"));
+    Find("overflow",
+         absl::StrCat(where, ": account ", payment.key, ": its sum of ", total.sum,
+                      " and a payment of ", payment.amount, " do not fit into 64 bits"));
   }
   total.final_balance = payment.balance.value_or(total.sum);
   if (!payment.balance.has_value()) return;
-  const std::optional<int64_t> follows =
-      AddAmounts(state.last_balance.value_or(0), payment.amount);
+  const std::optional<int64_t> follows = AddAmounts(state.last_balance.value_or(0), payment.amount);
   int64_t difference = 0;
-  const bool apart = !follows.has_value() ||
-                     __builtin_sub_overflow(*follows, *payment.balance, &difference) ||
-                     difference > options_.balance_tolerance ||
-                     difference < -options_.balance_tolerance;
+  const bool apart =
+      !follows.has_value() || __builtin_sub_overflow(*follows, *payment.balance, &difference) ||
+      difference > options_.balance_tolerance || difference < -options_.balance_tolerance;
   if (apart) {
     Find("unbalanced",
          absl::StrCat(where, ": account ", payment.key, ": balance ", *payment.balance,
@@ -131,14 +129,14 @@ absl::Status PaymentVerification::CompareTable(const std::string& path,
     ++compared;
     const auto found = totals_.find(row->fields[key]);
     if (found == totals_.end()) {
-      Find("table", absl::StrCat(path, ":", row->line, ": account ", row->fields[key], " is missing"));
+      Find("table",
+           absl::StrCat(path, ":", row->line, ": account ", row->fields[key], " is missing"));
       continue;
     }
     const AccountTotal& total = found->second;
-    const bool same =
-        (!count || row->fields[*count] == absl::StrCat(total.payments)) &&
-        (!sum || row->fields[*sum] == absl::StrCat(total.sum)) &&
-        (!balance || row->fields[*balance] == absl::StrCat(total.final_balance));
+    const bool same = (!count || row->fields[*count] == absl::StrCat(total.payments)) &&
+                      (!sum || row->fields[*sum] == absl::StrCat(total.sum)) &&
+                      (!balance || row->fields[*balance] == absl::StrCat(total.final_balance));
     if (!same) {
       Find("table", absl::StrCat(path, ":", row->line, ": account ", row->fields[key], " has ",
                                  total.payments, " payments, sum ", total.sum, ", final balance ",
@@ -169,8 +167,8 @@ void PaymentVerification::FinishLedgers() {
     }
   }
   if (ledger_totals_.size() != totals_.size()) {
-    Find("applied", absl::StrCat("the consumers know ", ledger_totals_.size(), " accounts, the log ",
-                                 totals_.size()));
+    Find("applied", absl::StrCat("the consumers know ", ledger_totals_.size(),
+                                 " accounts, the log ", totals_.size()));
   }
 }
 

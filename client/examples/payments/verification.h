@@ -1,5 +1,5 @@
-// Checks what the partitions hold against the input: nothing lost, doubled or out of order within an
-// account, every balance following from the one before.
+// Checks what the partitions hold against the input: nothing lost, doubled or out of order within
+// an account, every balance following from the one before.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ struct ExpectedTableColumns {
   std::string balance;
 };
 
-// Feed it the input, then each partition's records in offset order, then ask Finish. Keeps the whole
-// input in memory. One owner, not thread-safe.
+// Feed it the input, then each partition's records in offset order, then ask Finish. Keeps the
+// whole input in memory. One owner, not thread-safe.
 class PaymentVerification {
  public:
   struct Options {

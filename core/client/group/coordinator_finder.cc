@@ -7,7 +7,7 @@
 namespace quipu {
 namespace {
 
-constexpr Duration kCallTimeout = std::chrono::milliseconds(1500);
+constexpr Duration kFindCoordinatorTimeout = std::chrono::milliseconds(1500);
 
 }  // namespace
 
@@ -35,7 +35,7 @@ void CoordinatorFinder::Pump(Instant now, std::vector<UnaryCall>& calls) {
   asked_ = metadata_.AnyAddress();
   calls.push_back({.id = in_flight_,
                    .address = asked_,
-                   .timeout = kCallTimeout,
+                   .timeout = kFindCoordinatorTimeout,
                    .request = std::move(request)});
 }
 

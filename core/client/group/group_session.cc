@@ -8,7 +8,7 @@
 namespace quipu {
 namespace {
 
-constexpr Duration kCallTimeout = std::chrono::seconds(5);
+constexpr Duration kHeartbeatTimeout = std::chrono::seconds(5);
 constexpr Duration kRebalanceTimeout = std::chrono::seconds(60);
 constexpr int32_t kLeaveEpoch = -1;
 
@@ -110,7 +110,7 @@ void GroupSession::SendHeartbeat(Instant now, std::vector<UnaryCall>& calls) {
   next_heartbeat_ = now + interval_;
   calls.push_back({.id = in_flight_,
                    .address = asked_,
-                   .timeout = kCallTimeout,
+                   .timeout = kHeartbeatTimeout,
                    .request = std::move(request)});
 }
 

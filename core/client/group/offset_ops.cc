@@ -9,7 +9,7 @@
 namespace quipu {
 namespace {
 
-constexpr Duration kCallTimeout = std::chrono::seconds(5);
+constexpr Duration kOffsetCallTimeout = std::chrono::seconds(5);
 
 // Another attempt may succeed.
 bool IsRetriableOp(ErrorCode error) {
@@ -28,7 +28,8 @@ void OffsetOps::Commit(uint64_t token, PartitionOffsets offsets, Instant deadlin
       {.token = token, .deadline = deadline, .commit = true, .offsets = std::move(offsets)});
 }
 
-void OffsetOps::Read(uint64_t token, std::vector<TopicPartition> partitions, Instant deadline) {
+void OffsetOps::Read(uint64_t token, const std::vector<TopicPartition>& partitions,
+                     Instant deadline) {
   Op op{.token = token, .deadline = deadline, .commit = false, .offsets = {}};
   for (const TopicPartition& partition : partitions)
     op.offsets.emplace_back(partition, OffsetAndMetadata{});
@@ -107,7 +108,7 @@ void OffsetOps::Pump(Instant now, const GroupIdentity& identity, std::vector<Una
   }
   in_flight_ = ids_.Next();
   asked_ = *coordinator_.address();
-  const Duration timeout = std::min(kCallTimeout, op.deadline - now);
+  const Duration timeout = std::min(kOffsetCallTimeout, op.deadline - now);
   calls.push_back(
       {.id = in_flight_, .address = asked_, .timeout = timeout, .request = std::move(request)});
 }
@@ -208,9 +209,8 @@ bool OffsetOps::OnAnswered(Instant now, CallId id, const UnaryResponse& response
   const Op& op = ops_.front();
   // No newer epoch makes another member's partition this one's.
   const bool lost = error == ErrorCode::kStaleMemberEpoch && op.commit &&
-                    std::any_of(op.offsets.begin(), op.offsets.end(), [&](const auto& offset) {
-                      return !owned.contains(offset.first);
-                    });
+                    std::any_of(op.offsets.begin(), op.offsets.end(),
+                                [&](const auto& offset) { return !owned.contains(offset.first); });
   if (error != ErrorCode::kNone && !lost && Retry(now, error)) return true;
   if (error != ErrorCode::kNone) offsets.clear();
   Finish(error, std::move(offsets), results);

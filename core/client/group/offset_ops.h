@@ -32,13 +32,13 @@ struct OffsetOpResult {
   ErrorCode error = ErrorCode::kNone;
   std::string message;
   std::optional<TopicPartition> refused;  // the partition that `error` is about, where it is one
-  PartitionOffsets offsets;  // of a read; kNoOffset where nothing is committed
+  PartitionOffsets offsets;               // of a read; kNoOffset where nothing is committed
 };
 
 // One operation at a time, in the order of asking, so that an older commit never overtakes a newer
 // one (I50). Each is repeated while the coordinator moves or loads, until its deadline. A commit
-// refused for a stale epoch is repeated with the newest one while the member owns its partitions: the
-// coordinator still checks that they are its own (I51). Pure; one owner.
+// refused for a stale epoch is repeated with the newest one while the member owns its partitions:
+// the coordinator still checks that they are its own (I51). Pure; one owner.
 class OffsetOps {
  public:
   // All must outlive this object.
@@ -49,7 +49,7 @@ class OffsetOps {
 
   // `token` comes back with the result; the caller's choice.
   void Commit(uint64_t token, PartitionOffsets offsets, Instant deadline);
-  void Read(uint64_t token, std::vector<TopicPartition> partitions, Instant deadline);
+  void Read(uint64_t token, const std::vector<TopicPartition>& partitions, Instant deadline);
   // Takes back everything not yet sent or answered, without results.
   void Cancel(uint64_t token);
 

@@ -13,8 +13,7 @@ using Outcome = MetadataFollower::Outcome;
 using testing::FakeWorld;
 using testing::MakeBatch;
 using testing::StopProcessCalled;
-
-int32_t Wire(ErrorCode error) { return static_cast<int32_t>(error); }
+using testing::Wire;
 
 message::AdminRequest CreateRequest(const std::string& name) {
   message::AdminRequest request;

@@ -19,6 +19,8 @@
 
 namespace quipu::testing {
 
+inline int32_t Wire(ErrorCode error) { return static_cast<int32_t>(error); }
+
 // Everything that happens, in order of time and then of posting.
 class FakeTime {
  public:

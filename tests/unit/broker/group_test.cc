@@ -11,8 +11,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::FakeWorld;
-
-int32_t Wire(ErrorCode error) { return static_cast<int32_t>(error); }
+using testing::Wire;
 
 // The coordinator's broker id, asked until there is one.
 int Coordinator(FakeWorld& world, const std::string& group, int ask = 1) {

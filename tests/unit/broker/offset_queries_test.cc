@@ -10,6 +10,7 @@ using std::chrono::milliseconds;
 using testing::FakeWorld;
 using testing::MakeBatch;
 using testing::ValuesIn;
+using testing::Wire;
 
 message::ListOffsetsResponse::Partition ListOffset(FakeWorld& world, TopicId topic, int partition,
                                                    int64_t timestamp, int32_t epoch = -1) {
@@ -24,8 +25,6 @@ message::ListOffsetsResponse::Partition ListOffset(FakeWorld& world, TopicId top
                                                                        request)
       .partitions(0);
 }
-
-int32_t Wire(ErrorCode error) { return static_cast<int32_t>(error); }
 
 TEST(ListOffsets, EarliestAndLatest) {
   FakeWorld world;

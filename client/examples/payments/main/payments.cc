@@ -74,8 +74,9 @@ int main(int argc, char** argv) {
   AddInputOptions(*produce, produce_options.input);
   produce->add_option("-b,--bootstrap-server", produce_options.bootstrap_servers)->required();
   produce->add_option("--topic", produce_options.topic)->required();
-  produce->add_option("--state-dir", produce_options.state_directory,
-                      "Where the producer's identity is kept")
+  produce
+      ->add_option("--state-dir", produce_options.state_directory,
+                   "Where the producer's identity is kept")
       ->required()
       ->check(CLI::ExistingDirectory);
   produce->add_option("--rate", produce_options.rate, "Rows per second; 0: full speed")

@@ -32,7 +32,8 @@ TEST(TopicConfigTest, UnknownKeyNamesTheNearest) {
   const TopicRefusal refusal = CheckTopicConfig("retention.sm", "1");
   EXPECT_EQ(refusal.error, ErrorCode::kInvalidConfig);
   EXPECT_THAT(refusal.message, HasSubstr("did you mean 'retention.ms'?"));
-  EXPECT_THAT(CheckTopicConfig("min.insync.replica", "1").message, HasSubstr("min.insync.replicas"));
+  EXPECT_THAT(CheckTopicConfig("min.insync.replica", "1").message,
+              HasSubstr("min.insync.replicas"));
 }
 
 TEST(TopicConfigTest, RangesAreChecked) {

@@ -6,15 +6,10 @@
 #include "core/request/log_codec.h"
 #include "gtest/gtest.h"
 #include "proto/message/stream.pb.h"
+#include "tests/unit/core/request/join.h"
 
 namespace quipu {
 namespace {
-
-std::string Join(const ByteChain& chain) {
-  std::string text;
-  for (const Bytes& bytes : chain) text += bytes.ToString();
-  return text;
-}
 
 Bytes MakeBatch() {
   RecordBatchBuilder builder({});

@@ -86,8 +86,9 @@ TEST_F(PaymentsTest, TruncatedXzIsAnError) {
   std::ifstream file(whole, std::ios::binary);
   std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   ASSERT_GT(bytes.size(), 1000U);
-  auto input = PaymentInput::Open(
-      {.path = Write("cut.csv.xz", bytes.substr(0, bytes.size() / 2)), .columns = {}, .skip_bad = true});
+  auto input = PaymentInput::Open({.path = Write("cut.csv.xz", bytes.substr(0, bytes.size() / 2)),
+                                   .columns = {},
+                                   .skip_bad = true});
   ASSERT_TRUE(input.ok());
   absl::Status status;
   while (status.ok()) {
@@ -199,9 +200,10 @@ TEST_F(PaymentsTest, ComparesTheFinalTable) {
   PaymentVerification verification({});
   verification.Expect(Row(0, "a", 5, 5));
   verification.OnRecord(PartitionIndex(0), Offset(0), "a", EncodePayment(Row(0, "a", 5, 5)));
-  ASSERT_TRUE(verification
-                  .CompareTable(Write("good.csv", "account,payments,sum,final_balance\na,1,5,5\n"), {})
-                  .ok());
+  ASSERT_TRUE(
+      verification
+          .CompareTable(Write("good.csv", "account,payments,sum,final_balance\na,1,5,5\n"), {})
+          .ok());
   EXPECT_TRUE(verification.findings().empty());
   ASSERT_TRUE(verification.CompareTable(Write("bad.csv", "account,payments\na,2\n"), {}).ok());
   EXPECT_TRUE(verification.findings().contains("table"));
