@@ -24,7 +24,7 @@ struct BrokerConfig {
   PartitionLimits partition;
   size_t in_flight_bytes_max = size_t{64} << 20;      // quipu.produce.in.flight.bytes.max
   size_t fetch_waiters_max = 10000;                   // quipu.fetch.waiters.max
-  size_t fetch_bytes_max = size_t{50} << 20;          // fetch.max.bytes
+  size_t fetch_bytes_max = size_t{1} << 20;           // fetch.max.bytes
   size_t replica_credit_bytes = size_t{8} << 20;      // quipu.replica.credit.bytes
   size_t unsynced_tail_bytes_max = size_t{64} << 20;  // quipu.unsynced.tail.bytes.max, per shard
   Duration retention_check_interval = std::chrono::minutes(5);  // log.retention.check.interval.ms

@@ -39,16 +39,16 @@ absl::StatusOr<message::AdminResponse> Admin::Change(const message::AdminRequest
   bool outcome_unknown = false;
   while (true) {
     absl::Status last;
+    std::map<ServerAddress, std::string> failures;
     for (const ServerAddress& address : calls_->Servers()) {
       absl::StatusOr<message::AdminResponse> response =
           calls_->At<message::AdminRequest, message::AdminResponse>(
               address, "/quipu.rpc.Broker/Admin", request, deadline);
       if (!response.ok()) {
         // It may have been carried out although the answer was lost.
-        outcome_unknown = outcome_unknown || !absl::IsUnavailable(response.status()) ||
-                          response.status().message().find("refused") == absl::string_view::npos;
-        last = ToStatus(ErrorCode::kNotConnected,
-                        absl::StrCat(what, ": ", response.status().message()));
+        outcome_unknown = outcome_unknown || !Calls::NothingSent(response.status());
+        failures[address] = std::string(response.status().message());
+        last = Calls::NotConnected(failures);
         continue;
       }
       const ErrorCode error = WireError(response->error_code());
@@ -61,7 +61,7 @@ absl::StatusOr<message::AdminResponse> Admin::Change(const message::AdminRequest
     if (deadline.passed()) {
       if (outcome_unknown) {
         return ToStatus(ErrorCode::kRequestTimedOut,
-                        absl::StrCat("the outcome is unknown; ", last.message()));
+                        absl::StrCat(what, ": the outcome is unknown; ", last.message()));
       }
       return last;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace quipu {
@@ -67,6 +68,15 @@ bool Admin::Calls::Hopeless(const std::map<ServerAddress, std::string>& failures
   return std::all_of(failures.begin(), failures.end(), [](const auto& failure) {
     return failure.second.find("refused") != std::string::npos;
   });
+}
+
+bool Admin::Calls::NothingSent(const absl::Status& status) {
+  if (!absl::IsUnavailable(status)) return false;
+  // gRPC has one code for this and for a connection that broke; only its words tell them apart.
+  for (const char* words : {"failed to connect to all addresses", "DNS resolution failed"}) {
+    if (absl::StrContains(status.message(), words)) return true;
+  }
+  return false;
 }
 
 absl::Status Admin::Calls::NotConnected(const std::map<ServerAddress, std::string>& failures) {

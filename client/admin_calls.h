@@ -115,6 +115,11 @@ class Admin::Calls {
   // Servers to ask, the one that answered last first.
   std::vector<ServerAddress> Servers();
 
+  static absl::Status NotConnected(const std::map<ServerAddress, std::string>& failures);
+  // The connection was never there (refused, no route, no such name, no answer to connecting): nobody
+  // can have seen the request.
+  static bool NothingSent(const absl::Status& status);
+
  private:
   // Empty: not known now, try again.
   absl::StatusOr<ServerAddress> Coordinator(const std::string& group_id,
@@ -124,7 +129,6 @@ class Admin::Calls {
   void Learn(const message::MetadataResponse& response);
   // Nobody listens at any of the addresses: no use to wait.
   static bool Hopeless(const std::map<ServerAddress, std::string>& failures);
-  static absl::Status NotConnected(const std::map<ServerAddress, std::string>& failures);
 
   const AdminSettings settings_;
   std::mutex mutex_;

@@ -8,6 +8,8 @@ namespace quipu {
 namespace {
 
 constexpr int64_t kIntMax = std::numeric_limits<int32_t>::max();
+// Brokers put no more into one message; a consumer that wants more has the next fetch under way.
+constexpr int64_t kFetchBytesMax = 1 << 20;
 
 ClientMetadataOptions ReadMetadata(ConfigReader& reader) {
   ClientMetadataOptions options;
@@ -57,7 +59,7 @@ const std::vector<ConfigKey>& ConsumerConfigKeys() {
       {"auto.commit.interval.ms", "5000", "how often, with enable.auto.commit"},
       {"fetch.min.bytes", "1", "a fetch waits for this much"},
       {"fetch.max.wait.ms", "500", "but not longer than this"},
-      {"fetch.max.bytes", "52428800", "most bytes of one fetch answer"},
+      {"fetch.max.bytes", "1048576", "most bytes of one fetch answer, or one larger batch alone"},
       {"max.partition.fetch.bytes", "1048576", "most bytes of one partition in it"},
       {"max.poll.records", "500", "most records of one poll"},
       {"max.poll.interval.ms", "300000",
@@ -124,9 +126,9 @@ absl::StatusOr<ConsumerSettings> ParseConsumerConfig(const ConfigMap& config) {
   settings.auto_commit_interval = reader.Millis("auto.commit.interval.ms", 1, kIntMax);
   core.fetch_min_bytes = static_cast<int32_t>(reader.Number("fetch.min.bytes", 0, kIntMax));
   core.fetch_max_wait = reader.Millis("fetch.max.wait.ms", 0, 60000);
-  core.fetch_max_bytes = static_cast<int32_t>(reader.Number("fetch.max.bytes", 1, kIntMax));
+  core.fetch_max_bytes = static_cast<int32_t>(reader.Number("fetch.max.bytes", 1, kFetchBytesMax));
   core.partition_fetch_bytes =
-      static_cast<int32_t>(reader.Number("max.partition.fetch.bytes", 1, kIntMax));
+      static_cast<int32_t>(reader.Number("max.partition.fetch.bytes", 1, kFetchBytesMax));
   core.poll_records_max = static_cast<size_t>(reader.Number("max.poll.records", 1, kIntMax));
   core.poll_interval_max = reader.Millis("max.poll.interval.ms", 1, kIntMax);
   core.session_timeout = reader.Millis("session.timeout.ms", 0, kIntMax);

@@ -89,8 +89,8 @@ void AddNodeKeys(ConfigKeys& keys, BrokerConfig& node) {
                    16 * kGiB, "produced and not yet answered; more is refused");
   keys.Add<size_t>("quipu.fetch.waiters.max", &node.fetch_waiters_max, 1, 10000000,
                    "fetches that wait for data");
-  keys.Add<size_t>("fetch.max.bytes", &node.fetch_bytes_max, 1024, kGiB,
-                   "most bytes of one fetch answer");
+  keys.Add<size_t>("fetch.max.bytes", &node.fetch_bytes_max, 1024, 1 << 20,
+                   "most bytes of one fetch answer, or one larger batch alone");
   keys.Add<size_t>("quipu.replica.credit.bytes", &node.replica_credit_bytes, 1 << 20, kGiB,
                    "bytes that a leader may push before the follower has taken them");
   keys.Add<size_t>("quipu.unsynced.tail.bytes.max", &node.unsynced_tail_bytes_max, 1 << 20,

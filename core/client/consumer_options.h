@@ -20,7 +20,7 @@ struct ConsumerOptions {
   bool read_committed = true;                                // isolation.level
   int32_t fetch_min_bytes = 1;                               // fetch.min.bytes
   Duration fetch_max_wait = std::chrono::milliseconds(500);  // fetch.max.wait.ms
-  int32_t fetch_max_bytes = 50 << 20;                        // fetch.max.bytes
+  int32_t fetch_max_bytes = 1 << 20;                         // fetch.max.bytes
   int32_t partition_fetch_bytes = 1 << 20;                   // max.partition.fetch.bytes
   size_t poll_records_max = 500;                             // max.poll.records
   Duration poll_interval_max = std::chrono::minutes(5);      // max.poll.interval.ms

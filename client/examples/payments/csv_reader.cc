@@ -73,6 +73,12 @@ class CsvReader::Source {
       const lzma_ret result = lzma_code(&lzma_, input_ended_ ? LZMA_FINISH : LZMA_RUN);
       if (result == LZMA_STREAM_END) {
         xz_ended_ = true;
+      } else if (result == LZMA_MEMLIMIT_ERROR) {
+        return absl::DataLossError(
+            absl::StrCat("the .xz data needs more than ", kLzmaMemoryBytesMax >> 20U,
+                         " MiB to be decompressed; compress it with a smaller dictionary"));
+      } else if (result == LZMA_MEM_ERROR) {
+        return absl::DataLossError("not enough memory to decompress the .xz data");
       } else if (result != LZMA_OK) {
         return absl::DataLossError("the .xz data is damaged or cut short");
       }

@@ -192,6 +192,17 @@ TEST(SdkTest, UnreachableServersAreNamed) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(dead));
 }
 
+TEST(SdkTest, ChangeThatReachedNobodyIsNoUnknownOutcomeAndNamesAllServers) {
+  const std::string dead = DeadAddress();
+  const std::string nowhere = "no-such-host.invalid:9092";
+  auto admin = Admin::Create(
+      {{"bootstrap.servers", dead + "," + nowhere}, {"default.api.timeout.ms", "1500"}});
+  ASSERT_TRUE(admin.ok());
+  const absl::Status status = (*admin)->DeleteTopic("t");
+  EXPECT_EQ(CodeOf(status), ErrorCode::kNotConnected) << status;
+  EXPECT_THAT(std::string(status.message()), testing::AllOf(HasSubstr(dead), HasSubstr(nowhere)));
+}
+
 TEST(SdkTest, CloseReportsWhatItCannotSend) {
   FakeBroker broker(1);
   auto producer = MakeProducer(broker.address());

@@ -99,6 +99,21 @@ TEST_F(PaymentsTest, TruncatedXzIsAnError) {
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
 }
 
+// A dictionary of 512 MiB, which no memory is given for: whole, and told apart from damage.
+TEST_F(PaymentsTest, XzThatNeedsTooMuchMemoryIsNotCalledDamaged) {
+  const char bytes[] =
+      "\xfd\x37\x7a\x58\x5a\x00\x00\x04\xe6\xd6\xb4\x46\x02\x00\x21\x01\x22\x00"
+      "\x00\x00\x82\x40\xac\xdc\x01\x00\x12\x61\x63\x63\x6f\x75\x6e\x74\x2c\x61"
+      "\x6d\x6f\x75\x6e\x74\x0a\x61\x2c\x31\x0a\x00\x00\x8c\xea\x7d\xa5\x5c\x98"
+      "\x9d\xc4\x00\x01\x2b\x13\x9c\x09\x48\xd2\x1f\xb6\xf3\x7d\x01\x00\x00\x00"
+      "\x00\x04\x59\x5a";
+  const auto input = PaymentInput::Open(
+      {.path = Write("big.csv.xz", std::string(bytes, sizeof(bytes) - 1)), .columns = {}});
+  const std::string message(input.status().message());
+  EXPECT_NE(message.find("256 MiB"), std::string::npos) << message;
+  EXPECT_EQ(message.find("damaged"), std::string::npos) << message;
+}
+
 TEST_F(PaymentsTest, LedgerComesBackAsSaved) {
   auto ledger = PartitionLedger::Load(directory_, PartitionIndex(3));
   ASSERT_TRUE(ledger.ok());
