@@ -116,8 +116,8 @@ class Admin::Calls {
   std::vector<ServerAddress> Servers();
 
   static absl::Status NotConnected(const std::map<ServerAddress, std::string>& failures);
-  // The connection was never there (refused, no route, no such name, no answer to connecting): nobody
-  // can have seen the request.
+  // The connection was never there (refused, no route, no such name, no answer to connecting):
+  // nobody can have seen the request.
   static bool NothingSent(const absl::Status& status);
 
  private:

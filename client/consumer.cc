@@ -13,10 +13,9 @@ namespace quipu {
 absl::StatusOr<std::unique_ptr<Consumer>> Consumer::Create(const ConfigMap& config) {
   absl::StatusOr<ConsumerSettings> settings = ParseConsumerConfig(config);
   if (!settings.ok()) return settings.status();
-  absl::StatusOr<std::unique_ptr<Admin>> admin =
-      Admin::Create({{"bootstrap.servers", config.at("bootstrap.servers")},
-                     {"default.api.timeout.ms",
-                      std::to_string(ToMillis(settings->default_api_timeout))}});
+  absl::StatusOr<std::unique_ptr<Admin>> admin = Admin::Create(
+      {{"bootstrap.servers", config.at("bootstrap.servers")},
+       {"default.api.timeout.ms", std::to_string(ToMillis(settings->default_api_timeout))}});
   if (!admin.ok()) return admin.status();
   std::random_device device;
   const uint64_t seed = (uint64_t{device()} << 32U) | device();

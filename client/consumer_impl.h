@@ -79,18 +79,18 @@ class Consumer::Impl {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  ConsumerCore core_;                     // guarded by mutex_
-  RebalanceListener listener_;            // the polling thread's
-  std::deque<Rebalance> rebalances_;      // guarded
-  std::map<uint64_t, ResultFn> waiting_;  // guarded; by token
-  uint64_t last_token_ = 0;               // guarded
-  std::vector<std::string> subscribed_;   // guarded
-  bool assigned_by_hand_ = false;         // guarded
+  ConsumerCore core_;                              // guarded by mutex_
+  RebalanceListener listener_;                     // the polling thread's
+  std::deque<Rebalance> rebalances_;               // guarded
+  std::map<uint64_t, ResultFn> waiting_;           // guarded; by token
+  uint64_t last_token_ = 0;                        // guarded
+  std::vector<std::string> subscribed_;            // guarded
+  bool assigned_by_hand_ = false;                  // guarded
   std::map<std::string, TopicId> topics_by_hand_;  // guarded
   std::optional<Instant> unreachable_since_;       // guarded
-  bool turn_posted_ = false;              // guarded
-  bool closed_ = false;                   // guarded
-  Instant next_auto_commit_;              // guarded
+  bool turn_posted_ = false;                       // guarded
+  bool closed_ = false;                            // guarded
+  Instant next_auto_commit_;                       // guarded
 
   bool turn_wanted_ = false;      // owner thread
   std::optional<Instant> timer_;  // guarded

@@ -62,9 +62,10 @@ void FetchCore::ApplyResult(Instant now, const TopicPartition& id, Partition& pa
   partition.high_watermark = result.high_watermark;
   partition.from_reset = false;
   if (!TakeBatches(id, partition, result)) {
-    SetError(partition, ErrorCode::kCorruptMessage,
-             absl::StrCat("the batch at offset ", partition.fetch_offset.value(),
-                          " fails its checksum or is malformed; seek there to try again, or past it"));
+    SetError(
+        partition, ErrorCode::kCorruptMessage,
+        absl::StrCat("the batch at offset ", partition.fetch_offset.value(),
+                     " fails its checksum or is malformed; seek there to try again, or past it"));
   }
 }
 
@@ -120,10 +121,11 @@ void FetchCore::ApplyError(Instant now, const TopicPartition& id, Partition& par
   }
   // Retriable in general, but the same leader would find the same bytes again.
   if (error == ErrorCode::kCorruptMessage) {
-    SetError(partition, error,
-             absl::StrCat("the leader, broker ", partition.leader.broker.value(),
-                          ", holds a damaged batch at offset ", partition.fetch_offset.value(),
-                          "; let another replica lead and seek there to try again, or seek past it"));
+    SetError(
+        partition, error,
+        absl::StrCat("the leader, broker ", partition.leader.broker.value(),
+                     ", holds a damaged batch at offset ", partition.fetch_offset.value(),
+                     "; let another replica lead and seek there to try again, or seek past it"));
     return;
   }
   if (IsRetriable(error) || error == ErrorCode::kUnknownServerError ||

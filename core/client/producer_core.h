@@ -103,9 +103,9 @@ class ProducerCore {
   // ---- outputs ----
   void Pull(Instant now, ProducerEffects& effects);
   void Pump(Instant now, ProducerEffects& effects);
-  // Fails what the accumulator holds behind the batches that failed, and adds the reports. Pull does
-  // it first of all; whoever tells deliveries later than that calls it once more, so that whatever
-  // was appended before the failure is told goes with it.
+  // Fails what the accumulator holds behind the batches that failed, and adds the reports. Pull
+  // does it first of all; whoever tells deliveries later than that calls it once more, so that
+  // whatever was appended before the failure is told goes with it.
   void FailQueued(ProducerEffects& effects);
   // Also looks at the accumulator: under its lock.
   [[nodiscard]] std::optional<Instant> NextDeadline() const;

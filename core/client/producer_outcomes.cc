@@ -183,8 +183,8 @@ void ProducerCore::Fail(PartitionQueue& queue, size_t index, ErrorCode error,
 }
 
 // Reports, in order, what stands behind a failure and has no attempt open. An open one ends by an
-// answer (a refusal, since a sequence is missing, unless what failed was stored after all), by being
-// sent again until there is one, or by delivery.timeout.ms.
+// answer (a refusal, since a sequence is missing, unless what failed was stored after all), by
+// being sent again until there is one, or by delivery.timeout.ms.
 void ProducerCore::ReportBehindFailure(PartitionQueue& queue, ProducerEffects& effects) {
   size_t index = 0;
   while (index < queue.batches.size()) {

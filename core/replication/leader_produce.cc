@@ -90,8 +90,8 @@ void LeaderRole::OnProduce(const ProduceInput& input, Now now, PartitionEffects&
     reply.error = verdict.error;
   }
   if (reply.error != ErrorCode::kNone) {
-    reply.message = parsed.ok() ? RefusalText(reply.error, &*parsed)
-                                : std::string(parsed.status().message());
+    reply.message =
+        parsed.ok() ? RefusalText(reply.error, &*parsed) : std::string(parsed.status().message());
     effects.replies.push_back(std::move(reply));
     return;
   }

@@ -63,8 +63,8 @@ class LeaderRole {
   // The error that refuses `input` before its records are looked at; kNone: none.
   [[nodiscard]] ErrorCode CheckProduce(const ProduceInput& input) const;
   [[nodiscard]] ErrorCode CheckBatch(const ProduceInput& input, const RecordBatchView& batch) const;
-  // What is wrong, for whoever has to mend it; empty: the error code says it all. `batch` is nullptr
-  // when the records were not looked at.
+  // What is wrong, for whoever has to mend it; empty: the error code says it all. `batch` is
+  // nullptr when the records were not looked at.
   [[nodiscard]] std::string RefusalText(ErrorCode error, const RecordBatchView* batch) const;
   void Park(const ProduceInput& input, ProduceReply reply, Now now, PartitionEffects& effects);
 

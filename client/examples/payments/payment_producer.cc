@@ -151,9 +151,10 @@ class PaymentProducer {
     return absl::AbortedError("the producer epoch was raised too often; start again to go on");
   }
 
-  // Waits while the producer's memory is used up; fails once any row has failed. Looking and sending
-  // are one step under the lock that the callback takes: what is sent before a failure is told fails
-  // with it, and nothing is sent after it, so no row gets ahead of a failed one of its account.
+  // Waits while the producer's memory is used up; fails once any row has failed. Looking and
+  // sending are one step under the lock that the callback takes: what is sent before a failure is
+  // told fails with it, and nothing is sent after it, so no row gets ahead of a failed one of its
+  // account.
   absl::Status SendOne(const Payment& payment) {
     const std::string value = EncodePayment(payment);
     const PartitionIndex partition = PartitionForKey(payment.key, partitions_);

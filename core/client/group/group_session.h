@@ -71,8 +71,8 @@ class GroupSession {
   // Why this member can never join (kInvalidGroupId, kGroupMaxSizeReached, ...); kNone otherwise.
   [[nodiscard]] ErrorCode fatal() const { return fatal_; }
   [[nodiscard]] const std::string& fatal_message() const { return fatal_message_; }
-  // For how long the coordinator has answered nothing but LIMIT_REACHED; nullopt: it does not. It is
-  // tried on.
+  // For how long the coordinator has answered nothing but LIMIT_REACHED; nullopt: it does not. It
+  // is tried on.
   [[nodiscard]] std::optional<Duration> LimitReachedFor(Instant now) const {
     return limit_since_ ? std::optional<Duration>(now - *limit_since_) : std::nullopt;
   }

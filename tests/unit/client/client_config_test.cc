@@ -60,8 +60,7 @@ TEST(ClientConfigTest, EveryDefaultIsValid) {
 // What has no effect is not taken.
 TEST(ClientConfigTest, FetchLimitsBeyondOneMessageAreRefused) {
   for (const char* key : {"fetch.max.bytes", "max.partition.fetch.bytes"}) {
-    const auto settings =
-        ParseConsumerConfig({{"bootstrap.servers", "a:1"}, {key, "52428800"}});
+    const auto settings = ParseConsumerConfig({{"bootstrap.servers", "a:1"}, {key, "52428800"}});
     EXPECT_FALSE(settings.ok());
     EXPECT_THAT(std::string(settings.status().message()), testing::HasSubstr("1048576"));
   }

@@ -1,6 +1,6 @@
 // quipu-payments-verify: reads every partition plainly from its start and checks it against the
-// input. Its checks are its own; with the producer and the consumers it shares the SDK, the readers of
-// CSV, of rows in records and of ledger files.
+// input. Its checks are its own; with the producer and the consumers it shares the SDK, the readers
+// of CSV, of rows in records and of ledger files.
 #include <CLI/CLI.hpp>
 #include <cinttypes>
 #include <cstdio>

@@ -291,7 +291,8 @@ TEST(ProducerCoreTest, ReportsOfAFailureAreInTheOrderOfSending) {
   h.Ready({{1, 3}});
   std::vector<uint64_t> ids;
   for (int i = 0; i < 8; ++i) ids.push_back(h.Send(0));
-  for (int i = 0; i < 5; ++i) h.Answer(i == 0 ? ErrorCode::kInvalidRecord : ErrorCode::kUnknownProducerId);
+  for (int i = 0; i < 5; ++i)
+    h.Answer(i == 0 ? ErrorCode::kInvalidRecord : ErrorCode::kUnknownProducerId);
   std::vector<uint64_t> told;
   for (const DeliveryReport& report : h.reports) told.push_back(report.batch_id);
   ids.resize(6);  // what waited became one batch

@@ -22,8 +22,8 @@ std::string TemporaryDirectory() {
   return name;
 }
 
-// A batch is refused for good in the middle; the program ends, and the next run completes the log in
-// the order of the input.
+// A batch is refused for good in the middle; the program ends, and the next run completes the log
+// in the order of the input.
 TEST(PaymentProgramsTest, RowsStayInOrderWhenABatchFailsAndTheProgramIsStartedAgain) {
   const std::string directory = TemporaryDirectory();
   constexpr uint64_t kRows = 20000;
@@ -60,7 +60,8 @@ TEST(PaymentProgramsTest, RowsStayInOrderWhenABatchFailsAndTheProgramIsStartedAg
   std::filesystem::remove_all(directory);
 }
 
-// The group has read everything before, with a ledger that is gone: the new one begins at the start.
+// The group has read everything before, with a ledger that is gone: the new one begins at the
+// start.
 TEST(PaymentProgramsTest, EmptyLedgerIsFilledFromTheStartWhateverTheGroupCommitted) {
   const std::string directory = TemporaryDirectory();
   test::FakeBroker broker(1);
