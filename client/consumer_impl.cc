@@ -11,8 +11,6 @@
 namespace quipu {
 namespace {
 
-// How long brokers may say that a topic does not exist before it is believed.
-constexpr Duration kUnknownTopicPatience = std::chrono::seconds(2);
 // How long a coordinator may be too busy before it is told.
 constexpr Duration kLimitPatience = std::chrono::seconds(2);
 

@@ -128,7 +128,13 @@ void ActiveController::OnTick() {
   while (true) {
     const record::MetadataBatch batch = core_.OnTime(now);
     ErrorCode error = ErrorCode::kNone;
-    if (batch.records_size() == 0 || !Append(batch, error).has_value()) break;
+    if (batch.records_size() == 0) break;
+    if (!Append(batch, error).has_value()) {
+      LogWarn("controller.append_refused", {{"error", std::string(ErrorName(error))},
+                                            {"records", std::to_string(batch.records_size())},
+                                            {"bytes", std::to_string(batch.ByteSizeLong())}});
+      break;  // decided anew at the next tick
+    }
   }
   Publish();
 }

@@ -65,6 +65,11 @@ void EndProcessNow(const std::string& reason) {
   std::_Exit(static_cast<int>(ExitCode::kFailure));
 }
 
+void WarnOfPlaintext() {
+  LogWarn("config.unsafe", {{"key", "quipu.unsafe.plaintext.network"},
+                            {"meaning", "nothing is encrypted, authenticated or authorised"}});
+}
+
 uint64_t SystemRandomSeed() {
   uint64_t seed = 0;
   ssize_t n = -1;

@@ -32,6 +32,9 @@ absl::Status WriteListenersFile(const std::string& path,
 // is flushed, nothing is acknowledged any more (D3, PR8). Any thread.
 [[noreturn]] void EndProcessNow(const std::string& reason);
 
+// Logs that this process takes anything from anybody who reaches it (PR10).
+void WarnOfPlaintext();
+
 // From the operating system; differs at each call.
 uint64_t SystemRandomSeed();
 

@@ -257,7 +257,8 @@ absl::Status FormatDirectory(const std::string& path, const DirectoryIdentity& i
   QUIPU_RETURN_IF_ERROR(CheckEmpty(path));
   QUIPU_RETURN_IF_ERROR(FileWatermark::Create(DataDirectory::WatermarkPath(path)));
   // The identity comes last: with it the directory counts as formatted.
-  return WriteFileDurably(IdentityPath(path), IdentityText(identity));
+  QUIPU_RETURN_IF_ERROR(WriteFileDurably(IdentityPath(path), IdentityText(identity)));
+  return SyncDirectory(FolderOf(path));  // the directory's own name
 }
 
 absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(

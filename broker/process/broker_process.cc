@@ -84,6 +84,7 @@ absl::Status BrokerProcess::Start(ExitCode& exit_code) {
         settings_.listeners_file, {{"client", EndpointText(settings_.node.client_endpoint)},
                                    {"peer", EndpointText(settings_.node.peer_endpoint)}}));
   }
+  if (settings_.unsafe_plaintext_network) WarnOfPlaintext();
   LogInfo("broker.serving", {{"broker", settings_.node.broker_id.ToString()},
                              {"cluster", settings_.node.cluster_id.ToText()},
                              {"client", EndpointText(settings_.node.client_endpoint)},

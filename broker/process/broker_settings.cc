@@ -17,6 +17,7 @@ namespace {
 
 constexpr int64_t kDayMs = int64_t{24} * 3600 * 1000;
 constexpr size_t kGiB = size_t{1} << 30;
+constexpr size_t kUnsyncedBytesMax = kGiB;  // half of WalWriter's limit, whose excess is fatal
 
 bool ParseEndpoints(absl::string_view text, std::vector<HostPort>* out) {
   std::vector<HostPort> endpoints;
@@ -94,7 +95,8 @@ void AddNodeKeys(ConfigKeys& keys, BrokerConfig& node) {
   keys.Add<size_t>("quipu.replica.credit.bytes", &node.replica_credit_bytes, 1 << 20, kGiB,
                    "bytes that a leader may push before the follower has taken them");
   keys.Add<size_t>("quipu.unsynced.tail.bytes.max", &node.unsynced_tail_bytes_max, 1 << 20,
-                   16 * kGiB, "accepted and not yet durable, for each shard; more is refused");
+                   kUnsyncedBytesMax,
+                   "accepted and not yet durable, for each shard; 1 GiB for all; more is refused");
   keys.AddMillis("log.retention.check.interval.ms", &node.retention_check_interval, 1, kDayMs,
                  "how often retention is applied");
   keys.Add<int32_t>("offsets.topic.num.partitions", &node.offsets_topic_partitions, 1, 1000,
@@ -120,6 +122,18 @@ void AddNodeKeys(ConfigKeys& keys, BrokerConfig& node) {
 void SetDefaults(BrokerSettings& settings) {
   const unsigned cores = std::thread::hardware_concurrency();
   settings.node.num_shards = cores > 2 ? cores - 1 : 1;
+}
+
+// What all shards together may hold undurable must stay below what the log's queue takes.
+absl::Status CheckUnsyncedBytes(const BrokerSettings& settings) {
+  const size_t per_shard = settings.node.unsynced_tail_bytes_max;
+  if (per_shard <= kUnsyncedBytesMax / settings.node.num_shards) return absl::OkStatus();
+  return ToStatus(
+      ErrorCode::kInvalidConfig,
+      absl::StrCat("quipu.unsynced.tail.bytes.max=", per_shard, " for each of num.shards=",
+                   settings.node.num_shards, " shards is more than ", kUnsyncedBytesMax,
+                   " bytes together; expected at most ",
+                   kUnsyncedBytesMax / settings.node.num_shards));
 }
 
 absl::Status CheckLoopback(const BrokerSettings& settings) {
@@ -149,6 +163,7 @@ absl::StatusOr<BrokerSettings> LoadBrokerSettings(const std::string& file,
   for (const std::string& assignment : assignments) QUIPU_RETURN_IF_ERROR(keys.Set(assignment));
   QUIPU_RETURN_IF_ERROR(keys.CheckComplete());
   QUIPU_RETURN_IF_ERROR(CheckLoopback(settings));
+  QUIPU_RETURN_IF_ERROR(CheckUnsyncedBytes(settings));
   return settings;
 }
 

@@ -69,7 +69,8 @@ void ReplicaSender::Answer(PartitionHost& host, BrokerId follower, ReplicaPush p
   if (found == followers_.end()) return;
   const auto it = found->second.find(follower);
   if (it == found->second.end()) return;  // its stream is gone, so is the wish for an answer
-  Enqueue(OutgoingOf(it->second.stream), std::move(push), 0);
+  const size_t bytes = push.producers.size();  // the producers of a follower that begins anew
+  Enqueue(OutgoingOf(it->second.stream), std::move(push), bytes);
 }
 
 void ReplicaSender::Forget(PartitionUid uid) {

@@ -98,9 +98,15 @@ void BrokerShard::DeleteRecords(const DeleteRecordsQuery::Items& items,
                                 const DeleteRecordsQuery::JoinPtr& join) {
   for (const DeleteRecordsQuery::Item& item : items) {
     PartitionHost* host = Find(item.uid);
+    ErrorCode refusal = ErrorCode::kNone;
     if (host == nullptr || host->dropping || closed_) {
+      refusal = ErrorCode::kNotLeaderOrFollower;
+    } else if (host->core.identity().internal) {
+      refusal = ErrorCode::kInvalidTopic;  // only the coordinators know what is not needed any more
+    }
+    if (refusal != ErrorCode::kNone) {
       DeleteRecordsQuery::Part part;
-      part.set_error_code(static_cast<int32_t>(ErrorCode::kNotLeaderOrFollower));
+      part.set_error_code(static_cast<int32_t>(refusal));
       part.set_log_start_offset(kNoOffset.value());
       join->Complete(index, item.slot, std::move(part));
       continue;

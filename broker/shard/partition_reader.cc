@@ -8,6 +8,9 @@
 namespace quipu {
 namespace {
 
+// A read from disk is worth at least this much, where the fetch has room for it.
+constexpr size_t kColdShareBytesMin = size_t{64} << 10;
+
 void SetPlan(const PartitionCore::ReadPlan& plan, ReadResult& out) {
   out.result.error = plan.error;
   out.result.high_watermark = plan.high_watermark;
@@ -37,11 +40,25 @@ void PartitionReader::Read(const std::vector<ReadSlot>& slots, size_t bytes_max,
   pending->results.resize(slots.size());
   pending->done = std::move(done);
   size_t left = std::max<size_t>(bytes_max, 1);
+  auto cold = static_cast<size_t>(std::count_if(
+      slots.begin(), slots.end(), [this](const ReadSlot& slot) { return NeedsDisk(slot); }));
   for (size_t i = 0; i < slots.size(); ++i) {
-    const size_t taken = ReadOne(slots[i], left, i, pending);
+    size_t budget = left;
+    if (NeedsDisk(slots[i])) {
+      // What is read from disk is known only later, so each such slot gets its share beforehand.
+      budget = std::min(left, std::max(left / cold, kColdShareBytesMin));
+      --cold;
+    }
+    const size_t taken = ReadOne(slots[i], budget, i, pending);
     left -= std::min(left, taken);
   }
   Finish(pending);
+}
+
+bool PartitionReader::NeedsDisk(const ReadSlot& slot) const {
+  const PartitionHost* host = context_.Find(slot.uid);
+  return host != nullptr && host->core.PlanRead(slot.input).read_end > slot.input.fetch_offset &&
+         !context_.tail.Covers(slot.uid, slot.input.fetch_offset);
 }
 
 size_t PartitionReader::ReadOne(const ReadSlot& slot, size_t budget, size_t position,
@@ -61,7 +78,7 @@ size_t PartitionReader::ReadOne(const ReadSlot& slot, size_t budget, size_t posi
   const size_t bytes_max = std::min(budget, slot.bytes_max);
   if (!context_.tail.Covers(slot.uid, slot.input.fetch_offset)) {
     StartColdRead(*host, slot, plan.read_end, bytes_max, position, pending);
-    return 0;
+    return bytes_max;
   }
   for (StoredBatch& batch :
        context_.tail.Read(slot.uid, slot.input.fetch_offset, plan.read_end, bytes_max)) {

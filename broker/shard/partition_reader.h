@@ -42,6 +42,8 @@ class PartitionReader {
   static void SetLeader(const PartitionHost& host, FetchPartitionResult& result);
 
  private:
+  // Whether the slot has something to read that memory does not hold.
+  [[nodiscard]] bool NeedsDisk(const ReadSlot& slot) const;
   struct Pending {
     std::vector<ReadResult> results;
     size_t open = 1;  // cold reads on their way, and the loop that starts them

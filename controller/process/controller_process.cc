@@ -75,6 +75,7 @@ absl::Status ControllerProcess::Start(ExitCode& exit_code) {
   if (!settings_.listeners_file.empty()) {
     QUIPU_RETURN_IF_ERROR(WriteListenersFile(settings_.listeners_file, {{"controller", endpoint}}));
   }
+  if (settings_.unsafe_plaintext_network) WarnOfPlaintext();
   LogInfo("controller.serving", {{"controller", settings_.node.controller_id.ToString()},
                                  {"cluster", settings_.node.cluster_id.ToText()},
                                  {"listener", endpoint},

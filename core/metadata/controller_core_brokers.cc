@@ -94,7 +94,8 @@ TopicRefusal ControllerCore::CheckRegistration(const message::RegisterBroker& re
   if (request.cluster_id() != options_.cluster_id.ToBytes()) {
     return {ErrorCode::kInconsistentClusterId,
             absl::StrCat("this is cluster ", options_.cluster_id.ToText(),
-                         "; the broker's directory was formatted for another one")};
+                         "; the broker's directory was formatted for another one: start the broker "
+                         "with that cluster's controllers, or with a directory of this cluster")};
   }
   TopicRefusal form = CheckForm(request);
   if (!form.ok()) return form;

@@ -229,6 +229,11 @@ AdminDecision ControllerCore::AlterTopicConfig(const message::AlterTopicConfig& 
   AdminDecision out;
   std::optional<int32_t> min_isr;
   for (const message::ConfigEntry& entry : request.set()) {
+    if (IsInternalTopic(topic->name) && entry.key() != std::string(kMinInsyncReplicasKey)) {
+      return Refuse({ErrorCode::kInvalidTopic,
+                     absl::StrCat(topic->name, " is the cluster's own topic: of its configs only ",
+                                  std::string(kMinInsyncReplicasKey), " may be changed")});
+    }
     if (removed.contains(entry.key())) {
       return Refuse(
           {ErrorCode::kInvalidConfig, absl::StrCat(entry.key(), " is both set and removed")});

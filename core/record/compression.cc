@@ -97,6 +97,9 @@ absl::StatusOr<std::string> DecompressZstd(absl::string_view data, size_t output
   const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(),
                                                                      &ZSTD_freeDCtx);
   QUIPU_CHECK(context != nullptr);
+  // A few bytes of a frame's header may ask for a window of 128 MiB. The levels that producers use
+  // need 8 MiB at most.
+  QUIPU_CHECK(ZSTD_isError(ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, 23)) == 0);
   CappedOutput out(output_bytes_max);
   ZSTD_inBuffer input{data.data(), data.size(), 0};
   size_t hint = 1;  // 0 once a frame is complete; several frames may follow each other
@@ -105,7 +108,7 @@ absl::StatusOr<std::string> DecompressZstd(absl::string_view data, size_t output
     ZSTD_outBuffer output{out.room(), out.room_bytes(), 0};
     const size_t position_before = input.pos;
     hint = ZSTD_decompressStream(context.get(), &output, &input);
-    if (ZSTD_isError(hint) != 0) return Broken("broken zstd frame");
+    if (ZSTD_isError(hint) != 0) return Broken(absl::StrCat("zstd frame: ", ZSTD_getErrorName(hint)));
     out.Advance(output.pos);
     if (hint != 0 && output.pos == 0 && input.pos == position_before) {
       return Broken("zstd frame is cut off");

@@ -237,6 +237,21 @@ TEST(Groups, ClientsCannotWriteToTheOffsetsTopic) {
   EXPECT_EQ(world.Produce(1, topic, 0, testing::MakeBatch(0, 1)).error, ErrorCode::kInvalidTopic);
 }
 
+TEST(Groups, ClientsCannotDeleteFromTheOffsetsTopic) {
+  FakeWorld world;
+  Coordinator(world, "g");
+  world.RunFor(seconds(1));
+  const TopicImage* topic = world.controller.image().FindTopicByName("__consumer_offsets");
+  message::DeleteRecordsRequest request;
+  auto* partition = request.add_partitions();
+  partition->set_topic_id(topic->id.ToBytes());
+  partition->set_partition(0);
+  partition->set_before_offset(-1);
+  const auto answer = world.Call<message::DeleteRecordsRequest, message::DeleteRecordsResponse>(
+      1, &BrokerNode::DeleteRecords, request);
+  EXPECT_EQ(answer.partitions(0).error_code(), Wire(ErrorCode::kInvalidTopic));
+}
+
 TEST(Groups, TheLogIsBoundedBySnapshotsAndLoadsFromOne) {
   FakeWorld world;
   const TopicId topic = world.CreateTopic("payments", 1);

@@ -264,5 +264,43 @@ TEST(Fetch, NeverReturnsMoreThanAskedButAlwaysOneBatch) {
   EXPECT_TRUE(one.partitions.at(1).batches.empty());
 }
 
+TEST(Fetch, PartitionsReadFromDiskShareTheLimit) {
+  FakeWorld world;
+  const TopicId topic = world.CreateTopic("payments", 2);
+  for (int i = 0; i < 20; ++i) {
+    world.Produce(1, topic, i % 2, MakeBatch(i, 1, -1, 0, 0, 1000, 20000));
+  }
+  world.machine(1).Crash();  // nothing is in memory any more
+  world.machine(1).Boot();
+  world.RunFor(std::chrono::seconds(2));
+  FetchRequest fetch;
+  fetch.max_bytes = 140000;
+  for (int i = 0; i < 2; ++i) fetch.partitions.push_back(Want(topic, i, 0));
+  const auto shared = world.Fetch(1, fetch);
+  EXPECT_EQ(shared.partitions.at(0).batches.size(), 3U);
+  EXPECT_EQ(shared.partitions.at(1).batches.size(), 3U);
+  // The same one again and again is not read again and again.
+  fetch.partitions.assign(1000, Want(topic, 0, 0));
+  const uint64_t before = world.machine(1).cold_reads;
+  world.Fetch(1, fetch);
+  EXPECT_LE(world.machine(1).cold_reads - before, 3U);
+}
+
+TEST(LongPoll, MoreThanAnAnswerCarriesIsNotWaitedFor) {
+  FakeWorld world;
+  const TopicId topic = world.CreateTopic("payments", 1);
+  for (int i = 0; i < 4; ++i) {
+    world.Produce(1, topic, 0, MakeBatch(i, 1, -1, 0, 0, 1000, 1000));
+  }
+  FetchRequest fetch;
+  fetch.max_bytes = 2500;
+  fetch.min_bytes = 1 << 30;
+  fetch.max_wait_ms = 60000;
+  fetch.partitions.push_back(Want(topic, 0, 0));
+  const Instant before = world.time.now();
+  EXPECT_EQ(world.Fetch(1, fetch).partitions.at(0).batches.size(), 2U);
+  EXPECT_LT(world.time.now() - before, milliseconds(10));
+}
+
 }  // namespace
 }  // namespace quipu

@@ -47,6 +47,14 @@ TEST(BrokerSettingsTest, AListenerBeyondThisMachineNeedsTheUnsafeKey) {
   EXPECT_TRUE(Load({"listener.client=[::1]:1", "listener.peer=127.1.2.3:1"}).ok());
 }
 
+TEST(BrokerSettingsTest, ShardsMayNotHoldMoreUndurableThanTheLogsQueueTakes) {
+  EXPECT_TRUE(Load({"num.shards=4", "quipu.unsynced.tail.bytes.max=268435456"}).ok());
+  const auto refused = Load({"num.shards=5", "quipu.unsynced.tail.bytes.max=268435456"});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.status().message().find("expected at most 214748364"), absl::string_view::npos)
+      << refused.status();
+}
+
 TEST(BrokerSettingsTest, ControllersWithoutPortAreRefused) {
   for (const char* bad : {"", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:1,", "a:1;b:2"}) {
     EXPECT_FALSE(Load({std::string("controller.quorum.bootstrap.servers=") + bad}).ok()) << bad;

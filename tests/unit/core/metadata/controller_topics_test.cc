@@ -119,6 +119,15 @@ TEST_F(TopicsTest, InternalTopicsAreMadeByTheClusterAndStay) {
   message::AdminRequest remove;
   remove.mutable_delete_topic()->set_name("__consumer_offsets");
   ExpectRefused(cluster_.Admin(remove), ErrorCode::kInvalidTopic, "stays");
+  message::AdminRequest alter;
+  alter.mutable_alter_topic_config()->set_topic("__consumer_offsets");
+  message::ConfigEntry* entry = alter.mutable_alter_topic_config()->add_set();
+  entry->set_key("max.message.bytes");
+  entry->set_value("100");  // coordinators could not write any more
+  ExpectRefused(cluster_.Admin(alter), ErrorCode::kInvalidTopic, "only min.insync.replicas");
+  entry->set_key("min.insync.replicas");
+  entry->set_value("1");
+  EXPECT_EQ(cluster_.Admin(alter).error_code(), 0);
 }
 
 TEST_F(TopicsTest, UnknownTopicAndUnknownRequestAreRefused) {

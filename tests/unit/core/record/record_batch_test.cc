@@ -256,6 +256,13 @@ TEST(ValidateBatchTest, LooksIntoCompressedRecordsOnlyWhenAsked) {
   EXPECT_EQ(Validate(text, {.validate_compressed = true}), ErrorCode::kCorruptMessage);
 }
 
+TEST(ValidateBatchTest, RefusesAZstdWindowThatTheLimitDoesNotNeed) {
+  // Magic, a descriptor without content size, window descriptor 0x88: 2^27 bytes; one empty block.
+  const std::string frame("\x28\xb5\x2f\xfd\x00\x88\x01\x00\x00", 9);
+  EXPECT_EQ(Validate(AroundRecords(frame, 1, Compression::kZstd), {.validate_compressed = true}),
+            ErrorCode::kCorruptMessage);
+}
+
 TEST(StampBatchTest, StampsOffsetAndEpochAndKeepsTheCrc) {
   const RecordBatchView batch = View(MakeBatch());
   const RecordBatchView stamped =
