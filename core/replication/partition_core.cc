@@ -15,8 +15,7 @@ struct PartitionCore::Parts {
   Parts(Options given, RecoveredLog recovered)
       : options(std::move(given)),
         recovered_epoch(recovered.state.leader_epoch),
-        log(options.limits, std::move(recovered)),
-        next_expiry(Instant::min()) {}
+        log(options.limits, std::move(recovered)) {}
 
   Options options;
   // The leader epoch that the store knew when this process took the log over: it may have been led,
@@ -31,7 +30,7 @@ struct PartitionCore::Parts {
   // What arrived while the log was being cut; the newest counts.
   std::optional<PartitionAssignment> pending_assignment;
   bool pending_resign = false;
-  Instant next_expiry;  // of producers
+  Instant next_expiry{};  // of producers; zero, not min(): it is subtracted from
 
   void Apply(const PartitionAssignment& assignment, Now now, PartitionEffects& effects);
   void Lead(const PartitionAssignment& assignment, bool new_epoch, Now now,

@@ -44,7 +44,7 @@ Cluster::Cluster(World& world, ClusterOptions options)
   }
 }
 
-Cluster::~Cluster() = default;
+Cluster::~Cluster() { network_.AbandonAll(); }
 
 void Cluster::StartAll() {
   for (auto& controller : controllers_) controller->Start();

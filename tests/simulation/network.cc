@@ -84,4 +84,10 @@ void Network::BreakNode(NodeId node) {
   }
 }
 
+void Network::AbandonAll() {
+  for (const std::weak_ptr<Breakable>& entry : breakables_) {
+    if (const std::shared_ptr<Breakable> breakable = entry.lock()) breakable->Abandon();
+  }
+}
+
 }  // namespace quipu::sim

@@ -65,6 +65,8 @@ class Network {
    public:
     virtual ~Breakable() = default;
     virtual void Break() = 0;
+    // The world ends: lets go of what it would call. Ends that hold each other are freed.
+    virtual void Abandon() {}
     NodeId a = 0;
     NodeId b = 0;
   };
@@ -73,6 +75,7 @@ class Network {
   void BreakLater(const std::shared_ptr<Breakable>& breakable);
   // Breaks everything that touches `node` (its process died).
   void BreakNode(NodeId node);
+  void AbandonAll();
 
  private:
   void Sweep();
@@ -153,6 +156,12 @@ class SimStream final : public Network::Breakable,
   }
 
   void Break() override { CloseBoth(absl::UnavailableError("connection broken")); }
+  void Abandon() override {
+    closed_ = true;
+    const auto ends = std::make_pair(std::move(handler_a_), std::move(handler_b_));
+    handler_a_ = {};
+    handler_b_ = {};
+  }
   [[nodiscard]] bool closed() const { return closed_; }
 
  private:

@@ -292,6 +292,7 @@ FakeWorld::~FakeWorld() {
   for (const auto& machine : machines_) {
     if (machine->running()) machine->Crash();
   }
+  RunFor(std::chrono::milliseconds(1));  // the streams hear of it, and are freed
 }
 
 void FakeWorld::RunUntil(const std::function<bool()>& done, Duration limit) {

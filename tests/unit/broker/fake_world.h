@@ -134,8 +134,11 @@ class FakeStream : public std::enable_shared_from_this<FakeStream<A, B>> {
     if (closed_) return;
     closed_ = true;
     time_.After(latency, [self = this->shared_from_this(), reason] {
-      if (self->client.on_closed) self->client.on_closed(reason);
-      if (self->server.on_closed) self->server.on_closed(reason);
+      // The ends hold the stream, so it must not hold them for good.
+      const auto client_end = std::exchange(self->client, {});
+      const auto server_end = std::exchange(self->server, {});
+      if (client_end.on_closed) client_end.on_closed(reason);
+      if (server_end.on_closed) server_end.on_closed(reason);
     });
   }
   [[nodiscard]] bool closed() const { return closed_; }

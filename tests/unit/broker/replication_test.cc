@@ -142,6 +142,7 @@ TEST(Replication, AnUnsyncedTailOfADeadLeaderIsCutOff) {
   EXPECT_EQ(ValuesIn(world.FetchOne(leader, topic, 0, 0).partitions.at(0).batches),
             (std::vector<std::string>{"v0", "v1"}));
   EXPECT_EQ(CoreOn(world, old_leader, topic)->log_end_offset(), Offset(2));
+  world.RunFor(seconds(30));  // the slow streams end too
 }
 
 TEST(Replication, AStreamOfAnotherClusterIsRefused) {
