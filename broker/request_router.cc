@@ -114,8 +114,6 @@ void RequestRouter::Fetch(FetchRequest request, ReplyFn<FetchResponse> reply) {
   job->min_bytes = static_cast<uint64_t>(std::max(request.min_bytes, 0));
   job->bytes_max =
       std::min(static_cast<size_t>(std::max(request.max_bytes, 1)), config_->fetch_bytes_max);
-  // More than an answer may carry would only ever end by the time limit.
-  job->min_bytes = std::min<uint64_t>(job->min_bytes, job->bytes_max);
   job->wait_max = Millis(request.max_wait_ms);
   job->response.request_id = request.request_id;
   job->reply = std::move(reply);

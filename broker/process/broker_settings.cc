@@ -130,9 +130,9 @@ absl::Status CheckUnsyncedBytes(const BrokerSettings& settings) {
   if (per_shard <= kUnsyncedBytesMax / settings.node.num_shards) return absl::OkStatus();
   return ToStatus(
       ErrorCode::kInvalidConfig,
-      absl::StrCat("quipu.unsynced.tail.bytes.max=", per_shard, " for each of num.shards=",
-                   settings.node.num_shards, " shards is more than ", kUnsyncedBytesMax,
-                   " bytes together; expected at most ",
+      absl::StrCat("quipu.unsynced.tail.bytes.max=", per_shard,
+                   " for each of num.shards=", settings.node.num_shards, " shards is more than ",
+                   kUnsyncedBytesMax, " bytes together; expected at most ",
                    kUnsyncedBytesMax / settings.node.num_shards));
 }
 

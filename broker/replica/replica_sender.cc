@@ -68,7 +68,7 @@ void ReplicaSender::Answer(PartitionHost& host, BrokerId follower, ReplicaPush p
   const auto found = followers_.find(host.uid);
   if (found == followers_.end()) return;
   const auto it = found->second.find(follower);
-  if (it == found->second.end()) return;  // its stream is gone, so is the wish for an answer
+  if (it == found->second.end()) return;       // its stream is gone, so is the wish for an answer
   const size_t bytes = push.producers.size();  // the producers of a follower that begins anew
   Enqueue(OutgoingOf(it->second.stream), std::move(push), bytes);
 }

@@ -37,6 +37,7 @@ void FetchWaiters::ReadAll(uint64_t wait_id) {
   const std::vector<size_t> shards = ShardsOf(wait.job);
   wait.shards_reading = shards.size();
   wait.bytes = 0;
+  wait.cut_short = false;
   if (shards.empty()) {
     wait.final = true;
     Evaluate(wait_id);
@@ -68,6 +69,7 @@ void FetchWaiters::OnRead(uint64_t wait_id, std::vector<ReadResult> results) {
       wait.final = true;
     }
     wait.bytes += BatchBytes(found.result.batches);
+    wait.cut_short |= found.cut_short;
     wait.seen_ends[found.slot] = found.seen_end;
     target = std::move(found.result);
   }
@@ -79,7 +81,9 @@ void FetchWaiters::Evaluate(uint64_t wait_id) {
   const bool errors =
       std::any_of(wait.job.response.partitions.begin(), wait.job.response.partitions.end(),
                   [](const FetchPartitionResult& p) { return p.error != ErrorCode::kNone; });
-  if (wait.final || errors || wait.bytes >= wait.job.min_bytes ||
+  // What the limits hold back can never be waited for: the answer is as full as it gets.
+  const bool full = wait.bytes > 0 && wait.cut_short;
+  if (wait.final || errors || full || wait.bytes >= wait.job.min_bytes ||
       context_.GetNow().mono >= wait.deadline) {
     Finish(wait_id);
     return;

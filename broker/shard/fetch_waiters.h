@@ -71,8 +71,9 @@ class FetchWaiters {
     std::vector<Offset> seen_ends;  // by slot
     std::vector<size_t> progress;   // by slot
     size_t shards_reading = 0;
-    size_t bytes = 0;    // of the newest read
-    bool final = false;  // the read on its way is the last
+    size_t bytes = 0;        // of the newest read
+    bool cut_short = false;  // in any slot
+    bool final = false;      // the read on its way is the last
     bool watching = false;
   };
   static std::vector<size_t> ShardsOf(const FetchJob& job);

@@ -74,7 +74,9 @@ size_t PartitionReader::ReadOne(const ReadSlot& slot, size_t budget, size_t posi
   const PartitionCore::ReadPlan plan = host->core.PlanRead(slot.input);
   SetPlan(plan, out);
   if (plan.error != ErrorCode::kNone || plan.diverging_epoch != kNoLeaderEpoch) return 0;
-  if (plan.read_end <= slot.input.fetch_offset || budget == 0) return 0;
+  if (plan.read_end <= slot.input.fetch_offset) return 0;
+  out.cut_short = true;
+  if (budget == 0) return 0;
   const size_t bytes_max = std::min(budget, slot.bytes_max);
   if (!context_.tail.Covers(slot.uid, slot.input.fetch_offset)) {
     StartColdRead(*host, slot, plan.read_end, bytes_max, position, pending);
@@ -82,6 +84,7 @@ size_t PartitionReader::ReadOne(const ReadSlot& slot, size_t budget, size_t posi
   }
   for (StoredBatch& batch :
        context_.tail.Read(slot.uid, slot.input.fetch_offset, plan.read_end, bytes_max)) {
+    out.cut_short = batch.last_offset + 1 < plan.read_end;
     out.result.batches.push_back(std::move(batch.bytes));
   }
   return BatchBytes(out.result.batches);
@@ -122,6 +125,7 @@ void PartitionReader::OnColdRead(const ReadSlot& slot,
   }
   for (StoredBatch& batch : *batches) {
     if (batch.last_offset >= plan.read_end) break;
+    out.cut_short = batch.last_offset + 1 < plan.read_end;
     out.result.batches.push_back(std::move(batch.bytes));
   }
 }

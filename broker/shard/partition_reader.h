@@ -23,6 +23,7 @@ struct ReadResult {
   size_t slot = 0;
   FetchPartitionResult result;
   Offset seen_end = kNoOffset;  // what could be read ended here (exclusive)
+  bool cut_short = false;       // more was there than the limits let through
 };
 using ReadDone = std::function<void(std::vector<ReadResult>)>;
 

@@ -108,7 +108,8 @@ absl::StatusOr<std::string> DecompressZstd(absl::string_view data, size_t output
     ZSTD_outBuffer output{out.room(), out.room_bytes(), 0};
     const size_t position_before = input.pos;
     hint = ZSTD_decompressStream(context.get(), &output, &input);
-    if (ZSTD_isError(hint) != 0) return Broken(absl::StrCat("zstd frame: ", ZSTD_getErrorName(hint)));
+    if (ZSTD_isError(hint) != 0)
+      return Broken(absl::StrCat("zstd frame: ", ZSTD_getErrorName(hint)));
     out.Advance(output.pos);
     if (hint != 0 && output.pos == 0 && input.pos == position_before) {
       return Broken("zstd frame is cut off");
