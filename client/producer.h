@@ -73,7 +73,7 @@ class Producer {
 
   // Takes the record over, waiting up to max.block.ms for buffer.memory or the topic's metadata.
   // The result comes exactly once. An empty callback is allowed. When a record fails, all that was
-  // sent after it to its partition, until its callback has begun to run, fails as well
+  // sent after it to its partition, until its callback has returned, fails as well
   // (kOperationNotAttempted, persisted=no), unless the broker had it already. Refusals, all
   // persisted=no:
   //   kUnknownTopicOrPartition, kMessageTooLarge, kBufferFull, kNotConnected (names the servers

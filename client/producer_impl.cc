@@ -335,24 +335,43 @@ void Producer::Impl::ScheduleLocked(Instant now) {
 }
 
 void Producer::Impl::Deliver(ProducerEffects& effects) {
-  if (effects.deliveries.empty()) return;
+  size_t told = 0;
+  bool failure = false;
+  // A failure takes along what was sent until it was told, and that is known only when the callback
+  // has returned: a sender may still be sending while the callback waits for the sender's lock. So
+  // there is a second round for what came in meanwhile. Nothing was taken to be sent in between:
+  // turns are this thread's.
+  for (int round = 0; round < 2 && (round == 0 || failure); ++round) {
+    failure |= TellDeliveries(effects, told);
+    told = effects.deliveries.size();
+  }
+  if (told == 0) return;
+  // Only now: flush promises that the callbacks have run.
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const DeliveryReport& report : effects.deliveries) waiting_.erase(report.batch_id);
+  changed_.notify_all();
+}
+
+bool Producer::Impl::TellDeliveries(ProducerEffects& effects, size_t first) {
   const std::vector<DeliveryReport>& reports = effects.deliveries;
+  if (reports.empty()) return false;
   std::vector<Waiting> waiting;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    // What was sent until here cannot know of a failure yet: it goes with it.
     const size_t before = reports.size();
     core_.FailQueued(effects);
     if (reports.size() != before) WantTurn();  // which gives their memory back
-    waiting.reserve(reports.size());
-    for (const DeliveryReport& report : reports) {
-      const auto found = waiting_.find(report.batch_id);
+    waiting.reserve(reports.size() - first);
+    for (size_t i = first; i < reports.size(); ++i) {
+      const auto found = waiting_.find(reports[i].batch_id);
       waiting.push_back(std::move(found->second));
       callbacks_guess_ = waiting.back().callbacks.size();
     }
   }
-  for (size_t i = 0; i < reports.size(); ++i) {
+  bool failure = false;
+  for (size_t i = first; i < reports.size(); ++i) {
     const DeliveryReport& report = reports[i];
+    failure |= report.fails_queued;
     DeliveryResult result{.error = report.error,
                           .persisted = report.persisted,
                           .partition = report.partition.partition,
@@ -364,16 +383,13 @@ void Producer::Impl::Deliver(ProducerEffects& effects) {
                                     report.partition.partition.value(), ": ", report.message);
     }
     int64_t place = 0;
-    for (const Callback& callback : waiting[i].callbacks) {
+    for (const Callback& callback : waiting[i - first].callbacks) {
       if (report.base_offset != kNoOffset) result.offset = report.base_offset + place;
       ++place;
       if (callback) callback(result);
     }
   }
-  // Only now: flush promises that the callbacks have run.
-  const std::lock_guard<std::mutex> lock(mutex_);
-  for (const DeliveryReport& report : reports) waiting_.erase(report.batch_id);
-  changed_.notify_all();
+  return failure;
 }
 
 }  // namespace quipu

@@ -52,6 +52,9 @@ class Producer::Impl {
   void Turn();
   void Dispatch(ProducerEffects effects);
   void Deliver(ProducerEffects& effects);
+  // Runs the callbacks of the reports from `first` on and of what a failure takes along now. True:
+  // a failure was among them that takes along what is queued.
+  bool TellDeliveries(ProducerEffects& effects, size_t first);
   void PublishLocked(Instant now);
   void ScheduleLocked(Instant now);
 
