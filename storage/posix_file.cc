@@ -29,9 +29,10 @@ absl::Status WriteAll(int fd, absl::string_view content, const std::string& path
 }  // namespace
 
 std::string FolderOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
+  const size_t name_end = path.find_last_not_of('/');  // "a/b/" lies in "a"
+  const size_t slash = path.rfind('/', name_end);
   if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
+  return slash == 0 || name_end == std::string::npos ? "/" : path.substr(0, slash);
 }
 
 absl::Status FileError(absl::string_view what, const std::string& path) {

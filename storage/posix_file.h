@@ -18,7 +18,7 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path);
 // Writes a new file under a temporary name, syncs it, renames it over `path` and syncs the folder:
 // after a crash the file is there whole, or not at all.
 absl::Status WriteFileDurably(const std::string& path, absl::string_view content);
-// The folder that holds `path`.
+// The folder that holds `path`, which may end with slashes.
 std::string FolderOf(const std::string& path);
 // Syncs a folder, so that names made or removed in it are durable.
 absl::Status SyncDirectory(const std::string& path);

@@ -32,6 +32,7 @@ absl::Status BrokerProcess::OpenStorage() {
   options.expected.node_id = settings_.broker_id;
   options.expected.cluster_id = settings_.cluster_id;
   options.fatal = &EndProcessNow;
+  options.writer.queued_bytes_max = LogQueueBytesMax(settings_.node);
   QUIPU_ASSIGN_OR_RETURN(BrokerStorage storage, OpenBrokerStorage(options));
   storage_ = std::make_unique<BrokerStorage>(std::move(storage));
   const DirectoryIdentity& identity = storage_->directory->identity();

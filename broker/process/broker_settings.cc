@@ -17,7 +17,6 @@ namespace {
 
 constexpr int64_t kDayMs = int64_t{24} * 3600 * 1000;
 constexpr size_t kGiB = size_t{1} << 30;
-constexpr size_t kUnsyncedBytesMax = kGiB;  // half of WalWriter's limit, whose excess is fatal
 
 bool ParseEndpoints(absl::string_view text, std::vector<HostPort>* out) {
   std::vector<HostPort> endpoints;
@@ -95,8 +94,7 @@ void AddNodeKeys(ConfigKeys& keys, BrokerConfig& node) {
   keys.Add<size_t>("quipu.replica.credit.bytes", &node.replica_credit_bytes, 1 << 20, kGiB,
                    "bytes that a leader may push before the follower has taken them");
   keys.Add<size_t>("quipu.unsynced.tail.bytes.max", &node.unsynced_tail_bytes_max, 1 << 20,
-                   kUnsyncedBytesMax,
-                   "accepted and not yet durable, for each shard; 1 GiB for all; more is refused");
+                   16 * kGiB, "accepted and not yet durable, for each shard; more is refused");
   keys.AddMillis("log.retention.check.interval.ms", &node.retention_check_interval, 1, kDayMs,
                  "how often retention is applied");
   keys.Add<int32_t>("offsets.topic.num.partitions", &node.offsets_topic_partitions, 1, 1000,
@@ -124,18 +122,6 @@ void SetDefaults(BrokerSettings& settings) {
   settings.node.num_shards = cores > 2 ? cores - 1 : 1;
 }
 
-// What all shards together may hold undurable must stay below what the log's queue takes.
-absl::Status CheckUnsyncedBytes(const BrokerSettings& settings) {
-  const size_t per_shard = settings.node.unsynced_tail_bytes_max;
-  if (per_shard <= kUnsyncedBytesMax / settings.node.num_shards) return absl::OkStatus();
-  return ToStatus(
-      ErrorCode::kInvalidConfig,
-      absl::StrCat("quipu.unsynced.tail.bytes.max=", per_shard,
-                   " for each of num.shards=", settings.node.num_shards, " shards is more than ",
-                   kUnsyncedBytesMax, " bytes together; expected at most ",
-                   kUnsyncedBytesMax / settings.node.num_shards));
-}
-
 absl::Status CheckLoopback(const BrokerSettings& settings) {
   for (const auto& [key, listener] : {std::pair{"listener.client", &settings.client_listener},
                                       std::pair{"listener.peer", &settings.peer_listener}}) {
@@ -152,6 +138,10 @@ absl::Status CheckLoopback(const BrokerSettings& settings) {
 
 }  // namespace
 
+size_t LogQueueBytesMax(const BrokerConfig& config) {
+  return WalWriter::Options().queued_bytes_max + config.num_shards * config.unsynced_tail_bytes_max;
+}
+
 absl::StatusOr<BrokerSettings> LoadBrokerSettings(const std::string& file,
                                                   const std::vector<std::string>& assignments) {
   BrokerSettings settings;
@@ -163,7 +153,6 @@ absl::StatusOr<BrokerSettings> LoadBrokerSettings(const std::string& file,
   for (const std::string& assignment : assignments) QUIPU_RETURN_IF_ERROR(keys.Set(assignment));
   QUIPU_RETURN_IF_ERROR(keys.CheckComplete());
   QUIPU_RETURN_IF_ERROR(CheckLoopback(settings));
-  QUIPU_RETURN_IF_ERROR(CheckUnsyncedBytes(settings));
   return settings;
 }
 

@@ -28,6 +28,10 @@ struct BrokerSettings {
   bool unsafe_plaintext_network = false;                 // quipu.unsafe.plaintext.network
 };
 
+// Bytes that the log's queue may hold before the process ends, since somebody submits without
+// bound: what the shards may accept, and room for what leaders push within their credit.
+size_t LogQueueBytesMax(const BrokerConfig& config);
+
 // Reads `file`, then `assignments` ("key=value"), which win. kInvalidConfig with place, key, value
 // and what was expected.
 absl::StatusOr<BrokerSettings> LoadBrokerSettings(const std::string& file,

@@ -39,65 +39,64 @@ void PartitionReader::Read(const std::vector<ReadSlot>& slots, size_t bytes_max,
   auto pending = std::make_shared<Pending>();
   pending->results.resize(slots.size());
   pending->done = std::move(done);
-  size_t left = std::max<size_t>(bytes_max, 1);
-  auto cold = static_cast<size_t>(std::count_if(
-      slots.begin(), slots.end(), [this](const ReadSlot& slot) { return NeedsDisk(slot); }));
+  size_t cold = 0;
+  std::vector<Source> sources(slots.size());
   for (size_t i = 0; i < slots.size(); ++i) {
-    size_t budget = left;
-    if (NeedsDisk(slots[i])) {
-      // What is read from disk is known only later, so each such slot gets its share beforehand.
-      budget = std::min(left, std::max(left / cold, kColdShareBytesMin));
-      --cold;
+    sources[i] = Plan(slots[i], pending->results[i]);
+    if (sources[i] == Source::kDisk) ++cold;
+  }
+  size_t left = std::max<size_t>(bytes_max, 1);
+  for (size_t i = 0; i < slots.size(); ++i) {
+    if (sources[i] == Source::kNothing) continue;
+    ReadResult& out = pending->results[i];
+    out.cut_short = true;
+    if (left == 0) continue;
+    if (sources[i] == Source::kMemory) {
+      left -= std::min(left, ReadMemory(slots[i], std::min(left, slots[i].bytes_max), out));
+      continue;
     }
-    const size_t taken = ReadOne(slots[i], budget, i, pending);
-    left -= std::min(left, taken);
+    // What is read from disk is known only later, so each such slot gets its share beforehand.
+    const size_t share =
+        std::min({left, std::max(left / cold, kColdShareBytesMin), slots[i].bytes_max});
+    --cold;
+    StartColdRead(slots[i], out.seen_end, share, i, pending);
+    left -= share;
   }
   Finish(pending);
 }
 
-bool PartitionReader::NeedsDisk(const ReadSlot& slot) const {
-  const PartitionHost* host = context_.Find(slot.uid);
-  return host != nullptr && host->core.PlanRead(slot.input).read_end > slot.input.fetch_offset &&
-         !context_.tail.Covers(slot.uid, slot.input.fetch_offset);
-}
-
-size_t PartitionReader::ReadOne(const ReadSlot& slot, size_t budget, size_t position,
-                                const std::shared_ptr<Pending>& pending) {
-  ReadResult& out = pending->results[position];
+PartitionReader::Source PartitionReader::Plan(const ReadSlot& slot, ReadResult& out) {
   out.slot = slot.slot;
-  PartitionHost* host = context_.Find(slot.uid);
+  const PartitionHost* host = context_.Find(slot.uid);
   if (host == nullptr) {
     out.result.error = ErrorCode::kNotLeaderOrFollower;
-    return 0;
+    return Source::kNothing;
   }
   SetLeader(*host, out.result);
   const PartitionCore::ReadPlan plan = host->core.PlanRead(slot.input);
   SetPlan(plan, out);
-  if (plan.error != ErrorCode::kNone || plan.diverging_epoch != kNoLeaderEpoch) return 0;
-  if (plan.read_end <= slot.input.fetch_offset) return 0;
-  out.cut_short = true;
-  if (budget == 0) return 0;
-  const size_t bytes_max = std::min(budget, slot.bytes_max);
-  if (!context_.tail.Covers(slot.uid, slot.input.fetch_offset)) {
-    StartColdRead(*host, slot, plan.read_end, bytes_max, position, pending);
-    return bytes_max;
+  if (plan.error != ErrorCode::kNone || plan.diverging_epoch != kNoLeaderEpoch ||
+      plan.read_end <= slot.input.fetch_offset) {
+    return Source::kNothing;
   }
+  return context_.tail.Covers(slot.uid, slot.input.fetch_offset) ? Source::kMemory : Source::kDisk;
+}
+
+size_t PartitionReader::ReadMemory(const ReadSlot& slot, size_t budget, ReadResult& out) {
   for (StoredBatch& batch :
-       context_.tail.Read(slot.uid, slot.input.fetch_offset, plan.read_end, bytes_max)) {
-    out.cut_short = batch.last_offset + 1 < plan.read_end;
+       context_.tail.Read(slot.uid, slot.input.fetch_offset, out.seen_end, budget)) {
+    out.cut_short = batch.last_offset + 1 < out.seen_end;
     out.result.batches.push_back(std::move(batch.bytes));
   }
   return BatchBytes(out.result.batches);
 }
 
-void PartitionReader::StartColdRead(const PartitionHost& host, const ReadSlot& slot, Offset end,
-                                    size_t budget, size_t position,
-                                    const std::shared_ptr<Pending>& pending) {
+void PartitionReader::StartColdRead(const ReadSlot& slot, Offset end, size_t budget,
+                                    size_t position, const std::shared_ptr<Pending>& pending) {
   ++pending->open;
   context_.ReadCold(
-      [log_id = host.log_id, from = slot.input.fetch_offset, end, budget](LogStore& store) {
-        return store.Read(log_id, from, end, budget);
-      },
+      [log_id = context_.Find(slot.uid)->log_id, from = slot.input.fetch_offset, end,
+       budget](LogStore& store) { return store.Read(log_id, from, end, budget); },
       [this, slot, position, pending](absl::StatusOr<std::vector<StoredBatch>> batches) {
         OnColdRead(slot, std::move(batches), pending->results[position]);
         Finish(pending);

@@ -43,18 +43,18 @@ class PartitionReader {
   static void SetLeader(const PartitionHost& host, FetchPartitionResult& result);
 
  private:
-  // Whether the slot has something to read that memory does not hold.
-  [[nodiscard]] bool NeedsDisk(const ReadSlot& slot) const;
+  enum class Source { kNothing, kMemory, kDisk };
   struct Pending {
     std::vector<ReadResult> results;
     size_t open = 1;  // cold reads on their way, and the loop that starts them
     ReadDone done;
   };
-  // Returns the bytes that the slot took; starts a cold read when memory does not reach.
-  size_t ReadOne(const ReadSlot& slot, size_t budget, size_t position,
-                 const std::shared_ptr<Pending>& pending);
-  void StartColdRead(const PartitionHost& host, const ReadSlot& slot, Offset end, size_t budget,
-                     size_t position, const std::shared_ptr<Pending>& pending);
+  // Fills in all but the batches, and says where these are.
+  Source Plan(const ReadSlot& slot, ReadResult& out);
+  // Returns the bytes read, at least one batch.
+  size_t ReadMemory(const ReadSlot& slot, size_t budget, ReadResult& out);
+  void StartColdRead(const ReadSlot& slot, Offset end, size_t budget, size_t position,
+                     const std::shared_ptr<Pending>& pending);
   void OnColdRead(const ReadSlot& slot, absl::StatusOr<std::vector<StoredBatch>> batches,
                   ReadResult& out);
   static void Finish(const std::shared_ptr<Pending>& pending);

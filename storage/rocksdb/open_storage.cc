@@ -32,7 +32,7 @@ absl::StatusOr<BrokerStorage> OpenBrokerStorage(const OpenStorageOptions& option
                                             .fatal = options.fatal,
                                             .trimmer = {}},
                                            *storage.watermark));
-  storage.writer = std::make_unique<WalWriter>(*storage.store, options.fatal);
+  storage.writer = std::make_unique<WalWriter>(*storage.store, options.fatal, options.writer);
   return storage;
 }
 

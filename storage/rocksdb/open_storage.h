@@ -18,6 +18,7 @@ struct OpenStorageOptions {
   ExpectedIdentity expected;  // role is set by the opener
   // Ends the process after a failed write or sync (D3). Any thread.
   FatalHandler fatal;
+  WalWriter::Options writer{};  // brokers only
 };
 
 // A broker's disk. Members are destroyed in reverse order: the writer drains and ends first, the

@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "storage/file_watermark.h"
+#include "storage/posix_file.h"
 #include "tests/conformance/temporary_folder.h"
 
 namespace quipu {
@@ -50,6 +51,14 @@ class DataDirectoryTest : public ::testing::Test {
   conformance::TemporaryFolder folder_;
   std::string path_ = folder_.path() + "/data";
 };
+
+TEST(PosixFile, FolderIsThatOfTheLastName) {
+  EXPECT_EQ(FolderOf("/a/b"), "/a");
+  EXPECT_EQ(FolderOf("/a/b//"), "/a");
+  EXPECT_EQ(FolderOf("/a"), "/");
+  EXPECT_EQ(FolderOf("/"), "/");
+  EXPECT_EQ(FolderOf("a/"), ".");
+}
 
 TEST_F(DataDirectoryTest, FormattedDirectoryOpensWithItsIdentity) {
   ASSERT_TRUE(FormatDirectory(path_, BrokerIdentity()).ok());
