@@ -6,12 +6,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
+#include <thread>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/error_code.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -54,6 +59,30 @@ absl::StatusOr<OpenedStore> OpenIn(const std::string& folder) {
   if (!store.ok()) return store.status();
   out.store = *std::move(store);
   return out;
+}
+
+// The file names in a folder and their sizes, as one text to compare.
+std::string ListingOf(const std::string& folder) {
+  std::set<std::string> lines;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    std::error_code gone;  // a file that goes away between the two calls: another listing
+    lines.insert(absl::StrCat(entry.path().filename().string(), " ", fs::file_size(entry, gone)));
+  }
+  return absl::StrJoin(lines, "\n");
+}
+
+// Copies the folder of an open database. RocksDB removes files of its own accord, so a copy counts
+// only when the folder stayed the same throughout; nobody may write meanwhile.
+void CopyFolderInUse(const std::string& from, const std::string& to) {
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    fs::remove_all(to);
+    const std::string before = ListingOf(from);
+    std::error_code gone;
+    fs::copy(from, to, fs::copy_options::recursive, gone);
+    if (!gone && ListingOf(from) == before && ListingOf(to) == before) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  FAIL() << "the folder " << from << " never stayed the same during a copy";
 }
 
 // Every batch [0, end) is there, and state and epochs are of the last one.
@@ -154,7 +183,7 @@ TEST(PowerCutTest, CopyOfADirectoryInUseOpensWithEverythingAcknowledged) {
     }
   }
   fs::copy_file(original.watermark_path(), copy.path() + "/watermark");
-  fs::copy(original.database_path(), copy.path() + "/log", fs::copy_options::recursive);
+  CopyFolderInUse(original.database_path(), copy.path() + "/log");
   auto opened = OpenIn(copy.path());
   ASSERT_TRUE(opened.ok()) << opened.status();
   ExpectPrefix(*opened->store, 60);
@@ -281,7 +310,7 @@ TEST_F(DamagedLogTest, TornTailBeyondTheWatermarkOpens) {
   ExpectPrefix(store_.rocksdb_store(), 101);
   // A second power cut right after the recovery.
   fs::copy_file(store_.watermark_path(), cut_again.path() + "/watermark");
-  fs::copy(store_.database_path(), cut_again.path() + "/log", fs::copy_options::recursive);
+  CopyFolderInUse(store_.database_path(), cut_again.path() + "/log");
   const auto opened = OpenIn(cut_again.path());
   ASSERT_TRUE(opened.ok()) << opened.status();
   ExpectPrefix(*opened->store, 101);
