@@ -44,6 +44,16 @@ const char* PlantedBugName(PlantedBug bug) {
       return "zombie-commit-accepted";
     case PlantedBug::kPartitionGivenBeforeRevoked:
       return "partition-given-before-revoked";
+    case PlantedBug::kUncleanRegistersClean:
+      return "unclean-registers-clean";
+    case PlantedBug::kUncleanMarkLostEarly:
+      return "unclean-mark-lost-early";
+    case PlantedBug::kUncleanKeptInElr:
+      return "unclean-kept-in-elr";
+    case PlantedBug::kRolledBackRegistersClean:
+      return "rolled-back-registers-clean";
+    case PlantedBug::kEmptyDiskRegistersClean:
+      return "empty-disk-registers-clean";
   }
   return "unknown";
 }

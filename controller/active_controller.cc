@@ -33,7 +33,8 @@ void LogCommitted(const record::MetadataBatch& batch) {
   for (const record::MetadataRecord& record : batch.records()) {
     if (record.has_broker_registered()) {
       LogInfo("broker.registered",
-              {{"broker", std::to_string(record.broker_registered().broker_id())}});
+              {{"broker", std::to_string(record.broker_registered().broker_id())},
+               {"unclean", record.broker_registered().unclean() ? "yes" : "no"}});
     } else if (record.has_broker_fencing()) {
       const record::BrokerFencing& fencing = record.broker_fencing();
       LogInfo(fencing.fenced() ? "broker.fenced" : "broker.unfenced",

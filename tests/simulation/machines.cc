@@ -99,13 +99,25 @@ void SimController::StopProcess(const std::string& reason) { throw ProcessStoppe
 // ---- broker ----------------------------------------------------------------------------------
 
 SimBroker::SimBroker(Cluster& cluster, BrokerConfig config)
-    : cluster_(cluster), config_(std::move(config)), disk_(std::make_unique<MemoryLogStore>()) {}
+    : cluster_(cluster), config_(std::move(config)) {}
 SimBroker::~SimBroker() = default;
+
+void SimBroker::ReplaceDisk(BrokerDisk disk) {
+  QUIPU_CHECK(!running());
+  writer_.reset();  // refers to the store
+  disk_ = std::move(disk);
+}
+
+void SimBroker::FormatDisk(DirectoryId directory_id) {
+  config_.directory_id = directory_id;
+  ReplaceDisk(BrokerDisk());
+}
 
 void SimBroker::Start() {
   QUIPU_CHECK(!running());
   ++incarnation_;
   World& world = cluster_.world();
+  disk_.Open();
   process_ = std::make_shared<Process>(world, "broker-" + config_.broker_id.ToString());
   process_->on_stopped = [this](const std::string&) { Crash(); };
   shard_executors_.clear();

@@ -69,6 +69,10 @@ class SimBroker final : public BrokerPorts {
   [[nodiscard]] const ProcessPtr& process() const { return process_; }
   [[nodiscard]] BrokerId id() const { return config_.broker_id; }
   [[nodiscard]] BrokerDisk& disk() { return disk_; }
+  // While it is not running: another disk, under the directory id of the former one, or (an empty
+  // one) under a new id.
+  void ReplaceDisk(BrokerDisk disk);
+  void FormatDisk(DirectoryId directory_id);
   // Counts the starts of this machine's process.
   [[nodiscard]] uint64_t incarnation() const { return incarnation_; }
 

@@ -13,6 +13,7 @@
 #include "tests/simulation/checkers/raft_checker.h"
 #include "tests/simulation/cluster.h"
 #include "tests/simulation/nemesis.h"
+#include "tests/simulation/nemesis_disks.h"
 #include "tests/simulation/sim_consumer.h"
 #include "tests/simulation/sim_producer.h"
 
@@ -20,6 +21,8 @@ namespace quipu::sim {
 namespace {
 
 constexpr char kTopic[] = "payments";
+// Lost disks are drawn apart from everything else.
+constexpr uint64_t kDiskSeed = 0xD15C5EEDULL;
 constexpr auto kFaultTime = std::chrono::seconds(15);
 // After healing: sessions, elections, back-offs and catch-up fit in this many times over.
 constexpr auto kLivenessTime = std::chrono::seconds(90);
@@ -33,6 +36,7 @@ void ThrowViolation(absl::string_view id, absl::string_view condition, absl::str
 struct Drawn {
   ClusterOptions cluster;
   NemesisOptions nemesis;
+  DiskNemesisOptions disks;
   int producers = 1;
   int consumers = 0;
   int partitions = 3;
@@ -59,7 +63,7 @@ std::string Drawn::Text() const {
          " strand_leader=" + n(nemesis.strand_leader) +
          " bounce_joiner=" + n(nemesis.bounce_joiner) +
          " crash_consumer=" + n(nemesis.crash_consumer) +
-         " pause_consumer=" + n(nemesis.pause_consumer);
+         " pause_consumer=" + n(nemesis.pause_consumer) + disks.Text();
 }
 
 // Zero as often as not, so that each fault is also absent.
@@ -67,8 +71,9 @@ uint64_t Maybe(Rng& rng, int64_t low, int64_t high) {
   return rng.Chance(1, 2) ? 0 : static_cast<uint64_t>(rng.Between(low, high));
 }
 
-Drawn Draw(Rng& rng) {
+Drawn Draw(Rng& rng, Rng& disk_rng) {
   Drawn drawn;
+  drawn.disks = DiskNemesisOptions::Draw(disk_rng);
   drawn.cluster.brokers = static_cast<int>(rng.Between(3, 5));
   drawn.cluster.shards = static_cast<size_t>(rng.Between(1, 4));
   drawn.cluster.network.datagram_loss = Maybe(rng, 1, 1000);
@@ -130,12 +135,14 @@ class Run {
  public:
   Run(uint64_t seed, std::function<void(absl::string_view)> trace)
       : world_(seed),
-        drawn_(Draw(world_.rng())),
+        disk_rng_(seed ^ kDiskSeed),
+        drawn_(Draw(world_.rng(), disk_rng_)),
         cluster_(world_, drawn_.cluster),
         raft_(cluster_),
         partitions_(cluster_),
         group_(partitions_),
-        nemesis_(cluster_, producers_, consumers_, drawn_.nemesis) {
+        nemesis_(cluster_, producers_, consumers_, drawn_.nemesis),
+        disks_(cluster_, partitions_, drawn_.disks, disk_rng_.Next()) {
     world_.trace_sink = std::move(trace);
     world_.after_step = [this](Process* process) { AfterStep(process); };
     cluster_.on_raft_sent = [this](const message::RaftMessage& m) { raft_.OnSent(m); };
@@ -145,6 +152,7 @@ class Run {
     cluster_.on_control_sent = [this](BrokerId sender, const message::BrokerToController& m) {
       partitions_.OnControlSent(m);
       nemesis_.OnControlSent(sender, m);
+      disks_.OnControlSent(sender, m);
     };
     partitions_.on_offsets_committed = [this](const std::vector<StoredBatch>& batches) {
       group_.ownership().OnCommitted(batches);
@@ -172,8 +180,10 @@ class Run {
     }
     world_.RunUntil(world_.now() + std::chrono::seconds(1));
     nemesis_.Run(world_.now() + kFaultTime);
+    disks_.Run(world_.now() + kFaultTime);
     world_.RunUntil(world_.now() + kFaultTime);
     sending_ = false;
+    disks_.Stop();
     nemesis_.HealAll();
     AwaitLiveness();
     history_ = CheckHistory(cluster_, *partitions_.image(), kTopic, producers_, group_);
@@ -344,6 +354,7 @@ class Run {
   }
 
   World world_;
+  Rng disk_rng_;
   Drawn drawn_;
   Cluster cluster_;
   RaftChecker raft_;
@@ -352,6 +363,7 @@ class Run {
   std::vector<std::unique_ptr<SimProducer>> producers_;
   std::vector<std::unique_ptr<SimConsumer>> consumers_;
   Nemesis nemesis_;
+  DiskNemesis disks_;
   std::vector<std::map<std::string, uint64_t>> sequences_;
   uint64_t next_payment_ = 1;
   bool sending_ = true;
@@ -385,6 +397,10 @@ void Run::Fill(RunResult& result) {
   c["fault.stranded_leader"] = faults.stranded_leaders;
   c["fault.bounced_joiner"] = faults.bounced_joiners;
   c["fault.slow_link"] = network.slowed;
+  c["fault.empty_disk"] = disks_.counters().empty_disks;
+  c["fault.rolled_back_disk"] = disks_.counters().rolled_back;
+  c["fault.lost_tail"] = disks_.counters().lost_tails;
+  c["fault.crash_registering_unclean"] = disks_.counters().crashes_unclean;
   c["fault.unsynced_lost"] = disk.unsynced_lost;
   c["fault.synced_unconfirmed"] = disk.synced_unconfirmed;
   c["fault.slow_sync"] = disk.slow_syncs;

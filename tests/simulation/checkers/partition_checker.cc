@@ -37,6 +37,46 @@ void PartitionChecker::OnDurable(BrokerId broker, const std::vector<LogWrite>& w
   shadows_.OnDurable(broker, cluster_.FindBroker(broker)->disk().store(), writes);
 }
 
+bool PartitionChecker::IsLost(BrokerId broker) const {
+  const auto lost = lost_.find(broker);
+  if (lost == lost_.end()) return false;
+  const BrokerImage* known = image_->FindBroker(broker);
+  return known == nullptr || known->epoch <= lost->second;
+}
+
+void PartitionChecker::OnDiskLost(SimBroker& broker) {
+  const BrokerImage* known = image_->FindBroker(broker.id());
+  lost_[broker.id()] = known == nullptr ? kNoBrokerEpoch : known->epoch;
+  for (const auto& [uid, partition] : image_->partitions()) {
+    Offset& former = former_ends_[{broker.id(), uid}];
+    former = std::max(former, shadows_.End(broker.id(), uid));
+  }
+  shadows_.OnReplaced(broker.id(), broker.disk().store());
+  // Logs are compared with one that has everything.
+  for (auto& [uid, holder] : holder_) {
+    if (holder != broker.id()) continue;
+    for (const BrokerId replica : image_->FindPartition(uid)->replicas) {
+      if (replica == broker.id() || IsLost(replica)) continue;
+      if (shadows_.End(replica, uid) >= TrueHighWatermark(uid)) holder = replica;
+    }
+  }
+}
+
+Offset PartitionChecker::CountedEnd(BrokerId broker, PartitionUid uid) const {
+  const auto former = former_ends_.find({broker, uid});
+  const Offset end = shadows_.End(broker, uid);
+  return former == former_ends_.end() ? end : std::max(end, former->second);
+}
+
+void PartitionChecker::ForgetFormerEnds() {
+  std::erase_if(former_ends_, [this](const auto& entry) {
+    const auto& [broker, uid] = entry.first;
+    const PartitionImage* partition = image_->FindPartition(uid);
+    // Its registration took it out of the ISR: who is in has joined since.
+    return partition == nullptr || (!IsLost(broker) && Contains(partition->isr, broker));
+  });
+}
+
 void PartitionChecker::OnControlSent(const message::BrokerToController& message) {
   for (const message::IsrChange& change : message.alter_partitions().changes()) {
     for (const message::IsrMember& member : change.new_isr()) {
@@ -76,6 +116,7 @@ void PartitionChecker::AfterControllerStep(SimController& controller) {
   CheckImage(image_ == nullptr ? MetadataImage() : *image_, *image);
   const MetadataImagePtr before = image_;
   image_ = image;
+  ForgetFormerEnds();
   for (const auto& [uid, partition] : image_->partitions()) {
     const PartitionImage* old = before == nullptr ? nullptr : before->FindPartition(uid);
     // Only a change of the partition changes who may lead.
@@ -124,6 +165,7 @@ void PartitionChecker::CheckIsrHasCommitted(PartitionUid uid, Offset from) {
   for (const auto* members : {&partition->isr, &partition->elr}) {
     const char* id = members == &partition->isr ? "I20" : "I21";
     for (const BrokerId member : *members) {
+      if (IsLost(member)) continue;
       Require(shadows_.End(member, uid) >= mark, id, [&] {
         return Name(uid) + ": broker " + member.ToString() + " may lead but holds only up to " +
                shadows_.End(member, uid).ToString() + " durably; committed is " + mark.ToString();
@@ -202,10 +244,10 @@ void PartitionChecker::CheckLeader(BrokerId broker, const PartitionCore& core) {
   if (core.high_watermark() <= mark) return;
   // The mark rises: everything below it is durable on the whole maximal ISR (I28).
   for (const BrokerId member : core.maximal_isr()) {
-    Require(shadows_.End(member, uid) >= core.high_watermark(), "I28", [&] {
+    Require(CountedEnd(member, uid) >= core.high_watermark(), "I28", [&] {
       return Name(uid) + ": high watermark " + core.high_watermark().ToString() + " of leader " +
-             broker.ToString() + " is above the durable end " +
-             shadows_.End(member, uid).ToString() + " of in-sync broker " + member.ToString();
+             broker.ToString() + " is above the durable end " + CountedEnd(member, uid).ToString() +
+             " of in-sync broker " + member.ToString();
     });
   }
   if (committed != nullptr) {

@@ -30,6 +30,11 @@ class PartitionChecker {
   explicit PartitionChecker(Cluster& cluster) : cluster_(cluster) {}
 
   void OnDurable(BrokerId broker, const std::vector<LogWrite>& writes);
+  // The broker, which is down, has lost its disk or a part of it: until the controllers have
+  // committed another registration of it, what they believe of its log is out of date.
+  void OnDiskLost(SimBroker& broker);
+  // Whether the broker has lost its disk and the controllers do not know yet.
+  [[nodiscard]] bool IsLost(BrokerId broker) const;
   // A leader proposes ISRs: remembers which incarnations of the members it has seen.
   void OnControlSent(const message::BrokerToController& message);
   // Called with what was newly committed to a partition of __consumer_offsets.
@@ -67,6 +72,10 @@ class PartitionChecker {
   void CheckLeader(BrokerId broker, const PartitionCore& core);
   // Batches in [from, to) of a partition of __consumer_offsets have just been committed.
   void TellCommitted(BrokerId broker, PartitionUid uid, Offset from, Offset to);
+  // Durable end as a leader may still count it: what a lost disk held before counts until the
+  // broker has joined the ISR again.
+  [[nodiscard]] Offset CountedEnd(BrokerId broker, PartitionUid uid) const;
+  void ForgetFormerEnds();
   // `from`: batches below it were compared before.
   void CheckIsrHasCommitted(PartitionUid uid, Offset from);
 
@@ -75,6 +84,8 @@ class PartitionChecker {
   MetadataImagePtr image_;
   std::map<PartitionUid, Offset> true_high_watermark_;
   std::map<PartitionUid, BrokerId> holder_;  // a broker that had everything below the true mark
+  std::map<BrokerId, BrokerEpoch> lost_;     // newest committed epoch when the disk was lost
+  std::map<std::pair<BrokerId, PartitionUid>, Offset> former_ends_;
   std::map<std::pair<BrokerId, PartitionUid>, Seen> seen_;
   // Proposed incarnations by partition, the partition epoch that the proposal is for, and broker.
   using ProposalKey = std::tuple<PartitionUid, PartitionEpoch, BrokerId>;

@@ -54,6 +54,26 @@ void ShadowLogs::OnDurable(BrokerId broker, const LogStore& disk,
   }
 }
 
+void ShadowLogs::OnReplaced(BrokerId broker, const LogStore& disk) {
+  std::erase_if(logs_, [broker](const auto& entry) { return entry.first.first == broker; });
+  for (const KnownLog& known : disk.Logs()) {
+    ShadowLog& log = logs_[{broker, known.uid}];
+    const auto recovered = disk.Recover(known.log_id);
+    Require(recovered.ok(), "I62", [] { return std::string("a disk that is put in is damaged"); });
+    log.log_start = recovered->state.log_start_offset;
+    const auto batches =
+        disk.Read(known.log_id, Offset(0), recovered->log_end_offset, size_t{1} << 40);
+    Require(batches.ok(), "I62", [] { return std::string("a disk that is put in is damaged"); });
+    for (const StoredBatch& stored : *batches) {
+      const auto view = RecordBatchView::Parse(stored.bytes);
+      log.batches[stored.last_offset] = {.base_offset = stored.base_offset,
+                                         .last_offset = stored.last_offset,
+                                         .epoch = view->leader_epoch(),
+                                         .crc = view->crc()};
+    }
+  }
+}
+
 const ShadowLog* ShadowLogs::Find(BrokerId broker, PartitionUid uid) const {
   const auto found = logs_.find({broker, uid});
   return found == logs_.end() ? nullptr : &found->second;

@@ -36,6 +36,8 @@ class ShadowLogs {
  public:
   // A group of writes became durable on `broker`. `uid_of` maps log ids of its disk.
   void OnDurable(BrokerId broker, const LogStore& disk, const std::vector<LogWrite>& writes);
+  // The broker has another disk now: what it holds is what `disk` holds.
+  void OnReplaced(BrokerId broker, const LogStore& disk);
   // nullptr: the broker has never written to this partition.
   [[nodiscard]] const ShadowLog* Find(BrokerId broker, PartitionUid uid) const;
   [[nodiscard]] Offset End(BrokerId broker, PartitionUid uid) const;
