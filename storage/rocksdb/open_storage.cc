@@ -23,7 +23,7 @@ std::string IdentityText(const DirectoryIdentity& identity) {
                       identity.cluster_id.ToText(), ", directory ", identity.directory_id.ToText());
 }
 
-bool IsUnproven(const absl::Status& status) {
+bool IsUnusable(const absl::Status& status) {
   // kCorruptMessage: a table of the small families does not read, so nothing can be opened.
   return CodeOf(status) == ErrorCode::kUnprovenDirectory ||
          CodeOf(status) == ErrorCode::kCorruptMessage;
@@ -43,7 +43,7 @@ class BrokerLogOpener {
   absl::Status Open() {
     QUIPU_RETURN_IF_ERROR(OpenWatermark());
     absl::Status opened = OpenStore(/*keep_prefix=*/false);
-    if (!IsUnproven(opened)) return opened;
+    if (!IsUnusable(opened)) return opened;
     QUIPU_ASSIGN_OR_RETURN(
         const DatabaseProof proof,
         ProveDatabase(path_, RocksdbLogStore::FamilyNames(), watermark_->last_group()));
@@ -56,7 +56,7 @@ class BrokerLogOpener {
                                    {"kept_up_to_group", std::to_string(proof.last.number)}});
       QUIPU_RETURN_IF_ERROR(KeepWal());
       opened = OpenStore(/*keep_prefix=*/true);
-      if (!IsUnproven(opened)) return opened;
+      if (!IsUnusable(opened)) return opened;
     }
     QUIPU_RETURN_IF_ERROR(SetAside(opened));
     return OpenStore(/*keep_prefix=*/false);

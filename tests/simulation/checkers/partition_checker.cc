@@ -37,16 +37,8 @@ void PartitionChecker::OnDurable(BrokerId broker, const std::vector<LogWrite>& w
   shadows_.OnDurable(broker, cluster_.FindBroker(broker)->disk().store(), writes);
 }
 
-bool PartitionChecker::IsLost(BrokerId broker) const {
-  const auto lost = lost_.find(broker);
-  if (lost == lost_.end()) return false;
-  const BrokerImage* known = image_->FindBroker(broker);
-  return known == nullptr || known->epoch <= lost->second;
-}
-
 void PartitionChecker::OnDiskLost(SimBroker& broker) {
-  const BrokerImage* known = image_->FindBroker(broker.id());
-  lost_[broker.id()] = known == nullptr ? kNoBrokerEpoch : known->epoch;
+  lost_[broker.id()].clear();
   for (const auto& [uid, partition] : image_->partitions()) {
     Offset& former = former_ends_[{broker.id(), uid}];
     former = std::max(former, shadows_.End(broker.id(), uid));
@@ -55,9 +47,11 @@ void PartitionChecker::OnDiskLost(SimBroker& broker) {
   // Logs are compared with one that has everything.
   for (auto& [uid, holder] : holder_) {
     if (holder != broker.id()) continue;
-    for (const BrokerId replica : image_->FindPartition(uid)->replicas) {
-      if (replica == broker.id() || IsLost(replica)) continue;
-      if (shadows_.End(replica, uid) >= TrueHighWatermark(uid)) holder = replica;
+    const PartitionImage& partition = *image_->FindPartition(uid);
+    for (const auto* members : {&partition.elr, &partition.isr}) {
+      for (const BrokerId member : *members) {
+        if (member != broker.id() && !IsLost(member)) holder = member;
+      }
     }
   }
 }
@@ -68,7 +62,11 @@ Offset PartitionChecker::CountedEnd(BrokerId broker, PartitionUid uid) const {
   return former == former_ends_.end() ? end : std::max(end, former->second);
 }
 
-void PartitionChecker::ForgetFormerEnds() {
+void PartitionChecker::LearnRegistrations() {
+  std::erase_if(lost_, [this](const auto& entry) {
+    const BrokerImage* known = image_->FindBroker(entry.first);
+    return known != nullptr && entry.second.contains(known->incarnation_id.ToBytes());
+  });
   std::erase_if(former_ends_, [this](const auto& entry) {
     const auto& [broker, uid] = entry.first;
     const PartitionImage* partition = image_->FindPartition(uid);
@@ -78,6 +76,10 @@ void PartitionChecker::ForgetFormerEnds() {
 }
 
 void PartitionChecker::OnControlSent(const message::BrokerToController& message) {
+  if (message.has_register_()) {
+    const auto lost = lost_.find(BrokerId(message.register_().broker_id()));
+    if (lost != lost_.end()) lost->second.insert(message.register_().incarnation_id());
+  }
   for (const message::IsrChange& change : message.alter_partitions().changes()) {
     for (const message::IsrMember& member : change.new_isr()) {
       proposed_[{PartitionUid(change.partition_uid()), PartitionEpoch(change.partition_epoch()),
@@ -116,7 +118,7 @@ void PartitionChecker::AfterControllerStep(SimController& controller) {
   CheckImage(image_ == nullptr ? MetadataImage() : *image_, *image);
   const MetadataImagePtr before = image_;
   image_ = image;
-  ForgetFormerEnds();
+  LearnRegistrations();
   for (const auto& [uid, partition] : image_->partitions()) {
     const PartitionImage* old = before == nullptr ? nullptr : before->FindPartition(uid);
     // Only a change of the partition changes who may lead.

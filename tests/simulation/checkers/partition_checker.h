@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -34,8 +35,9 @@ class PartitionChecker {
   // committed another registration of it, what they believe of its log is out of date.
   void OnDiskLost(SimBroker& broker);
   // Whether the broker has lost its disk and the controllers do not know yet.
-  [[nodiscard]] bool IsLost(BrokerId broker) const;
-  // A leader proposes ISRs: remembers which incarnations of the members it has seen.
+  [[nodiscard]] bool IsLost(BrokerId broker) const { return lost_.contains(broker); }
+  // A leader proposes ISRs: remembers which incarnations of the members it has seen. A broker
+  // registers: remembers its incarnation.
   void OnControlSent(const message::BrokerToController& message);
   // Called with what was newly committed to a partition of __consumer_offsets.
   std::function<void(const std::vector<StoredBatch>&)> on_offsets_committed;
@@ -75,7 +77,8 @@ class PartitionChecker {
   // Durable end as a leader may still count it: what a lost disk held before counts until the
   // broker has joined the ISR again.
   [[nodiscard]] Offset CountedEnd(BrokerId broker, PartitionUid uid) const;
-  void ForgetFormerEnds();
+  // The controllers have committed registrations.
+  void LearnRegistrations();
   // `from`: batches below it were compared before.
   void CheckIsrHasCommitted(PartitionUid uid, Offset from);
 
@@ -84,7 +87,9 @@ class PartitionChecker {
   MetadataImagePtr image_;
   std::map<PartitionUid, Offset> true_high_watermark_;
   std::map<PartitionUid, BrokerId> holder_;  // a broker that had everything below the true mark
-  std::map<BrokerId, BrokerEpoch> lost_;     // newest committed epoch when the disk was lost
+  // Brokers whose disk was lost, with the incarnations that have registered since; a registration
+  // from before may still be on its way.
+  std::map<BrokerId, std::set<std::string>> lost_;
   std::map<std::pair<BrokerId, PartitionUid>, Offset> former_ends_;
   std::map<std::pair<BrokerId, PartitionUid>, Seen> seen_;
   // Proposed incarnations by partition, the partition epoch that the proposal is for, and broker.
