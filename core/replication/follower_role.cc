@@ -129,6 +129,12 @@ void FollowerRole::OnDivergence(const ReplicaPush& push, Now now, PartitionEffec
     return;
   }
   phase_ = Phase::kSeeking;
+  if (cut < offsets.log_start() && offsets.high_watermark() == offsets.log_start()) {
+    // Only after an unclean recovery: the leader lacks what is deleted here already. This log
+    // cannot go back below its start, so the replica stays out of the ISR.
+    SeekLater(now);
+    return;
+  }
   log_.TruncateTo(cut, effects);
 }
 

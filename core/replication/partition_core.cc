@@ -64,6 +64,11 @@ void PartitionCore::Parts::Apply(const PartitionAssignment& assignment, Now now,
   config = assignment.config;
   leader_broker = assignment.leader;
   isr = assignment.isr;
+  // A person gave up what this log may have beyond that leader's. For the leader itself nothing is
+  // void: its log is what counts.
+  if (assignment.unclean_epoch > log.leader_epoch() && assignment.leader != options.self) {
+    log.ForgetHighWatermark();
+  }
   log.SetEpochs(assignment.leader_epoch, assignment.partition_epoch, effects);
   const bool is_replica =
       std::any_of(assignment.replicas.begin(), assignment.replicas.end(),

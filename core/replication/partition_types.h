@@ -109,6 +109,8 @@ struct PartitionAssignment {
   std::vector<ReplicaInfo> replicas;
   std::vector<BrokerId> isr;
   std::vector<BrokerId> elr;
+  // Leader epoch of the newest unclean recovery; kNoLeaderEpoch: none.
+  LeaderEpoch unclean_epoch = kNoLeaderEpoch;
   PartitionConfig config;
 };
 

@@ -23,6 +23,8 @@ class ReplicaLog {
 
   // ---- changes; each adds to `effects.mutation` ----
   // The epochs of a newer image.
+  // Before SetEpochs, which makes it durable: what older leaders had committed may be cut off now.
+  void ForgetHighWatermark() { offsets_.ForgetHighWatermark(); }
   void SetEpochs(LeaderEpoch leader_epoch, PartitionEpoch partition_epoch,
                  PartitionEffects& effects);
   // This replica leads in the epoch of the state: the epoch begins at the log end, also when no
