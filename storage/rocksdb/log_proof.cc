@@ -1,7 +1,5 @@
 #include "storage/rocksdb/log_proof.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <memory>
 
@@ -22,11 +20,6 @@ absl::Status Unproven(const std::string& path, absl::string_view what) {
                    ". Its files were left as they are. Keep them for examination, format a new "
                    "directory with a new directory id (quipu storage format), and let the node "
                    "take its data from its peers"));
-}
-
-bool Exists(const std::string& path) {
-  struct stat info = {};
-  return ::stat(path.c_str(), &info) == 0;
 }
 
 // Damage and missing files are a matter of proof; anything else is trouble with the machine.
@@ -115,13 +108,16 @@ rocksdb::WalFilter::WalProcessingOption ChainWalFilter::LogRecordFound(
 
 absl::StatusOr<GroupRecord> ProveDatabase(const std::string& path,
                                           const std::vector<std::string>& families,
-                                          uint64_t watermark) {
-  if (!Exists(path + "/CURRENT")) {
+                                          uint64_t watermark, rocksdb::Env& env) {
+  const rocksdb::Status found = env.FileExists(path + "/CURRENT");
+  if (!found.ok() && !found.IsNotFound()) return OpenError(path, found);
+  if (found.IsNotFound()) {
     if (watermark == 0) return GroupRecord{};
     return Unproven(
         path, absl::StrCat("there is no database, but group ", watermark, " was synced to it"));
   }
   rocksdb::DBOptions options = DatabaseOptions();
+  options.env = &env;
   options.create_if_missing = false;
   options.create_missing_column_families = false;
   options.max_open_files = 64;  // only group records are read

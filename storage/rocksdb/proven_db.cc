@@ -19,11 +19,13 @@ absl::StatusOr<std::unique_ptr<ProvenDb>> ProvenDb::Open(Options options,
     names.push_back(family.name);
   }
   QUIPU_ASSIGN_OR_RETURN(const GroupRecord proven,
-                         ProveDatabase(options.path, names, watermark.last_group()));
+                         ProveDatabase(options.path, names, watermark.last_group(), *options.env));
   auto db = std::unique_ptr<ProvenDb>(new ProvenDb());
+  rocksdb::DBOptions db_options = DatabaseOptions();
+  db_options.env = options.env;
   rocksdb::DB* raw = nullptr;
   const rocksdb::Status status =
-      rocksdb::DB::Open(DatabaseOptions(), options.path, options.families, &db->handles_, &raw);
+      rocksdb::DB::Open(db_options, options.path, options.families, &db->handles_, &raw);
   QUIPU_RETURN_IF_ERROR(FromRocksdb(status, absl::StrCat("cannot open database ", options.path)));
   db->db_.reset(raw);
 
