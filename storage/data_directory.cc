@@ -243,10 +243,10 @@ absl::Status FormatDirectory(const std::string& path, const DirectoryIdentity& i
   QUIPU_RETURN_IF_ERROR(CheckIdentity(identity));
   QUIPU_RETURN_IF_ERROR(files.MakeFolder(path));
   QUIPU_RETURN_IF_ERROR(CheckEmpty(path, files));
+  QUIPU_RETURN_IF_ERROR(files.SyncFolder(FolderOf(path)));  // the directory's own name
   QUIPU_RETURN_IF_ERROR(FileWatermark::Create(DataDirectory::WatermarkPath(path), files));
   // The identity comes last: with it the directory counts as formatted.
-  QUIPU_RETURN_IF_ERROR(WriteFileDurably(files, IdentityPath(path), IdentityText(identity)));
-  return files.SyncFolder(FolderOf(path));  // the directory's own name
+  return WriteFileDurably(files, IdentityPath(path), IdentityText(identity));
 }
 
 absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::string& path,
@@ -269,8 +269,14 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::st
         absl::StrCat("data directory ", path, " is in use by another process (it holds ", lock_path,
                      "); stop that process, or name another log.dir"));
   }
-  return std::unique_ptr<DataDirectory>(
-      new DataDirectory(path, std::move(identity), std::move(lock)));
+  auto directory =
+      std::unique_ptr<DataDirectory>(new DataDirectory(path, std::move(identity), std::move(lock)));
+  // RocksDB syncs the names in its folder but not the folder's own name. And whoever formatted this
+  // directory may have been killed before its last sync, so that the names that we see here are
+  // only in memory: nothing may be acknowledged on top of them.
+  QUIPU_RETURN_IF_ERROR(files.MakeFolder(directory->database_path()));
+  QUIPU_RETURN_IF_ERROR(files.SyncFolder(path));
+  return directory;
 }
 
 DataDirectory::DataDirectory(std::string path, DirectoryIdentity identity,

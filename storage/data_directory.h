@@ -65,8 +65,8 @@ absl::Status FormatDirectory(const std::string& path, const DirectoryIdentity& i
 // process however it ends. Thread-safe: immutable.
 class DataDirectory {
  public:
-  // Reads the identity, compares it with `expected` and takes the lock. Each error names the path
-  // and what to do:
+  // Reads the identity, compares it with `expected`, takes the lock, and makes the database's
+  // folder and every name in the directory durable. Each error names the path and what to do:
   //   kResourceNotFound       not formatted
   //   kInconsistentClusterId  formatted for another cluster
   //   kInvalidConfig          formatted for another node, role or directory id

@@ -55,6 +55,7 @@ class ProvenDb {
   ProvenDb() = default;
   absl::Status CheckIdentity(const Options& options);
 
+  std::unique_ptr<rocksdb::Env> env_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   std::unique_ptr<WatermarkWriter> watermark_writer_;
