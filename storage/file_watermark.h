@@ -5,10 +5,12 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/broker_identity.h"
+#include "storage/files.h"
 
 namespace quipu {
 
@@ -28,11 +30,12 @@ class FileWatermark final : public WatermarkFile {
  public:
   // Makes the file, durably: group 0, no broker epoch. `unclean`: it takes the place of one that is
   // gone or damaged, so that nothing shows what the log must hold.
-  static absl::Status Create(const std::string& path, bool unclean = false);
+  static absl::Status Create(const std::string& path, Files& files = SystemFiles(),
+                             bool unclean = false);
   // kUnprovenDirectory when the file is missing, short, or neither slot is sound: what the database
   // holds can then not be judged.
-  static absl::StatusOr<std::unique_ptr<FileWatermark>> Open(const std::string& path);
-  ~FileWatermark() override;
+  static absl::StatusOr<std::unique_ptr<FileWatermark>> Open(const std::string& path,
+                                                             Files& files = SystemFiles());
   FileWatermark(const FileWatermark&) = delete;
   FileWatermark& operator=(const FileWatermark&) = delete;
 
@@ -53,15 +56,14 @@ class FileWatermark final : public WatermarkFile {
     BrokerEpoch broker_epoch = kNoBrokerEpoch;
     bool unclean = false;
   };
-  FileWatermark(std::string path, int fd, Slot newest)
-      : path_(std::move(path)), fd_(fd), newest_(newest) {}
+  FileWatermark(std::unique_ptr<OpenFile> file, Slot newest)
+      : file_(std::move(file)), newest_(newest) {}
 
   static std::string Encode(const Slot& slot);
   static bool Decode(absl::string_view bytes, Slot& slot);
   absl::Status Store(Slot slot);  // under mutex_
 
-  const std::string path_;
-  const int fd_;
+  const std::unique_ptr<OpenFile> file_;
   mutable std::mutex mutex_;
   Slot newest_;  // under mutex_
 };

@@ -1,7 +1,5 @@
 #include "storage/rocksdb/log_proof.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <memory>
 
@@ -20,11 +18,6 @@ namespace {
 absl::Status Unproven(absl::string_view what) { return absl::DataLossError(what); }
 bool IsUnproven(const absl::Status& status) {
   return absl::IsDataLoss(status) && CodeOf(status) == ErrorCode::kUnknownServerError;
-}
-
-bool Exists(const std::string& path) {
-  struct stat info = {};
-  return ::stat(path.c_str(), &info) == 0;
 }
 
 // Damage and missing files are a matter of proof; anything else is trouble with the machine.
@@ -124,11 +117,13 @@ namespace {
 struct FoundGroups {
   std::vector<GroupRecord> flushed;  // of each family
   ChainWalFilter wal;
+  std::string missing;  // a family that is not there
 };
 
 absl::Status ReadGroups(const std::string& path, const std::vector<std::string>& families,
-                        FoundGroups& found) {
+                        rocksdb::Env& env, FoundGroups& found) {
   rocksdb::DBOptions options = DatabaseOptions();
+  options.env = &env;
   options.create_if_missing = false;
   options.create_missing_column_families = false;
   options.max_open_files = 64;  // only group records are read
@@ -144,6 +139,7 @@ absl::Status ReadGroups(const std::string& path, const std::vector<std::string>&
       descriptors.emplace_back(name, SmallFamilyOptions(cache));
     } else {
       found.flushed.emplace_back();  // its creation was cut short: it holds nothing
+      found.missing = name;
     }
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
@@ -169,15 +165,24 @@ DatabaseProof NoPrefix(absl::string_view why) {
 
 absl::StatusOr<DatabaseProof> ProveDatabase(const std::string& path,
                                             const std::vector<std::string>& families,
-                                            uint64_t watermark) {
-  if (!Exists(path + "/CURRENT")) {
+                                            uint64_t watermark, rocksdb::Env& env) {
+  const rocksdb::Status current = env.FileExists(path + "/CURRENT");
+  if (!current.ok() && !current.IsNotFound()) {
+    return FromRocksdb(current, absl::StrCat("cannot read the database ", path));
+  }
+  if (current.IsNotFound()) {
     if (watermark == 0) return DatabaseProof{};
     return NoPrefix(
         absl::StrCat("there is no database, but group ", watermark, " was synced to it"));
   }
-  FoundGroups found{.flushed = {}, .wal = ChainWalFilter(families.size())};
-  absl::Status joined = ReadGroups(path, families, found);
+  FoundGroups found{.flushed = {}, .wal = ChainWalFilter(families.size()), .missing = {}};
+  absl::Status joined = ReadGroups(path, families, env, found);
   if (joined.ok()) joined = CheckJoin(found.flushed, found.wal);
+  // All families are there before the first group is written. RocksDB would step over what the WAL
+  // holds of one that is not (WriteBatchInternal::InsertInto at recovery).
+  if (joined.ok() && !found.missing.empty() && found.wal.seen_any()) {
+    joined = Unproven(absl::StrCat("it holds groups, but not the family ", found.missing));
+  }
   if (IsUnproven(joined)) return NoPrefix(joined.message());
   QUIPU_RETURN_IF_ERROR(joined);
   DatabaseProof proof;

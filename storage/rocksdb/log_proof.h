@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "rocksdb/db.h"
+#include "rocksdb/env.h"
 #include "rocksdb/wal_filter.h"
 #include "storage/rocksdb/group_chain.h"
 
@@ -54,13 +55,15 @@ struct DatabaseProof {
 // Reads the database at `path` without changing it.
 //   families   all names, "default" first
 //   watermark  the last group that is known to have been synced
+//   env        where the files are
 // Unproven is a log that ends below the watermark or whose chain breaks (what is before the break
 // is a prefix), whose groups are neither in the tables nor in the WAL, or whose files RocksDB
 // refuses (no prefix). Error: kStorageError when the files could not be read at all.
 // A path without a database is proven only with watermark 0, and gives group 0.
 absl::StatusOr<DatabaseProof> ProveDatabase(const std::string& path,
                                             const std::vector<std::string>& families,
-                                            uint64_t watermark);
+                                            uint64_t watermark,
+                                            rocksdb::Env& env = *rocksdb::Env::Default());
 
 // kUnprovenDirectory for what ProveDatabase has found, with what to do.
 absl::Status UnprovenError(const std::string& path, const std::string& what);

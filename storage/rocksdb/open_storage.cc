@@ -1,15 +1,15 @@
 // Everything durable of a process, and what happens to a broker's log that is unproven (D4).
 #include "storage/rocksdb/open_storage.h"
 
-#include <filesystem>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/error_code.h"
 #include "base/logging.h"
 #include "base/status_macros.h"
+#include "rocksdb/env.h"
 #include "storage/file_watermark.h"
-#include "storage/posix_file.h"
 #include "storage/rocksdb/log_proof.h"
 #include "storage/rocksdb/rocksdb_log_store.h"
 #include "storage/rocksdb/rocksdb_raft_store.h"
@@ -23,22 +23,28 @@ std::string IdentityText(const DirectoryIdentity& identity) {
                       identity.cluster_id.ToText(), ", directory ", identity.directory_id.ToText());
 }
 
+Files& FilesOf(const OpenStorageOptions& options) {
+  return options.files != nullptr ? *options.files : SystemFiles();
+}
+rocksdb::Env* EnvOf(const OpenStorageOptions& options) {
+  return options.env != nullptr ? options.env : rocksdb::Env::Default();
+}
+
 bool IsUnusable(const absl::Status& status) {
   // kCorruptMessage: a table of the small families does not read, so nothing can be opened.
   return CodeOf(status) == ErrorCode::kUnprovenDirectory ||
          CodeOf(status) == ErrorCode::kCorruptMessage;
 }
 
-absl::Status FileSystemError(absl::string_view what, const std::string& path,
-                             const std::error_code& error) {
-  return ToStatus(ErrorCode::kStorageError, absl::StrCat(what, " ", path, ": ", error.message()));
-}
-
 // Opens the log of a broker's directory, or makes one that can be opened of what is there.
 class BrokerLogOpener {
  public:
   BrokerLogOpener(const OpenStorageOptions& options, BrokerStorage& storage)
-      : options_(options), storage_(storage), path_(storage.directory->database_path()) {}
+      : options_(options),
+        files_(FilesOf(options)),
+        env_(*EnvOf(options)),
+        storage_(storage),
+        path_(storage.directory->database_path()) {}
 
   absl::Status Open() {
     QUIPU_RETURN_IF_ERROR(OpenWatermark());
@@ -46,7 +52,7 @@ class BrokerLogOpener {
     if (!IsUnusable(opened)) return opened;
     QUIPU_ASSIGN_OR_RETURN(
         const DatabaseProof proof,
-        ProveDatabase(path_, RocksdbLogStore::FamilyNames(), watermark_->last_group()));
+        ProveDatabase(path_, RocksdbLogStore::FamilyNames(), watermark_->last_group(), env_));
     if (proof.is_prefix && CodeOf(opened) == ErrorCode::kUnprovenDirectory) {
       // Mark and new watermark are one write, before the database is touched: from here on every
       // start is unclean until the controllers know it.
@@ -67,12 +73,12 @@ class BrokerLogOpener {
 
   absl::Status OpenWatermark() {
     const std::string path = storage_.directory->watermark_path();
-    absl::StatusOr<std::unique_ptr<FileWatermark>> file = FileWatermark::Open(path);
+    absl::StatusOr<std::unique_ptr<FileWatermark>> file = FileWatermark::Open(path, files_);
     if (CodeOf(file.status()) == ErrorCode::kUnprovenDirectory) {
       LogWarn("storage.unproven",
               {{"path", path}, {"detail", std::string(file.status().message())}});
-      QUIPU_RETURN_IF_ERROR(FileWatermark::Create(path, /*unclean=*/true));
-      file = FileWatermark::Open(path);
+      QUIPU_RETURN_IF_ERROR(FileWatermark::Create(path, files_, /*unclean=*/true));
+      file = FileWatermark::Open(path, files_);
     }
     QUIPU_RETURN_IF_ERROR(file.status());
     watermark_ = file->get();
@@ -86,7 +92,8 @@ class BrokerLogOpener {
                                .identity = IdentityText(storage_.directory->identity()),
                                .fatal = options_.fatal,
                                .trimmer = {},
-                               .keep_prefix = keep_prefix},
+                               .keep_prefix = keep_prefix,
+                               .env = &env_},
                               *watermark_);
     QUIPU_RETURN_IF_ERROR(store.status());
     storage_.store = *std::move(store);
@@ -96,48 +103,65 @@ class BrokerLogOpener {
   // RocksDB removes the WAL behind the prefix when it opens. It may hold acknowledged records, so
   // it stays reachable under another name; links cost no space.
   absl::Status KeepWal() {
-    namespace fs = std::filesystem;
-    std::error_code error;
-    if (fs::exists(evidence_path(), error)) return absl::OkStatus();
-    fs::create_directory(evidence_path(), error);
-    if (error) return FileSystemError("cannot make", evidence_path(), error);
+    if (env_.FileExists(evidence_path()).ok()) return absl::OkStatus();
+    QUIPU_RETURN_IF_ERROR(Check(env_.CreateDir(evidence_path()), "cannot make"));
     linked_ = true;
-    for (fs::directory_iterator at(path_, error), end; !error && at != end; at.increment(error)) {
-      if (at->path().extension() != ".log") continue;
-      fs::create_hard_link(at->path(), fs::path(evidence_path()) / at->path().filename(), error);
-      if (error) return FileSystemError("cannot link", at->path().string(), error);
+    std::vector<std::string> names;
+    QUIPU_RETURN_IF_ERROR(Check(env_.GetChildren(path_, &names), "cannot read"));
+    for (const std::string& name : names) {
+      if (!absl::EndsWith(name, ".log")) continue;
+      QUIPU_RETURN_IF_ERROR(
+          Check(env_.LinkFile(path_ + "/" + name, evidence_path() + "/" + name), "cannot link"));
     }
-    if (error) return FileSystemError("cannot read", path_, error);
-    QUIPU_RETURN_IF_ERROR(SyncDirectory(evidence_path()));
-    return SyncDirectory(FolderOf(path_));
+    QUIPU_RETURN_IF_ERROR(SyncFolder(evidence_path()));
+    return SyncFolder(FolderOf(path_));
+  }
+
+  // Links to what is about to be renamed there are no evidence of their own.
+  absl::Status RemoveLinks() {
+    if (!std::exchange(linked_, false)) return absl::OkStatus();
+    std::vector<std::string> names;
+    QUIPU_RETURN_IF_ERROR(Check(env_.GetChildren(evidence_path(), &names), "cannot read"));
+    for (const std::string& name : names) {
+      if (!absl::EndsWith(name, ".log")) continue;  // "." and ".."
+      QUIPU_RETURN_IF_ERROR(Check(env_.DeleteFile(evidence_path() + "/" + name), "cannot remove"));
+    }
+    return Check(env_.DeleteDir(evidence_path()), "cannot remove");
   }
 
   absl::Status SetAside(const absl::Status& why) {
-    namespace fs = std::filesystem;
-    std::error_code error;
-    // Links to what is about to be renamed there are no evidence of their own.
-    if (linked_) fs::remove_all(evidence_path(), error);
-    const bool taken = fs::exists(evidence_path(), error);
-    const bool there = fs::exists(path_, error);
-    if (taken && there) {
-      return ToStatus(
-          ErrorCode::kUnprovenDirectory,
-          absl::StrCat(path_, " cannot be used (", why.message(), ") and would be set aside, but ",
-                       evidence_path(),
-                       " is there from an earlier time. Examine that, move it "
-                       "out of the data directory or remove it, and start the broker again"));
+    QUIPU_RETURN_IF_ERROR(RemoveLinks());
+    const bool there = env_.FileExists(path_).ok();
+    if (there && env_.FileExists(evidence_path()).ok()) {
+      return ToStatus(ErrorCode::kUnprovenDirectory,
+                      absl::StrCat(path_, " cannot be used (", why.message(),
+                                   ") and would be set aside, but ", evidence_path(),
+                                   " is there from an earlier time. Examine that, move it out of "
+                                   "the data directory or remove it, and start the broker again"));
     }
     QUIPU_RETURN_IF_ERROR(watermark_->MarkUnclean(0));
     LogWarn("storage.unproven", {{"path", path_},
                                  {"detail", std::string(why.message())},
                                  {"set_aside", there ? evidence_path() : "nothing was there"}});
     if (!there) return absl::OkStatus();
-    fs::rename(path_, evidence_path(), error);
-    if (error) return FileSystemError("cannot rename", path_, error);
-    return SyncDirectory(FolderOf(path_));
+    QUIPU_RETURN_IF_ERROR(Check(env_.RenameFile(path_, evidence_path()), "cannot rename"));
+    return SyncFolder(FolderOf(path_));
+  }
+
+  [[nodiscard]] absl::Status Check(const rocksdb::Status& status, absl::string_view what) const {
+    if (status.ok()) return absl::OkStatus();
+    return ToStatus(ErrorCode::kStorageError,
+                    absl::StrCat(what, " in ", FolderOf(path_), ": ", status.ToString()));
+  }
+  absl::Status SyncFolder(const std::string& path) {
+    std::unique_ptr<rocksdb::Directory> folder;
+    QUIPU_RETURN_IF_ERROR(Check(env_.NewDirectory(path, &folder), "cannot open a folder"));
+    return Check(folder->Fsync(), "cannot sync a folder");
   }
 
   const OpenStorageOptions& options_;
+  Files& files_;
+  rocksdb::Env& env_;
   BrokerStorage& storage_;
   const std::string path_;
   FileWatermark* watermark_ = nullptr;
@@ -150,7 +174,8 @@ absl::StatusOr<BrokerStorage> OpenBrokerStorage(const OpenStorageOptions& option
   BrokerStorage storage;
   ExpectedIdentity expected = options.expected;
   expected.role = NodeRole::kBroker;
-  QUIPU_ASSIGN_OR_RETURN(storage.directory, DataDirectory::Open(options.path, expected));
+  QUIPU_ASSIGN_OR_RETURN(storage.directory,
+                         DataDirectory::Open(options.path, expected, FilesOf(options)));
   QUIPU_RETURN_IF_ERROR(BrokerLogOpener(options, storage).Open());
   storage.writer = std::make_unique<WalWriter>(*storage.store, options.fatal, options.writer);
   return storage;
@@ -160,14 +185,16 @@ absl::StatusOr<ControllerStorage> OpenControllerStorage(const OpenStorageOptions
   ControllerStorage storage;
   ExpectedIdentity expected = options.expected;
   expected.role = NodeRole::kController;
-  QUIPU_ASSIGN_OR_RETURN(storage.directory, DataDirectory::Open(options.path, expected));
-  QUIPU_ASSIGN_OR_RETURN(storage.watermark,
-                         FileWatermark::Open(storage.directory->watermark_path()));
+  QUIPU_ASSIGN_OR_RETURN(storage.directory,
+                         DataDirectory::Open(options.path, expected, FilesOf(options)));
+  QUIPU_ASSIGN_OR_RETURN(storage.watermark, FileWatermark::Open(storage.directory->watermark_path(),
+                                                                FilesOf(options)));
   QUIPU_ASSIGN_OR_RETURN(
       storage.store,
       RocksdbRaftStore::Open({.path = storage.directory->database_path(),
                               .identity = IdentityText(storage.directory->identity()),
-                              .fatal = options.fatal},
+                              .fatal = options.fatal,
+                              .env = EnvOf(options)},
                              *storage.watermark));
   return storage;
 }

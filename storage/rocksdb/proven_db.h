@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "rocksdb/db.h"
+#include "rocksdb/env.h"
 #include "rocksdb/wal_filter.h"
 #include "storage/broker_identity.h"
 #include "storage/rocksdb/group_chain.h"
@@ -29,6 +30,8 @@ class ProvenDb {
     // A log that is unproven opens too, if what is left is a prefix: what is behind it is given up.
     // The caller has marked the directory as unclean and moved the watermark back before.
     bool keep_prefix = false;
+    // Where the files are; must outlive the database.
+    rocksdb::Env* env = rocksdb::Env::Default();
   };
 
   // `watermark` must outlive the database.
@@ -57,6 +60,7 @@ class ProvenDb {
   absl::Status CheckIdentity(const Options& options);
 
   std::unique_ptr<rocksdb::WalFilter> replay_filter_;  // must outlive db_
+  std::unique_ptr<rocksdb::Env> env_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   std::unique_ptr<WatermarkWriter> watermark_writer_;

@@ -31,7 +31,8 @@ absl::StatusOr<std::unique_ptr<RocksdbLogStore>> RocksdbLogStore::Open(Options o
                                .families = {},
                                .identity = options.identity,
                                .fatal = options.fatal,
-                               .keep_prefix = options.keep_prefix};
+                               .keep_prefix = options.keep_prefix,
+                               .env = options.env};
   const std::vector<std::string> names = FamilyNames();
   db_options.families = {
       {names[kDefault], SmallFamilyOptions(cache)},

@@ -29,7 +29,8 @@ class RocksdbLogStore final : public LogStore {
     std::string identity;  // see ProvenDb
     FatalHandler fatal;    // after a failed write, sync or compaction (D3)
     Trimmer::Options trimmer;
-    bool keep_prefix = false;  // see ProvenDb
+    bool keep_prefix = false;                     // see ProvenDb
+    rocksdb::Env* env = rocksdb::Env::Default();  // see ProvenDb
   };
 
   // Errors of ProvenDb::Open, and kCorruptMessage when a small value is damaged. `watermark` must

@@ -16,57 +16,16 @@ bool Contains(const std::vector<BrokerId>& brokers, BrokerId broker) {
 
 }  // namespace
 
-DiskNemesisOptions DiskNemesisOptions::Draw(Rng& rng) {
-  DiskNemesisOptions options;
-  if (!rng.Chance(2, 5)) return options;
-  options.empty_disk = static_cast<int>(rng.Between(0, 3));
-  options.rolled_back = static_cast<int>(rng.Between(0, 3));
-  options.lost_tail = static_cast<int>(rng.Between(0, 5));
-  return options;
-}
-
-std::string DiskNemesisOptions::Text() const {
-  return " empty_disk=" + std::to_string(empty_disk) +
-         " rolled_back=" + std::to_string(rolled_back) + " lost_tail=" + std::to_string(lost_tail);
-}
-
-DiskNemesis::DiskNemesis(Cluster& cluster, PartitionChecker& checker, DiskNemesisOptions options,
-                         uint64_t seed)
-    : cluster_(cluster),
-      world_(cluster.world()),
-      checker_(checker),
-      options_(options),
-      rng_(seed) {}
-
-Duration DiskNemesis::Between(Duration low, Duration high) {
-  return Duration(rng_.Between(low.count(), high.count()));
-}
-
 void DiskNemesis::After(Duration delay, std::function<void()> work) {
   world_.After(delay, nullptr, "disk-nemesis", [active = active_, work = std::move(work)] {
     if (*active) work();
   });
 }
 
-void DiskNemesis::Run(Instant until) {
-  until_ = until;
-  *active_ = true;
-  if (options_.total() > 0) ScheduleNext();
-}
-
-void DiskNemesis::ScheduleNext() {
-  After(Between(options_.interval_min, options_.interval_max), [this] {
-    if (world_.now() >= until_) return;
-    Strike();
-    ScheduleNext();
-  });
-}
-
-void DiskNemesis::Strike() {
-  auto draw = static_cast<int>(rng_.Below(static_cast<uint64_t>(options_.total())));
-  SimBroker& broker = *cluster_.brokers()[rng_.Below(cluster_.brokers().size())];
-  if ((draw -= options_.empty_disk) < 0) return EmptyDisk(broker);
-  if ((draw -= options_.rolled_back) < 0) return RollBack(broker);
+void DiskNemesis::Strike(Fault fault) {
+  SimBroker& broker = *cluster_.brokers()[world_.rng().Below(cluster_.brokers().size())];
+  if (fault == Fault::kEmptyDisk) return EmptyDisk(broker);
+  if (fault == Fault::kRolledBackDisk) return RollBack(broker);
   LoseTail(broker);
 }
 
@@ -90,13 +49,13 @@ void DiskNemesis::EmptyDisk(SimBroker& broker) {
   if (!MayLose(broker.id())) return;
   ++counters_.empty_disks;
   broker.Crash();
-  broker.FormatDisk(Uuid::Random(rng_));
+  broker.FormatDisk(Uuid::Random(world_.rng()));
   Lost(broker, "empty disk for broker ", milliseconds(4000));
 }
 
 void DiskNemesis::LoseTail(SimBroker& broker) {
   const auto older = std::make_shared<BrokerDisk>(broker.disk());
-  After(Between(milliseconds(1), milliseconds(1500)), [this, &broker, older] {
+  After(world_.Between(milliseconds(1), milliseconds(1500)), [this, &broker, older] {
     if (!MayLose(broker.id())) return;
     ++counters_.lost_tails;
     broker.Crash();
@@ -119,7 +78,7 @@ void DiskNemesis::RollBack(SimBroker& broker) {
 
 void DiskNemesis::AwaitNewerEpoch(SimBroker& broker, std::shared_ptr<BrokerDisk> copy, int tries) {
   if (tries == 0) return;
-  After(Between(milliseconds(100), milliseconds(800)), [this, &broker, copy, tries] {
+  After(world_.Between(milliseconds(100), milliseconds(800)), [this, &broker, copy, tries] {
     const MetadataImagePtr& image = checker_.image();
     const BrokerImage* known = image == nullptr ? nullptr : image->FindBroker(broker.id());
     // Only a rollback behind an epoch that was heard can be noticed (docs/invariants.md).
@@ -137,13 +96,12 @@ void DiskNemesis::AwaitNewerEpoch(SimBroker& broker, std::shared_ptr<BrokerDisk>
 void DiskNemesis::Lost(SimBroker& broker, const std::string& what, Duration down_max) {
   world_.Note(what + broker.id().ToString());
   checker_.OnDiskLost(broker);
-  strike_again_[broker.id()] = rng_.Chance(1, 2);
+  strike_again_[broker.id()] = world_.rng().Chance(1, 2);
   RestartLater(broker, down_max);
 }
 
 void DiskNemesis::RestartLater(SimBroker& broker, Duration down_max) {
-  // Not by After: what is down must come back after the end of the faults too.
-  world_.After(Between(milliseconds(1), down_max), nullptr, "restart", [this, &broker] {
+  After(world_.Between(milliseconds(1), down_max), [this, &broker] {
     if (broker.running()) return;
     world_.Note("restart broker " + broker.id().ToString());
     broker.Start();
@@ -154,8 +112,8 @@ void DiskNemesis::OnControlSent(BrokerId sender, const message::BrokerToControll
   if (!*active_ || !message.has_register_()) return;
   const auto again = strike_again_.find(sender);
   if (again == strike_again_.end() || !again->second) return;
-  again->second = rng_.Chance(1, 3);
-  After(Between(Duration(0), milliseconds(15)), [this, sender] {
+  again->second = world_.rng().Chance(1, 3);
+  After(world_.Between(Duration(0), milliseconds(15)), [this, sender] {
     SimBroker& broker = *cluster_.FindBroker(sender);
     if (!broker.running()) return;
     ++counters_.crashes_unclean;

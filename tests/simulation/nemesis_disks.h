@@ -7,24 +7,11 @@
 #include <memory>
 #include <string>
 
-#include "base/rng.h"
 #include "tests/simulation/checkers/partition_checker.h"
 #include "tests/simulation/cluster.h"
+#include "tests/simulation/swarm/faults.h"
 
 namespace quipu::sim {
-
-// Weights, and how often; drawn per seed.
-struct DiskNemesisOptions {
-  Duration interval_min = std::chrono::milliseconds(300);
-  Duration interval_max = std::chrono::milliseconds(4000);
-  int empty_disk = 0;   // another directory id, nothing on it
-  int rolled_back = 0;  // the whole disk as it was under an earlier broker epoch
-  int lost_tail = 0;    // the log ends earlier than the watermark says
-  [[nodiscard]] int total() const { return empty_disk + rolled_back + lost_tail; }
-  // Zero more often than not, so that most seeds see crashes alone.
-  static DiskNemesisOptions Draw(Rng& rng);
-  [[nodiscard]] std::string Text() const;
-};
 
 struct DiskNemesisCounters {
   uint64_t empty_disks = 0;
@@ -38,23 +25,20 @@ struct DiskNemesisCounters {
 // controllers; and only of partitions whose minimum is two or more. So at most
 // min.insync.replicas - 1 disks are lossy at once, and each loss is one that the rules notice: what
 // was acknowledged has to survive (I25), and everything has to settle without a person.
-//
-// Draws from a source of its own: a seed without these faults runs as if they did not exist.
 class DiskNemesis {
  public:
-  DiskNemesis(Cluster& cluster, PartitionChecker& checker, DiskNemesisOptions options,
-              uint64_t seed);
+  DiskNemesis(Cluster& cluster, PartitionChecker& checker)
+      : cluster_(cluster), world_(cluster.world()), checker_(checker) {}
 
-  // Faults from now until `until`.
-  void Run(Instant until);
+  // One of the three kinds, on a broker drawn now; nothing when the atlas does not allow it.
+  void Strike(Fault fault);
+  // No more faults; whoever is down stays down.
   void Stop() { *active_ = false; }
   // A broker is about to say this to its controller.
   void OnControlSent(BrokerId sender, const message::BrokerToController& message);
   [[nodiscard]] const DiskNemesisCounters& counters() const { return counters_; }
 
  private:
-  void ScheduleNext();
-  void Strike();
   void EmptyDisk(SimBroker& broker);
   void LoseTail(SimBroker& broker);
   // Copies the disk, lets the broker live on under a newer epoch, and brings the copy back.
@@ -65,17 +49,13 @@ class DiskNemesis {
   void Lost(SimBroker& broker, const std::string& what, Duration down_max);
   void RestartLater(SimBroker& broker, Duration down_max);
   void After(Duration delay, std::function<void()> work);
-  [[nodiscard]] Duration Between(Duration low, Duration high);
 
   Cluster& cluster_;
   World& world_;
   PartitionChecker& checker_;
-  DiskNemesisOptions options_;
-  Rng rng_;
   DiskNemesisCounters counters_;
-  Instant until_{};
   std::map<BrokerId, bool> strike_again_;  // crash it when it registers
-  std::shared_ptr<bool> active_ = std::make_shared<bool>(false);
+  std::shared_ptr<bool> active_ = std::make_shared<bool>(true);
 };
 
 }  // namespace quipu::sim

@@ -250,7 +250,7 @@ TEST_F(UncleanOpenTest, MissingDatabaseBeginsEmpty) {
   fs::remove_all(database());
   Open();
   EXPECT_TRUE(storage_->watermark->unclean());
-  EXPECT_EQ(storage_->watermark->last_group(), 1U);  // the identity
+  EXPECT_LE(storage_->watermark->last_group(), 1U);  // the identity, a moment later
   EXPECT_FALSE(storage_->store->FindLog(PartitionUid(1)).has_value());
 }
 
