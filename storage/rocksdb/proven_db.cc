@@ -73,7 +73,8 @@ absl::StatusOr<std::unique_ptr<ProvenDb>> ProvenDb::Open(Options options,
   }
   // What was replayed has been written to tables and synced.
   QUIPU_RETURN_IF_ERROR(watermark.StoreLastGroup(db->last_.number));
-  db->watermark_writer_ = std::make_unique<WatermarkWriter>(watermark, options.fatal);
+  db->watermark_writer_ =
+      std::make_unique<WatermarkWriter>(watermark, proof.last.number, options.fatal);
   QUIPU_RETURN_IF_ERROR(db->CheckIdentity(options));
   return db;
 }
@@ -119,8 +120,10 @@ absl::Status ProvenDb::Write(rocksdb::WriteBatch& batch) {
     return failed_;
   }
   last_ = group;
-  watermark_writer_->OnGroupSynced(group.number);
-  return absl::OkStatus();
+  if (!watermark_writer_->OnGroupSynced(group.number)) {
+    failed_ = ToStatus(ErrorCode::kStorageError, "the watermark file could not be written");
+  }
+  return failed_;
 }
 
 absl::StatusOr<std::optional<std::string>> ProvenDb::Get(rocksdb::ColumnFamilyHandle* family,
