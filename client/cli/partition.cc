@@ -96,7 +96,8 @@ absl::StatusOr<Survey> SurveyPartition(Admin& admin, const std::string& topic, i
   QUIPU_ASSIGN_OR_RETURN(const std::vector<ReplicaReport> reports,
                          admin.DescribePartitions({topic}));
   for (const int32_t id : survey.info.replicas()) {
-    Replica replica{.broker = id};
+    Replica replica;
+    replica.broker = id;
     for (const message::BrokerInfo& broker : cluster.brokers()) {
       if (broker.broker_id() != id) continue;
       replica.broker_epoch = broker.broker_epoch();

@@ -35,11 +35,15 @@ PartitionAssignment LedBy(BrokerId leader, LeaderEpoch epoch, LeaderEpoch unclea
   return assignment;
 }
 
+PartitionCore::Options CoreOptions() {
+  PartitionIdentity identity;
+  identity.uid = PartitionUid(1);
+  return {.self = kSelf, .identity = identity, .limits = {}};
+}
+
 class UncleanEpochTest : public ::testing::Test {
  protected:
-  UncleanEpochTest()
-      : core_({.self = kSelf, .identity = {.uid = PartitionUid(1)}, .limits = {}},
-              FiveCommitted()) {}
+  UncleanEpochTest() : core_(CoreOptions(), FiveCommitted()) {}
   void Assign(const PartitionAssignment& assignment) {
     effects_ = {};
     core_.OnAssignment(assignment, now_, effects_);
@@ -104,7 +108,7 @@ TEST_F(UncleanEpochTest, ALogThatBeginsBehindTheLeadersEndIsNotCut) {
   RecoveredLog trimmed = FiveCommitted();
   trimmed.state.log_start_offset = Offset(4);
   trimmed.epochs = {{.epoch = LeaderEpoch(1), .start_offset = Offset(4)}};
-  PartitionCore core({.self = kSelf, .identity = {.uid = PartitionUid(1)}, .limits = {}}, trimmed);
+  PartitionCore core(CoreOptions(), trimmed);
   PartitionEffects effects;
   core.OnAssignment(LedBy(kOther, LeaderEpoch(3), LeaderEpoch(3)), now_, effects);
   effects = {};

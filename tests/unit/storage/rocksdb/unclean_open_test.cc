@@ -294,7 +294,7 @@ TEST(UncleanControllerTest, UnprovenVoterIsRefused) {
   ASSERT_TRUE(OpenControllerStorage(options).ok());
   fs::remove_all(path + "/log");
   EXPECT_EQ(CodeOf(OpenControllerStorage(options).status()), ErrorCode::kUnprovenDirectory);
-  EXPECT_FALSE(fs::exists(path + "/log"));
+  EXPECT_FALSE(fs::exists(path + "/log/CURRENT"));
 }
 
 }  // namespace
