@@ -19,7 +19,8 @@ class Node:
         self.data = os.path.join(folder, "disk", "data")
         self.control = os.path.join(folder, "control")
         self.log = os.path.join(folder, "log")
-        self.child, self.gone, self.faults, self.may_stop = None, True, 0, False
+        self.child, self.gone, self.faults = None, True, 0
+        self.may_stop, self.may_stop_until = False, 0.0  # a full disk may end a process
         self.arguments, self.starts = [], 0
 
     def running(self):
@@ -125,12 +126,13 @@ class Cluster:
         for node in self.nodes.values():
             if node.gone or node.running():
                 continue
-            if not node.may_stop:
+            if node.may_stop:
+                node.gone = True
+                continue
+            if time.monotonic() > node.may_stop_until:
                 self.unexpected.append(f"{node.name} ended with {node.child.returncode}: "
                                        f"{self.tail(node)}")
-            node.gone = True
-            if not node.may_stop:
-                self.start(node)
+            self.start(node)
 
     @staticmethod
     def tail(node, lines=3):
