@@ -28,6 +28,8 @@ INSIDE = "QUIPU_CHAOS_INSIDE"  # set in the process that has namespaces of its o
 PARTITIONS = 4
 PRODUCERS, MEMBERS = 3, 3
 READER = 0                     # number of the following reader in the history
+DELIVERY_TIMEOUTS_MS = (2500, 60000, 60000)  # the first gives up early: unknown outcomes
+PADDING = 400                  # bytes that each record is longer
 VALUES = 10**9                 # each producer's values begin at a multiple of it
 # Bounds of the time after the last fault. They only have to hold on a busy machine.
 SETTLE_SECONDS_MAX = 120
@@ -56,7 +58,7 @@ class Run:
         self.network = Loopback(names) if why_not_isolated else Isolated(names)
         small_disks = not why_not_isolated
         self.cluster = Cluster(options.build, work, self.network, brokers, rng.randint(1, 2),
-                               small_disks)
+                               small_disks, max(options.minutes, options.kill_rounds / 10))
         self.small_disks = small_disks
         self.history_path = os.path.join(work, "history.jsonl")
         self.history = History(self.history_path, READER)
@@ -79,7 +81,9 @@ class Run:
             process = self.processes
         if mode == "produce":
             arguments = (*arguments, "--first-value", process * VALUES, "--rate",
-                         self.options.rate / PRODUCERS, "--compression", self.compression)
+                         self.options.rate / PRODUCERS, "--compression", self.compression,
+                         "--padding", PADDING,
+                         "--delivery-timeout", DELIVERY_TIMEOUTS_MS[process % PRODUCERS])
         if mode == "consume":
             arguments = (*arguments, "--group", "billing")
         with open(os.path.join(self.work, f"{mode}-{process}.log"), "wb") as log:
@@ -159,28 +163,32 @@ class Run:
 
     def kill_rounds(self, rounds):
         """One process at a time: SIGKILL, a start, and all that is acknowledged is there."""
-        say("round  killed              whole again after  longest wait  read")
+        say("round  killed              whole again after  a partition waited  read")
         for number in range(1, rounds + 1):
             rng = random.Random(f"{self.options.seed}/{number}")
             since = time.monotonic_ns()
-            what = self.kill_one(rng)
             began = time.monotonic()
+            what = self.kill_one(rng)
             wait_until(self.cluster.is_whole, SETTLE_SECONDS_MAX, "all replicas to be in sync",
                        meanwhile=self.watch)
             whole = time.monotonic() - began
             self.await_reads(set(self.history.unread))
             self.counts["KillRound"] += 1
-            say(f"{number:5}  {what:18} {whole:15.1f} s {self.history.longest_gap(since):11.1f} s  "
+            say(f"{number:5}  {what:18} {whole:15.1f} s {self.history.longest_gap(since):17.2f} s  "
                 f"{len(self.history.read):,}")
 
     def kill_one(self, rng):
         if rng.random() < 0.2:
             return self.replace_client(rng).removeprefix("kill -9 of ")
         node = rng.choice(sorted(self.cluster.nodes.values(), key=lambda n: n.name))
+        before = self.cluster.epoch(node) if node.role == "broker" else 0
         self.cluster.kill(node)
         until = time.monotonic() + rng.choice([0.0, 0.2, 1.0, 4.0])
         wait_until(lambda: time.monotonic() >= until, 60, "", every=0.05, meanwhile=self.watch)
         self.cluster.start(node)
+        if node.role == "broker":
+            wait_until(lambda: self.cluster.epoch(node) > before, SETTLE_SECONDS_MAX,
+                       f"{node.name} to serve again", meanwhile=self.watch)
         return node.name
 
     def await_reads(self, values):
@@ -242,7 +250,8 @@ class Run:
         say(f"faults: {kinds or 'none'}; brokers that a full disk ended: {self.stopped_by_full_disk}")
         say(self.history.summary())
         say(f"group: {self.history.group_records:,} records, {self.history.assignments} assignments")
-        say(f"longest time without an acknowledgement: {self.history.longest_gap():.1f} s")
+        say(f"longest time without an acknowledgement: {self.history.longest_gap(anywhere=True):.2f} "
+            f"s; in one partition: {self.history.longest_gap():.2f} s")
 
     def stop(self):
         for client in self.clients:

@@ -1,6 +1,6 @@
-// quipu-chaos-client: the load of the chaos tests. Each mode writes what it does and sees to a file,
-// a line of JSON for each event, in the form that quipu-history-check reads. A line is one write to
-// the end of the file, so that a SIGKILL takes along no line that was told.
+// quipu-chaos-client: the load of the chaos tests. Each mode writes what it does and sees to a
+// file, a line of JSON for each event, in the form that quipu-history-check reads. A line is one
+// write to the end of the file, so that a SIGKILL takes along no line that was told.
 //
 //   produce   sends transfers until SIGTERM, then waits for what is under way
 //   consume   one member of a group, until SIGTERM
@@ -42,6 +42,8 @@ struct Options {
   std::string history;
   std::string group;
   std::string compression = "none";
+  int delivery_timeout_ms = 60000;
+  int padding = 0;
   int64_t process = 0;
   int64_t first_value = 0;
   double rate = 100;
@@ -95,7 +97,7 @@ struct Transfer {
 
 bool Parse(absl::string_view text, Transfer& transfer) {
   const std::vector<std::string> parts = absl::StrSplit(text, ' ');
-  if (parts.size() != 4) return false;
+  if (parts.size() < 4) return false;  // padding may follow
   transfer.from = parts[1];
   transfer.to = parts[2];
   return absl::SimpleAtoi(parts[0], &transfer.value) &&
@@ -109,13 +111,15 @@ int Fail(const absl::Status& status) {
 
 int Produce(const Options& options) {
   History history(options);
-  auto producer = Producer::Create({{"bootstrap.servers", options.bootstrap},
-                                    {"delivery.timeout.ms", "60000"},
-                                    {"request.timeout.ms", "5000"},
-                                    {"compression.type", options.compression},
-                                    {"linger.ms", "5"}});
+  auto producer =
+      Producer::Create({{"bootstrap.servers", options.bootstrap},
+                        {"delivery.timeout.ms", absl::StrCat(options.delivery_timeout_ms)},
+                        {"request.timeout.ms", "1500"},
+                        {"compression.type", options.compression},
+                        {"linger.ms", "5"}});
   if (!producer.ok()) return Fail(producer.status());
   Rng rng(static_cast<uint64_t>(options.process) + 1);
+  const std::string padding(static_cast<size_t>(options.padding), '.');
   std::atomic<int> in_flight{0};
   const auto pause = std::chrono::duration_cast<Clock::duration>(
       std::chrono::duration<double>(1.0 / options.rate));
@@ -124,14 +128,13 @@ int Produce(const Options& options) {
     std::this_thread::sleep_until(next);
     next = std::max(next, Clock::now() - milliseconds(100));  // no burst after a long wait
     if (in_flight >= options.in_flight_max) continue;
-    Transfer transfer{
-        .value = value++,
-        .from = absl::StrCat("a", rng.Below(static_cast<uint64_t>(options.accounts))),
-        .to = absl::StrCat("b", rng.Below(static_cast<uint64_t>(options.accounts))),
-        .amount = rng.Between(1, 10000)};
+    Transfer transfer{.value = value++,
+                      .from = absl::StrCat("a", rng.Below(static_cast<uint64_t>(options.accounts))),
+                      .to = absl::StrCat("b", rng.Below(static_cast<uint64_t>(options.accounts))),
+                      .amount = rng.Between(1, 10000)};
     history.Add("invoke", "transfer", transfer.Fields());
     ++in_flight;
-    const std::string text = transfer.Text();
+    const std::string text = absl::StrCat(transfer.Text(), " ", padding);
     (*producer)->Send({.topic = options.topic, .key = transfer.from, .value = text},
                       [&history, &in_flight, transfer](const DeliveryResult& result) {
                         std::string fields = transfer.Fields();
@@ -141,15 +144,14 @@ int Produce(const Options& options) {
                         if (result.ok() && result.offset != kNoOffset) {
                           absl::StrAppend(&fields, ",\"offset\":", result.offset.value());
                         }
-                        const char* const type = result.ok()                             ? "ok"
+                        const char* const type = result.ok()                          ? "ok"
                                                  : result.persisted == Persisted::kNo ? "fail"
-                                                                                        : "info";
+                                                                                      : "info";
                         history.Add(type, "transfer", fields);
                         --in_flight;
                       });
   }
-  const absl::Status closed =
-      (*producer)->Close(std::chrono::seconds(options.patience_seconds));
+  const absl::Status closed = (*producer)->Close(std::chrono::seconds(options.patience_seconds));
   return closed.ok() ? 0 : Fail(closed);
 }
 
@@ -257,7 +259,8 @@ int Read(const Options& options) {
   return 0;
 }
 
-// {"controller":1,"partitions":[{"leader":2,"isr":[1,2,3],"replicas":[1,2,3]}, ...]}; -1: nobody.
+// {"controller":1,"brokers":{"1":7,...},"partitions":[{"leader":2,"isr":[1,2],"replicas":[1,2]},
+// ...]}: brokers with their epochs, -1 while fenced; -1 for a leader: nobody.
 int State(const Options& options) {
   const auto admin = Admin::Create({{"bootstrap.servers", options.bootstrap},
                                     {"default.api.timeout.ms", "4000"},
@@ -265,15 +268,22 @@ int State(const Options& options) {
   if (!admin.ok()) return Fail(admin.status());
   const auto topic = (*admin)->DescribeTopic(options.topic);
   if (!topic.ok()) return Fail(topic.status());
+  const auto cluster = (*admin)->DescribeCluster();
+  if (!cluster.ok()) return Fail(cluster.status());
   const auto quorum = (*admin)->DescribeQuorum();
+  std::string brokers;
+  for (const message::BrokerInfo& broker : cluster->brokers()) {
+    absl::StrAppend(&brokers, brokers.empty() ? "" : ",", "\"", broker.broker_id(),
+                    "\":", broker.fenced() ? -1 : broker.broker_epoch());
+  }
   std::string partitions;
   for (const message::PartitionInfo& partition : topic->partitions()) {
     absl::StrAppend(&partitions, partitions.empty() ? "" : ",", "{\"leader\":", partition.leader(),
                     ",\"isr\":[", absl::StrJoin(partition.isr(), ","), "],\"replicas\":[",
                     absl::StrJoin(partition.replicas(), ","), "]}");
   }
-  std::printf("{\"controller\":%d,\"partitions\":[%s]}\n", quorum.ok() ? quorum->leader_id() : -1,
-              partitions.c_str());
+  std::printf("{\"controller\":%d,\"brokers\":{%s},\"partitions\":[%s]}\n",
+              quorum.ok() ? quorum->leader_id() : -1, brokers.c_str(), partitions.c_str());
   return 0;
 }
 
@@ -290,7 +300,7 @@ void AddCommon(CLI::App& verb, Options& options) {
 
 int main(int argc, char** argv) {
   using namespace quipu::chaos;  // NOLINT: this file only
-  struct sigaction stop {};
+  struct sigaction stop{};
   stop.sa_handler = [](int) { stopping = true; };
   sigaction(SIGTERM, &stop, nullptr);
   Options options;
@@ -301,6 +311,9 @@ int main(int argc, char** argv) {
   produce->add_option("--first-value", options.first_value, "Values count up from it")->required();
   produce->add_option("--rate", options.rate, "Transfers per second")->check(CLI::PositiveNumber);
   produce->add_option("--compression", options.compression);
+  produce->add_option("--delivery-timeout", options.delivery_timeout_ms, "Milliseconds");
+  produce->add_option("--padding", options.padding, "Bytes that each record is longer")
+      ->check(CLI::Range(0, 100000));
   CLI::App* consume = app.add_subcommand("consume", "A member of a group, until SIGTERM");
   AddCommon(*consume, options);
   consume->add_option("--group", options.group)->required();

@@ -133,7 +133,8 @@ class ClockJump(Fault):
 
 
 class FullDisk(Fault):
-    """A file takes the space of a broker's disk: produce is refused there, or the process ends."""
+    """A file takes the space of a broker's disk: produce is refused there, or the process ends. Half
+    of the time the broker is killed and has to start on the full disk, if it can."""
     needs_small_disks = True
     seconds = (1.0, 6.0)
 
@@ -146,7 +147,12 @@ class FullDisk(Fault):
             size = max(0, stat.f_bavail * stat.f_frsize - left)
             with open(os.path.join(disk, "ballast"), "wb") as file:
                 os.posix_fallocate(file.fileno(), 0, max(size, 1))
-            return f"{left} bytes left on the disk of {node.name}"
+            again = self.rng.random() < 0.5
+            if again:
+                run.cluster.kill(node)
+                run.cluster.start(node)
+            return (f"{left} bytes left on the disk of {node.name}"
+                    f"{', and it is killed and started' if again else ''}")
         return None
 
     def end(self, run):

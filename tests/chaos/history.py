@@ -16,8 +16,8 @@ class History:
         self.unread = {}         # acknowledged and not yet read: value -> (partition, offset)
         self.read = set()
         self.counts = {"invoke": 0, "ok": 0, "fail": 0, "info": 0}
-        self.last_ok = None
-        self.gaps = []           # (seconds, end) of waits without an acknowledgement, over 0.5 s
+        self.last_ok = {}        # partition -> time; None: any partition
+        self.gaps = {True: [], False: []}  # (seconds, end) of waits over 0.05 s; True: any partition
         self.assignments = self.group_records = 0
 
     def refresh(self):
@@ -54,12 +54,15 @@ class History:
         if event["type"] == "ok":
             if event["value"] not in self.read:
                 self.unread[event["value"]] = (event.get("partition"), event.get("offset"))
-            if self.last_ok is not None and event["time"] - self.last_ok > 5e8:
-                self.gaps.append(((event["time"] - self.last_ok) / 1e9, event["time"]))
-            self.last_ok = max(event["time"], self.last_ok or 0)
+            for partition in (None, event.get("partition")):
+                last = self.last_ok.get(partition, event["time"])
+                if event["time"] - last > 5e7:
+                    self.gaps[partition is None].append(((event["time"] - last) / 1e9, event["time"]))
+                self.last_ok[partition] = max(event["time"], last)
 
-    def longest_gap(self, since=0.0):
-        return max((seconds for seconds, end in self.gaps if end >= since), default=0.0)
+    def longest_gap(self, since=0.0, anywhere=False):
+        """Seconds without an acknowledgement in some partition, or in all of them together."""
+        return max((seconds for seconds, end in self.gaps[anywhere] if end >= since), default=0.0)
 
     def summary(self):
         return (f"sends: {self.counts['invoke']:,} begun, {self.counts['ok']:,} acknowledged, "

@@ -6,7 +6,7 @@ import struct
 import subprocess
 import time
 
-DISK_BYTES = 256 << 20
+DISK_BYTES, DISK_BYTES_PER_MINUTE = 256 << 20, 64 << 20
 DISK_FREE_MIN = 16 << 20  # below: produce is refused
 TOPIC = "transfers"
 
@@ -30,9 +30,10 @@ class Node:
 class Cluster:
     """Starts, kills and watches nodes. Nothing of it outlives the object's `stop`."""
 
-    def __init__(self, build, work, network, brokers, shards, small_disks):
+    def __init__(self, build, work, network, brokers, shards, small_disks, minutes):
         self.bin, self.work, self.network = os.path.join(build, "bin"), work, network
         self.small_disks = small_disks
+        self.disk_bytes = DISK_BYTES + int(minutes * DISK_BYTES_PER_MINUTE)
         self.unexpected = []  # what ended that should not have
         self.nodes = {}
         for role, letter, count in (("controller", "c", 3), ("broker", "b", brokers)):
@@ -65,7 +66,7 @@ class Cluster:
         quorum = ",".join(f"{self.network.addresses[n.name]}:{n.port}" for n in self.of("controller"))
         for node in self.nodes.values():
             if self.small_disks:
-                subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "none",
+                subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.disk_bytes}", "none",
                                 os.path.join(node.folder, "disk")], check=True)
             with open(node.control, "wb") as file:
                 file.write(struct.pack("=qq", 0, 0))
@@ -147,9 +148,14 @@ class Cluster:
                               timeout=30, check=False)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
+    def epoch(self, node):
+        """Under which a broker serves now; -1: it does not."""
+        state = self.state()
+        return -1 if state is None else state["brokers"].get(str(node.number), -1)
+
     def is_whole(self):
         state = self.state()
-        return state is not None and all(
+        return state is not None and all(e >= 0 for e in state["brokers"].values()) and all(
             p["leader"] >= 0 and sorted(p["isr"]) == sorted(p["replicas"])
             for p in state["partitions"])
 

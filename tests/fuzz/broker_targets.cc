@@ -110,25 +110,40 @@ class Server {
         }
         return stream_.on_message(std::move(*message));
       }
-      case 3: return Unary(&BrokerNode::Metadata, bytes);
-      case 4: return Unary(&BrokerNode::ListOffsets, bytes);
-      case 5: return Unary(&BrokerNode::EpochEndOffsets, bytes);
-      case 6: return Unary(&BrokerNode::DeleteRecords, bytes);
-      default: return Unary(&BrokerNode::DescribePartitions, bytes);
+      case 3:
+        return Unary(&BrokerNode::Metadata, bytes);
+      case 4:
+        return Unary(&BrokerNode::ListOffsets, bytes);
+      case 5:
+        return Unary(&BrokerNode::EpochEndOffsets, bytes);
+      case 6:
+        return Unary(&BrokerNode::DeleteRecords, bytes);
+      default:
+        return Unary(&BrokerNode::DescribePartitions, bytes);
     }
   }
   void RunGroup(uint32_t kind, absl::string_view bytes) {
     switch (kind) {
-      case 8: return Unary(&BrokerNode::InitProducerId, bytes);
-      case 9: return Unary(&BrokerNode::Admin, bytes);
-      case 10: return Unary(&BrokerNode::FindCoordinator, bytes);
-      case 11: return Unary(&BrokerNode::GroupHeartbeat, bytes);
-      case 12: return Unary(&BrokerNode::OffsetCommit, bytes);
-      case 13: return Unary(&BrokerNode::OffsetFetch, bytes);
-      case 14: return Unary(&BrokerNode::ListGroups, bytes);
-      case 15: return Unary(&BrokerNode::DescribeGroup, bytes);
-      case 16: return Unary(&BrokerNode::DeleteGroup, bytes);
-      default: return world_.RunFor(milliseconds(bytes.size()));
+      case 8:
+        return Unary(&BrokerNode::InitProducerId, bytes);
+      case 9:
+        return Unary(&BrokerNode::Admin, bytes);
+      case 10:
+        return Unary(&BrokerNode::FindCoordinator, bytes);
+      case 11:
+        return Unary(&BrokerNode::GroupHeartbeat, bytes);
+      case 12:
+        return Unary(&BrokerNode::OffsetCommit, bytes);
+      case 13:
+        return Unary(&BrokerNode::OffsetFetch, bytes);
+      case 14:
+        return Unary(&BrokerNode::ListGroups, bytes);
+      case 15:
+        return Unary(&BrokerNode::DescribeGroup, bytes);
+      case 16:
+        return Unary(&BrokerNode::DeleteGroup, bytes);
+      default:
+        return world_.RunFor(milliseconds(bytes.size()));
     }
   }
 
@@ -202,23 +217,22 @@ class Pair {
     if (!world_.machine(broker).running()) return Later(broker, sender, std::move(request), count);
     const uint64_t attempt = ++attempts_[sender.id];
     auto copy = request;
-    world_.node(broker).Produce(
-        std::move(copy),
-        [this, broker, &sender, request, count, attempt](const ProduceResponse& response) {
-          if (attempts_[sender.id] != attempt) return;
-          const ProducePartitionResult& result = response.partitions.at(0);
-          if (result.error != ErrorCode::kNone) {
-            QUIPU_CHECK_MSG(result.error != ErrorCode::kOutOfOrderSequence,
-                            "a batch sent again is never out of order");
-            return Later(3 - broker, sender, request, count);
-          }
-          const int first = sender.sequence - count;
-          for (int i = 0; i < count; ++i) {
-            sender.acknowledged.emplace(result.base_offset.value() + i,
-                                        "v" + std::to_string(first + i));
-          }
-          sender.waiting = false;
-        });
+    world_.node(broker).Produce(std::move(copy), [this, broker, &sender, request, count,
+                                                  attempt](const ProduceResponse& response) {
+      if (attempts_[sender.id] != attempt) return;
+      const ProducePartitionResult& result = response.partitions.at(0);
+      if (result.error != ErrorCode::kNone) {
+        QUIPU_CHECK_MSG(result.error != ErrorCode::kOutOfOrderSequence,
+                        "a batch sent again is never out of order");
+        return Later(3 - broker, sender, request, count);
+      }
+      const int first = sender.sequence - count;
+      for (int i = 0; i < count; ++i) {
+        sender.acknowledged.emplace(result.base_offset.value() + i,
+                                    "v" + std::to_string(first + i));
+      }
+      sender.waiting = false;
+    });
     // A crash of the broker takes the answer along.
     world_.time.After(seconds(2), [this, broker, &sender, request, count, attempt] {
       if (attempts_[sender.id] != attempt || !sender.waiting) return;
@@ -281,9 +295,7 @@ class Pair {
   }
 
   const PartitionCore* Core(BrokerId broker) {
-    return world_.node(broker.value())
-        .inspector()
-        .FindPartition(world_.Partition(topic_, 0).uid);
+    return world_.node(broker.value()).inspector().FindPartition(world_.Partition(topic_, 0).uid);
   }
   const PartitionCore* Leader() {
     const BrokerId leader = world_.Partition(topic_, 0).leader;

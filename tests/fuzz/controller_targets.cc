@@ -32,11 +32,21 @@ RaftOptions VoterOptions() {
 // Whatever comes from a process that is no voter of this cluster is dropped and changes nothing.
 void StepFromOutside(message::RaftMessage message, uint32_t kind) {
   switch (kind) {
-    case 0: message.set_cluster_id(Uuid(8, 8).ToBytes()); break;
-    case 1: message.set_from_directory_id(Uuid(9, 99).ToBytes()); break;
-    case 2: message.set_to_directory_id(Uuid(9, 2).ToBytes()); break;
-    case 3: message.set_term(0); break;
-    default: message.set_from(1); break;
+    case 0:
+      message.set_cluster_id(Uuid(8, 8).ToBytes());
+      break;
+    case 1:
+      message.set_from_directory_id(Uuid(9, 99).ToBytes());
+      break;
+    case 2:
+      message.set_to_directory_id(Uuid(9, 2).ToBytes());
+      break;
+    case 3:
+      message.set_term(0);
+      break;
+    default:
+      message.set_from(1);
+      break;
   }
   const Instant now{};
   auto core = RaftCore::Create(VoterOptions(), {}, now);
@@ -123,22 +133,23 @@ class Brain {
   void Run(uint32_t kind, absl::string_view bytes) {
     now_ += milliseconds(100);
     switch (kind) {
-      case 0: return Decide<message::RegisterBroker>(bytes, [this](const auto& request) {
-        return core_.Register(request, now_);
-      });
-      case 1: return Decide<message::BrokerHeartbeat>(bytes, [this](const auto& request) {
-        return core_.Heartbeat(request, now_);
-      });
-      case 2: return Decide<message::AlterPartitions>(bytes, [this](const auto& request) {
-        return core_.AlterPartitions(request);
-      });
-      case 3: return Decide<message::AllocateProducerIds>(bytes, [this](const auto& request) {
-        return core_.AllocateProducerIds(request);
-      });
-      case 4: return Decide<message::AdminRequest>(bytes, [this](const auto& request) {
-        return core_.Admin(request);
-      });
-      default: Pass(bytes.size());
+      case 0:
+        return Decide<message::RegisterBroker>(
+            bytes, [this](const auto& request) { return core_.Register(request, now_); });
+      case 1:
+        return Decide<message::BrokerHeartbeat>(
+            bytes, [this](const auto& request) { return core_.Heartbeat(request, now_); });
+      case 2:
+        return Decide<message::AlterPartitions>(
+            bytes, [this](const auto& request) { return core_.AlterPartitions(request); });
+      case 3:
+        return Decide<message::AllocateProducerIds>(
+            bytes, [this](const auto& request) { return core_.AllocateProducerIds(request); });
+      case 4:
+        return Decide<message::AdminRequest>(
+            bytes, [this](const auto& request) { return core_.Admin(request); });
+      default:
+        Pass(bytes.size());
     }
   }
   void Finish() {

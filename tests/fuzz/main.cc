@@ -54,7 +54,8 @@ std::string Mutated(std::string bytes, const std::vector<std::string>& corpus, R
         if (at < bytes.size()) bytes[at] = "\x00\x01\x7f\x80\xff"[rng.Below(5)];
         break;
       default:
-        if (at < bytes.size()) bytes[at] = static_cast<char>(static_cast<uint8_t>(bytes[at]) ^ (1U << rng.Below(8)));
+        if (at < bytes.size())
+          bytes[at] = static_cast<char>(static_cast<uint8_t>(bytes[at]) ^ (1U << rng.Below(8)));
     }
   }
   return bytes;
@@ -66,8 +67,7 @@ int Run(const std::string& folder, const std::vector<std::string>& names, uint64
     if (!names.empty() && std::find(names.begin(), names.end(), target.name) == names.end()) {
       continue;
     }
-    const std::vector<std::string> corpus =
-        ReadCorpus(std::filesystem::path(folder) / target.name);
+    const std::vector<std::string> corpus = ReadCorpus(std::filesystem::path(folder) / target.name);
     if (corpus.empty()) {
       std::fprintf(stderr, "quipu-fuzz-corpus: no corpus for %s\n", target.name);
       return 1;

@@ -42,12 +42,18 @@ void LogCodec(absl::string_view bytes) {
   const uint32_t kind = input.Below(6);
   const absl::string_view body = input.Rest();
   switch (kind) {
-    case 0: return RoundTrip<message::ProduceRequest>(body, DecodeProduceRequest);
-    case 1: return RoundTrip<message::ProduceResponse>(body, DecodeProduceResponse);
-    case 2: return RoundTrip<message::FetchRequest>(body, DecodeFetchRequest);
-    case 3: return RoundTrip<message::FetchResponse>(body, DecodeFetchResponse);
-    case 4: return RoundTrip<message::ReplicaToLeader>(body, DecodeReplicaToLeader);
-    default: return RoundTrip<message::LeaderToReplica>(body, DecodeLeaderToReplica);
+    case 0:
+      return RoundTrip<message::ProduceRequest>(body, DecodeProduceRequest);
+    case 1:
+      return RoundTrip<message::ProduceResponse>(body, DecodeProduceResponse);
+    case 2:
+      return RoundTrip<message::FetchRequest>(body, DecodeFetchRequest);
+    case 3:
+      return RoundTrip<message::FetchResponse>(body, DecodeFetchResponse);
+    case 4:
+      return RoundTrip<message::ReplicaToLeader>(body, DecodeReplicaToLeader);
+    default:
+      return RoundTrip<message::LeaderToReplica>(body, DecodeLeaderToReplica);
   }
 }
 

@@ -1,5 +1,5 @@
-// Fuzz targets: what a directory holds. Behind a checksum little is reached by chance, so each value
-// is tried as it is and with a checksum made right.
+// Fuzz targets: what a directory holds. Behind a checksum little is reached by chance, so each
+// value is tried as it is and with a checksum made right.
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -129,8 +129,7 @@ void WatermarkSlots(absl::string_view bytes) {
 
 void DirectoryIdentityFile(absl::string_view bytes) {
   OpenDirectory(bytes);
-  OpenDirectory(
-      absl::StrCat(bytes, "checksum=", absl::Hex(Crc32c(bytes), absl::kZeroPad8), "\n"));
+  OpenDirectory(absl::StrCat(bytes, "checksum=", absl::Hex(Crc32c(bytes), absl::kZeroPad8), "\n"));
 }
 
 }  // namespace quipu::fuzz

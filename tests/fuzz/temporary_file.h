@@ -20,8 +20,7 @@ class TemporaryFile {
  public:
   explicit TemporaryFile(absl::string_view content) : fd_(memfd_create("fuzz", MFD_CLOEXEC)) {
     QUIPU_CHECK(fd_ >= 0);
-    QUIPU_CHECK(write(fd_, content.data(), content.size()) ==
-                static_cast<ssize_t>(content.size()));
+    QUIPU_CHECK(write(fd_, content.data(), content.size()) == static_cast<ssize_t>(content.size()));
   }
   ~TemporaryFile() { close(fd_); }
   TemporaryFile(const TemporaryFile&) = delete;
@@ -36,13 +35,12 @@ class TemporaryFile {
 // A folder of this process, in memory where the machine has such a place; removed at its end.
 inline const std::string& TemporaryFolder() {
   static const std::string* const folder = [] {
-    std::string path = access("/dev/shm", W_OK) == 0 ? "/dev/shm/quipu-fuzz-XXXXXX"
-                                                     : "/tmp/quipu-fuzz-XXXXXX";
+    std::string path =
+        access("/dev/shm", W_OK) == 0 ? "/dev/shm/quipu-fuzz-XXXXXX" : "/tmp/quipu-fuzz-XXXXXX";
     QUIPU_CHECK(mkdtemp(path.data()) != nullptr);
     return new std::string(path);
   }();
-  static const int registered =
-      std::atexit([] { std::filesystem::remove_all(TemporaryFolder()); });
+  static const int registered = std::atexit([] { std::filesystem::remove_all(TemporaryFolder()); });
   QUIPU_CHECK(registered == 0);
   return *folder;
 }
