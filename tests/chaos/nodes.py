@@ -86,7 +86,9 @@ class Cluster:
                              f"listener.peer={address}:{peer}", f"num.shards={self.shards}",
                              f"controller.quorum.bootstrap.servers={quorum}",
                              f"quipu.disk.free.bytes.min={DISK_FREE_MIN if self.small_disks else 0}",
-                             "offsets.topic.num.partitions=2", "replica.lag.time.max.ms=3000"]
+                             "offsets.topic.num.partitions=2", "replica.lag.time.max.ms=3000",
+                             "group.consumer.session.timeout.ms=6000",
+                             "group.consumer.heartbeat.interval.ms=1000"]
             node.arguments = [p for setting in settings for p in ("--set", setting)]
         self.bootstrap = ",".join(f"{self.network.addresses[n.name]}:{n.port}"
                                   for n in self.of("broker"))
