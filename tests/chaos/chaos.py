@@ -297,7 +297,6 @@ def main():
     parser.add_argument("--only", action="append", choices=[k.__name__ for k in faults.KINDS],
                         help="only these faults; may be repeated")
     parser.add_argument("--loopback", action="store_true", help="without namespaces")
-    parser.add_argument("--keep", help="folder for what a failed run leaves (default: a new one)")
     parser.add_argument("--build", default=os.environ.get(
         "QUIPU_BUILD", os.path.join(ROOT, "build", "release")))
     options = parser.parse_args()
@@ -307,14 +306,18 @@ def main():
         os.execvp(UNSHARE[0], [*UNSHARE, sys.executable, "-B", *sys.argv])
     work = tempfile.mkdtemp(prefix="quipu-chaos-")
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    code = 1
+    code, keep = 1, True
     try:
         code = go(options, work, why_not)
+        keep = code != 0
+    except SystemExit:  # told to stop: no result, nothing to keep
+        keep = False
+        raise
     finally:
-        if code == 0:
-            shutil.rmtree(work, ignore_errors=True)
-        else:
+        if keep:
             say(f"logs and history: {work}")
+        else:
+            shutil.rmtree(work, ignore_errors=True)
     return code
 
 

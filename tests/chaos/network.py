@@ -129,6 +129,7 @@ def can_isolate():
     return "" if done.returncode == 0 else done.stderr.strip() or "unshare failed"
 
 
-# Everything made inside goes when the first process inside ends: processes, mounts, interfaces.
-UNSHARE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+# Everything made inside goes when the first process inside ends: processes, mounts, interfaces. That
+# one ends with unshare, and has time to remove its folder.
+UNSHARE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=SIGTERM", "--mount-proc",
            "--propagation", "private"]
