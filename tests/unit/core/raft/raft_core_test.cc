@@ -95,8 +95,8 @@ TEST(RaftCoreTest, ForeignAndMalformedMessagesAreDropped) {
   EXPECT_EQ(effects.messages.size(), 1U);
 }
 
-// Found by the fuzz target raft_message: the replica took the snapshot over, and its log was ahead of
-// its term (I2), for good.
+// Found by the fuzz target raft_message: the replica took the snapshot over, and its log was ahead
+// of its term (I2), for good.
 TEST(RaftCoreTest, ASnapshotOfALaterTermOrOfNothingIsDropped) {
   RaftCluster cluster(3);
   Elect(cluster, 1);
