@@ -179,7 +179,7 @@ class Pair {
     if (what == 12) world_.controller.BreakStreams();
     if (what == 13) world_.RunFor(milliseconds(50 * input.Byte()));
     if (what == 14) BreakFollowers(broker);
-    world_.RunFor(std::chrono::microseconds(100 * input.Byte()));
+    world_.RunFor(milliseconds(input.Byte() % 64));
     CheckInvariants(world_, 2);
   }
 

@@ -41,8 +41,8 @@ std::string Mutated(std::string bytes, const std::vector<std::string>& corpus, R
       case 1:
         bytes.erase(at, 1 + rng.Below(8));
         break;
-      case 2:
-        bytes.resize(at);
+      case 2:  // rarely, since little is left
+        if (rng.Chance(1, 8)) bytes.resize(at);
         break;
       case 3: {  // a piece of another input
         const std::string& other = corpus[rng.Below(corpus.size())];

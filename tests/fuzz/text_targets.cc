@@ -71,7 +71,10 @@ void ServerSettings(absl::string_view bytes) {
     QUIPU_CHECK(LogQueueBytesMax(broker->node) > 0);
   }
   const auto controller = LoadControllerSettings(file.path(), assignments);
-  if (controller.ok()) QUIPU_CHECK(!controller->log_dir.empty());
+  if (controller.ok()) {
+    QUIPU_CHECK(controller->node.election_timeout > Duration::zero());
+    QUIPU_CHECK(controller->node.num_partitions > 0);
+  }
 }
 
 void ClientSettings(absl::string_view bytes) {
