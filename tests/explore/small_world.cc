@@ -252,6 +252,7 @@ void SmallWorld::TellImages() {
       Turn(broker, [&](PartitionCore& core, PartitionEffects& effects) {
         core.OnAssignment(news, NowAt(broker), effects);
       });
+      Check();  // what is done under this image is judged by it, not by the next
     }
   }
 }
