@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "base/planted_bug.h"
 #include "core/client/producer_core.h"
 
 namespace quipu {
@@ -120,7 +121,8 @@ void ProducerCore::OnSequenceRefused(Instant now, PartitionQueue& queue, size_t 
   }
   // It may have been stored by an attempt whose answer was lost; sending its records under
   // another sequence could write them twice (P04).
-  if (batch.outcome_unknown || batch.resequenced >= kResequencedMax) {
+  const bool unknown = batch.outcome_unknown && !IsPlanted(PlantedBug::kUnknownResentUnderNewEpoch);
+  if (unknown || batch.resequenced >= kResequencedMax) {
     Fail(queue, index, ErrorCode::kOutOfOrderSequence, text, effects);
     return;
   }
@@ -171,7 +173,7 @@ void ProducerCore::Fail(PartitionQueue& queue, size_t index, ErrorCode error,
   // One that fails behind a failure takes nobody along: what is there now was sent knowing of it.
   const bool first = queue.batches[index].failed_ahead.empty();
   FailAlone(queue, index, error, message, effects);
-  if (first) {
+  if (first && !IsPlanted(PlantedBug::kFailureTakesNobodyAlong)) {
     DeliveryReport& report = effects.deliveries.back();
     report.fails_queued = true;
     const std::string why = TextBehind(report);
@@ -219,7 +221,8 @@ void ProducerCore::FailQueued(ProducerEffects& effects) {
 void ProducerCore::FailAlone(PartitionQueue& queue, size_t index, ErrorCode error,
                              const std::string& message, ProducerEffects& effects) {
   const OutgoingBatch& batch = queue.batches[index];
-  const bool unknown = batch.outcome_unknown || batch.request_id != 0;
+  const bool unknown = (batch.outcome_unknown || batch.request_id != 0) &&
+                       !IsPlanted(PlantedBug::kUnknownReportedAsFailed);
   if (batch.base_sequence != kNoSequence) {
     const bool last =
         index + 1 == queue.batches.size() || queue.batches[index + 1].base_sequence == kNoSequence;

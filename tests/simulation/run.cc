@@ -41,6 +41,7 @@ SwarmOptions Draw(uint64_t seed, Rng& rng, const Overrides& overrides) {
   if (drawn.consumers == 0) {
     drawn.faults[static_cast<size_t>(Fault::kCrashConsumer)] = 0;
     drawn.faults[static_cast<size_t>(Fault::kPauseConsumer)] = 0;
+    drawn.faults[static_cast<size_t>(Fault::kSlowConsumer)] = 0;
   }
   drawn.replicas = std::min(drawn.replicas, drawn.brokers);
   if (drawn.salt != 0) rng = Rng(seed * 1000003 + static_cast<uint64_t>(drawn.salt));
@@ -49,6 +50,7 @@ SwarmOptions Draw(uint64_t seed, Rng& rng, const Overrides& overrides) {
 
 ClusterOptions OptionsOf(const SwarmOptions& drawn) {
   ClusterOptions options;
+  options.controllers = static_cast<int>(drawn.controllers);
   options.brokers = static_cast<int>(drawn.brokers);
   options.shards = static_cast<size_t>(drawn.shards);
   options.broker_session = std::chrono::milliseconds(drawn.session_ms);
@@ -56,6 +58,7 @@ ClusterOptions OptionsOf(const SwarmOptions& drawn) {
   options.replica_lag_max = std::chrono::milliseconds(drawn.lag_ms);
   options.snapshot_entries = drawn.snapshot_entries;
   options.producer_snapshot_bytes = drawn.snapshot_bytes;
+  if (drawn.expire_ms > 0) options.producer_expiration = std::chrono::milliseconds(drawn.expire_ms);
   options.network.datagram_loss = static_cast<uint64_t>(drawn.loss);
   options.network.datagram_duplicate = static_cast<uint64_t>(drawn.duplication);
   options.network.long_delay = static_cast<uint64_t>(drawn.delay);

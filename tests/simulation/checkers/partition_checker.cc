@@ -69,6 +69,16 @@ Offset PartitionChecker::TrueHighWatermark(PartitionUid uid) const {
   return found == true_high_watermark_.end() ? Offset(0) : found->second;
 }
 
+std::optional<LeaderEpoch> PartitionChecker::EpochOfRecord(PartitionUid uid, Offset offset) const {
+  const auto holder = holder_.find(uid);
+  if (holder == holder_.end()) return std::nullopt;
+  const ShadowLog* log = shadows_.Find(holder->second, uid);
+  if (log == nullptr) return std::nullopt;
+  const auto batch = log->batches.lower_bound(offset);
+  if (batch == log->batches.end() || batch->second.base_offset > offset) return std::nullopt;
+  return batch->second.epoch;
+}
+
 void PartitionChecker::AfterControllerStep(SimController& controller) {
   if (!controller.running()) return;
   const MetadataImagePtr image = controller.node()->inspector().image();

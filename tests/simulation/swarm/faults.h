@@ -34,6 +34,7 @@ enum class Fault : size_t {
   kClockJump,
   kClockSkew,
   kSlowNode,
+  kSlowConsumer,
   kWriteError,
   kSyncError,
   kDiskFull,
@@ -44,7 +45,8 @@ inline constexpr const char* kFaultNames[] = {
     "pause_consumer", "cut_pair",         "cut_one_way",    "split",
     "partial",        "isolate",          "isolate_leader", "contest_election",
     "strand_leader",  "bounce_joiner",    "clock_jump",     "clock_skew",
-    "slow_node",      "write_error",      "sync_error",     "disk_full",
+    "slow_node",      "slow_consumer",    "write_error",    "sync_error",
+    "disk_full",
 };
 inline constexpr size_t kFaultCount = std::size(kFaultNames);
 static_assert(static_cast<size_t>(Fault::kDiskFull) + 1 == kFaultCount);

@@ -26,6 +26,8 @@ class Subset {
 };
 
 void DrawCluster(Rng& rng, SwarmOptions& options) {
+  const uint64_t quorum = rng.Below(20);
+  options.controllers = quorum == 0 ? 1 : quorum <= 3 ? 5 : 3;
   options.brokers = rng.Between(3, 5);
   options.shards = rng.Between(1, 4);
   options.partitions = rng.Between(1, 4);
@@ -35,6 +37,7 @@ void DrawCluster(Rng& rng, SwarmOptions& options) {
   options.lag_ms = rng.Between(300, 2000);
   options.snapshot_entries = rng.Between(20, 200);
   options.snapshot_bytes = rng.Between(500, 20000);
+  options.expire_ms = rng.Chance(1, 4) ? rng.Between(1000, 4000) : 0;
 }
 
 void DrawClients(Rng& rng, SwarmOptions& options) {
@@ -81,6 +84,7 @@ SwarmOptions DrawSwarm(Rng& rng) {
         return 4;
       case Fault::kBounceJoiner:
       case Fault::kPauseConsumer:
+      case Fault::kSlowConsumer:
       case Fault::kPartialPartition:
       case Fault::kSlowNode:
       case Fault::kWriteError:
