@@ -26,6 +26,10 @@ constexpr char kTopic[] = "payments";
 // After healing: sessions, elections, back-offs and catch-up fit in this many times over.
 constexpr auto kLivenessTime = std::chrono::seconds(90);
 constexpr int64_t kAmountMax = 1000;
+// The faults go on for longer than drawn until so much has happened, unless somebody wants another
+// run than the seed's.
+constexpr uint64_t kFaultStepsMin = 4500;
+constexpr auto kFaultTimeMore = std::chrono::seconds(120);
 
 void ThrowViolation(absl::string_view id, absl::string_view condition, absl::string_view file,
                     int line, absl::string_view detail) {
@@ -99,6 +103,7 @@ class Run {
   Run(uint64_t seed, const RunSettings& settings)
       : world_(seed),
         drawn_(Draw(seed, world_.rng(), settings.overrides)),
+        steps_min_(settings.overrides.empty() ? kFaultStepsMin : 0),
         cluster_(world_, OptionsOf(drawn_)),
         raft_(cluster_),
         partitions_(cluster_),
@@ -148,8 +153,13 @@ class Run {
     }
     world_.RunUntil(world_.now() + std::chrono::seconds(1));
     const Instant healed = world_.now() + std::chrono::milliseconds(drawn_.fault_ms);
-    nemesis_.Run(healed);
+    nemesis_.Run(healed + kFaultTimeMore);
     world_.RunUntil(healed);
+    // A quiet cluster has not done enough by then.
+    const Instant end = healed + kFaultTimeMore;
+    while (world_.steps() < steps_min_ && world_.now() < end) {
+      world_.RunUntil(world_.now() + std::chrono::milliseconds(500));
+    }
     AwaitLiveness();
     // Without a group somebody else has to read.
     ClientHistory* auditor = consumers_.empty() ? &clients_ : nullptr;
@@ -258,6 +268,7 @@ class Run {
 
   World world_;
   SwarmOptions drawn_;
+  uint64_t steps_min_;
   Cluster cluster_;
   RaftChecker raft_;
   PartitionChecker partitions_;
