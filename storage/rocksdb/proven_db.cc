@@ -6,6 +6,7 @@
 #include "base/error_code.h"
 #include "base/status_macros.h"
 #include "storage/key_encoding.h"
+#include "storage/rocksdb/env/manifest_env.h"
 #include "storage/rocksdb/log_proof.h"
 #include "storage/rocksdb/rocksdb_options.h"
 #include "storage/rocksdb/rocksdb_status.h"
@@ -18,12 +19,15 @@ absl::StatusOr<std::unique_ptr<ProvenDb>> ProvenDb::Open(Options options,
   for (const rocksdb::ColumnFamilyDescriptor& family : options.families) {
     names.push_back(family.name);
   }
-  QUIPU_ASSIGN_OR_RETURN(const GroupRecord proven,
-                         ProveDatabase(options.path, names, watermark.last_group()));
   auto db = std::unique_ptr<ProvenDb>(new ProvenDb());
+  db->env_ = NewManifestEnv(*options.env);
+  QUIPU_ASSIGN_OR_RETURN(const GroupRecord proven,
+                         ProveDatabase(options.path, names, watermark.last_group(), *db->env_));
+  rocksdb::DBOptions db_options = DatabaseOptions();
+  db_options.env = db->env_.get();
   rocksdb::DB* raw = nullptr;
   const rocksdb::Status status =
-      rocksdb::DB::Open(DatabaseOptions(), options.path, options.families, &db->handles_, &raw);
+      rocksdb::DB::Open(db_options, options.path, options.families, &db->handles_, &raw);
   QUIPU_RETURN_IF_ERROR(FromRocksdb(status, absl::StrCat("cannot open database ", options.path)));
   db->db_.reset(raw);
 
@@ -36,7 +40,8 @@ absl::StatusOr<std::unique_ptr<ProvenDb>> ProvenDb::Open(Options options,
                     absl::StrCat("the log in ", options.path, " opened at group ", db->last_.number,
                                  ", proven was group ", proven.number));
   }
-  db->watermark_writer_ = std::make_unique<WatermarkWriter>(watermark, options.fatal);
+  db->watermark_writer_ =
+      std::make_unique<WatermarkWriter>(watermark, proven.number, options.fatal);
   QUIPU_RETURN_IF_ERROR(db->CheckIdentity(options));
   return db;
 }
@@ -81,8 +86,10 @@ absl::Status ProvenDb::Write(rocksdb::WriteBatch& batch) {
     return failed_;
   }
   last_ = group;
-  watermark_writer_->OnGroupSynced(group.number);
-  return absl::OkStatus();
+  if (!watermark_writer_->OnGroupSynced(group.number)) {
+    failed_ = ToStatus(ErrorCode::kStorageError, "the watermark file could not be written");
+  }
+  return failed_;
 }
 
 absl::StatusOr<std::optional<std::string>> ProvenDb::Get(rocksdb::ColumnFamilyHandle* family,
