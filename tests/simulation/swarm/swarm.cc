@@ -37,12 +37,12 @@ void DrawCluster(Rng& rng, SwarmOptions& options) {
   options.lag_ms = rng.Between(300, 2000);
   options.snapshot_entries = rng.Between(20, 200);
   options.snapshot_bytes = rng.Between(500, 20000);
-  options.expire_ms = rng.Chance(1, 4) ? rng.Between(1000, 4000) : 0;
 }
 
 void DrawClients(Rng& rng, SwarmOptions& options) {
   options.producers = rng.Between(1, 3);
-  options.consumers = rng.Chance(2, 5) ? 0 : rng.Between(1, 3);
+  // Partitions move between members: mostly there are several.
+  options.consumers = rng.Chance(1, 3) ? 0 : rng.Chance(1, 5) ? 1 : rng.Between(2, 3);
   options.group_session_ms = rng.Between(1500, 3500);
   options.send_ms = rng.Between(2, 60);
   options.accounts = rng.Between(1, 8);
@@ -79,12 +79,12 @@ SwarmOptions DrawSwarm(Rng& rng) {
       case Fault::kCutOneWay:
       case Fault::kIsolate:
       case Fault::kIsolateLeader:
+      case Fault::kPauseConsumer:
+      case Fault::kSlowConsumer:
       case Fault::kContestElection:
       case Fault::kStrandLeader:
         return 4;
       case Fault::kBounceJoiner:
-      case Fault::kPauseConsumer:
-      case Fault::kSlowConsumer:
       case Fault::kPartialPartition:
       case Fault::kSlowNode:
       case Fault::kWriteError:

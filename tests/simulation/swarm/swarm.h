@@ -32,7 +32,9 @@ struct SwarmOptions {
   int64_t lag_ms = 1000;
   int64_t snapshot_entries = 100;
   int64_t snapshot_bytes = 5000;  // of producers
-  int64_t expire_ms = 0;          // idle producers are forgotten after this; 0: after a week
+  // Idle producers are forgotten after this; 0: after a week. Never drawn: what is retried later
+  // than that is doubled, so that it has to be longer than any delivery.
+  int64_t expire_ms = 0;
   // The clients.
   int64_t producers = 1;
   int64_t consumers = 0;
