@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted_bug.h"
 #include "core/metadata/metadata_invariants.h"
 #include "core/metadata/partition_changes.h"
 
@@ -83,7 +84,11 @@ void ControllerCore::ElectOnReturn(BrokerId broker, record::MetadataBatch& batch
   LeaderSelector selector(image_);
   selector.Assume(broker, true);
   for (const auto& [uid, partition] : image_.partitions()) {
-    if (partition.leader != kNoBroker || !Contains(partition.elr, broker)) continue;
+    if (partition.leader != kNoBroker) continue;
+    if (!Contains(partition.elr, broker) &&
+        !(IsPlanted(PlantedBug::kUncleanElection) && Contains(partition.replicas, broker))) {
+      continue;
+    }
     std::optional<record::PartitionChange> change =
         ChangeIsr(partition, partition.isr, MinIsr(partition), selector);
     if (change.has_value()) *batch.add_records()->mutable_partition_change() = *std::move(change);

@@ -15,6 +15,7 @@ std::vector<BrokerId> EligibleBeside(const PartitionImage& partition,
   std::vector<BrokerId> out;
   const bool full = static_cast<int32_t>(isr.size()) >= min_isr;
   if (full && !IsPlanted(PlantedBug::kElrNotCleared)) return out;
+  if (IsPlanted(PlantedBug::kElrNotKept)) return out;
   for (const BrokerId replica : partition.replicas) {
     const bool was =
         Contains(partition.elr, replica) || (!full && Contains(partition.isr, replica));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted_bug.h"
 
 namespace quipu {
 
@@ -202,7 +203,10 @@ void Leader::SendHeartbeats() {
   for (Peer& peer : peers_) {
     RaftMessage message = replica_->NewMessage(RaftMessage::HEARTBEAT, peer.identity);
     // Never more than what is known to be there and durable.
-    message.set_commit_index(std::min(replica_->commit_index(), peer.progress.match()).value());
+    const LogIndex known = IsPlanted(PlantedBug::kHeartbeatCommitsUnmatched)
+                               ? replica_->commit_index()
+                               : peer.progress.match();
+    message.set_commit_index(std::min(replica_->commit_index(), known).value());
     message.set_read_sequence(reads_.round());
     replica_->SendNow(std::move(message));
   }
@@ -223,13 +227,18 @@ void Leader::CountReadRounds() {
 }
 
 void Leader::MaybeCommit() {
-  std::vector<LogIndex> durable{replica_->durable_index()};
+  std::vector<LogIndex> durable{IsPlanted(PlantedBug::kLeaderCountsUnsyncedAppend)
+                                    ? replica_->log().last_index()
+                                    : replica_->durable_index()};
   for (const Peer& peer : peers_) durable.push_back(peer.progress.match());
   const LogIndex reached = replica_->voters().ReachedByMajority(std::move(durable));
   const LogIndex former = replica_->commit_index();
   if (reached <= former) return;
   // Entries of former terms are committed only together with one of this term (Raft 5.4.2).
-  if (replica_->log().TermAt(reached) != replica_->term()) return;
+  if (replica_->log().TermAt(reached) != replica_->term() &&
+      !IsPlanted(PlantedBug::kOlderTermCommitted)) {
+    return;
+  }
   for (LogIndex index = former + 1; index <= reached; ++index) {
     const size_t bytes = RaftEntryBytes(replica_->log().At(index));
     QUIPU_CHECK(bytes <= uncommitted_bytes_);

@@ -36,7 +36,7 @@ bool VoterSet::Contains(const RaftIdentity& who) const {
 }
 
 VoteTally::Outcome VoteTally::Count(const VoterSet& voters) const {
-  size_t granted = 0;
+  size_t granted = duplicates_;
   size_t refused = 0;
   for (const RaftIdentity& voter : voters.members()) {
     auto it = votes_.find(voter.id);

@@ -8,6 +8,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/status/statusor.h"
 #include "base/ids.h"
+#include "base/planted_bug.h"
 #include "core/raft/raft_types.h"
 
 namespace quipu {
@@ -39,11 +40,15 @@ class VoteTally {
  public:
   enum class Outcome { kOpen, kWon, kLost };
 
-  void Record(ControllerId voter, bool granted) { votes_.try_emplace(voter, granted); }
+  void Record(ControllerId voter, bool granted) {
+    const bool again = !votes_.try_emplace(voter, granted).second;
+    if (again && granted && IsPlanted(PlantedBug::kDuplicateVoteCounted)) ++duplicates_;
+  }
   [[nodiscard]] Outcome Count(const VoterSet& voters) const;
 
  private:
   absl::btree_map<ControllerId, bool> votes_;
+  size_t duplicates_ = 0;  // always, but for a planted bug
 };
 
 template <typename T>

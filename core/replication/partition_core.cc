@@ -157,7 +157,8 @@ void PartitionCore::OnProduce(const ProduceInput& input, Now now, PartitionEffec
 void PartitionCore::OnReplicaUpdate(BrokerId follower, BrokerEpoch broker_epoch,
                                     const ReplicaUpdate& update, Now now,
                                     PartitionEffects& effects) {
-  const ErrorCode error = CheckLeader(update.leader_epoch);
+  const bool any_epoch = IsPlanted(PlantedBug::kOldEpochUpdateAccepted);
+  const ErrorCode error = CheckLeader(any_epoch ? kNoLeaderEpoch : update.leader_epoch);
   if (error != ErrorCode::kNone) {
     effects.replica_answers.emplace_back(follower, ReplicaPush{.uid = parts_->options.identity.uid,
                                                                .leader_epoch = update.leader_epoch,
@@ -261,7 +262,7 @@ PartitionCore::ReadPlan PartitionCore::PlanRead(const ReadInput& input) const {
   ReadPlan plan{.error = CheckLeader(input.leader_epoch)};
   if (plan.error != ErrorCode::kNone) return plan;
   const LogOffsets& offsets = parts_->log.offsets();
-  if (input.last_fetched_epoch > leader_epoch()) {
+  if (input.last_fetched_epoch > leader_epoch() && !IsPlanted(PlantedBug::kStaleMetadataReader)) {
     // The reader has read from a later leader: this one was deposed and has not heard of it, so
     // what its log lacks proves nothing.
     plan.error = ErrorCode::kUnknownLeaderEpoch;
@@ -286,7 +287,8 @@ PartitionCore::ReadPlan PartitionCore::PlanRead(const ReadInput& input) const {
 }
 
 bool PartitionCore::high_watermark_known() const {
-  return parts_->leader && high_watermark() >= parts_->leader->epoch_start();
+  return parts_->leader && (high_watermark() >= parts_->leader->epoch_start() ||
+                            IsPlanted(PlantedBug::kStaleHighWatermarkKnown));
 }
 
 PartitionCore::OffsetAnswer PartitionCore::LatestOffset(LeaderEpoch current_epoch) const {

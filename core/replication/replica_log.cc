@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted_bug.h"
 
 namespace quipu {
 
@@ -31,6 +32,7 @@ void ReplicaLog::SetEpochs(LeaderEpoch leader_epoch, PartitionEpoch partition_ep
 
 Offset ReplicaLog::StartLeaderEpoch(PartitionEffects& effects) {
   QUIPU_CHECK(!truncating_);
+  if (IsPlanted(PlantedBug::kEpochNotNotedOnElection)) return offsets_.log_end();
   if (epochs_.AppendEpoch(leader_epoch_, offsets_.log_end())) {
     PutEpochs(effects);
     PutState(effects);

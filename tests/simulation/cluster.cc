@@ -40,6 +40,7 @@ Cluster::Cluster(World& world, ClusterOptions options)
     config.group_session_timeout = options_.group_session;
     config.group_heartbeat_interval = std::chrono::milliseconds(400);
     config.partition.replica_lag_max = options_.replica_lag_max;
+    config.partition.producer_id_expiration = options_.producer_expiration;
     config.partition.producer_snapshot_bytes = options_.producer_snapshot_bytes;
     brokers_.push_back(std::make_unique<SimBroker>(*this, std::move(config)));
   }

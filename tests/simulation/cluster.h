@@ -16,6 +16,7 @@ struct ClusterOptions {
   size_t shards = 1;
   Duration broker_session = std::chrono::milliseconds(3000);
   Duration group_session = std::chrono::milliseconds(2500);
+  Duration producer_expiration = std::chrono::hours(24 * 7);
   Duration replica_lag_max = std::chrono::milliseconds(1000);
   // Small, so that snapshots and chunked installs happen in short runs.
   int64_t snapshot_entries = 100;
@@ -129,7 +130,7 @@ void Cluster::Call(NodeId client, const ProcessPtr& client_process, BrokerId bro
   call->b = BrokerNodeId(broker);
   network_.Register(call);
   world_.After(
-      network_.Delay(), nullptr, "call",
+      network_.Delay(client, BrokerNodeId(broker)), nullptr, "call",
       [this, call, broker, method, client, shared = std::make_shared<Request>(std::move(request))] {
         if (call->done()) return;
         SimBroker* machine = FindBroker(broker);

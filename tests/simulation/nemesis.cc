@@ -121,6 +121,8 @@ void Nemesis::Strike() {
       return SkewClock();
     case Fault::kSlowNode:
       return SlowNode();
+    case Fault::kSlowConsumer:
+      return SlowConsumer();
     case Fault::kWriteError:
       return FailDisk(Fault::kWriteError, DiskFault::kWriteError);
     case Fault::kSyncError:
@@ -168,11 +170,11 @@ void Nemesis::HealAll(bool core_only) {
   network.long_delay = 0;
   network.stream_break = 0;
   if (core_only) {
-    auto& controllers = cluster_.controllers();
-    const Machine away[] = {
-        {.controller = controllers[world_.rng().Below(controllers.size())].get(),
-         .broker = nullptr},
-        {.controller = nullptr, .broker = &Pick(cluster_.brokers())}};
+    std::vector<Machine> away{{.controller = nullptr, .broker = &Pick(cluster_.brokers())}};
+    // A single controller is no minority.
+    if (cluster_.controllers().size() > 1) {
+      away.push_back({.controller = &Pick(cluster_.controllers()), .broker = nullptr});
+    }
     for (const Machine& machine : away) {
       away_[machine.node()] = machine;
       world_.Note("stays away: " + std::to_string(machine.node()));

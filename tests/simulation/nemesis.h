@@ -85,6 +85,9 @@ class Nemesis {
   void JumpClock();  // wall time, by an hour at most
   void SkewClock();  // the monotonic clock goes up to a tenth too fast or too slow for a while
   void SlowNode();
+  // All that a member says is late by its own draw: a commit may overtake the heartbeats, or come
+  // when the member has been removed.
+  void SlowConsumer();
   void FailDisk(Fault fault, DiskFault disk_fault);
   void FillDisk();
 

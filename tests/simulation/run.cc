@@ -27,6 +27,10 @@ constexpr char kTopic[] = "payments";
 // After healing: sessions, elections, back-offs and catch-up fit in this many times over.
 constexpr auto kLivenessTime = std::chrono::seconds(90);
 constexpr int64_t kAmountMax = 1000;
+// The faults go on for longer than drawn until so much has happened, unless somebody wants another
+// run than the seed's.
+constexpr uint64_t kFaultStepsMin = 4500;
+constexpr auto kFaultTimeMore = std::chrono::seconds(120);
 
 void ThrowViolation(absl::string_view id, absl::string_view condition, absl::string_view file,
                     int line, absl::string_view detail) {
@@ -42,6 +46,7 @@ SwarmOptions Draw(uint64_t seed, Rng& rng, const Overrides& overrides) {
   if (drawn.consumers == 0) {
     drawn.faults[static_cast<size_t>(Fault::kCrashConsumer)] = 0;
     drawn.faults[static_cast<size_t>(Fault::kPauseConsumer)] = 0;
+    drawn.faults[static_cast<size_t>(Fault::kSlowConsumer)] = 0;
   }
   drawn.replicas = std::min(drawn.replicas, drawn.brokers);
   if (drawn.salt != 0) rng = Rng(seed * 1000003 + static_cast<uint64_t>(drawn.salt));
@@ -50,6 +55,7 @@ SwarmOptions Draw(uint64_t seed, Rng& rng, const Overrides& overrides) {
 
 ClusterOptions OptionsOf(const SwarmOptions& drawn) {
   ClusterOptions options;
+  options.controllers = static_cast<int>(drawn.controllers);
   options.brokers = static_cast<int>(drawn.brokers);
   options.shards = static_cast<size_t>(drawn.shards);
   options.broker_session = std::chrono::milliseconds(drawn.session_ms);
@@ -57,6 +63,7 @@ ClusterOptions OptionsOf(const SwarmOptions& drawn) {
   options.replica_lag_max = std::chrono::milliseconds(drawn.lag_ms);
   options.snapshot_entries = drawn.snapshot_entries;
   options.producer_snapshot_bytes = drawn.snapshot_bytes;
+  if (drawn.expire_ms > 0) options.producer_expiration = std::chrono::milliseconds(drawn.expire_ms);
   options.network.datagram_loss = static_cast<uint64_t>(drawn.loss);
   options.network.datagram_duplicate = static_cast<uint64_t>(drawn.duplication);
   options.network.long_delay = static_cast<uint64_t>(drawn.delay);
@@ -97,6 +104,7 @@ class Run {
   Run(uint64_t seed, const RunSettings& settings)
       : world_(seed),
         drawn_(Draw(seed, world_.rng(), settings.overrides)),
+        steps_min_(settings.overrides.empty() ? kFaultStepsMin : 0),
         cluster_(world_, OptionsOf(drawn_)),
         raft_(cluster_),
         partitions_(cluster_),
@@ -149,8 +157,13 @@ class Run {
     world_.RunUntil(world_.now() + std::chrono::seconds(1));
     nemesis_.on_disk_fault = [this](Fault fault) { disks_.Strike(fault); };
     const Instant healed = world_.now() + std::chrono::milliseconds(drawn_.fault_ms);
-    nemesis_.Run(healed);
+    nemesis_.Run(healed + kFaultTimeMore);
     world_.RunUntil(healed);
+    // A quiet cluster has not done enough by then.
+    const Instant end = healed + kFaultTimeMore;
+    while (world_.steps() < steps_min_ && world_.now() < end) {
+      world_.RunUntil(world_.now() + std::chrono::milliseconds(500));
+    }
     AwaitLiveness();
     // Without a group somebody else has to read.
     ClientHistory* auditor = consumers_.empty() ? &clients_ : nullptr;
@@ -260,6 +273,7 @@ class Run {
 
   World world_;
   SwarmOptions drawn_;
+  uint64_t steps_min_;
   Cluster cluster_;
   RaftChecker raft_;
   PartitionChecker partitions_;

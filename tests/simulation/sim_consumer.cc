@@ -26,6 +26,8 @@ SimConsumer::SimConsumer(Cluster& cluster, int number, std::string topic, Consum
       history_(history) {}
 SimConsumer::~SimConsumer() = default;
 
+NodeId SimConsumer::node() const { return NodeOf(number_); }
+
 void SimConsumer::Start() {
   QUIPU_CHECK(!running());
   World& world = cluster_.world();

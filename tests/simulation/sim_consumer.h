@@ -27,6 +27,7 @@ class SimConsumer {
   void Crash();
   [[nodiscard]] bool running() const { return core_ != nullptr; }
   [[nodiscard]] const ProcessPtr& process() const { return process_; }
+  [[nodiscard]] NodeId node() const;
   [[nodiscard]] const ConsumerCore& core() const { return *core_; }
 
  private:

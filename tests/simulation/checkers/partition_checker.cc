@@ -6,14 +6,12 @@
 #include <vector>
 
 #include "broker/shard/assignment.h"
+#include "core/metadata/controller_core.h"
+#include "core/metadata/leader_selector.h"
 #include "tests/simulation/checkers/violation.h"
 
 namespace quipu::sim {
 namespace {
-
-bool Contains(const std::vector<BrokerId>& brokers, BrokerId broker) {
-  return std::find(brokers.begin(), brokers.end(), broker) != brokers.end();
-}
 
 std::string Name(PartitionUid uid) { return "partition " + uid.ToString(); }
 
@@ -111,10 +109,21 @@ Offset PartitionChecker::TrueHighWatermark(PartitionUid uid) const {
   return found == true_high_watermark_.end() ? Offset(0) : found->second;
 }
 
+std::optional<LeaderEpoch> PartitionChecker::EpochOfRecord(PartitionUid uid, Offset offset) const {
+  const auto holder = holder_.find(uid);
+  if (holder == holder_.end()) return std::nullopt;
+  const ShadowLog* log = shadows_.Find(holder->second, uid);
+  if (log == nullptr) return std::nullopt;
+  const auto batch = log->batches.lower_bound(offset);
+  if (batch == log->batches.end() || batch->second.base_offset > offset) return std::nullopt;
+  return batch->second.epoch;
+}
+
 void PartitionChecker::AfterControllerStep(SimController& controller) {
   if (!controller.running()) return;
   const MetadataImagePtr image = controller.node()->inspector().image();
   if (image == nullptr || (image_ != nullptr && image->index() <= image_->index())) return;
+  controller.node()->inspector().core().CheckInvariants();
   CheckImage(image_ == nullptr ? MetadataImage() : *image_, *image);
   const MetadataImagePtr before = image_;
   image_ = image;
@@ -143,6 +152,8 @@ void PartitionChecker::CheckImage(const MetadataImage& before, const MetadataIma
     }
     Require(partition.isr.size() < min_isr || partition.elr.empty(), "I31",
             [&] { return Name(uid) + ": the ISR is large enough and the ELR is not empty"; });
+    Require(!partition.isr.empty() || !partition.elr.empty(), "I31",
+            [&] { return Name(uid) + ": nobody may lead it any more"; });
     if (!partition.elr.empty()) ++counters_.elr_uses;
     if (old == nullptr) continue;
     Require(partition.leader_epoch >= old->leader_epoch, "I26",

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -49,6 +50,8 @@ class PartitionChecker {
   [[nodiscard]] const MetadataImagePtr& image() const { return image_; }
   // The highest high watermark that any leader has ever served; 0 for a new partition.
   [[nodiscard]] Offset TrueHighWatermark(PartitionUid uid) const;
+  // The epoch of the committed record at `offset`; nullopt: nobody is known to hold it.
+  [[nodiscard]] std::optional<LeaderEpoch> EpochOfRecord(PartitionUid uid, Offset offset) const;
   [[nodiscard]] const ShadowLogs& shadows() const { return shadows_; }
   [[nodiscard]] const PartitionCounters& counters() const { return counters_; }
 

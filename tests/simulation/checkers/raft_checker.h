@@ -44,6 +44,7 @@ class RaftChecker {
     uint64_t durable = 0;  // end of what its disk holds, as last reported
     uint64_t kept = 0;     // end of what it knew to be committed and has on its disk
     bool leader = false;
+    bool pending = false;  // a write waited for the disk
   };
   void CountVote(ControllerId voter, uint64_t term, ControllerId candidate);
   void CheckSnapshot(SimController& controller, const RaftWrite& write, uint64_t commit);

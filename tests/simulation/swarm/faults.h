@@ -34,6 +34,7 @@ enum class Fault : size_t {
   kClockJump,
   kClockSkew,
   kSlowNode,
+  kSlowConsumer,
   kWriteError,
   kSyncError,
   kDiskFull,
@@ -48,8 +49,8 @@ inline constexpr const char* kFaultNames[] = {
     "pause_consumer", "cut_pair",         "cut_one_way",    "split",
     "partial",        "isolate",          "isolate_leader", "contest_election",
     "strand_leader",  "bounce_joiner",    "clock_jump",     "clock_skew",
-    "slow_node",      "write_error",      "sync_error",     "disk_full",
-    "empty_disk",     "rolled_back_disk", "lost_tail",
+    "slow_node",      "slow_consumer",    "write_error",    "sync_error",
+    "disk_full",      "empty_disk",       "rolled_back_disk", "lost_tail",
 };
 inline constexpr size_t kFaultCount = std::size(kFaultNames);
 static_assert(static_cast<size_t>(Fault::kLostTail) + 1 == kFaultCount);

@@ -26,6 +26,8 @@ class Subset {
 };
 
 void DrawCluster(Rng& rng, SwarmOptions& options) {
+  const uint64_t quorum = rng.Below(20);
+  options.controllers = quorum == 0 ? 1 : quorum <= 3 ? 5 : 3;
   options.brokers = rng.Between(3, 5);
   options.shards = rng.Between(1, 4);
   options.partitions = rng.Between(1, 4);
@@ -39,7 +41,8 @@ void DrawCluster(Rng& rng, SwarmOptions& options) {
 
 void DrawClients(Rng& rng, SwarmOptions& options) {
   options.producers = rng.Between(1, 3);
-  options.consumers = rng.Chance(2, 5) ? 0 : rng.Between(1, 3);
+  // Partitions move between members: mostly there are several.
+  options.consumers = rng.Chance(1, 3) ? 0 : rng.Chance(1, 5) ? 1 : rng.Between(2, 3);
   options.group_session_ms = rng.Between(1500, 3500);
   options.send_ms = rng.Between(2, 60);
   options.accounts = rng.Between(1, 8);
@@ -76,11 +79,12 @@ SwarmOptions DrawSwarm(Rng& rng) {
       case Fault::kCutOneWay:
       case Fault::kIsolate:
       case Fault::kIsolateLeader:
+      case Fault::kPauseConsumer:
+      case Fault::kSlowConsumer:
       case Fault::kContestElection:
       case Fault::kStrandLeader:
         return 4;
       case Fault::kBounceJoiner:
-      case Fault::kPauseConsumer:
       case Fault::kPartialPartition:
       case Fault::kSlowNode:
       case Fault::kWriteError:
