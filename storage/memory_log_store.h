@@ -40,16 +40,20 @@ class MemoryLogStore final : public LogStore {
   absl::StatusOr<std::optional<std::string>> GetValue(const std::string& name) const override;
 
  private:
+  using Batches = std::map<Offset, StoredBatch>;
   struct Log {
     PartitionUid uid;
     PartitionState state;
     std::vector<EpochEntry> epochs;
-    std::map<Offset, StoredBatch> batches;         // by last offset
+    Batches batches;                               // by last offset
     std::map<Offset, ProducerSnapshot> snapshots;  // by as-of offset; the newest few
     [[nodiscard]] Offset log_end() const;
   };
 
   static void Apply(Log& log, const LogMutation& mutation);
+  [[nodiscard]] static DamagedBatch PlaceOf(const Log& log, Batches::const_iterator batch);
+  [[nodiscard]] static absl::StatusOr<StoredBatch> Checked(LogId log_id, const Log& log,
+                                                           Batches::const_iterator batch);
   [[nodiscard]] absl::StatusOr<const Log*> Find(LogId log_id) const;
 
   std::map<LogId, Log> logs_;
