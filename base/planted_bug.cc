@@ -44,6 +44,12 @@ const char* PlantedBugName(PlantedBug bug) {
       return "zombie-commit-accepted";
     case PlantedBug::kPartitionGivenBeforeRevoked:
       return "partition-given-before-revoked";
+    case PlantedBug::kDamagedBatchServed:
+      return "damaged-batch-served";
+    case PlantedBug::kRepairedFromOtherEpoch:
+      return "repaired-from-other-epoch";
+    case PlantedBug::kRepairWithoutCrc:
+      return "repair-without-crc";
   }
   return "unknown";
 }

@@ -22,8 +22,11 @@ enum class PlantedBug {
   kRaftAckBeforeSync,         // Raft list 1: follower acknowledges entries before they are synced.
   kZombieCommitAccepted,      // I51/G01: commit by an older member epoch is accepted.
   kPartitionGivenBeforeRevoked,  // I52: a member gets what its former owner still holds.
+  kDamagedBatchServed,           // D5/I62: a stored batch is served whatever its CRC says.
+  kRepairedFromOtherEpoch,       // I64: a repair takes the batch of whatever epoch a peer holds.
+  kRepairWithoutCrc,             // I64: a repair takes a peer's bytes unchecked.
 };
-inline constexpr int kPlantedBugCount = 13;
+inline constexpr int kPlantedBugCount = 16;
 
 #ifdef QUIPU_PLANTED_BUGS
 // The one bug switched on in this process, or nothing. Simulator only; single-threaded.
