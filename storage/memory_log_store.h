@@ -39,6 +39,16 @@ class MemoryLogStore final : public LogStore {
   absl::Status PutValue(const std::string& name, const std::string& value) override;
   absl::StatusOr<std::optional<std::string>> GetValue(const std::string& name) const override;
 
+  // ---- for whoever simulates a disk that does not keep what it was given ----
+  // What lies on the disk, by last offset. The log must be there.
+  [[nodiscard]] const std::map<Offset, StoredBatch>& StoredBatches(LogId log_id) const {
+    return logs_.at(log_id).batches;
+  }
+  // Puts other bytes under a key that is there.
+  void Overwrite(LogId log_id, Offset last_offset, Bytes bytes) {
+    logs_.at(log_id).batches.at(last_offset).bytes = std::move(bytes);
+  }
+
  private:
   using Batches = std::map<Offset, StoredBatch>;
   struct Log {

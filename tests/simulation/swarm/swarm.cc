@@ -95,6 +95,9 @@ SwarmOptions DrawSwarm(Rng& rng) {
       case Fault::kClockSkew:
       case Fault::kDiskFull:
         return 2;
+      case Fault::kBitFlip:
+      case Fault::kMisdirectedWrite:
+        return 5;
     }
     return 0;
   };
