@@ -40,7 +40,7 @@ struct BrokerConfig {
   // quipu.scrub.bytes.per.second: stored batches that are read again to find damage; 0: none
   int64_t scrub_bytes_per_second = int64_t{4} << 20;
   Duration scrub_interval = std::chrono::hours(1);  // quipu.scrub.interval.ms: between two passes
-  int64_t disk_free_bytes_min = int64_t{1} << 30;       // quipu.disk.free.bytes.min: soft mark (D6)
+  int64_t disk_free_bytes_min = int64_t{1} << 30;   // quipu.disk.free.bytes.min: soft mark (D6)
 };
 
 }  // namespace quipu

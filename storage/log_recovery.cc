@@ -57,7 +57,8 @@ absl::StatusOr<StoredBatch> CheckedBatch(LogId log_id, Offset last_offset, const
   if (batch->last_offset() != last_offset) {
     return DamagedAt(log_id, last_offset, "the header names another offset");
   }
-  if (!batch->CrcMatches() && !IsPlanted(PlantedBug::kDamagedBatchServed)) return DamagedAt(log_id, last_offset, "the CRC does not match");
+  if (!batch->CrcMatches() && !IsPlanted(PlantedBug::kDamagedBatchServed))
+    return DamagedAt(log_id, last_offset, "the CRC does not match");
   return StoredBatch{.base_offset = batch->base_offset(),
                      .last_offset = last_offset,
                      .max_timestamp = batch->max_timestamp(),

@@ -1,6 +1,6 @@
 // Streams to the peers that are asked for sound copies of damaged batches: replica streams of their
-// own, opened when there is something to ask and closed when there is nothing any more. Shard thread
-// only.
+// own, opened when there is something to ask and closed when there is nothing any more. Shard
+// thread only.
 #pragma once
 
 #include <functional>

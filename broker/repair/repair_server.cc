@@ -73,8 +73,7 @@ void RepairServer::Read(const ReplicaStreamPtr& stream, const RepairRequest& req
           Answer(stream, request, error, {});
           return;
         }
-        const bool found =
-            !batches->empty() && batches->front().last_offset == request.last_offset;
+        const bool found = !batches->empty() && batches->front().last_offset == request.last_offset;
         Answer(stream, request, found ? ErrorCode::kNone : ErrorCode::kOffsetOutOfRange,
                found ? batches->front().bytes : Bytes());
       });

@@ -101,15 +101,16 @@ DamageVerdict Repairer::OnDamage(PartitionUid uid, const absl::Status& damage) {
                                    {"error", std::string(damage.message())}});
   }
   RepairEffects effects;
-  const BatchRepair::State state =
-      item.repair.OnDamage(*place, epoch, context_.GetNow(), effects);
+  const BatchRepair::State state = item.repair.OnDamage(*place, epoch, context_.GetNow(), effects);
   Absorb(uid, effects);
   if (state == BatchRepair::State::kRefused) {
     verdict.error = ErrorCode::kDamagedOnAllReplicas;
     verdict.refused_end = place->last_offset + 1;
-    verdict.message = absl::StrCat(
-        Describe(uid, *place), " are damaged on every replica and refused; those before and behind "
-        "can be read: seek to ", place->last_offset.value() + 1, " to go on behind them");
+    verdict.message =
+        absl::StrCat(Describe(uid, *place),
+                     " are damaged on every replica and refused; those before and behind "
+                     "can be read: seek to ",
+                     place->last_offset.value() + 1, " to go on behind them");
   } else {
     verdict.error = ErrorCode::kUnderRepair;
     verdict.message = absl::StrCat(Describe(uid, *place),
@@ -220,8 +221,8 @@ void Repairer::Store(PartitionUid uid, LogId log_id, StoredBatch batch) {
   writes.push_back({.log_id = log_id, .mutation = std::move(mutation)});
   // In order with everything else that this shard writes: a later cut of the log comes after it.
   context_.ports.log_writer().Submit(
-      std::move(writes), [this, context = context_.weak_from_this(), &runner = context_.executor,
-                          uid, log_id, last] {
+      std::move(writes),
+      [this, context = context_.weak_from_this(), &runner = context_.executor, uid, log_id, last] {
         runner.Post([this, context, uid, log_id, last] {
           if (const auto alive = context.lock()) OnStored(uid, log_id, last);
         });

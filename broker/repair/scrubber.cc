@@ -28,6 +28,11 @@ Duration Scrubber::TimeFor(size_t bytes) const {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
 }
 
+void Scrubber::LeavePartition() {
+  uid_ = uid_ + 1;
+  offset_ = Offset(0);
+}
+
 void Scrubber::Step() {
   auto host = context_.hosts.lower_bound(uid_);
   if (host == context_.hosts.end()) {
@@ -42,17 +47,15 @@ void Scrubber::Step() {
   const Offset from = std::max(offset_, core.log_start_offset());
   const Offset end = core.durable_end_offset();
   if (from >= end || host->second->dropping || host->second->recovering) {
-    uid_ = uid_ + 1;
+    LeavePartition();
     ScheduleStep(TimeFor(0));
     return;
   }
-  context_.ReadCold(
-      [log_id = host->second->log_id, from, end](LogStore& store) {
-        return store.Read(log_id, from, end, kScrubReadBytes);
-      },
-      [this, from](const absl::StatusOr<std::vector<StoredBatch>>& batches) {
-        OnRead(from, batches);
-      });
+  context_.ReadCold([log_id = host->second->log_id, from, end](
+                        LogStore& store) { return store.Read(log_id, from, end, kScrubReadBytes); },
+                    [this, from](const absl::StatusOr<std::vector<StoredBatch>>& batches) {
+                      OnRead(from, batches);
+                    });
 }
 
 void Scrubber::OnRead(Offset from, const absl::StatusOr<std::vector<StoredBatch>>& batches) {
@@ -64,10 +67,10 @@ void Scrubber::OnRead(Offset from, const absl::StatusOr<std::vector<StoredBatch>
     if (place) {
       offset_ = place->last_offset + 1;
     } else {
-      uid_ = uid_ + 1;
+      LeavePartition();
     }
   } else if (batches->empty()) {
-    uid_ = uid_ + 1;
+    LeavePartition();
   } else {
     for (const StoredBatch& batch : *batches) bytes += batch.bytes.size();
     offset_ = std::max(from, batches->back().last_offset + 1);

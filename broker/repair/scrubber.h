@@ -17,12 +17,12 @@ class Scrubber {
  private:
   void ScheduleStep(Duration delay);
   void Step();
-  // The batch that contains `offset`, or the next one, of the partition that stands at `uid_`.
+  void LeavePartition();
   void OnRead(Offset from, const absl::StatusOr<std::vector<StoredBatch>>& batches);
   [[nodiscard]] Duration TimeFor(size_t bytes) const;
 
   ShardContext& context_;
-  PartitionUid uid_;     // reading it, or the next one there is
+  PartitionUid uid_;  // reading it, or the next one there is
   Offset offset_{0};
 };
 

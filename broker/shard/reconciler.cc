@@ -121,10 +121,9 @@ void Reconciler::MakeHost(const PartitionImage& partition, LogId log_id, Recover
 
 void Reconciler::AwaitRepair(PartitionUid uid, const FoundLog& log) {
   context_.under_repair.insert(uid);
-  context_.AwaitRepair(uid, log.log_id, log.recovered,
-                       [this, uid, log_id = log.log_id](bool refused) {
-                         RecoverAgain(uid, log_id, refused);
-                       });
+  context_.AwaitRepair(
+      uid, log.log_id, log.recovered,
+      [this, uid, log_id = log.log_id](bool refused) { RecoverAgain(uid, log_id, refused); });
 }
 
 void Reconciler::RecoverAgain(PartitionUid uid, LogId log_id, bool refused) {

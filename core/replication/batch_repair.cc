@@ -42,11 +42,9 @@ BatchRepair::State BatchRepair::OnDamage(DamagedBatch place, LeaderEpoch epoch, 
     return known->second.refused ? State::kRefused : State::kRepairing;
   }
   if (entries_.size() >= kDamagedBatchesMax) return State::kRepairing;
-  entries_.emplace(place.last_offset, Entry{.place = place,
-                                            .epoch = epoch,
-                                            .tried = {},
-                                            .without_it = {},
-                                            .at = now.mono});
+  entries_.emplace(
+      place.last_offset,
+      Entry{.place = place, .epoch = epoch, .tried = {}, .without_it = {}, .at = now.mono});
   Proceed(now, effects);
   const auto entry = entries_.find(place.last_offset);
   const bool refused = entry != entries_.end() && entry->second.refused;
@@ -153,10 +151,10 @@ void BatchRepair::Ask(Entry& entry, Now now, RepairEffects& effects) {
 }
 
 void BatchRepair::EndRound(Entry& entry, Now now, RepairEffects& effects) {
-  const bool hopeless =
-      view_.leader_epoch != kNoLeaderEpoch &&
-      std::all_of(view_.peers.begin(), view_.peers.end(),
-                  [&](const Peer& peer) { return entry.without_it.contains(peer.broker); });
+  const bool hopeless = view_.leader_epoch != kNoLeaderEpoch &&
+                        std::all_of(view_.peers.begin(), view_.peers.end(), [&](const Peer& peer) {
+                          return entry.without_it.contains(peer.broker);
+                        });
   if (hopeless && !entry.refused) effects.refused.push_back(entry.place);
   entry.refused = hopeless;
   entry.step = Step::kWaiting;
@@ -190,9 +188,8 @@ std::optional<Instant> BatchRepair::NextDeadline() const {
 }
 
 bool BatchRepair::AllRefused() const {
-  return !entries_.empty() &&
-         std::all_of(entries_.begin(), entries_.end(),
-                     [](const auto& entry) { return entry.second.refused; });
+  return !entries_.empty() && std::all_of(entries_.begin(), entries_.end(),
+                                          [](const auto& entry) { return entry.second.refused; });
 }
 
 }  // namespace quipu

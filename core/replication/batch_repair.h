@@ -20,8 +20,8 @@ LeaderEpoch EpochAt(const std::vector<EpochEntry>& epochs, Offset offset);
 // What one input to a BatchRepair brings about.
 struct RepairEffects {
   std::vector<std::pair<BrokerId, RepairRequest>> requests;  // to be sent; then OnAnswer or OnLost
-  std::vector<StoredBatch> repairs;     // to be written under their keys; then OnStored
-  std::vector<DamagedBatch> refused;    // given up for now: every replica answered, none has it
+  std::vector<StoredBatch> repairs;   // to be written under their keys; then OnStored
+  std::vector<DamagedBatch> refused;  // given up for now: every replica answered, none has it
   std::vector<std::pair<BrokerId, ErrorCode>> failures;  // what peers said, for the log
 };
 
@@ -30,9 +30,9 @@ struct RepairEffects {
 //   found -> asking, one peer after the other -> a good answer: storing -> gone
 //                                             -> none: a pause that grows, then all over again
 //
-// While a peer that may have a copy is not alive or did not say, readers are told to come back. Only
-// when every other replica is alive and has said that its copy is damaged too, or that it has none,
-// the offsets are refused; they are asked for again later all the same.
+// While a peer that may have a copy is not alive or did not say, readers are told to come back.
+// Only when every other replica is alive and has said that its copy is damaged too, or that it has
+// none, the offsets are refused; they are asked for again later all the same.
 //
 // An answer is believed only if it is one whole batch with a matching CRC, ends at the key, begins
 // at or behind the end of the batch before it, and is of the epoch that this log's epoch entries
@@ -93,10 +93,10 @@ class BatchRepair {
     LeaderEpoch epoch;
     Step step = Step::kWaiting;
     bool refused = false;
-    BrokerId asked = kNoBroker;             // kAsking
-    absl::btree_set<BrokerId> tried;        // in this round
-    absl::btree_set<BrokerId> without_it;   // of these, who said so for sure
-    Instant at;                             // kWaiting: next round; kAsking: the answer is late
+    BrokerId asked = kNoBroker;            // kAsking
+    absl::btree_set<BrokerId> tried;       // in this round
+    absl::btree_set<BrokerId> without_it;  // of these, who said so for sure
+    Instant at;                            // kWaiting: next round; kAsking: the answer is late
     Duration pause = kPauseMin;
   };
   using Entries = absl::btree_map<Offset, Entry>;  // by last offset

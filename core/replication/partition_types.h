@@ -179,7 +179,7 @@ struct LogMutation {
   // no such place (truncated or trimmed meanwhile), or begins before the end of the batch before
   // it, is left out.
   std::vector<StoredBatch> repairs;
-  std::vector<StoredBatch> appends;   // ascending
+  std::vector<StoredBatch> appends;  // ascending
   // Present: the whole list of epoch entries after this mutation.
   std::optional<std::vector<EpochEntry>> epochs;
   std::optional<PartitionState> state;

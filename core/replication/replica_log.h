@@ -83,7 +83,7 @@ class ReplicaLog {
   LeaderEpochCache epochs_;
   ProducerTable producers_;
   bool truncating_ = false;
-  Offset unknown_below_{0};  // see producers_known
+  Offset unknown_below_{0};            // see producers_known
   Offset snapshot_as_of_ = kNoOffset;  // of the newest producer snapshot; none known: kNoOffset
   int64_t bytes_since_snapshot_ = 0;
 };

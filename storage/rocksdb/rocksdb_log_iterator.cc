@@ -164,8 +164,8 @@ absl::StatusOr<StoredBatch> LogIterator::Checked() const {
     return WithPlace(DamagedAt(log_id_, *unreadable_, why_unreadable_.ToString()), Place());
   }
   if (!BatchChecksumMatches(ToView(range_.iterator().value()))) {
-    return WithPlace(
-        DamagedAt(log_id_, last_offset(), "the header's checksum does not match"), Place());
+    return WithPlace(DamagedAt(log_id_, last_offset(), "the header's checksum does not match"),
+                     Place());
   }
   absl::StatusOr<StoredBatch> checked =
       CheckedBatch(log_id_, last_offset(), Bytes::CopyOf(batch()));
@@ -175,9 +175,8 @@ absl::StatusOr<StoredBatch> LogIterator::Checked() const {
 
 absl::Status LogIterator::status() const {
   if (unreadable_) return absl::OkStatus();
-  return FromRocksdb(
-      range_.iterator().status(),
-      absl::StrCat("cannot read log ", log_id_.value(), " from offset ", from_.value()));
+  return FromRocksdb(range_.iterator().status(), absl::StrCat("cannot read log ", log_id_.value(),
+                                                              " from offset ", from_.value()));
 }
 
 TimeIndexIterator::TimeIndexIterator(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family,

@@ -1,6 +1,6 @@
-// Goal: a damaged batch is named with its place, never served, and repaired by a sound one under the
-// same key and nowhere else (D5).
-// Method: one store of each kind; batches whose bytes were changed before they were written.
+// Goal: a damaged batch is named with its place, never served, and repaired by a sound one under
+// the same key and nowhere else (D5). Method: one store of each kind; batches whose bytes were
+// changed before they were written.
 #include <optional>
 
 #include "gmock/gmock.h"

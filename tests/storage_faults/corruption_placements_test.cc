@@ -124,7 +124,8 @@ class CorruptionPlacementsTest : public ::testing::Test {
     mutation.appends = {batch};
     mutation.epochs = {{.epoch = LeaderEpoch(1), .start_offset = Offset(0)}};
     mutation.state = PartitionState{.leader_epoch = LeaderEpoch(1), .high_watermark = ends[at]};
-    if (rng.Chance(1, 15)) mutation.producers = ProducerSnapshot{.as_of = ends[at], .producers = {}};
+    if (rng.Chance(1, 15))
+      mutation.producers = ProducerSnapshot{.as_of = ends[at], .producers = {}};
     EXPECT_TRUE(store.Write({{logs_[at], mutation}}).ok());
     truth_[logs_[at]][batch.last_offset] = batch;
   }
@@ -142,8 +143,8 @@ class CorruptionPlacementsTest : public ::testing::Test {
       if (file.extension() == ".blob") blobs.push_back(file);
     }
     // Half of the damage hits payload, as it would on a disk.
-    const fs::path& file = rng.Chance(1, 2) ? blobs[rng.Below(blobs.size())]
-                                            : files[rng.Below(files.size())];
+    const fs::path& file =
+        rng.Chance(1, 2) ? blobs[rng.Below(blobs.size())] : files[rng.Below(files.size())];
     std::string bytes = ReadFile(file);
     std::string what;
     const size_t at = rng.Below(bytes.size());

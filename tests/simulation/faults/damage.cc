@@ -92,7 +92,8 @@ std::optional<DiskDamage::Place> DiskDamage::Draw() {
     // As often as not near the end, where recovery has to read.
     const size_t among = rng.Chance(1, 2) ? batches.size() : std::min<size_t>(batches.size(), 8);
     const auto back = static_cast<std::ptrdiff_t>(1 + rng.Below(among));
-    const Place place{.broker = broker, .uid = uid, .last_offset = std::prev(batches.end(), back)->first};
+    const Place place{
+        .broker = broker, .uid = uid, .last_offset = std::prev(batches.end(), back)->first};
     if (MayDamage(place)) return place;
   }
   return std::nullopt;
@@ -106,7 +107,8 @@ bool DiskDamage::Damage(const Place& place, Kind kind) {
   const auto& batches = store.StoredBatches(log);
   const StoredBatch& batch = batches.at(place.last_offset);
   if (kind == Kind::kMisdirectedWrite) {
-    const auto donor = std::next(batches.begin(), static_cast<std::ptrdiff_t>(rng.Below(batches.size())));
+    const auto donor =
+        std::next(batches.begin(), static_cast<std::ptrdiff_t>(rng.Below(batches.size())));
     if (donor->first == place.last_offset) return false;
     store.Overwrite(log, place.last_offset, donor->second.bytes);
   } else {

@@ -12,8 +12,8 @@
 
 namespace quipu::sim {
 
-// Only committed batches are damaged, and of each at least `good_copies` other replicas keep a sound
-// copy (fault atlas: the disks of all replicas, looked at before each strike).
+// Only committed batches are damaged, and of each at least `good_copies` other replicas keep a
+// sound copy (fault atlas: the disks of all replicas, looked at before each strike).
 class DiskDamage {
  public:
   enum class Kind {

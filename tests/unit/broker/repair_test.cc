@@ -13,7 +13,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using testing::FakeMachine;
 using testing::FakeWorld;
 using testing::MakeBatch;
 using testing::ValuesIn;
@@ -210,10 +209,23 @@ TEST_F(RepairTest, WhatIsGivenUpHidesProducersNoLonger) {
 }
 
 TEST_F(RepairTest, TheScrubberFindsWhatNobodyReads) {
+  // A longer log comes after this one, and a shorter one before it.
+  const TopicId other = world_.CreateTopic("other", 2, 3);
+  for (int i = 0; i < 9; ++i) {
+    const int leader = world_.Partition(other, 0).leader.value();
+    ASSERT_EQ(world_.Produce(leader, other, 0, MakeBatch(i, 1)).error, ErrorCode::kNone);
+  }
+  const int odd = world_.Partition(other, 1).leader.value();
+  ASSERT_EQ(world_.Produce(odd, other, 1, MakeBatch(0, 1)).error, ErrorCode::kNone);
   const int victim = Follower();
   Damage(victim, 1);
+  MemoryLogStore& store = world_.machine(odd).store;
+  const LogId log = *store.FindLog(world_.Partition(other, 1).uid);
+  const Bytes sound = store.StoredBatches(log).at(Offset(0)).bytes;
+  store.Overwrite(log, Offset(0), Bytes(sound.ToString() + "x"));
   world_.RunFor(world_.machine(victim).config.scrub_interval + seconds(5));
   EXPECT_TRUE(Sound(victim, 1));
+  EXPECT_EQ(store.StoredBatches(log).at(Offset(0)).bytes, sound);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// Goal: a damaged batch is asked for from every replica that is alive, only the very batch is taken,
-// and offsets are refused only when all replicas are alive and none has it.
-// Method: the machine alone; the test is its peers and its clock.
+// Goal: a damaged batch is asked for from every replica that is alive, only the very batch is
+// taken, and offsets are refused only when all replicas are alive and none has it. Method: the
+// machine alone; the test is its peers and its clock.
 #include "core/replication/batch_repair.h"
 
 #include <string>
@@ -14,7 +14,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
 
 constexpr PartitionUid kRepairedUid(5);
 constexpr LeaderEpoch kLedIn(9);
@@ -99,7 +98,7 @@ TEST_F(BatchRepairTest, OnlyTheVeryBatchIsTaken) {
   const std::vector<Bytes> wrong = {
       Bytes(),
       Bytes(std::string("no batch")),
-      Bytes(flipped),                           // CRC
+      Bytes(flipped),                            // CRC
       SoundBatch(11, 3),                         // ends elsewhere
       SoundBatch(9, 4),                          // begins inside the batch before
       SoundBatch(10, 3, LeaderEpoch(4)),         // another epoch
