@@ -300,47 +300,21 @@ bool Read(const Bytes& bytes, ReplicaPush& out, Bytes& records) {
 
 bool Read(const Bytes& bytes, RepairRequest& out) {
   return ReadFields(bytes, [&](const WireField& field) {
-    switch (field.key) {
-      case VarintField(1):
-        out.uid = PartitionUid(field.number);
-        break;
-      case VarintField(2):
-        out.leader_epoch = LeaderEpoch(field.AsInt32());
-        break;
-      case VarintField(3):
-        out.last_offset = Offset(field.AsInt64());
-        break;
-      case VarintField(4):
-        out.batch_epoch = LeaderEpoch(field.AsInt32());
-        break;
-      default:
-        break;
-    }
+    if (field.key == VarintField(1)) out.uid = PartitionUid(field.number);
+    if (field.key == VarintField(2)) out.leader_epoch = LeaderEpoch(field.AsInt32());
+    if (field.key == VarintField(3)) out.last_offset = Offset(field.AsInt64());
+    if (field.key == VarintField(4)) out.batch_epoch = LeaderEpoch(field.AsInt32());
     return true;
   });
 }
 
 bool Read(const Bytes& bytes, RepairAnswer& out) {
   return ReadFields(bytes, [&](const WireField& field) {
-    switch (field.key) {
-      case VarintField(1):
-        out.uid = PartitionUid(field.number);
-        break;
-      case VarintField(2):
-        out.leader_epoch = LeaderEpoch(field.AsInt32());
-        break;
-      case VarintField(3):
-        out.last_offset = Offset(field.AsInt64());
-        break;
-      case VarintField(4):
-        out.error = ReadError(field);
-        break;
-      case LengthField(5):
-        out.records = field.bytes;
-        break;
-      default:
-        break;
-    }
+    if (field.key == VarintField(1)) out.uid = PartitionUid(field.number);
+    if (field.key == VarintField(2)) out.leader_epoch = LeaderEpoch(field.AsInt32());
+    if (field.key == VarintField(3)) out.last_offset = Offset(field.AsInt64());
+    if (field.key == VarintField(4)) out.error = ReadError(field);
+    if (field.key == LengthField(5)) out.records = field.bytes;
     return true;
   });
 }
