@@ -1,4 +1,4 @@
-// `quipu topic`: create, list, describe, delete.
+// `quipu topic`: create, list, describe, delete, delete-records.
 #include <algorithm>
 #include <map>
 #include <memory>
