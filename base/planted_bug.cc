@@ -72,6 +72,10 @@ const char* PlantedBugName(PlantedBug bug) {
       "unclean-kept-in-elr",
       "rolled-back-registers-clean",
       "empty-disk-registers-clean",
+      "damaged-batch-served",
+      "repaired-from-other-epoch",
+      "repair-without-crc",
+      "unknown",
   };
   static_assert(std::size(kNames) == kPlantedBugCount);
   return kNames[static_cast<int>(bug)];

@@ -65,8 +65,11 @@ enum class PlantedBug {
   kUncleanKeptInElr,          // D4/I21: an unclean broker leaves the ISR, and stays in the ELR.
   kRolledBackRegistersClean,  // D4/S15: an older broker epoch than the last one heard is taken.
   kEmptyDiskRegistersClean,   // D4/R13/S14: another directory id is taken for the same log.
+  kDamagedBatchServed,           // D5/I62: a stored batch is served whatever its CRC says.
+  kRepairedFromOtherEpoch,       // I64: a repair takes the batch of whatever epoch a peer holds.
+  kRepairWithoutCrc,             // I64: a repair takes a peer's bytes unchecked.
 };
-inline constexpr int kPlantedBugCount = static_cast<int>(PlantedBug::kEmptyDiskRegistersClean) + 1;
+inline constexpr int kPlantedBugCount = static_cast<int>(PlantedBug::kRepairWithoutCrc) + 1;
 
 #ifdef QUIPU_PLANTED_BUGS
 // The one bug switched on in this process, or nothing. Simulator only; single-threaded.

@@ -6,6 +6,7 @@
 #include "base/logging.h"
 #include "base/planted_bug.h"
 #include "core/record/record_batch_builder.h"
+#include "storage/log_recovery.h"
 
 namespace quipu {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 constexpr size_t kLoadBytes = size_t{4} << 20;  // read at a time
 constexpr size_t kSnapshotBatchBytes = size_t{512} << 10;
 constexpr Duration kCoordinatorTimerStepMin = std::chrono::milliseconds(10);
+constexpr Duration kDamagedRetry = std::chrono::seconds(1);  // while its log is being repaired
 constexpr Duration kParkedCheck = std::chrono::seconds(1);
 
 GroupCoordinatorOptions OptionsOf(const BrokerConfig& config) {
@@ -122,6 +124,14 @@ void CoordinatorHost::OnLoaded(Offset from,
   }
   if (!status.ok()) {
     // Serving from a part of the log would lose offsets silently.
+    if (DamagedPlaceOf(batches.status())) {
+      context_.OnDamage(uid_, batches.status());
+      context_.PostAfter(kDamagedRetry, [weak = weak_from_this(), from] {
+        const auto self = weak.lock();
+        if (self != nullptr && self->phase_ == Phase::kLoading) self->Load(from);
+      });
+      return;
+    }
     phase_ = Phase::kDamaged;
     LogError("group.load_failed", {{"partition_uid", uid_.ToString()},
                                    {"offset", from.ToString()},

@@ -97,8 +97,9 @@ void OffsetQueries::FindByTime(PartitionHost& host, const ListOffsetsQuery::Item
         }
         auto answer = ListFound(again->core.LatestOffset(epoch));
         if (answer.error_code() != 0 || !found.ok()) {
-          const ErrorCode error = CodeOf(found.status());
-          if (answer.error_code() == 0) answer = ListError(error);
+          if (answer.error_code() == 0) {
+            answer = ListError(context_.OnDamage(uid, found.status()).error);
+          }
           join->Complete(context_.index, slot, std::move(answer));
           return;
         }

@@ -216,6 +216,10 @@ void PartitionCore::OnTruncated(RecoveredLog recovered, Now now, PartitionEffect
   if (parts.follower) parts.follower->OnTruncated(now, effects);
 }
 
+bool PartitionCore::OnProducersRecovered(const RecoveredLog& recovered) {
+  return parts_->log.RestoreProducers(recovered);
+}
+
 // ---- both -----------------------------------------------------------------------------------
 
 void PartitionCore::OnLogDurable(Offset durable_end, Now now, PartitionEffects& effects) {
@@ -368,6 +372,7 @@ const std::vector<EpochEntry>& PartitionCore::epochs() const {
 std::vector<ProducerEntry> PartitionCore::producers() const {
   return parts_->log.producers().Entries();
 }
+bool PartitionCore::producers_known() const { return parts_->log.producers_known(); }
 size_t PartitionCore::parked_acks() const {
   return parts_->leader ? parts_->leader->parked().acks() : 0;
 }

@@ -92,6 +92,7 @@ class RocksdbLogStore final : public LogStore {
     std::optional<PartitionState> state;
     const std::vector<EpochEntry>* epochs = nullptr;
     bool appended = false;
+    bool truncated = false;
   };
   // One group under construction.
   struct Group {
@@ -111,6 +112,8 @@ class RocksdbLogStore final : public LogStore {
   // ---- rocksdb_log_write.cc ----
   absl::Status AddMutation(const LogWrite& write, Group& group);
   absl::Status AddTruncation(LogId log_id, Offset log_end, Group& group);
+  absl::Status AddRepairs(const LogWrite& write, Group& group);
+  rocksdb::Status PutBatch(LogId log_id, const StoredBatch& batch, Group& group);
   absl::Status AddAppends(const LogWrite& write, Group& group);
   absl::Status AddEpochs(const LogWrite& write, Change& change, Group& group);
   absl::Status AddProducers(LogId log_id, const ProducerSnapshot& snapshot, Group& group);

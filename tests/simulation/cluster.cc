@@ -35,6 +35,9 @@ Cluster::Cluster(World& world, ClusterOptions options)
     config.peer_endpoint = HostPort{.host = "broker-peer", .port = static_cast<uint16_t>(i)};
     for (const Voter& voter : voters) config.controllers.push_back(voter.endpoint);
     config.num_shards = options_.shards;
+    // Runs are short: everything is read again every few seconds.
+    config.scrub_interval = std::chrono::seconds(2);
+    config.scrub_bytes_per_second = int64_t{64} << 20;
     config.offsets_topic_partitions = 2;
     // Short, so that silent members are removed in the middle of a run.
     config.group_session_timeout = options_.group_session;

@@ -40,6 +40,9 @@ class Cluster {
   [[nodiscard]] DiskCounters& disk_counters() { return disk_counters_; }
   [[nodiscard]] const DiskCounters& disk_counters() const { return disk_counters_; }
   [[nodiscard]] const ClusterOptions& options() const { return options_; }
+  // Answers to repair requests that arrived with a flipped bit.
+  [[nodiscard]] uint64_t& repairs_damaged_on_way() { return repairs_damaged_on_way_; }
+  [[nodiscard]] uint64_t repairs_damaged_on_way() const { return repairs_damaged_on_way_; }
   [[nodiscard]] ClusterId cluster_id() const { return cluster_id_; }
   [[nodiscard]] std::vector<std::unique_ptr<SimController>>& controllers() { return controllers_; }
   [[nodiscard]] const std::vector<std::unique_ptr<SimController>>& controllers() const {
@@ -79,6 +82,7 @@ class Cluster {
   ClusterOptions options_;
   Network network_;
   DiskCounters disk_counters_;
+  uint64_t repairs_damaged_on_way_ = 0;
   ClusterId cluster_id_;
   std::vector<std::unique_ptr<SimController>> controllers_;
   std::vector<std::unique_ptr<SimBroker>> brokers_;

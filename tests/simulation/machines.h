@@ -104,6 +104,9 @@ class SimBroker final : public BrokerPorts {
   [[noreturn]] void StopProcess(const std::string& reason) override;
 
  private:
+  // A peer or the way from it may change a bit of what it was asked for.
+  void DamageSometimes(RepairAnswer& answer);
+
   Cluster& cluster_;
   BrokerConfig config_;
   BrokerDisk disk_;

@@ -23,11 +23,13 @@ void Nemesis::Machine::Arm(DiskFault fault) const {
 }
 
 Nemesis::Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& producers,
-                 std::vector<std::unique_ptr<SimConsumer>>& consumers, Options options)
+                 std::vector<std::unique_ptr<SimConsumer>>& consumers, DiskDamage& damage,
+                 Options options)
     : cluster_(cluster),
       world_(cluster.world()),
       producers_(producers),
       consumers_(consumers),
+      damage_(damage),
       options_(options) {
   cluster_.on_sync = [this](NodeId node, Duration time) { OnSync(node, time); };
   cluster_.on_raft_sync = [this](SimController& voter, const RaftWrite& write, Duration time) {
@@ -133,6 +135,10 @@ void Nemesis::Strike() {
     case Fault::kRolledBackDisk:
     case Fault::kLostTail:
       return on_disk_fault(fault);
+    case Fault::kBitFlip:
+      return Damage(Fault::kBitFlip, DiskDamage::Kind::kBitFlip);
+    case Fault::kMisdirectedWrite:
+      return Damage(Fault::kMisdirectedWrite, DiskDamage::Kind::kMisdirectedWrite);
   }
 }
 

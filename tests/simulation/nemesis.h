@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/simulation/cluster.h"
+#include "tests/simulation/faults/damage.h"
 #include "tests/simulation/sim_consumer.h"
 #include "tests/simulation/sim_producer.h"
 #include "tests/simulation/swarm/faults.h"
@@ -27,7 +28,8 @@ class Nemesis {
     FaultNumbers weights{};  // how often each fault is picked
   };
   Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& producers,
-          std::vector<std::unique_ptr<SimConsumer>>& consumers, Options options);
+          std::vector<std::unique_ptr<SimConsumer>>& consumers, DiskDamage& damage,
+          Options options);
 
   // Faults from now until `until`.
   void Run(Instant until);
@@ -90,6 +92,10 @@ class Nemesis {
   void SlowConsumer();
   void FailDisk(Fault fault, DiskFault disk_fault);
   void FillDisk();
+  // ---- faults/damage.cc ----
+  void Damage(Fault fault, DiskDamage::Kind kind) {
+    if (damage_.Strike(kind)) Count(fault);
+  }
 
   // ---- faults/cuts.cc ----
   void Cut(bool one_way);
@@ -128,6 +134,7 @@ class Nemesis {
   World& world_;
   std::vector<std::unique_ptr<SimProducer>>& producers_;
   std::vector<std::unique_ptr<SimConsumer>>& consumers_;
+  DiskDamage& damage_;
   Options options_;
   std::array<uint64_t, kFaultCount> counters_{};
   Instant until_{};

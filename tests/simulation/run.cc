@@ -110,11 +110,13 @@ class Run {
         partitions_(cluster_),
         group_(partitions_),
         clients_(world_),
+        // With a broker away, one more sound copy may be away, too.
+        damage_(cluster_, partitions_, drawn_.core_only != 0 ? 2 : 1),
         nemesis_(
-            cluster_, producers_, consumers_,
+            cluster_, producers_, consumers_, damage_,
             {.interval = std::chrono::milliseconds(drawn_.interval_ms), .weights = drawn_.faults}),
         disks_(cluster_, partitions_),
-        liveness_({cluster_, partitions_, nemesis_, producers_, consumers_}, kTopic) {
+        liveness_({cluster_, partitions_, nemesis_, damage_, producers_, consumers_}, kTopic) {
     world_.trace_sink = settings.trace;
     if (settings.status) {
       status_ = std::make_unique<StatusLine>(cluster_, partitions_);
@@ -281,6 +283,7 @@ class Run {
   ClientHistory clients_;
   std::vector<std::unique_ptr<SimProducer>> producers_;
   std::vector<std::unique_ptr<SimConsumer>> consumers_;
+  DiskDamage damage_;
   Nemesis nemesis_;
   DiskNemesis disks_;
   LivenessChecker liveness_;
@@ -311,6 +314,8 @@ void Run::Fill(RunResult& result) const {
   c["fault.synced_unconfirmed"] = disk.synced_unconfirmed;
   c["fault.torn_tail"] = disk.torn_tails;
   c["fault.slow_sync"] = disk.slow_syncs;
+  c["fault.repair_damaged_on_way"] = cluster_.repairs_damaged_on_way();
+  c["repair.batches"] = partitions_.shadows().repairs();
   // As they have struck, not as they were armed.
   c["fault.write_error"] = disk.write_errors;
   c["fault.sync_error"] = disk.sync_errors;

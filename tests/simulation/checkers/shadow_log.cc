@@ -28,6 +28,23 @@ void ShadowLogs::OnDurable(BrokerId broker, const LogStore& disk,
     if (write.mutation.truncate_to.has_value()) {
       log.batches.erase(log.batches.lower_bound(*write.mutation.truncate_to), log.batches.end());
     }
+    for (const StoredBatch& stored : write.mutation.repairs) {
+      const auto view = RecordBatchView::Parse(stored.bytes);
+      Require(view.ok() && view->CrcMatches(), "I64", [&] {
+        return "a repair wrote a damaged batch at offset " + stored.base_offset.ToString();
+      });
+      const auto known = log.batches.find(stored.last_offset);
+      if (known == log.batches.end()) continue;  // cut off or trimmed: the store leaves it out
+      const ShadowBatch batch{.base_offset = stored.base_offset,
+                              .last_offset = stored.last_offset,
+                              .epoch = view->leader_epoch(),
+                              .crc = view->crc()};
+      Require(known->second == batch, "I64", [&] {
+        return "broker " + broker.ToString() + " repaired " + Describe(uid->second, known->second) +
+               " with " + Describe(uid->second, batch);
+      });
+      ++repairs_;
+    }
     for (const StoredBatch& stored : write.mutation.appends) {
       const auto view = RecordBatchView::Parse(stored.bytes);
       Require(view.ok() && view->CrcMatches(), "I62", [&] {

@@ -42,6 +42,8 @@ enum class Fault : size_t {
   kEmptyDisk,
   kRolledBackDisk,
   kLostTail,
+  kBitFlip,           // of a stored batch
+  kMisdirectedWrite,  // over a stored batch
 };
 inline constexpr const char* kFaultNames[] = {
     "crash_broker",   "crash_controller", "crash_producer", "crash_consumer",
@@ -51,9 +53,10 @@ inline constexpr const char* kFaultNames[] = {
     "strand_leader",  "bounce_joiner",    "clock_jump",     "clock_skew",
     "slow_node",      "slow_consumer",    "write_error",    "sync_error",
     "disk_full",      "empty_disk",       "rolled_back_disk", "lost_tail",
+    "bit_flip",       "misdirected_write",
 };
 inline constexpr size_t kFaultCount = std::size(kFaultNames);
-static_assert(static_cast<size_t>(Fault::kLostTail) + 1 == kFaultCount);
+static_assert(static_cast<size_t>(Fault::kMisdirectedWrite) + 1 == kFaultCount);
 
 using FaultNumbers = std::array<int64_t, kFaultCount>;
 

@@ -102,6 +102,9 @@ SwarmOptions DrawSwarm(Rng& rng) {
       case Fault::kEmptyDisk:
       case Fault::kRolledBackDisk:
         return 2;
+      case Fault::kBitFlip:
+      case Fault::kMisdirectedWrite:
+        return 5;
     }
     return 0;
   };
