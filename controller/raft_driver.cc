@@ -20,7 +20,7 @@ RaftOptions OptionsOf(const ControllerConfig& config, uint64_t seed) {
   RaftOptions options;
   options.cluster_id = config.cluster_id;
   options.self = {config.controller_id, config.directory_id};
-  for (const Voter& voter : config.voters) options.voters.push_back({voter.id, voter.directory_id});
+  for (const Voter& voter : config.voters) options.voters.push_back({{voter.id, voter.directory_id}, ""});
   options.election_timeout = config.election_timeout;
   options.heartbeat_interval = config.raft_heartbeat_interval;
   options.proposal_bytes_max = config.proposal_bytes_max;
