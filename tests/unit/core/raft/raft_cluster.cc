@@ -84,6 +84,7 @@ void RaftCluster::Wipe(int id) {
   Node& node = nodes_.at(id);
   const uint64_t disks = node.disks + 1;
   const RaftOptions options = node.options;
+  lost_disks_.emplace(options.self.directory_id, std::move(node.disk));
   node = Node{};
   node.options = options;
   node.options.voters.clear();
@@ -139,6 +140,8 @@ void RaftCluster::Restart(int id) {
 
 void RaftCluster::Carry(int id, RaftEffects effects) {
   Node& node = nodes_.at(id);
+  Count(node, effects);
+  node.voters_index = node.core->voter_history().index();
   for (RaftPersist& persist : effects.persists) {
     Trace(absl::StrCat(id, " writes #", persist.id, ": ", Describe(persist.write)));
     for (const RaftEntry& entry : persist.write.append) {
@@ -159,6 +162,7 @@ void RaftCluster::Carry(int id, RaftEffects effects) {
     if (change.role == RaftRole::kLeader) {
       auto [it, first] = leaders_.try_emplace(change.term, id);
       QUIPU_INVARIANT("I1", first || it->second == id);
+      counters_.leaders += first ? 1 : 0;
     }
   }
   if (effects.restore) {
@@ -184,6 +188,28 @@ void RaftCluster::Carry(int id, RaftEffects effects) {
     if (ok) QUIPU_INVARIANT("I13", node.applied >= answer.index);
   }
   CheckAll(id);
+}
+
+void RaftCluster::Count(const Node& node, const RaftEffects& effects) {
+  ++counters_.steps;
+  const auto hash = [this](uint64_t value) {
+    counters_.hash = (counters_.hash ^ value) * 0x100000001B3ULL;
+  };
+  for (const RaftMessage& message : effects.messages) {
+    hash(static_cast<uint64_t>(message.type()));
+    hash(static_cast<uint64_t>(message.from()));
+    hash(static_cast<uint64_t>(message.to()));
+    hash(message.term());
+    hash(message.last_log_index() + message.match_index());
+  }
+  for (const RaftPersist& persist : effects.persists) {
+    if (!persist.write.truncate_from) continue;
+    ++counters_.truncations;
+    if (*persist.write.truncate_from <= node.voters_index && !persist.write.snapshot) {
+      ++counters_.voters_rolled_back;
+    }
+  }
+  if (effects.restore) ++counters_.restores;
 }
 
 void RaftCluster::CheckPersistedBeforeSpoken(const Node& node, const RaftMessage& message) const {
@@ -213,11 +239,17 @@ void RaftCluster::CheckCommitted(int id, const RaftEntry& entry) {
   const VoterSet& voters = nodes_.at(id).core->voters();
   size_t holders = 0;
   for (const RaftVoter& voter : voters.members()) {
-    const auto found = nodes_.find(voter.identity.id.value());
-    if (found == nodes_.end() || found->second.options.self != voter.identity) continue;
-    holders += found->second.disk.Holds(index, Term(entry.term()));
+    const FakeDisk* disk = DiskOf(voter.identity);
+    holders += disk != nullptr && disk->Holds(index, Term(entry.term()));
   }
   QUIPU_INVARIANT("I8", holders >= voters.majority());
+}
+
+const FakeDisk* RaftCluster::DiskOf(const RaftIdentity& who) const {
+  const auto node = nodes_.find(who.id.value());
+  if (node != nodes_.end() && node->second.options.self == who) return &node->second.disk;
+  const auto lost = lost_disks_.find(who.directory_id);
+  return lost == lost_disks_.end() ? nullptr : &lost->second;
 }
 
 // A vote that was spoken counts for ever, whatever becomes of the disk [I3].

@@ -30,10 +30,20 @@ class RaftCluster {
     LogIndex applied;
     uint64_t lives = 0;
     uint64_t disks = 1;  // that it has had
+    LogIndex voters_index;  // of the configuration in force after its last step
   };
   struct Read {
     int node = 0;
     LogIndex at_least;  // the highest index committed anywhere when the read was asked for
+  };
+
+  struct Counters {
+    uint64_t steps = 0;  // inputs
+    uint64_t hash = 0xCBF29CE484222325ULL;  // of everything said
+    uint64_t leaders = 0;
+    uint64_t truncations = 0;
+    uint64_t restores = 0;
+    uint64_t voters_rolled_back = 0;  // configurations that were cut off again
   };
 
   explicit RaftCluster(size_t size, const std::function<void(RaftOptions&)>& adjust = nullptr);
@@ -59,6 +69,7 @@ class RaftCluster {
 
   // ---- state ----
   [[nodiscard]] size_t size() const { return nodes_.size(); }
+  [[nodiscard]] const Counters& counters() const { return counters_; }
   // Of all machines, ascending.
   [[nodiscard]] std::vector<int> Ids() const;
   Node& node(int id) { return nodes_.at(id); }
@@ -85,6 +96,9 @@ class RaftCluster {
   void CheckLogsMatch(const Node& a, const Node& b) const;
   void CheckVote(const message::RaftMessage& message);
   void CheckQuorumsOverlap() const;
+  void Count(const Node& node, const RaftEffects& effects);
+  // Null: nobody ever had this identity.
+  [[nodiscard]] const FakeDisk* DiskOf(const RaftIdentity& who) const;
   void Trace(const std::string& line) const {
     if (trace) trace(line);
   }
@@ -95,6 +109,9 @@ class RaftCluster {
   std::map<RaftReadToken, Read> reads_;
   std::map<std::pair<DirectoryId, uint64_t>, RaftIdentity> votes_;  // by voter and term [I3]
   bool voters_changed_ = false;
+  // Disks that are gone. What they held they did acknowledge.
+  std::map<DirectoryId, FakeDisk> lost_disks_;
+  Counters counters_;
 };
 
 // One line for each thing, for traces and golden files.

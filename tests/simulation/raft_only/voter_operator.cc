@@ -1,0 +1,121 @@
+#include "tests/simulation/raft_only/voter_operator.h"
+
+#include <utility>
+
+namespace quipu::sim {
+namespace {
+
+constexpr int kMachinesMax = 7;
+
+}  // namespace
+
+int VoterOperator::Step(bool calm) {
+  if (calm) resizes = false;
+  const int leader = Leader();
+  if (lost_) {
+    if (leader != 0) Replace(leader);
+    return 0;
+  }
+  if (leader == 0 || calm) return 0;
+  if (replaces && rng_.Chance(1, 4)) return LoseDisk();
+  if (resizes) Resize(leader);
+  return 0;
+}
+
+bool VoterOperator::IsDone() { return !lost_.has_value(); }
+
+int VoterOperator::Leader() {
+  for (const int id : cluster_.Ids()) {
+    if (!cluster_.IsUp(id)) continue;
+    const RaftCore& core = *cluster_.node(id).core;
+    // Of two, the one that does not know yet that it is none any more, as often as not.
+    if (core.role() == RaftRole::kLeader && rng_.Chance(1, 2)) return id;
+  }
+  return 0;
+}
+
+// Only when every machine that counts agrees on who counts: that nobody else is lost, half removed
+// or half admitted.
+int VoterOperator::LoseDisk() {
+  std::optional<VoterSet> agreed;
+  for (const int id : cluster_.Ids()) {
+    if (!cluster_.IsUp(id)) return 0;
+    const RaftCore& core = *cluster_.node(id).core;
+    if (core.IsObserver()) continue;
+    if (core.voters().joining() || !core.VotersAreCommitted()) return 0;
+    if (agreed && *agreed != core.voters()) return 0;
+    agreed = core.voters();
+  }
+  if (!agreed || agreed->size() < 3) return 0;
+  const RaftVoter voter = agreed->members()[rng_.Below(agreed->size())];
+  lost_ = voter.identity;
+  ++counters_.lost_disks;
+  const int id = voter.identity.id.value();
+  if (trace) trace("the disk of " + std::to_string(id) + " is lost");
+  cluster_.Wipe(id);
+  return id;
+}
+
+void VoterOperator::Replace(int leader) {
+  const RaftCore& core = *cluster_.node(leader).core;
+  const VoterSet voters = core.voters();
+  const RaftVoter now = cluster_.VoterAt(lost_->id.value());
+  if (voters.Contains(now.identity)) {
+    if (core.IsReadyLeader() && core.VotersAreCommitted()) lost_.reset();
+    return;
+  }
+  if (!voters.IsJoining(now.identity)) {
+    if (Ask(leader, voters.WithJoining(now))) ++counters_.joined;
+  } else if (voters.FindId(lost_->id) != nullptr) {
+    const Progress* progress = core.ProgressOf(now.identity);
+    if (progress == nullptr || progress->match() < core.commit_index()) return;
+    if (!OthersSuffice(leader, *lost_)) return;
+    if (Ask(leader, voters.WithoutVoter(*lost_))) ++counters_.removed;
+  } else if (Ask(leader, voters.WithJoinedVoter())) {
+    ++counters_.admitted;
+  }
+}
+
+void VoterOperator::Resize(int leader) {
+  const VoterSet voters = cluster_.node(leader).core->voters();
+  if (voters.joining()) {
+    if (rng_.Chance(1, 10)) {
+      if (Ask(leader, voters.WithJoining(std::nullopt))) ++counters_.cancelled;
+    } else if (voters.size() < kVotersMax &&
+               voters.FindId(voters.joining()->identity.id) == nullptr) {
+      if (Ask(leader, voters.WithJoinedVoter())) ++counters_.admitted;
+    }
+    return;
+  }
+  if (voters.size() > 1 && rng_.Chance(1, 3)) {
+    const RaftIdentity who = voters.members()[rng_.Below(voters.size())].identity;
+    if (!OthersSuffice(leader, who) || !Ask(leader, voters.WithoutVoter(who))) return;
+    ++counters_.removed;
+    if (who.id.value() == leader) ++counters_.leaders_removed;
+    return;
+  }
+  const int candidate = static_cast<int>(rng_.Between(1, kMachinesMax));
+  if (!cluster_.Has(candidate)) cluster_.AddObserver(candidate);
+  if (voters.FindId(ControllerId(candidate)) != nullptr) return;
+  if (Ask(leader, voters.WithJoining(cluster_.VoterAt(candidate)))) ++counters_.joined;
+}
+
+bool VoterOperator::OthersSuffice(int leader, const RaftIdentity& who) const {
+  const RaftCluster::Node& node = cluster_.node(leader);
+  const VoterSet rest = node.core->voters().WithoutVoter(who);
+  size_t live = 0;
+  for (const RaftVoter& voter : rest.members()) {
+    const std::optional<Duration> silence = node.core->SilenceOf(voter.identity, cluster_.now);
+    const bool self = voter.identity == node.options.self;
+    if (self || (silence && *silence < node.options.election_timeout)) ++live;
+  }
+  return rest.size() > 0 && live >= rest.majority();
+}
+
+bool VoterOperator::Ask(int leader, VoterSet next) {
+  const bool done = cluster_.ChangeVoters(leader, std::move(next)).error == ErrorCode::kNone;
+  if (!done) ++counters_.refused;
+  return done;
+}
+
+}  // namespace quipu::sim
