@@ -47,6 +47,7 @@ class RaftRun {
     loss_percent_ = rng_.Below(30);
     repeat_percent_ = rng_.Below(20);
     slow_disk_ms_ = 1 + rng_.Below(rng_.Chance(1, 4) ? 400 : 20);
+    operator_.on_changed = [this](int leader) { ContestChange(leader); };
     operator_.replaces = rng_.Chance(1, 2);
     operator_.resizes = rng_.Chance(1, 2);
     Take();
@@ -80,6 +81,7 @@ class RaftRun {
     Coverage& c = result.coverage;
     c["fault.crash"] = crashes_;
     c["fault.partition"] = partitions_;
+    c["fault.contested_change"] = contested_changes_;
     c["fault.lost_disk"] = operator_.counters().lost_disks;
     c["raft.leaders"] = cluster_.counters().leaders;
     c["raft.truncations"] = cluster_.counters().truncations;
@@ -116,7 +118,7 @@ class RaftRun {
         }
       }
     }
-    if (rng_.Chance(1, 10)) Operate(/*calm=*/false);
+    if (cluster_.now < eager_until_ || rng_.Chance(1, 10)) Operate(/*calm=*/false);
     int id = AnyNode();
     if (!cluster_.IsUp(id)) return;
     if (rng_.Chance(1, 3)) ProposeOn(id);
@@ -130,6 +132,21 @@ class RaftRun {
       proposed_.erase(lost);
     }
     Take();
+  }
+
+  // Now and then a leader that has just changed the voters loses some of the others before it can
+  // tell them; whoever is elected then is asked for another change at once (C05).
+  void ContestChange(int leader) {
+    if (healed_ || !rng_.Chance(1, 3)) return;
+    ++contested_changes_;
+    cut_.clear();
+    for (const int id : ids_) {
+      if (id == leader || rng_.Chance(1, 4)) continue;
+      cut_.insert({leader, id});
+      cut_.insert({id, leader});
+    }
+    std::erase_if(arriving_, [leader](const auto& item) { return item.second.from() == leader; });
+    eager_until_ = cluster_.now + milliseconds(4000);
   }
 
   void Crash(int id) {
@@ -274,6 +291,8 @@ class RaftRun {
   uint64_t repeat_percent_ = 0;
   uint64_t slow_disk_ms_ = 1;
   bool healed_ = false;
+  Instant eager_until_{};
+  uint64_t contested_changes_ = 0;
   std::vector<std::pair<Instant, RaftMessage>> arriving_;
   std::map<int, Instant> disk_due_;
   std::set<std::pair<int, int>> cut_;

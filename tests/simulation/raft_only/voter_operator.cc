@@ -69,7 +69,6 @@ void VoterOperator::Replace(int leader) {
   } else if (voters.FindId(lost_->id) != nullptr) {
     const Progress* progress = core.ProgressOf(now.identity);
     if (progress == nullptr || progress->match() < core.commit_index()) return;
-    if (!OthersSuffice(leader, *lost_)) return;
     if (Ask(leader, voters.WithoutVoter(*lost_))) ++counters_.removed;
   } else if (Ask(leader, voters.WithJoinedVoter())) {
     ++counters_.admitted;
@@ -77,7 +76,16 @@ void VoterOperator::Replace(int leader) {
 }
 
 void VoterOperator::Resize(int leader) {
-  const VoterSet voters = cluster_.node(leader).core->voters();
+  const RaftCore& core = *cluster_.node(leader).core;
+  const VoterSet voters = core.voters();
+  // Of one that has just been elected a removal is asked: it has to refuse for now (C05).
+  if (voters.size() > 1 && (!core.IsReadyLeader() || rng_.Chance(1, 4))) {
+    const RaftIdentity who = voters.members()[rng_.Below(voters.size())].identity;
+    if (!Ask(leader, voters.WithoutVoter(who))) return;
+    ++counters_.removed;
+    if (who.id.value() == leader) ++counters_.leaders_removed;
+    return;
+  }
   if (voters.joining()) {
     if (rng_.Chance(1, 10)) {
       if (Ask(leader, voters.WithJoining(std::nullopt))) ++counters_.cancelled;
@@ -87,34 +95,16 @@ void VoterOperator::Resize(int leader) {
     }
     return;
   }
-  if (voters.size() > 1 && rng_.Chance(1, 3)) {
-    const RaftIdentity who = voters.members()[rng_.Below(voters.size())].identity;
-    if (!OthersSuffice(leader, who) || !Ask(leader, voters.WithoutVoter(who))) return;
-    ++counters_.removed;
-    if (who.id.value() == leader) ++counters_.leaders_removed;
-    return;
-  }
   const int candidate = static_cast<int>(rng_.Between(1, kMachinesMax));
   if (!cluster_.Has(candidate)) cluster_.AddObserver(candidate);
   if (voters.FindId(ControllerId(candidate)) != nullptr) return;
   if (Ask(leader, voters.WithJoining(cluster_.VoterAt(candidate)))) ++counters_.joined;
 }
 
-bool VoterOperator::OthersSuffice(int leader, const RaftIdentity& who) const {
-  const RaftCluster::Node& node = cluster_.node(leader);
-  const VoterSet rest = node.core->voters().WithoutVoter(who);
-  size_t live = 0;
-  for (const RaftVoter& voter : rest.members()) {
-    const std::optional<Duration> silence = node.core->SilenceOf(voter.identity, cluster_.now);
-    const bool self = voter.identity == node.options.self;
-    if (self || (silence && *silence < node.options.election_timeout)) ++live;
-  }
-  return rest.size() > 0 && live >= rest.majority();
-}
-
 bool VoterOperator::Ask(int leader, VoterSet next) {
   const bool done = cluster_.ChangeVoters(leader, std::move(next)).error == ErrorCode::kNone;
   if (!done) ++counters_.refused;
+  if (done && on_changed) on_changed(leader);
   return done;
 }
 

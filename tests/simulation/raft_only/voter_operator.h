@@ -22,9 +22,8 @@ struct OperatorCounters {
 };
 
 // One step at a time, through whatever machine believes that it leads: what it says may be out of
-// date, and what was asked of it may never come to be. It keeps to what operators are told: no disk
-// goes before the last one that went is replaced, and no voter goes when the others that answer are
-// too few.
+// date, and what was asked of it may never come to be. No disk goes before the last one that went is
+// replaced, or what was acknowledged could really be lost.
 class VoterOperator {
  public:
   // Both outlive the operator.
@@ -32,6 +31,8 @@ class VoterOperator {
 
   bool replaces = false;  // disks are lost and voters replaced
   bool resizes = false;   // voters come and go
+  // This leader has appended a configuration.
+  std::function<void(int leader)> on_changed;
   std::function<void(const std::string& line)> trace;
 
   // `calm`: nothing new is begun, what is begun is ended. The machine whose disk was lost, or 0.
@@ -46,8 +47,6 @@ class VoterOperator {
   int LoseDisk();
   void Replace(int leader);
   void Resize(int leader);
-  // Whether those that the leader hears are a majority of its voters without `who`.
-  [[nodiscard]] bool OthersSuffice(int leader, const RaftIdentity& who) const;
   bool Ask(int leader, VoterSet next);
 
   RaftCluster& cluster_;
