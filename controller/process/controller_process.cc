@@ -28,6 +28,7 @@ absl::Status ControllerProcess::OpenStorage() {
   settings_.node.cluster_id = identity.cluster_id;
   settings_.node.controller_id = ControllerId(identity.node_id);
   settings_.node.directory_id = identity.directory_id;
+  settings_.node.observer = identity.observer;
   for (const VoterIdentity& voter : identity.voters) {
     settings_.node.voters.push_back(
         Voter{.id = voter.id, .directory_id = voter.directory_id, .endpoint = voter.endpoint});
@@ -81,6 +82,14 @@ absl::Status ControllerProcess::Start(ExitCode& exit_code) {
                                  {"listener", endpoint},
                                  {"voters", std::to_string(settings_.node.voters.size())},
                                  {"dir", settings_.log_dir}});
+  if (settings_.node.observer) {
+    LogInfo("controller.observer",
+            {{"directory", settings_.node.directory_id.ToText()},
+             {"why", "formatted to take a voter's place; it votes once that is done"},
+             {"command", absl::StrCat("quipu controller replace --id ",
+                                      settings_.node.controller_id.ToString(), " --directory-id ",
+                                      settings_.node.directory_id.ToText())}});
+  }
   exit_code = ExitCode::kOk;
   return absl::OkStatus();
 }

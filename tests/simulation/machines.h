@@ -42,6 +42,7 @@ class SimController final : public ControllerPorts {
   RaftStore& raft_store() override { return store_; }
   void Persist(RaftWrite write, std::function<void()> done) override;
   void SendRaft(message::RaftMessage message) override;
+  void OnVoters(const VoterSet& /*voters*/) override {}  // a machine is found by its node id
   void ProbeBroker(const HostPort& peer, std::function<void(bool refused)> done) override;
   uint64_t RandomSeed() override;
   [[noreturn]] void StopProcess(const std::string& reason) override;

@@ -128,6 +128,7 @@ VoterSet VoterSet::WithJoinedVoter() const {
 
 ErrorCode VoterSet::CheckStep(const VoterSet& next) const {
   if (next.members_.empty()) return ErrorCode::kInconsistentVoterSet;
+  if (Parse(next.Serialize()) != next) return ErrorCode::kInvalidRequest;
   if (next.members_ == members_) {
     return next.joining_ == joining_ ? ErrorCode::kInvalidRequest : ErrorCode::kNone;
   }

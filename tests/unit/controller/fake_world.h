@@ -79,6 +79,7 @@ class FakePorts final : public ControllerPorts {
   void SendRaft(message::RaftMessage message) override {
     if (send) send(std::move(message));
   }
+  void OnVoters(const VoterSet& now) override { voters = now; }
   void ProbeBroker(const HostPort& peer, std::function<void(bool refused)> done) override {
     probed.push_back(peer);
     executor_.Post([this, done = std::move(done)] { done(refused); });
@@ -89,6 +90,7 @@ class FakePorts final : public ControllerPorts {
   }
 
   MemoryRaftStore store;
+  VoterSet voters;  // as last told
   std::function<void(message::RaftMessage)> send;
   std::vector<HostPort> probed;
   bool refused = false;

@@ -85,6 +85,7 @@ TEST(VoterSetTest, AStepChangesOneThing) {
   EXPECT_EQ(three.CheckStep(joining.WithJoinedVoter()), ErrorCode::kInvalidRequest);
   EXPECT_EQ(joining.CheckStep(Of({Voter(1), Voter(2), Voter(3), Voter(5)})),
             ErrorCode::kInvalidRequest);
+  EXPECT_EQ(three.CheckStep(three.WithJoining(Voter(2))), ErrorCode::kInvalidRequest);
   // Two voters at once: quorums of {1, 2, 3} and {1, 2', 3} may be {1, 2} and {2', 3}.
   EXPECT_EQ(three.CheckStep(Of({Voter(1), Voter(2, 7), Voter(3)})), ErrorCode::kInvalidRequest);
   EXPECT_EQ(three.CheckStep(Of({Voter(1)})), ErrorCode::kInvalidRequest);
