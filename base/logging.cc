@@ -21,6 +21,8 @@ const char* LevelName(LogLevel level) {
       return "warn";
     case LogLevel::kError:
       return "error";
+    case LogLevel::kNone:
+      break;  // no line has it
   }
   return "unknown";
 }

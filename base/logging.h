@@ -16,11 +16,11 @@
 
 namespace quipu {
 
-enum class LogLevel { kDebug, kInfo, kWarn, kError };
+enum class LogLevel { kDebug, kInfo, kWarn, kError, kNone };
 
 using LogField = std::pair<absl::string_view, std::string>;
 
-// Lines below `level` are dropped. Default: info.
+// Lines below `level` are dropped; kNone drops all. Default: info.
 void SetLogLevel(LogLevel level);
 
 void Log(LogLevel level, absl::string_view event, std::initializer_list<LogField> fields);

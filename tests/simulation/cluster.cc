@@ -20,8 +20,9 @@ Cluster::Cluster(World& world, ClusterOptions options)
     config.controller_id = voter.id;
     config.directory_id = voter.directory_id;
     config.voters = voters;
-    // Small, so that snapshots and chunked installs happen in short runs.
-    config.snapshot_entries = static_cast<uint64_t>(world.rng().Between(20, 200));
+    config.broker_session_timeout = options_.broker_session;
+    config.broker_heartbeat_interval = options_.broker_session / 6;
+    config.snapshot_entries = static_cast<uint64_t>(options_.snapshot_entries);
     config.snapshot_chunk_bytes = static_cast<size_t>(world.rng().Between(200, 4000));
     controllers_.push_back(std::make_unique<SimController>(*this, std::move(config)));
   }
@@ -36,10 +37,10 @@ Cluster::Cluster(World& world, ClusterOptions options)
     config.num_shards = options_.shards;
     config.offsets_topic_partitions = 2;
     // Short, so that silent members are removed in the middle of a run.
-    config.group_session_timeout = std::chrono::milliseconds(2500);
+    config.group_session_timeout = options_.group_session;
     config.group_heartbeat_interval = std::chrono::milliseconds(400);
-    config.partition.replica_lag_max = std::chrono::milliseconds(world.rng().Between(300, 2000));
-    config.partition.producer_snapshot_bytes = world.rng().Between(500, 20000);
+    config.partition.replica_lag_max = options_.replica_lag_max;
+    config.partition.producer_snapshot_bytes = options_.producer_snapshot_bytes;
     brokers_.push_back(std::make_unique<SimBroker>(*this, std::move(config)));
   }
 }

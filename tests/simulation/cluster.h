@@ -14,6 +14,12 @@ struct ClusterOptions {
   int controllers = 3;
   int brokers = 3;
   size_t shards = 1;
+  Duration broker_session = std::chrono::milliseconds(3000);
+  Duration group_session = std::chrono::milliseconds(2500);
+  Duration replica_lag_max = std::chrono::milliseconds(1000);
+  // Small, so that snapshots and chunked installs happen in short runs.
+  int64_t snapshot_entries = 100;
+  int64_t producer_snapshot_bytes = 5000;
   NetworkOptions network;
   DiskOptions disk;
 };
@@ -29,10 +35,15 @@ class Cluster {
 
   [[nodiscard]] World& world() { return world_; }
   [[nodiscard]] Network& network() { return network_; }
+  [[nodiscard]] const Network& network() const { return network_; }
   [[nodiscard]] DiskCounters& disk_counters() { return disk_counters_; }
+  [[nodiscard]] const DiskCounters& disk_counters() const { return disk_counters_; }
   [[nodiscard]] const ClusterOptions& options() const { return options_; }
   [[nodiscard]] ClusterId cluster_id() const { return cluster_id_; }
   [[nodiscard]] std::vector<std::unique_ptr<SimController>>& controllers() { return controllers_; }
+  [[nodiscard]] const std::vector<std::unique_ptr<SimController>>& controllers() const {
+    return controllers_;
+  }
   [[nodiscard]] std::vector<std::unique_ptr<SimBroker>>& brokers() { return brokers_; }
   [[nodiscard]] const std::vector<std::unique_ptr<SimBroker>>& brokers() const { return brokers_; }
   // nullptr: no such machine.
@@ -54,6 +65,9 @@ class Cluster {
   // Called when a controller hands its disk a write, and when the disk begins to sync it.
   std::function<void(SimController&, const RaftWrite&)> on_raft_write;
   std::function<void(SimController&, const RaftWrite&, Duration)> on_raft_sync;
+  // Called when a process has ended itself.
+  std::function<void(SimBroker&)> on_broker_stopped;
+  std::function<void(SimController&)> on_controller_stopped;
   // Called with everything that a broker says to a controller.
   std::function<void(BrokerId, const message::BrokerToController&)> on_control_sent;
   // Called with every Raft message as it leaves its sender.

@@ -1,5 +1,7 @@
 #include "tests/simulation/disk.h"
 
+#include <cstdlib>
+#include <string>
 #include <utility>
 
 #include "base/check.h"
@@ -14,6 +16,18 @@ Duration SyncTime(World& world, const DiskOptions& options, DiskCounters& counte
     return world.Between(std::chrono::milliseconds(20), std::chrono::milliseconds(500));
   }
   return world.Between(options.sync_min, options.sync_max);
+}
+
+const char* NameOf(DiskFault fault) {
+  switch (fault) {
+    case DiskFault::kNone:
+      return "nothing";
+    case DiskFault::kWriteError:
+      return "a write failed";
+    case DiskFault::kSyncError:
+      return "fsync failed";
+  }
+  return "?";
 }
 
 }  // namespace
@@ -35,12 +49,13 @@ void SimLogWriter::StartSync() {
   if (!queue_.front().work) {
     while (syncing_ < queue_.size() && !queue_[syncing_].work) ++syncing_;
   }
-  const Duration time = SyncTime(world_, options_, counters_);
+  const Duration time = SyncTime(world_, options_, counters_) + process_->Slowness();
   world_.After(time, process_, "sync", [this] { FinishSync(); });
   if (on_sync) on_sync(time);
 }
 
 void SimLogWriter::FinishSync() {
+  if (fault_ != DiskFault::kNone && !queue_.front().work) Fail();
   std::vector<std::function<void()>> completions;
   for (; syncing_ > 0; --syncing_) {
     Item item = std::move(queue_.front());
@@ -59,14 +74,52 @@ void SimLogWriter::Apply(const Item& item) {
   QUIPU_CHECK_MSG(status.ok(), std::string(status.message()));
 }
 
+size_t SimLogWriter::MutationsUnderWay() const {
+  size_t mutations = 0;
+  for (size_t i = 0; i < syncing_; ++i) mutations += queue_[i].writes.size();
+  return mutations;
+}
+
+void SimLogWriter::ApplySome(size_t count) {
+  if (count > 0 && count < MutationsUnderWay()) ++counters_.torn_tails;
+  for (size_t i = 0; i < syncing_ && count > 0; ++i) {
+    Item part = queue_[i];
+    if (part.writes.size() > count) part.writes.resize(count);
+    count -= part.writes.size();
+    Apply(part);
+  }
+}
+
+void SimLogWriter::Fail() {
+  const DiskFault fault = std::exchange(fault_, DiskFault::kNone);
+  if (fault == DiskFault::kSyncError) {
+    ++counters_.sync_errors;
+    const uint64_t draw = world_.rng().Below(3);
+    const size_t all = MutationsUnderWay();
+    if (draw == 0) ApplySome(all);
+    if (draw == 1) ApplySome(world_.rng().Below(all + 1));
+  } else {
+    ++counters_.write_errors;
+  }
+  queue_.clear();
+  syncing_ = 0;
+  fatal(NameOf(fault));
+  QUIPU_CHECK_MSG(false, "a process went on after a failed write");
+  std::abort();
+}
+
 void SimLogWriter::Crash() {
-  const bool group_made_it = syncing_ > 0 && !queue_.front().work && world_.rng().Chance(1, 2);
+  const bool group = syncing_ > 0 && !queue_.front().work;
+  const bool group_made_it = group && world_.rng().Chance(1, 2);
   if (group_made_it) {
     ++counters_.synced_unconfirmed;
     for (size_t i = 0; i < syncing_; ++i) Apply(queue_[i]);
     counters_.unsynced_lost += queue_.size() - syncing_;
   } else {
     counters_.unsynced_lost += queue_.size();
+    if (group && world_.rng().Chance(options_.torn_tail, 10000)) {
+      ApplySome(world_.rng().Below(MutationsUnderWay() + 1));
+    }
   }
   queue_.clear();
   syncing_ = 0;
@@ -80,8 +133,9 @@ void SimRaftDisk::Persist(RaftWrite write, std::function<void()> done) {
 void SimRaftDisk::StartSync() {
   if (queue_.empty()) return;
   syncing_ = true;
-  const Duration time = SyncTime(world_, options_, counters_);
+  const Duration time = SyncTime(world_, options_, counters_) + process_->Slowness();
   world_.After(time, process_, "raft-sync", [this] {
+    if (fault_ != DiskFault::kNone) Fail();
     Item item = std::move(queue_.front());
     queue_.pop_front();
     syncing_ = false;
@@ -91,6 +145,24 @@ void SimRaftDisk::StartSync() {
     StartSync();
   });
   if (on_sync) on_sync(queue_.front().write, time);
+}
+
+void SimRaftDisk::Fail() {
+  const DiskFault fault = std::exchange(fault_, DiskFault::kNone);
+  if (fault == DiskFault::kSyncError) {
+    ++counters_.sync_errors;
+    if (world_.rng().Chance(1, 2)) {
+      const absl::Status status = store_.Write(queue_.front().write);
+      QUIPU_CHECK_MSG(status.ok(), std::string(status.message()));
+    }
+  } else {
+    ++counters_.write_errors;
+  }
+  queue_.clear();
+  syncing_ = false;
+  fatal(NameOf(fault));
+  QUIPU_CHECK_MSG(false, "a process went on after a failed write");
+  std::abort();
 }
 
 void SimRaftDisk::Crash() {

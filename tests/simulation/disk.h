@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "storage/broker_identity.h"
@@ -18,6 +19,16 @@ struct DiskOptions {
   Duration sync_min = std::chrono::microseconds(100);
   Duration sync_max = std::chrono::microseconds(3000);
   uint64_t slow_sync = 0;  // chance in 10,000 of a sync that takes up to 500 ms
+  // Chance in 10,000 that of a group under way at a crash, which does not survive whole, the first
+  // few mutations do.
+  uint64_t torn_tail = 0;
+};
+
+// What becomes of the next group of writes; the process ends (PR8).
+enum class DiskFault {
+  kNone,
+  kWriteError,  // EIO or ENOSPC: nothing of it is on the disk
+  kSyncError,   // written, and fsync failed: all, some or nothing of it is on the disk
 };
 
 struct DiskCounters {
@@ -25,6 +36,9 @@ struct DiskCounters {
   uint64_t slow_syncs = 0;
   uint64_t unsynced_lost = 0;       // groups dropped at a crash
   uint64_t synced_unconfirmed = 0;  // groups on the disk whose completion nobody saw
+  uint64_t torn_tails = 0;          // groups of which a part is on the disk
+  uint64_t write_errors = 0;
+  uint64_t sync_errors = 0;
 };
 
 // Lives as long as the machine, across the incarnations of its process.
@@ -70,6 +84,9 @@ class SimLogWriter final : public LogWriter {
   std::function<void(Duration)> on_sync;
   // Called for every group just before it becomes durable.
   std::function<void(const std::vector<LogWrite>&)> on_durable;
+  // The next group fails like this; `fatal` ends the process.
+  void Arm(DiskFault fault) { fault_ = fault; }
+  std::function<void(const std::string& reason)> fatal;
 
  private:
   struct Item {
@@ -80,6 +97,10 @@ class SimLogWriter final : public LogWriter {
   void StartSync();
   void FinishSync();
   void Apply(const Item& item);
+  // The first `count` mutations of the group under way reach the disk.
+  void ApplySome(size_t count);
+  [[nodiscard]] size_t MutationsUnderWay() const;
+  [[noreturn]] void Fail();
 
   World& world_;
   ProcessPtr process_;
@@ -88,6 +109,7 @@ class SimLogWriter final : public LogWriter {
   DiskCounters& counters_;
   std::deque<Item> queue_;
   size_t syncing_ = 0;  // items of the group under way
+  DiskFault fault_ = DiskFault::kNone;
 };
 
 // The Raft disk of a controller: Persist in order, in virtual time.
@@ -104,6 +126,9 @@ class SimRaftDisk {
   void Crash();
   // Called when the sync of a write begins that will take so long.
   std::function<void(const RaftWrite&, Duration)> on_sync;
+  // The next write fails like this; `fatal` ends the process.
+  void Arm(DiskFault fault) { fault_ = fault; }
+  std::function<void(const std::string& reason)> fatal;
 
  private:
   struct Item {
@@ -111,6 +136,7 @@ class SimRaftDisk {
     std::function<void()> done;
   };
   void StartSync();
+  [[noreturn]] void Fail();
 
   World& world_;
   ProcessPtr process_;
@@ -119,6 +145,7 @@ class SimRaftDisk {
   DiskCounters& counters_;
   std::deque<Item> queue_;
   bool syncing_ = false;
+  DiskFault fault_ = DiskFault::kNone;
 };
 
 }  // namespace quipu::sim

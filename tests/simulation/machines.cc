@@ -40,7 +40,10 @@ void SimController::Start() {
   ++incarnation_;
   World& world = cluster_.world();
   process_ = std::make_shared<Process>(world, "controller-" + config_.controller_id.ToString());
-  process_->on_stopped = [this](const std::string&) { Crash(); };
+  process_->on_stopped = [this](const std::string&) {
+    Crash();
+    if (cluster_.on_controller_stopped) cluster_.on_controller_stopped(*this);
+  };
   executor_ = std::make_unique<SimExecutor>(world, process_);
   disk_ = std::make_unique<SimRaftDisk>(world, process_, store_, cluster_.options().disk,
                                         cluster_.disk_counters());
@@ -48,6 +51,7 @@ void SimController::Start() {
     if (cluster_.on_sync) cluster_.on_sync(ControllerNodeId(id()), time);
     if (cluster_.on_raft_sync) cluster_.on_raft_sync(*this, write, time);
   };
+  disk_->fatal = [this](const std::string& reason) { StopProcess(reason); };
   node_ = std::make_unique<ControllerNode>(config_, *this);
   const absl::Status status = node_->Start();
   QUIPU_CHECK_MSG(status.ok(), std::string(status.message()));
@@ -107,7 +111,10 @@ void SimBroker::Start() {
   ++incarnation_;
   World& world = cluster_.world();
   process_ = std::make_shared<Process>(world, "broker-" + config_.broker_id.ToString());
-  process_->on_stopped = [this](const std::string&) { Crash(); };
+  process_->on_stopped = [this](const std::string&) {
+    Crash();
+    if (cluster_.on_broker_stopped) cluster_.on_broker_stopped(*this);
+  };
   shard_executors_.clear();
   for (size_t i = 0; i < config_.num_shards; ++i) {
     shard_executors_.push_back(std::make_unique<SimExecutor>(world, process_));
@@ -121,6 +128,7 @@ void SimBroker::Start() {
   writer_->on_sync = [this](Duration time) {
     if (cluster_.on_sync) cluster_.on_sync(BrokerNodeId(id()), time);
   };
+  writer_->fatal = [this](const std::string& reason) { StopProcess(reason); };
   node_ = std::make_unique<BrokerNode>(config_, *this);
   const absl::Status status = node_->Start();
   QUIPU_CHECK_MSG(status.ok(), std::string(status.message()));

@@ -23,6 +23,9 @@ constexpr NodeId ClientNodeId(int client) { return 200 + client; }
 
 class Cluster;
 
+// What a simulated disk has room for, unless it is full.
+inline constexpr int64_t kDiskFreeBytes = int64_t{100} << 30;
+
 class SimController final : public ControllerPorts {
  public:
   SimController(Cluster& cluster, ControllerConfig config);
@@ -36,6 +39,10 @@ class SimController final : public ControllerPorts {
   [[nodiscard]] ControllerId id() const { return config_.controller_id; }
   // Counts the starts of this machine's process.
   [[nodiscard]] uint64_t incarnation() const { return incarnation_; }
+  // The next write fails; nothing when the process is not running.
+  void Arm(DiskFault fault) {
+    if (running()) disk_->Arm(fault);
+  }
 
   // ---- ControllerPorts ----
   Executor& executor() override { return *executor_; }
@@ -72,6 +79,11 @@ class SimBroker final : public BrokerPorts {
   [[nodiscard]] BrokerDisk& disk() { return disk_; }
   // Counts the starts of this machine's process.
   [[nodiscard]] uint64_t incarnation() const { return incarnation_; }
+  // The next group of writes fails; nothing when the process is not running.
+  void Arm(DiskFault fault) {
+    if (running()) writer_->Arm(fault);
+  }
+  void set_disk_free_bytes(int64_t bytes) { disk_free_bytes_ = bytes; }
 
   // ---- BrokerPorts ----
   Executor& shard_executor(size_t shard) override { return *shard_executors_[shard]; }
@@ -92,7 +104,7 @@ class SimBroker final : public BrokerPorts {
   Cluster& cluster_;
   BrokerConfig config_;
   BrokerDisk disk_;
-  int64_t disk_free_bytes_ = int64_t{100} << 30;
+  int64_t disk_free_bytes_ = kDiskFreeBytes;
   ProcessPtr process_;
   uint64_t incarnation_ = 0;
   std::vector<std::unique_ptr<SimExecutor>> shard_executors_;

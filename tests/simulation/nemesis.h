@@ -1,14 +1,18 @@
-// Breaks things: crashes, pauses and partitions, by a schedule drawn from the seed.
+// Breaks things by a schedule drawn from the seed: crashes, pauses, partitions, bad disks and
+// clocks.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
 #include "tests/simulation/cluster.h"
 #include "tests/simulation/sim_consumer.h"
 #include "tests/simulation/sim_producer.h"
+#include "tests/simulation/swarm/faults.h"
 
 namespace quipu::sim {
 
@@ -16,70 +20,84 @@ inline constexpr Duration kDownMax = std::chrono::milliseconds(4000);
 // After a crash in the middle of something: what the others heard before it still matters then.
 inline constexpr Duration kShortDownMax = std::chrono::milliseconds(150);
 
-// Which faults a run may see, and how often; drawn per seed (swarm testing: each seed has its own
-// mix, so that faults that hide each other are also seen alone).
-struct NemesisOptions {
-  Duration interval_min = std::chrono::milliseconds(100);
-  Duration interval_max = std::chrono::milliseconds(1500);
-  int crash_broker = 0;  // weights
-  int crash_controller = 0;
-  int crash_producer = 0;
-  int pause = 0;
-  int cut_pair = 0;
-  int cut_one_way = 0;
-  int isolate = 0;
-  int crash_all_brokers = 0;
-  int crash_consumer = 0;
-  int pause_consumer = 0;
-  int crash_in_sync = 0;  // of any machine, between a write and the news that it is durable
-  // Faults that wait for their moment (nemesis_aimed.cc).
-  int contest_election = 0;
-  int strand_leader = 0;
-  int bounce_joiner = 0;
-  [[nodiscard]] int total() const {
-    return crash_broker + crash_controller + crash_producer + pause + cut_pair + cut_one_way +
-           isolate + crash_all_brokers + crash_in_sync + crash_consumer + pause_consumer +
-           contest_election + strand_leader + bounce_joiner;
-  }
-};
-
-struct NemesisCounters {
-  uint64_t broker_crashes = 0;
-  uint64_t controller_crashes = 0;
-  uint64_t producer_crashes = 0;
-  uint64_t pauses = 0;
-  uint64_t cuts = 0;
-  uint64_t one_way_cuts = 0;
-  uint64_t isolations = 0;
-  uint64_t whole_cluster_crashes = 0;
-  uint64_t crashes_in_sync = 0;
-  uint64_t consumer_crashes = 0;
-  uint64_t contested_elections = 0;
-  uint64_t stranded_leaders = 0;
-  uint64_t bounced_joiners = 0;
-};
-
 class Nemesis {
  public:
+  struct Options {
+    Duration interval{};     // between two strikes, on average
+    FaultNumbers weights{};  // how often each fault is picked
+  };
   Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& producers,
-          std::vector<std::unique_ptr<SimConsumer>>& consumers, NemesisOptions options);
+          std::vector<std::unique_ptr<SimConsumer>>& consumers, Options options);
 
   // Faults from now until `until`.
   void Run(Instant until);
-  // Ends every fault: heals the network and restarts what is down.
-  void HealAll();
+  // Ends every fault: heals the network, the disks and the clocks, and restarts what is down. With
+  // `core_only` one controller and one broker stay away until ReturnRest.
+  void HealAll(bool core_only);
+  void ReturnRest();
+  // Controllers and brokers that HealAll has left away.
+  [[nodiscard]] bool IsAway(NodeId node) const { return node != 0 && away_.contains(node); }
   // A broker is about to say this to its controller.
   void OnControlSent(BrokerId sender, const message::BrokerToController& message);
-  [[nodiscard]] const NemesisCounters& counters() const { return counters_; }
+  // How often each fault has struck.
+  [[nodiscard]] const std::array<uint64_t, kFaultCount>& counters() const { return counters_; }
 
  private:
+  // A machine that can die, whichever kind it is.
+  struct Machine {
+    SimController* controller = nullptr;
+    SimBroker* broker = nullptr;
+    [[nodiscard]] NodeId node() const;
+    [[nodiscard]] bool running() const;
+    [[nodiscard]] ProcessPtr process() const;
+    void Arm(DiskFault fault) const;
+  };
+
   void ScheduleNext();
   void Strike();
+  [[nodiscard]] Fault PickFault();
+  void Count(Fault fault) { ++counters_[static_cast<size_t>(fault)]; }
+  // Does `work` after `delay`, unless the fault phase is over by then.
+  void Later(Duration delay, const char* kind, std::function<void()> work);
+
+  // ---- faults/crashes.cc ----
   void CrashBroker(SimBroker& broker, Duration down_max);
   void CrashController(SimController& controller, Duration down_max);
+  void CrashMachine(const Machine& machine, Duration down_max);
+  void RestartLater(const Machine& machine, Duration down_max);
+  void Restart(const Machine& machine);
   // Waits for a sync of a machine drawn now.
   void ArmCrashInSync();
   void OnSync(NodeId node, Duration time);
+  void CrashProducer();
+  void CrashConsumer();
+  void CrashAllBrokers();
+  // One machine crashes again and again, each time soon after its start.
+  void RestartStorm();
+  void StormStep(const Machine& machine, uint64_t left);
+
+  // ---- faults/machine_faults.cc ----
+  void PauseConsumer();
+  void Pause();
+  void PauseProcess(const ProcessPtr& process, Fault fault);
+  void JumpClock();  // wall time, by an hour at most
+  void SkewClock();  // the monotonic clock goes up to a tenth too fast or too slow for a while
+  void SlowNode();
+  void FailDisk(Fault fault, DiskFault disk_fault);
+  void FillDisk();
+
+  // ---- faults/cuts.cc ----
+  void Cut(bool one_way);
+  void CutBothWays(NodeId a, NodeId b);
+  void Split();             // everybody is on one of two sides
+  void PartialPartition();  // a node loses some of the others, who see each other
+  void Isolate();
+  void IsolateNode(NodeId victim);
+  // The leader of a partition loses the controllers, the other brokers or both, not the clients.
+  void IsolateLeader();
+  void HealLater(Duration min = std::chrono::milliseconds(100));
+
+  // ---- nemesis_aimed.cc ----
   // The leader of the controllers goes, and the next vote of a voter drawn now is interrupted in
   // its sync; its candidate may go too.
   void ContestElection();
@@ -90,28 +108,23 @@ class Nemesis {
   // Waits for a leader that proposes to take a broker into an ISR: the proposal is late, and the
   // broker has restarted by then.
   void BounceJoiner();
-  void CrashProducer();
-  void CrashConsumer();
-  void PauseConsumer();
-  void Pause();
-  void Cut(bool one_way);
-  void Isolate();
-  void IsolateNode(NodeId victim);
+  // nullptr: nobody leads, as far as the controllers know themselves.
+  [[nodiscard]] SimController* Leader();
+
   [[nodiscard]] std::vector<NodeId> Nodes() const;
+  [[nodiscard]] std::vector<Machine> Machines() const;
+  [[nodiscard]] Machine PickMachine();
   template <typename T>
   T& Pick(std::vector<std::unique_ptr<T>>& machines) {
     return *machines[world_.rng().Below(machines.size())];
   }
-  // nullptr: nobody leads, as far as the controllers know themselves.
-  [[nodiscard]] SimController* Leader();
-  void HealLater(Duration min = std::chrono::milliseconds(100));
 
   Cluster& cluster_;
   World& world_;
   std::vector<std::unique_ptr<SimProducer>>& producers_;
   std::vector<std::unique_ptr<SimConsumer>>& consumers_;
-  NemesisOptions options_;
-  NemesisCounters counters_;
+  Options options_;
+  std::array<uint64_t, kFaultCount> counters_{};
   Instant until_{};
   // The machine whose next sync is interrupted, if it comes in time; 0: none.
   NodeId armed_ = 0;
@@ -119,6 +132,7 @@ class Nemesis {
   ControllerId contested_voter_ = kNoController;  // kNoController: none
   Instant contested_until_{};
   Instant bounce_until_{};
+  std::map<NodeId, Machine> away_;
   // False: the fault phase is over, and its heals do nothing.
   std::shared_ptr<bool> active_ = std::make_shared<bool>(false);
 };

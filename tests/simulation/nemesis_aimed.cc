@@ -37,22 +37,20 @@ void Nemesis::OnRaftSync(SimController& voter, const RaftWrite& write, Duration 
   if (!write.hard_state || write.hard_state->voted_for == kNoController) return;
   contested_voter_ = kNoController;
   const ControllerId candidate = write.hard_state->voted_for;
-  world_.After(world_.Between(Duration(0), time), nullptr, "contest-election",
-               [this, &voter, candidate, active = active_] {
-                 if (!*active) return;
-                 ++counters_.contested_elections;
-                 CrashController(voter, kShortDownMax);
-                 if (candidate == voter.id()) return;
-                 const uint64_t draw = world_.rng().Below(3);
-                 if (draw == 0) CrashController(*cluster_.FindController(candidate), kDownMax);
-                 if (draw == 1) IsolateNode(ControllerNodeId(candidate));
-               });
+  Later(world_.Between(Duration(0), time), "contest-election", [this, &voter, candidate] {
+    Count(Fault::kContestElection);
+    CrashController(voter, kShortDownMax);
+    if (candidate == voter.id()) return;
+    const uint64_t draw = world_.rng().Below(3);
+    if (draw == 0) CrashController(*cluster_.FindController(candidate), kDownMax);
+    if (draw == 1) IsolateNode(ControllerNodeId(candidate));
+  });
 }
 
 void Nemesis::StrandLeader() {
   SimController* leader = Leader();
   if (leader == nullptr) return;
-  ++counters_.stranded_leaders;
+  Count(Fault::kStrandLeader);
   const NodeId node = ControllerNodeId(leader->id());
   world_.Note("strand leader " + std::to_string(node));
   for (auto& other : cluster_.controllers()) {
@@ -62,10 +60,8 @@ void Nemesis::StrandLeader() {
   }
   // Long enough for the others to elect somebody, as often as not.
   HealLater(std::chrono::milliseconds(1000));
-  world_.After(world_.Between(Duration(0), std::chrono::milliseconds(500)), nullptr, "strand",
-               [this, active = active_] {
-                 if (*active) CrashBroker(Pick(cluster_.brokers()), kShortDownMax);
-               });
+  Later(world_.Between(Duration(0), std::chrono::milliseconds(500)), "strand",
+        [this] { CrashBroker(Pick(cluster_.brokers()), kShortDownMax); });
 }
 
 void Nemesis::BounceJoiner() {
@@ -86,17 +82,15 @@ void Nemesis::OnControlSent(BrokerId sender, const message::BrokerToController& 
       const auto& isr = partition->isr;
       if (std::find(isr.begin(), isr.end(), joiner) != isr.end()) continue;
       bounce_until_ = Instant{};
-      ++counters_.bounced_joiners;
+      Count(Fault::kBounceJoiner);
       const Duration late = world_.Between(std::chrono::milliseconds(50), std::chrono::seconds(2));
       for (auto& controller : cluster_.controllers()) {
         cluster_.network().Slow(BrokerNodeId(sender), ControllerNodeId(controller->id()), late,
                                 world_.now() + late);
       }
       world_.Note("slow broker " + sender.ToString() + ", which proposes " + joiner.ToString());
-      world_.After(world_.Between(Duration(0), std::chrono::milliseconds(20)), nullptr, "bounce",
-                   [this, joiner, active = active_] {
-                     if (*active) CrashBroker(*cluster_.FindBroker(joiner), kShortDownMax);
-                   });
+      Later(world_.Between(Duration(0), std::chrono::milliseconds(20)), "bounce",
+            [this, joiner] { CrashBroker(*cluster_.FindBroker(joiner), kShortDownMax); });
       return;
     }
   }

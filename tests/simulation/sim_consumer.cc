@@ -17,18 +17,20 @@ NodeId NodeOf(int number) { return ClientNodeId(50 + number); }
 }  // namespace
 
 SimConsumer::SimConsumer(Cluster& cluster, int number, std::string topic, ConsumerOptions options,
-                         GroupChecker& checker)
+                         GroupChecker& checker, ClientHistory& history)
     : cluster_(cluster),
       number_(number),
       topic_(std::move(topic)),
       options_(std::move(options)),
-      checker_(checker) {}
+      checker_(checker),
+      history_(history) {}
 SimConsumer::~SimConsumer() = default;
 
 void SimConsumer::Start() {
   QUIPU_CHECK(!running());
   World& world = cluster_.world();
   process_ = std::make_shared<Process>(world, "consumer-" + std::to_string(number_));
+  reader_ = history_.NewReader();
   core_ = std::make_unique<ConsumerCore>(options_, world.rng().Fork());
   Turn([this](Instant, ConsumerEffects&) { core_->Subscribe({topic_}); });
   PollLater();
@@ -78,6 +80,8 @@ void SimConsumer::Carry(ConsumerEffects& effects) {
   for (const auto& [partition, start] : effects.assigned) {
     checker_.OnAssigned(partition, start.offset, committed_at_fetch_);
     next_offsets_[partition] = start.offset;
+    history_.OnAssigned(reader_, partition.partition,
+                        start.offset == kNoOffset ? Offset(0) : start.offset);
   }
   if (!effects.revoked.empty()) {
     revoke_token_ = CommitPositions(now);
@@ -177,9 +181,11 @@ void SimConsumer::Poll(Instant now) {
   std::vector<PartitionError> errors;
   core_->Poll(now, records, errors);
   for (const PartitionError& error : errors) checker_.OnError(error);
+  history_.OnPollBegins();
   for (const ConsumerRecord& record : records) {
     const TopicPartition partition{record.topic_id(), record.partition()};
     checker_.OnRead(record);
+    history_.OnRead(reader_, record.partition(), record.offset(), *record.key(), *record.value());
     const auto next = next_offsets_.find(partition);
     if (next == next_offsets_.end()) continue;
     checker_.OnPosition(partition, next->second, record.offset());

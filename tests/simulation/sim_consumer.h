@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/client/consumer_core.h"
+#include "tests/simulation/checkers/client_history.h"
 #include "tests/simulation/checkers/group_checker.h"
 #include "tests/simulation/cluster.h"
 
@@ -18,7 +19,7 @@ namespace quipu::sim {
 class SimConsumer {
  public:
   SimConsumer(Cluster& cluster, int number, std::string topic, ConsumerOptions options,
-              GroupChecker& checker);
+              GroupChecker& checker, ClientHistory& history);
   ~SimConsumer();
 
   void Start();
@@ -51,6 +52,8 @@ class SimConsumer {
   std::string topic_;
   ConsumerOptions options_;
   GroupChecker& checker_;
+  ClientHistory& history_;
+  int64_t reader_ = 0;  // a number of its own for each life
   ProcessPtr process_;
   std::unique_ptr<ConsumerCore> core_;
   std::map<ServerAddress, OpenStream> streams_;

@@ -65,8 +65,13 @@ void CarryCall(Cluster& cluster, NodeId node, const ProcessPtr& process, const U
   }
 }
 
-SimProducer::SimProducer(Cluster& cluster, int number, std::string topic, ProducerOptions options)
-    : cluster_(cluster), number_(number), topic_(std::move(topic)), options_(std::move(options)) {}
+SimProducer::SimProducer(Cluster& cluster, int number, std::string topic, ProducerOptions options,
+                         ClientHistory& history)
+    : cluster_(cluster),
+      number_(number),
+      topic_(std::move(topic)),
+      options_(std::move(options)),
+      history_(history) {}
 SimProducer::~SimProducer() = default;
 
 void SimProducer::Start() {
@@ -99,7 +104,7 @@ std::optional<std::pair<ProducerId, ProducerEpoch>> SimProducer::identity() cons
 
 bool SimProducer::Send(const SentPayment& payment) {
   if (!running() || !accumulator_->HasTopic(topic_)) return false;
-  const std::string value = std::to_string(payment.id) + ' ' + std::to_string(payment.sequence);
+  const std::string value = ToValue(payment);
   bool taken = false;
   Turn([&](Instant now, ProducerEffects&) {
     const RecordInput record{
@@ -110,6 +115,7 @@ bool SimProducer::Send(const SentPayment& payment) {
     const auto appended = accumulator_->Append(topic_, std::nullopt, record, now);
     if (appended.error != ErrorCode::kNone) return;
     taken = true;
+    history_.OnSend(number_, payment);
     by_batch_[appended.batch_id].push_back(outcomes_.size());
     outcomes_.emplace_back().payment = payment;
     QUIPU_CHECK(static_cast<size_t>(appended.index) + 1 == by_batch_[appended.batch_id].size());
@@ -229,6 +235,13 @@ void SimProducer::Report(const DeliveryReport& report) {
     told.partition = report.partition.partition;
     if (report.base_offset != kNoOffset) told.offset = report.base_offset + index;
     ++index;
+    if (told.persisted == Persisted::kUnknown) {
+      history_.OnUnknown(number_, told.payment.id);
+    } else if (told.persisted == Persisted::kNo) {
+      history_.OnRefused(number_, told.payment.id);
+    } else {
+      history_.OnAcknowledged(number_, told.payment.id, told.partition, told.offset);
+    }
   }
   by_batch_.erase(batch);
 }

@@ -8,16 +8,10 @@
 #include <vector>
 
 #include "core/client/producer_core.h"
+#include "tests/simulation/checkers/client_history.h"
 #include "tests/simulation/cluster.h"
 
 namespace quipu::sim {
-
-// One payment, as the workload knows it.
-struct SentPayment {
-  uint64_t id = 0;        // unique in the run
-  std::string account;    // the key
-  uint64_t sequence = 0;  // per producer and account, from 0
-};
 
 // What became of it, as the application was told.
 struct PaymentOutcome {
@@ -32,7 +26,8 @@ struct PaymentOutcome {
 
 class SimProducer {
  public:
-  SimProducer(Cluster& cluster, int number, std::string topic, ProducerOptions options);
+  SimProducer(Cluster& cluster, int number, std::string topic, ProducerOptions options,
+              ClientHistory& history);
   ~SimProducer();
 
   void Start();
@@ -66,6 +61,7 @@ class SimProducer {
   int number_;
   std::string topic_;
   ProducerOptions options_;
+  ClientHistory& history_;
   ProcessPtr process_;
   std::unique_ptr<RecordAccumulator> accumulator_;
   std::unique_ptr<ProducerCore> core_;

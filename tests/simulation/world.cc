@@ -8,6 +8,22 @@
 
 namespace quipu::sim {
 
+void Process::SetClockRate(int64_t per_mille) {
+  QUIPU_CHECK(per_mille > 0);
+  mono_at_change_ = MonotonicNow();
+  rate_since_ = world_.now();
+  clock_rate_ = per_mille;
+}
+
+Instant Process::MonotonicNow() const {
+  return mono_at_change_ + (world_.now() - rate_since_) * clock_rate_ / 1000;
+}
+
+Duration Process::Slowness() {
+  if (world_.now() >= slow_until_) return Duration(0);
+  return world_.Between(Duration(0), slow_extra_);
+}
+
 World::World(uint64_t seed) : rng_(seed) {}
 
 void World::Hash(uint64_t value) {
@@ -79,6 +95,10 @@ Duration World::Between(Duration low, Duration high) {
 
 void World::Note(absl::string_view text) {
   for (const char c : text) Hash(static_cast<uint8_t>(c));
+  Trace(text);
+}
+
+void World::Trace(absl::string_view text) {
   if (!trace_sink) return;
   char stamp[32];
   std::snprintf(stamp, sizeof(stamp), "%10.3f ",
@@ -88,19 +108,20 @@ void World::Note(absl::string_view text) {
 
 void SimExecutor::Post(std::function<void()> work) {
   // A mailbox: FIFO, a little late.
-  last_post_ = std::max(last_post_, world_.now() + world_.Between(Duration(1000), Duration(50000)));
+  const Duration late = world_.Between(Duration(1000), Duration(50000)) + process_->Slowness();
+  last_post_ = std::max(last_post_, world_.now() + late);
   world_.At(last_post_, process_, "post", std::move(work));
 }
 
 void SimExecutor::PostAfter(Duration delay, std::function<void()> work) {
-  world_.At(world_.now() + delay + world_.Between(Duration(1000), Duration(200000)), process_,
-            "timer", std::move(work));
+  const Duration late = world_.Between(Duration(1000), Duration(200000)) + process_->Slowness();
+  world_.At(world_.now() + process_->TimerDelay(delay) + late, process_, "timer", std::move(work));
 }
 
 Now SimExecutor::GetNow() const {
-  const Instant mono = world_.now();
-  const int64_t ms = ToMillis(mono.time_since_epoch());
-  return Now{.mono = mono, .wall = TimestampMs(kWallStartMs + ms + process_->wall_skew_ms())};
+  const int64_t ms = ToMillis(world_.now().time_since_epoch());
+  return Now{.mono = process_->MonotonicNow(),
+             .wall = TimestampMs(kWallStartMs + ms + process_->wall_skew_ms())};
 }
 
 }  // namespace quipu::sim

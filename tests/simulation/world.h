@@ -41,6 +41,18 @@ class Process {
   // Added to wall time as this process sees it.
   void set_wall_skew_ms(int64_t skew) { wall_skew_ms_ = skew; }
   [[nodiscard]] int64_t wall_skew_ms() const { return wall_skew_ms_; }
+  // Thousandths of a second that the monotonic clock of this process goes in a second.
+  void SetClockRate(int64_t per_mille);
+  [[nodiscard]] Instant MonotonicNow() const;
+  // How long a timer of this process takes for `delay` on its own clock.
+  [[nodiscard]] Duration TimerDelay(Duration delay) const { return delay * 1000 / clock_rate_; }
+  // Everything takes up to `extra` longer until `until`: a busy machine.
+  void SlowUntil(Instant until, Duration extra) {
+    slow_until_ = until;
+    slow_extra_ = extra;
+  }
+  // What the next piece of work takes longer; draws nothing when the process is not slow.
+  [[nodiscard]] Duration Slowness();
   // Called when the process stops itself (StopProcess).
   std::function<void(const std::string& reason)> on_stopped;
   [[nodiscard]] World& world() const { return world_; }
@@ -51,6 +63,12 @@ class Process {
   bool alive_ = true;
   Instant paused_until_{};
   int64_t wall_skew_ms_ = 0;
+  int64_t clock_rate_ = 1000;
+  // Where the process's clock stood when its rate changed last.
+  Instant rate_since_{};
+  Instant mono_at_change_{};
+  Instant slow_until_{};
+  Duration slow_extra_{};
 };
 using ProcessPtr = std::shared_ptr<Process>;
 
@@ -82,6 +100,8 @@ class World {
 
   // One line of the readable trace (only when a sink is set); always part of the trace hash.
   void Note(absl::string_view text);
+  // The same, and no part of the trace hash: what is said of the run, not what happens in it.
+  void Trace(absl::string_view text);
   std::function<void(absl::string_view line)> trace_sink;
 
  private:

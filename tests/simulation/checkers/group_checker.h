@@ -39,6 +39,7 @@ class GroupChecker {
                         ErrorCode error);
   // Who owns what, as the coordinator's log and the heartbeats tell.
   [[nodiscard]] OwnershipChecker& ownership() { return ownership_; }
+  [[nodiscard]] const OwnershipChecker& ownership() const { return ownership_; }
   // Every record that was read, by partition and offset.
   using Values = std::map<std::pair<TopicPartition, Offset>, std::string>;
   [[nodiscard]] const Values& values() const { return values_; }

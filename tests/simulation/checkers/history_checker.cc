@@ -19,7 +19,10 @@ struct Place {
 // Everything that one partition's committed log says.
 class LogReader {
  public:
-  LogReader(std::map<uint64_t, Place>& places) : places_(places) {}
+  LogReader(std::map<uint64_t, Place>& places, ClientHistory* auditor)
+      : places_(places), auditor_(auditor) {
+    if (auditor_ != nullptr) reader_ = auditor_->NewReader();
+  }
 
   void Read(SimBroker& leader, const PartitionImage& partition) {
     const LogStore& store = leader.disk().store();
@@ -76,9 +79,14 @@ class LogReader {
              std::to_string(last->second);
     });
     last_of_account_[account] = sequence;
+    if (auditor_ != nullptr) {
+      auditor_->OnRead(reader_, partition.index, record.offset, account, value);
+    }
   }
 
   std::map<uint64_t, Place>& places_;
+  ClientHistory* auditor_;
+  int64_t reader_ = 0;
   std::map<std::tuple<PartitionUid, ProducerId, ProducerEpoch>, int64_t> next_sequence_;
   std::map<std::string, uint64_t> last_of_account_;
 };
@@ -128,9 +136,9 @@ void CheckRead(const GroupChecker& group, const std::map<uint64_t, Place>& place
 
 HistoryCounters CheckHistory(Cluster& cluster, const MetadataImage& image, const std::string& topic,
                              const std::vector<std::unique_ptr<SimProducer>>& producers,
-                             const GroupChecker& group) {
+                             const GroupChecker& group, ClientHistory* auditor) {
   std::map<uint64_t, Place> places;
-  LogReader reader(places);
+  LogReader reader(places, auditor);
   const TopicImage* found = image.FindTopicByName(topic);
   Require(found != nullptr, "liveness", [&] { return "topic " + topic + " does not exist"; });
   for (const PartitionUid uid : found->partitions) {

@@ -20,9 +20,10 @@ struct HistoryCounters {
 };
 
 // Reads the committed log of every partition of `topic` from its leader's disk and checks it. Call
-// when the cluster has settled. Throws a Violation.
+// when the cluster has settled. Throws a Violation. `auditor`, if given, reads along: a reader for
+// a run that has no consumers.
 HistoryCounters CheckHistory(Cluster& cluster, const MetadataImage& image, const std::string& topic,
                              const std::vector<std::unique_ptr<SimProducer>>& producers,
-                             const GroupChecker& group);
+                             const GroupChecker& group, ClientHistory* auditor);
 
 }  // namespace quipu::sim

@@ -72,13 +72,13 @@ class RaftRun {
     }
   }
 
-  void Fill(RunResult& result) const {
+  void Fill(RaftRunResult& result) const {
     result.steps = cluster_.counters().steps;
     result.trace_hash = cluster_.counters().hash;
     result.options = absl::StrCat("voters=", cluster_.size(), " loss=", loss_percent_,
                                   "% replaces=", operator_.replaces,
                                   " resizes=", operator_.resizes);
-    Coverage& c = result.coverage;
+    auto& c = result.coverage;
     c["fault.crash"] = crashes_;
     c["fault.partition"] = partitions_;
     c["fault.contested_change"] = contested_changes_;
@@ -306,9 +306,9 @@ class RaftRun {
 
 }  // namespace
 
-RunResult RunRaftSeed(uint64_t seed, std::function<void(absl::string_view)> trace) {
+RaftRunResult RunRaftSeed(uint64_t seed, std::function<void(absl::string_view)> trace) {
   SetCheckFailureHandler(&ThrowViolation);
-  RunResult result;
+  RaftRunResult result;
   result.seed = seed;
   RaftRun run(seed, std::move(trace));
   try {

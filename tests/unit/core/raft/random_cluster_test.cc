@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,9 +27,9 @@ TEST(RandomClusterTest, NoScheduleOfFaultsBreaksTheRaftInvariants) {
     ASSERT_TRUE(ends.size() == 2 && absl::SimpleAtoi(ends[0], &first) &&
                 absl::SimpleAtoi(ends[1], &last) && first <= last);
   }
-  sim::Coverage totals;
+  std::map<std::string, uint64_t> totals;
   for (uint64_t seed = first; seed <= last; ++seed) {
-    const sim::RunResult result = sim::RunRaftSeed(seed);
+    const sim::RaftRunResult result = sim::RunRaftSeed(seed);
     ASSERT_FALSE(result.violation.has_value())
         << "seed " << seed << ": " << result.violation->id << ": " << result.violation->what;
     for (const auto& [name, count] : result.coverage) totals[name] += count;

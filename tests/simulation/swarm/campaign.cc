@@ -1,0 +1,148 @@
+#include "tests/simulation/swarm/campaign.h"
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <ctime>
+
+namespace quipu::sim {
+namespace {
+
+constexpr uint64_t kStepsMin = 5000;
+
+double CpuSeconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+// What a campaign must have seen, per 2,000 seeds, to count as one.
+int CheckCoverage(const Coverage& totals, uint64_t seeds) {
+  int missing = 0;
+  const auto need = [&](const std::string& name, uint64_t per_2000) {
+    const auto found = totals.find(name);
+    const uint64_t seen = found == totals.end() ? 0 : found->second;
+    const uint64_t wanted = per_2000 == 1 ? 1 : per_2000 * seeds / 2000;
+    if (seen < wanted) {
+      std::printf("coverage: %s is %" PRIu64 ", needed %" PRIu64 "\n", name.c_str(), seen, wanted);
+      ++missing;
+    }
+  };
+  for (const auto& [name, count] : totals) {
+    if (name.rfind("fault.", 0) == 0) need(name, 1);
+  }
+  need("partition.leader_changes", 1000);
+  need("raft.leader_changes", 1000);
+  need("raft.truncations", 400);  // about half of what 2,000 seeds show
+  need("partition.truncations", 1000);
+  need("partition.isr_shrinks", 1000);
+  need("producer.retries", 1000);
+  need("liveness.core_first", 300);
+  need("group.handovers", 500);
+  return missing;
+}
+
+struct Totals {
+  Coverage coverage;
+  uint64_t steps = 0;
+  uint64_t failures = 0;
+  uint64_t kinds_max = 0;  // of faults in one run
+};
+
+uint64_t KindsOfFaults(const Coverage& coverage) {
+  return static_cast<uint64_t>(
+      std::count_if(coverage.begin(), coverage.end(), [](const auto& counter) {
+        return counter.first.rfind("fault.", 0) == 0 && counter.second > 0;
+      }));
+}
+
+void RunOne(const Campaign& campaign, uint64_t seed, bool twice, Totals& totals) {
+  const RunSettings settings{
+      .trace = nullptr, .status = false, .overrides = campaign.overrides, .keep_history = false};
+  const RunResult result = RunSeed(seed, settings);
+  totals.steps += result.steps;
+  totals.kinds_max = std::max(totals.kinds_max, KindsOfFaults(result.coverage));
+  for (const auto& [name, count] : result.coverage) totals.coverage[name] += count;
+  if (result.violation) {
+    Print(result, campaign.overrides);
+    ++totals.failures;
+  } else if (result.steps < kStepsMin && campaign.overrides.empty()) {
+    std::printf("seed %" PRIu64 ": only %" PRIu64 " steps\n", seed, result.steps);
+    ++totals.failures;
+  }
+  if (twice && RunSeed(seed, settings).trace_hash != result.trace_hash) {
+    std::printf("seed %" PRIu64 " gave two different traces\n", seed);
+    ++totals.failures;
+  }
+}
+
+}  // namespace
+
+std::string CommandLine(uint64_t seed, const Overrides& overrides) {
+  std::string text = "quipu-sim --seed " + std::to_string(seed);
+  for (const auto& [name, value] : overrides) {
+    text += " --set " + name + '=' + std::to_string(value);
+  }
+  return text;
+}
+
+void Print(const RunResult& result, const Overrides& overrides) {
+  std::printf("seed %" PRIu64 ": %" PRIu64 " steps, hash %016" PRIx64 ", %s\n", result.seed,
+              result.steps, result.trace_hash, result.violation ? "VIOLATION" : "clean");
+  if (!result.violation) return;
+  std::printf("  %s: %s\n  options: %s\n  replay: %s\n", result.violation->id.c_str(),
+              result.violation->what.c_str(), ToText(result.options).c_str(),
+              CommandLine(result.seed, overrides).c_str());
+}
+
+int RunCampaign(const Campaign& campaign) {
+  Totals totals;
+  const double began = CpuSeconds();
+  for (uint64_t seed = campaign.from; seed < campaign.from + campaign.seeds; ++seed) {
+    RunOne(campaign, seed, campaign.twice || seed == campaign.from, totals);
+  }
+  const double cpu = std::max(CpuSeconds() - began, 1e-9);
+  for (const auto& [name, count] : totals.coverage) {
+    std::printf("%-32s %12" PRIu64 "\n", name.c_str(), count);
+  }
+  const uint64_t runs = campaign.twice ? 2 * campaign.seeds : campaign.seeds + 1;
+  std::printf("%" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " steps, %" PRIu64
+              " violations; up to %" PRIu64
+              " kinds of faults in a run; %.1f runs a second and core\n",
+              campaign.seeds, campaign.from, totals.steps, totals.failures, totals.kinds_max,
+              static_cast<double>(runs) / cpu);
+  const bool covered = !campaign.check_coverage || totals.failures > 0 ||
+                       CheckCoverage(totals.coverage, campaign.seeds) == 0;
+  return totals.failures == 0 && covered ? 0 : 1;
+}
+
+#ifdef QUIPU_PLANTED_BUGS
+int Hunt(PlantedBug bug, const std::string& invariants, uint64_t seeds, uint64_t from) {
+  const std::string named = ',' + invariants + ',';
+  const double began = CpuSeconds();
+  for (uint64_t seed = from; seed < from + seeds; ++seed) {
+    SetPlantedBug(bug);
+    const RunResult result = RunSeed(seed);
+    ClearPlantedBug();
+    if (!result.violation) continue;
+    const bool counts = named.find(',' + result.violation->id + ',') != std::string::npos;
+    if (!invariants.empty() && !counts) {
+      std::printf("%s: seed %" PRIu64 " violates %s, which does not count\n", PlantedBugName(bug),
+                  seed, result.violation->id.c_str());
+      continue;
+    }
+    const double cpu = CpuSeconds() - began;
+    const RunResult without = RunSeed(seed);
+    if (without.violation) {
+      std::printf("seed %" PRIu64 " violates %s without the bug too\n", seed,
+                  without.violation->id.c_str());
+      return 1;
+    }
+    std::printf("%s: found by seed %" PRIu64 " (%" PRIu64 " seeds, %.1f CPU seconds): %s: %s\n",
+                PlantedBugName(bug), seed, seed - from + 1, cpu, result.violation->id.c_str(),
+                result.violation->what.c_str());
+    return 0;
+  }
+  std::printf("%s: NOT found in %" PRIu64 " seeds (%.1f CPU seconds)\n", PlantedBugName(bug), seeds,
+              CpuSeconds() - began);
+  return 1;
+}
+#endif
+
+}  // namespace quipu::sim

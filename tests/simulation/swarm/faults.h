@@ -1,0 +1,56 @@
+// The kinds of faults, each with the name by which it is drawn, counted and switched off.
+//
+// Faults of the nemesis have a weight: how often it is picked. Faults of the environment have a
+// chance in 10,000 for each message, sync or crash. A kind belongs to one list below and to one
+// line of docs/testing.md; a file nemesis_*.cc holds what the nemesis does.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace quipu::sim {
+
+// Picked by the nemesis. To add one: a line here, a name in kFaultNames, a line in Nemesis::Strike.
+enum class Fault : size_t {
+  kCrashBroker,
+  kCrashController,
+  kCrashProducer,
+  kCrashConsumer,
+  kCrashAllBrokers,
+  kCrashInSync,  // of any machine, between a write and the news that it is durable
+  kRestartStorm,
+  kPause,
+  kPauseConsumer,
+  kCutPair,
+  kCutOneWay,
+  kSplit,
+  kPartialPartition,
+  kIsolate,
+  kIsolateLeader,
+  kContestElection,
+  kStrandLeader,
+  kBounceJoiner,
+  kClockJump,
+  kClockSkew,
+  kSlowNode,
+  kWriteError,
+  kSyncError,
+  kDiskFull,
+};
+inline constexpr const char* kFaultNames[] = {
+    "crash_broker",   "crash_controller", "crash_producer", "crash_consumer",
+    "crash_all",      "crash_in_sync",    "restart_storm",  "pause",
+    "pause_consumer", "cut_pair",         "cut_one_way",    "split",
+    "partial",        "isolate",          "isolate_leader", "contest_election",
+    "strand_leader",  "bounce_joiner",    "clock_jump",     "clock_skew",
+    "slow_node",      "write_error",      "sync_error",     "disk_full",
+};
+inline constexpr size_t kFaultCount = std::size(kFaultNames);
+static_assert(static_cast<size_t>(Fault::kDiskFull) + 1 == kFaultCount);
+
+using FaultNumbers = std::array<int64_t, kFaultCount>;
+
+constexpr const char* FaultName(Fault fault) { return kFaultNames[static_cast<size_t>(fault)]; }
+
+}  // namespace quipu::sim

@@ -1,0 +1,130 @@
+#include "tests/simulation/swarm/swarm.h"
+
+#include <algorithm>
+
+namespace quipu::sim {
+namespace {
+
+// Which faults a run sees at all is drawn with a chance that is itself drawn: some runs see a few
+// kinds often, some see nearly all.
+class Subset {
+ public:
+  explicit Subset(Rng& rng) : rng_(rng) {
+    constexpr uint64_t kPercents[] = {20, 35, 50, 50, 80};
+    percent_ = kPercents[rng.Below(std::size(kPercents))];
+  }
+  int64_t Maybe(int64_t low, int64_t high) {
+    // Both numbers are drawn, so that one more kind shifts the others as little as it can.
+    const bool on = rng_.Chance(percent_, 100);
+    const int64_t value = rng_.Between(low, high);
+    return on ? value : 0;
+  }
+
+ private:
+  Rng& rng_;
+  uint64_t percent_ = 50;
+};
+
+void DrawCluster(Rng& rng, SwarmOptions& options) {
+  options.brokers = rng.Between(3, 5);
+  options.shards = rng.Between(1, 4);
+  options.partitions = rng.Between(1, 4);
+  options.replicas = rng.Chance(4, 5) ? 3 : rng.Between(1, options.brokers);
+  options.min_isr = rng.Chance(4, 5) ? 2 : rng.Between(1, 3);
+  options.session_ms = rng.Chance(1, 2) ? 3000 : rng.Between(1500, 6000);
+  options.lag_ms = rng.Between(300, 2000);
+  options.snapshot_entries = rng.Between(20, 200);
+  options.snapshot_bytes = rng.Between(500, 20000);
+}
+
+void DrawClients(Rng& rng, SwarmOptions& options) {
+  options.producers = rng.Between(1, 3);
+  options.consumers = rng.Chance(2, 5) ? 0 : rng.Between(1, 3);
+  options.group_session_ms = rng.Between(1500, 3500);
+  options.send_ms = rng.Between(2, 60);
+  options.accounts = rng.Between(1, 8);
+  options.linger_ms = rng.Between(0, 20);
+  options.batch_bytes = rng.Between(120, 600);
+}
+
+}  // namespace
+
+SwarmOptions DrawSwarm(Rng& rng) {
+  SwarmOptions options;
+  DrawCluster(rng, options);
+  DrawClients(rng, options);
+  options.fault_ms = rng.Chance(1, 2) ? 15000 : rng.Between(4000, 15000);
+  options.core_only = rng.Chance(1, 3) ? 1 : 0;
+  options.interval_ms = rng.Chance(2, 3) ? 800 : rng.Between(200, 1600);
+  Subset subset(rng);
+  options.loss = subset.Maybe(1, 1000);
+  options.duplication = subset.Maybe(1, 1000);
+  options.delay = subset.Maybe(1, 300);
+  options.stream_break = subset.Maybe(1, 40);
+  options.slow_sync = subset.Maybe(1, 500);
+  options.torn_tail = subset.Maybe(2000, 10000);
+  // The most that each may weigh.
+  const auto most = [](Fault fault) -> int64_t {
+    switch (fault) {
+      case Fault::kCrashBroker:
+        return 8;
+      case Fault::kCrashInSync:
+        return 6;
+      case Fault::kCrashController:
+      case Fault::kPause:
+      case Fault::kCutPair:
+      case Fault::kCutOneWay:
+      case Fault::kIsolate:
+      case Fault::kIsolateLeader:
+      case Fault::kContestElection:
+      case Fault::kStrandLeader:
+        return 4;
+      case Fault::kBounceJoiner:
+      case Fault::kPauseConsumer:
+      case Fault::kPartialPartition:
+      case Fault::kSlowNode:
+      case Fault::kWriteError:
+      case Fault::kSyncError:
+        return 3;
+      case Fault::kCrashProducer:
+      case Fault::kCrashConsumer:
+      case Fault::kCrashAllBrokers:
+      case Fault::kSplit:
+      case Fault::kRestartStorm:
+      case Fault::kClockJump:
+      case Fault::kClockSkew:
+      case Fault::kDiskFull:
+        return 2;
+    }
+    return 0;
+  };
+  for (size_t i = 0; i < kFaultCount; ++i) {
+    options.faults[i] = subset.Maybe(1, most(static_cast<Fault>(i)));
+  }
+  return options;
+}
+
+std::string ToText(const SwarmOptions& options) {
+  std::string text;
+  ForEachOption(options, [&](const char* name, int64_t value) {
+    const bool is_fault =
+        std::find_if(std::begin(kFaultNames), std::end(kFaultNames), [&](const char* fault) {
+          return std::string(fault) == name;
+        }) != std::end(kFaultNames);
+    if (is_fault && value == 0) return;
+    text += (text.empty() ? "" : " ") + std::string(name) + '=' + std::to_string(value);
+  });
+  return text;
+}
+
+bool Override(SwarmOptions& options, absl::string_view name, int64_t value) {
+  bool found = false;
+  ForEachOption(options, [&](const char* known, int64_t& option) {
+    if (name != known) return;
+    found = true;
+    option = value;
+  });
+  return found && value >= 0;
+}
+
+}  // namespace quipu::sim

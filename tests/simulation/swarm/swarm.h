@@ -1,0 +1,94 @@
+// What one run is made of, drawn from its seed: the cluster, its clients, its configuration, and
+// which faults it sees and how often (swarm testing: each seed has its own subset, so that faults
+// that hide each other are also seen alone).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "base/rng.h"
+#include "tests/simulation/swarm/faults.h"
+
+namespace quipu::sim {
+
+struct SwarmOptions {
+  // The run.
+  int64_t salt = 0;           // another run with the same options; never drawn
+  int64_t fault_ms = 15000;   // how long the nemesis is at work
+  int64_t core_only = 0;      // 1: the liveness phase begins with a minority still away
+  int64_t interval_ms = 800;  // between two strikes, on average
+  // The cluster.
+  int64_t brokers = 3;
+  int64_t shards = 1;
+  int64_t partitions = 3;
+  int64_t replicas = 3;
+  int64_t min_isr = 2;
+  int64_t session_ms = 3000;
+  int64_t group_session_ms = 2500;
+  int64_t lag_ms = 1000;
+  int64_t snapshot_entries = 100;
+  int64_t snapshot_bytes = 5000;  // of producers
+  // The clients.
+  int64_t producers = 1;
+  int64_t consumers = 0;
+  int64_t send_ms = 30;  // between two payments of a producer, on average
+  int64_t accounts = 5;  // of each producer
+  int64_t linger_ms = 10;
+  int64_t batch_bytes = 300;
+  // The environment: chances in 10,000.
+  int64_t loss = 0;
+  int64_t duplication = 0;
+  int64_t delay = 0;
+  int64_t stream_break = 0;
+  int64_t slow_sync = 0;
+  int64_t torn_tail = 0;
+  // The nemesis: weights.
+  FaultNumbers faults{};
+};
+
+// Calls `visit(name, value)` for each option.
+template <typename Options, typename Visit>
+void ForEachOption(Options& options, Visit visit) {
+  visit("salt", options.salt);
+  visit("fault_ms", options.fault_ms);
+  visit("core_only", options.core_only);
+  visit("interval_ms", options.interval_ms);
+  visit("brokers", options.brokers);
+  visit("shards", options.shards);
+  visit("partitions", options.partitions);
+  visit("replicas", options.replicas);
+  visit("min_isr", options.min_isr);
+  visit("session_ms", options.session_ms);
+  visit("group_session_ms", options.group_session_ms);
+  visit("lag_ms", options.lag_ms);
+  visit("snapshot_entries", options.snapshot_entries);
+  visit("snapshot_bytes", options.snapshot_bytes);
+  visit("producers", options.producers);
+  visit("consumers", options.consumers);
+  visit("send_ms", options.send_ms);
+  visit("accounts", options.accounts);
+  visit("linger_ms", options.linger_ms);
+  visit("batch_bytes", options.batch_bytes);
+  visit("loss", options.loss);
+  visit("duplication", options.duplication);
+  visit("delay", options.delay);
+  visit("stream_break", options.stream_break);
+  visit("slow_sync", options.slow_sync);
+  visit("torn_tail", options.torn_tail);
+  for (size_t i = 0; i < kFaultCount; ++i) visit(kFaultNames[i], options.faults[i]);
+}
+
+SwarmOptions DrawSwarm(Rng& rng);
+
+// "brokers=3 shards=1 ...": everything, but not the faults that are off.
+std::string ToText(const SwarmOptions& options);
+
+// Values that replace drawn ones, by name.
+using Overrides = std::vector<std::pair<std::string, int64_t>>;
+// False: there is no option of that name, or the value is negative.
+bool Override(SwarmOptions& options, absl::string_view name, int64_t value);
+
+}  // namespace quipu::sim
