@@ -37,6 +37,9 @@ class SimController final : public ControllerPorts {
   [[nodiscard]] ControllerNode* node() { return node_.get(); }
   [[nodiscard]] const ProcessPtr& process() const { return process_; }
   [[nodiscard]] ControllerId id() const { return config_.controller_id; }
+  [[nodiscard]] DirectoryId directory_id() const { return config_.directory_id; }
+  // The process dies and the disk with it; the next start is that of an observer on an empty one.
+  void LoseDisk(DirectoryId directory_id);
   // Counts the starts of this machine's process.
   [[nodiscard]] uint64_t incarnation() const { return incarnation_; }
   // The next write fails; nothing when the process is not running.
