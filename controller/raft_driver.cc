@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/error_code.h"
+#include "base/logging.h"
 #include "base/time.h"
 #include "core/raft/raft_core.h"
 
@@ -109,6 +110,14 @@ absl::Status RaftDriver::Parts::Start() {
   if (core->snapshot() != nullptr) {
     applied = core->snapshot()->last_index;
     callbacks.on_restore(applied, core->snapshot()->data);
+  }
+  if (core->IsObserver()) {
+    LogInfo("controller.observer",
+            {{"why", "no voter; a directory formatted with --observer votes once it has taken a "
+                     "voter's place"},
+             {"command", absl::StrCat("quipu controller replace --id ",
+                                      config.controller_id.ToString(), " --directory-id ",
+                                      config.directory_id.ToText())}});
   }
   TellVoters();
   TellRole({RaftRole::kFollower, core->term(), kNoController, false});

@@ -1,4 +1,5 @@
 // `quipu controller`: the quorum of the controllers, and replacing one whose disk is lost.
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <thread>

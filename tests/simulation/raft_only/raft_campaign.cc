@@ -10,15 +10,15 @@
 namespace quipu::sim {
 namespace {
 
-constexpr uint64_t kStepsMin = 200;
+constexpr uint64_t kRaftStepsMin = 200;
 
-using Clock = std::chrono::steady_clock;
+using WallClock = std::chrono::steady_clock;
 
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
+double WallSecondsSince(WallClock::time_point start) {
+  return std::chrono::duration<double>(WallClock::now() - start).count();
 }
 
-void Print(const RaftRunResult& result) {
+void PrintRaft(const RaftRunResult& result) {
   std::printf("raft seed %" PRIu64 ": %" PRIu64 " steps, hash %016" PRIx64 ", %s\n", result.seed,
               result.steps, result.trace_hash, result.violation ? "VIOLATION" : "clean");
   if (!result.violation) return;
@@ -28,7 +28,7 @@ void Print(const RaftRunResult& result) {
 }
 
 // What a campaign must have seen, per 5,000 seeds, to count as one: about half of what it shows.
-int CheckCoverage(const std::map<std::string, uint64_t>& totals, uint64_t seeds) {
+int CheckRaftCoverage(const std::map<std::string, uint64_t>& totals, uint64_t seeds) {
   static constexpr std::pair<const char*, uint64_t> kNeeded[] = {
       {"fault.crash", 20000},           {"fault.partition", 10000},
       {"fault.lost_disk", 1000},        {"fault.contested_change", 1000},
@@ -61,7 +61,7 @@ int RunOneRaftSeed(uint64_t seed, bool quiet) {
     };
   }
   const RaftRunResult result = RunRaftSeed(seed, std::move(trace));
-  Print(result);
+  PrintRaft(result);
   return result.violation ? 1 : 0;
 }
 
@@ -69,20 +69,20 @@ int RunRaftCampaign(uint64_t seeds, uint64_t from, bool check_coverage) {
   std::map<std::string, uint64_t> totals;
   uint64_t steps = 0;
   uint64_t failures = 0;
-  const Clock::time_point start = Clock::now();
+  const WallClock::time_point start = WallClock::now();
   for (uint64_t seed = from; seed < from + seeds; ++seed) {
     const RaftRunResult result = RunRaftSeed(seed);
     steps += result.steps;
     for (const auto& [name, count] : result.coverage) totals[name] += count;
     if (result.violation) {
-      Print(result);
+      PrintRaft(result);
       ++failures;
-    } else if (result.steps < kStepsMin) {
+    } else if (result.steps < kRaftStepsMin) {
       std::printf("raft seed %" PRIu64 ": only %" PRIu64 " steps\n", seed, result.steps);
       ++failures;
     }
   }
-  const double seconds = SecondsSince(start);
+  const double seconds = WallSecondsSince(start);
   if (RunRaftSeed(from).trace_hash != RunRaftSeed(from).trace_hash) {
     std::printf("raft seed %" PRIu64 " gave two different traces\n", from);
     ++failures;
@@ -94,13 +94,13 @@ int RunRaftCampaign(uint64_t seeds, uint64_t from, bool check_coverage) {
               " violations; %.1f seconds, %.1f seeds a second\n",
               seeds, from, steps, failures, seconds, static_cast<double>(seeds) / seconds);
   if (failures > 0) return 1;
-  return check_coverage && CheckCoverage(totals, seeds) > 0 ? 1 : 0;
+  return check_coverage && CheckRaftCoverage(totals, seeds) > 0 ? 1 : 0;
 }
 
 #ifdef QUIPU_PLANTED_BUGS
 int HuntInRaft(PlantedBug bug, const std::string& invariants, uint64_t seeds, uint64_t from) {
   const std::string named = ',' + invariants + ',';
-  const Clock::time_point start = Clock::now();
+  const WallClock::time_point start = WallClock::now();
   for (uint64_t seed = from; seed < from + seeds; ++seed) {
     SetPlantedBug(bug);
     const RaftRunResult result = RunRaftSeed(seed);
@@ -108,7 +108,7 @@ int HuntInRaft(PlantedBug bug, const std::string& invariants, uint64_t seeds, ui
     if (!result.violation) continue;
     const bool counts = named.find(',' + result.violation->id + ',') != std::string::npos;
     if (!invariants.empty() && !counts) continue;
-    const double seconds = SecondsSince(start);
+    const double seconds = WallSecondsSince(start);
     const RaftRunResult without = RunRaftSeed(seed);
     if (without.violation) {
       std::printf("raft seed %" PRIu64 " violates %s without the bug too\n", seed,
@@ -120,7 +120,7 @@ int HuntInRaft(PlantedBug bug, const std::string& invariants, uint64_t seeds, ui
     return 0;
   }
   std::printf("%s: NOT found in %" PRIu64 " raft seeds (%.1f seconds)\n", PlantedBugName(bug),
-              seeds, SecondsSince(start));
+              seeds, WallSecondsSince(start));
   return 1;
 }
 #endif

@@ -20,7 +20,7 @@ namespace {
 using message::RaftMessage;
 using std::chrono::milliseconds;
 
-void ThrowViolation(absl::string_view id, absl::string_view condition, absl::string_view file,
+void ThrowRaftViolation(absl::string_view id, absl::string_view condition, absl::string_view file,
                     int line, absl::string_view detail) {
   throw Violation{std::string(id), absl::StrCat(std::string(condition), " at ", std::string(file),
                                                 ":", line, " ", std::string(detail))};
@@ -307,7 +307,7 @@ class RaftRun {
 }  // namespace
 
 RaftRunResult RunRaftSeed(uint64_t seed, std::function<void(absl::string_view)> trace) {
-  SetCheckFailureHandler(&ThrowViolation);
+  SetCheckFailureHandler(&ThrowRaftViolation);
   RaftRunResult result;
   result.seed = seed;
   RaftRun run(seed, std::move(trace));
