@@ -1,12 +1,5 @@
 #include "storage/data_directory.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <utility>
 
 #include "absl/container/btree_map.h"
@@ -18,7 +11,6 @@
 #include "base/error_code.h"
 #include "base/status_macros.h"
 #include "storage/file_watermark.h"
-#include "storage/posix_file.h"
 
 namespace quipu {
 namespace {
@@ -164,20 +156,17 @@ absl::Status CheckIdentity(const DirectoryIdentity& identity) {
 }
 
 // kDuplicateResource when formatted; kStorageError when it holds anything else.
-absl::Status CheckEmpty(const std::string& path) {
-  DIR* folder = ::opendir(path.c_str());
-  if (folder == nullptr) return FileError("cannot read data directory", path);
+absl::Status CheckEmpty(const std::string& path, Files& files) {
+  QUIPU_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(path));
   bool formatted = false;
   std::string stranger;
-  while (const dirent* entry = ::readdir(folder)) {
-    const std::string name = entry->d_name;
-    if (name == "." || name == ".." || name == "lost+found") continue;
+  for (const std::string& name : names) {
+    if (name == "lost+found") continue;
     if (name == "meta.properties") formatted = true;
     // Left behind by a format that was cut short; written anew.
     if (name == "meta.properties.tmp" || name == "watermark" || name == "watermark.tmp") continue;
     stranger = name;
   }
-  ::closedir(folder);
   if (formatted) {
     return ToStatus(
         ErrorCode::kDuplicateResource,
@@ -260,21 +249,21 @@ std::string VoterText(const VoterIdentity& voter) {
                       voter.directory_id.ToText());
 }
 
-absl::Status FormatDirectory(const std::string& path, const DirectoryIdentity& identity) {
+absl::Status FormatDirectory(const std::string& path, const DirectoryIdentity& identity,
+                             Files& files) {
   QUIPU_RETURN_IF_ERROR(CheckIdentity(identity));
-  if (::mkdir(path.c_str(), 0750) != 0 && errno != EEXIST) {
-    return FileError("cannot make data directory", path);
-  }
-  QUIPU_RETURN_IF_ERROR(CheckEmpty(path));
-  QUIPU_RETURN_IF_ERROR(FileWatermark::Create(DataDirectory::WatermarkPath(path)));
+  QUIPU_RETURN_IF_ERROR(files.MakeFolder(path));
+  QUIPU_RETURN_IF_ERROR(CheckEmpty(path, files));
+  QUIPU_RETURN_IF_ERROR(files.SyncFolder(FolderOf(path)));  // the directory's own name
+  QUIPU_RETURN_IF_ERROR(FileWatermark::Create(DataDirectory::WatermarkPath(path), files));
   // The identity comes last: with it the directory counts as formatted.
-  QUIPU_RETURN_IF_ERROR(WriteFileDurably(IdentityPath(path), IdentityText(identity)));
-  return SyncDirectory(FolderOf(path));  // the directory's own name
+  return WriteFileDurably(files, IdentityPath(path), IdentityText(identity));
 }
 
-absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(
-    const std::string& path, const ExpectedIdentity& expected) {
-  absl::StatusOr<std::string> text = ReadWholeFile(IdentityPath(path));
+absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::string& path,
+                                                                   const ExpectedIdentity& expected,
+                                                                   Files& files) {
+  absl::StatusOr<std::string> text = files.Read(IdentityPath(path));
   if (!text.ok() && CodeOf(text.status()) == ErrorCode::kResourceNotFound) {
     return ToStatus(ErrorCode::kResourceNotFound,
                     absl::StrCat("data directory ", path,
@@ -284,22 +273,25 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(
   QUIPU_ASSIGN_OR_RETURN(DirectoryIdentity identity, ParseIdentity(path, *text));
   QUIPU_RETURN_IF_ERROR(CheckExpected(identity, expected, path));
   const std::string lock_path = absl::StrCat(path, kLockFile);
-  FileDescriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
-  if (!lock.ok()) return FileError("data directory is not writable:", lock_path);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return FileError("cannot lock", lock_path);
+  QUIPU_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock, files.Lock(lock_path));
+  if (lock == nullptr) {
     return ToStatus(
         ErrorCode::kStorageError,
         absl::StrCat("data directory ", path, " is in use by another process (it holds ", lock_path,
                      "); stop that process, or name another log.dir"));
   }
-  return std::unique_ptr<DataDirectory>(
-      new DataDirectory(path, std::move(identity), lock.Release()));
+  auto directory =
+      std::unique_ptr<DataDirectory>(new DataDirectory(path, std::move(identity), std::move(lock)));
+  // RocksDB syncs the names in its folder but not the folder's own name. And whoever formatted this
+  // directory may have been killed before its last sync, so that the names that we see here are
+  // only in memory: nothing may be acknowledged on top of them.
+  QUIPU_RETURN_IF_ERROR(files.MakeFolder(directory->database_path()));
+  QUIPU_RETURN_IF_ERROR(files.SyncFolder(path));
+  return directory;
 }
 
-DataDirectory::DataDirectory(std::string path, DirectoryIdentity identity, int lock_fd)
-    : path_(std::move(path)), identity_(std::move(identity)), lock_fd_(lock_fd) {}
-
-DataDirectory::~DataDirectory() { ::close(lock_fd_); }
+DataDirectory::DataDirectory(std::string path, DirectoryIdentity identity,
+                             std::unique_ptr<FileLock> lock)
+    : path_(std::move(path)), identity_(std::move(identity)), lock_(std::move(lock)) {}
 
 }  // namespace quipu

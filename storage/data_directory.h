@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "base/ids.h"
 #include "core/metadata/metadata_image.h"
+#include "storage/files.h"
 
 namespace quipu {
 
@@ -60,22 +61,23 @@ struct ExpectedIdentity {
 //   kInvalidConfig     the identity is not complete (zero ids, a wrong number of voters, ...)
 //   kDuplicateResource already formatted: nothing is changed
 //   kStorageError      not empty, not writable, or another failure of the file system
-absl::Status FormatDirectory(const std::string& path, const DirectoryIdentity& identity);
+absl::Status FormatDirectory(const std::string& path, const DirectoryIdentity& identity,
+                             Files& files = SystemFiles());
 
 // A data directory that this process holds the lock of. The lock goes with the object, and with the
 // process however it ends. Thread-safe: immutable.
 class DataDirectory {
  public:
-  // Reads the identity, compares it with `expected` and takes the lock. Each error names the path
-  // and what to do:
+  // Reads the identity, compares it with `expected`, takes the lock, and makes the database's
+  // folder and every name in the directory durable. Each error names the path and what to do:
   //   kResourceNotFound       not formatted
   //   kInconsistentClusterId  formatted for another cluster
   //   kInvalidConfig          formatted for another node, role or directory id
   //   kUnsupportedVersion     formatted by a newer program
   //   kStorageError           locked by another process, not writable, or damaged
   static absl::StatusOr<std::unique_ptr<DataDirectory>> Open(const std::string& path,
-                                                             const ExpectedIdentity& expected);
-  ~DataDirectory();
+                                                             const ExpectedIdentity& expected,
+                                                             Files& files = SystemFiles());
   DataDirectory(const DataDirectory&) = delete;
   DataDirectory& operator=(const DataDirectory&) = delete;
 
@@ -87,11 +89,11 @@ class DataDirectory {
   static std::string WatermarkPath(const std::string& path) { return path + "/watermark"; }
 
  private:
-  DataDirectory(std::string path, DirectoryIdentity identity, int lock_fd);
+  DataDirectory(std::string path, DirectoryIdentity identity, std::unique_ptr<FileLock> lock);
 
   std::string path_;
   DirectoryIdentity identity_;
-  int lock_fd_;
+  std::unique_ptr<FileLock> lock_;
 };
 
 }  // namespace quipu

@@ -1,16 +1,12 @@
 #include "storage/file_watermark.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/big_endian.h"
 #include "base/crc32c.h"
 #include "base/error_code.h"
 #include "base/status_macros.h"
-#include "storage/posix_file.h"
 
 namespace quipu {
 namespace {
@@ -48,15 +44,16 @@ bool FileWatermark::Decode(absl::string_view bytes, Slot& slot) {
   return true;
 }
 
-absl::Status FileWatermark::Create(const std::string& path) {
+absl::Status FileWatermark::Create(const std::string& path, Files& files) {
   std::string content(2 * kSlotSpacing, '\0');
   const std::string slot = Encode(Slot{.sequence = 1});
   content.replace(kSlotSpacing, slot.size(), slot);  // sequence 1 lies in slot 1
-  return WriteFileDurably(path, content);
+  return WriteFileDurably(files, path, content);
 }
 
-absl::StatusOr<std::unique_ptr<FileWatermark>> FileWatermark::Open(const std::string& path) {
-  absl::StatusOr<std::string> content = ReadWholeFile(path);
+absl::StatusOr<std::unique_ptr<FileWatermark>> FileWatermark::Open(const std::string& path,
+                                                                   Files& files) {
+  absl::StatusOr<std::string> content = files.Read(path);
   if (!content.ok() && CodeOf(content.status()) == ErrorCode::kResourceNotFound) {
     return Unproven(path, "it is missing");
   }
@@ -69,12 +66,9 @@ absl::StatusOr<std::unique_ptr<FileWatermark>> FileWatermark::Open(const std::st
     if (Decode(bytes, slot) && slot.sequence > newest.sequence) newest = slot;
   }
   if (newest.sequence == 0) return Unproven(path, "neither slot is sound");
-  const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
-  if (fd < 0) return FileError("cannot open", path);
-  return std::unique_ptr<FileWatermark>(new FileWatermark(path, fd, newest));
+  QUIPU_ASSIGN_OR_RETURN(std::unique_ptr<OpenFile> file, files.OpenExisting(path));
+  return std::unique_ptr<FileWatermark>(new FileWatermark(std::move(file), newest));
 }
-
-FileWatermark::~FileWatermark() { ::close(fd_); }
 
 absl::Status FileWatermark::StoreBrokerEpoch(BrokerEpoch epoch) {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -93,14 +87,8 @@ absl::Status FileWatermark::StoreLastGroup(uint64_t group) {
 
 absl::Status FileWatermark::Store(Slot slot) {
   ++slot.sequence;
-  const std::string bytes = Encode(slot);
-  const auto position = static_cast<off_t>((slot.sequence % 2) * kSlotSpacing);
-  const ssize_t written = ::pwrite(fd_, bytes.data(), bytes.size(), position);
-  if (written != static_cast<ssize_t>(bytes.size())) {
-    if (written >= 0) errno = EIO;
-    return FileError("cannot write", path_);
-  }
-  if (::fdatasync(fd_) != 0) return FileError("cannot sync", path_);
+  QUIPU_RETURN_IF_ERROR(file_->WriteAt((slot.sequence % 2) * kSlotSpacing, Encode(slot)));
+  QUIPU_RETURN_IF_ERROR(file_->Sync());
   newest_ = slot;
   return absl::OkStatus();
 }

@@ -5,10 +5,12 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/broker_identity.h"
+#include "storage/files.h"
 
 namespace quipu {
 
@@ -27,11 +29,11 @@ namespace quipu {
 class FileWatermark final : public WatermarkFile {
  public:
   // Makes the file of a new directory, durably: group 0, no broker epoch.
-  static absl::Status Create(const std::string& path);
+  static absl::Status Create(const std::string& path, Files& files = SystemFiles());
   // kUnprovenDirectory when the file is missing, short, or neither slot is sound: what the database
   // holds can then not be judged.
-  static absl::StatusOr<std::unique_ptr<FileWatermark>> Open(const std::string& path);
-  ~FileWatermark() override;
+  static absl::StatusOr<std::unique_ptr<FileWatermark>> Open(const std::string& path,
+                                                             Files& files = SystemFiles());
   FileWatermark(const FileWatermark&) = delete;
   FileWatermark& operator=(const FileWatermark&) = delete;
 
@@ -47,15 +49,14 @@ class FileWatermark final : public WatermarkFile {
     uint64_t last_group = 0;
     BrokerEpoch broker_epoch = kNoBrokerEpoch;
   };
-  FileWatermark(std::string path, int fd, Slot newest)
-      : path_(std::move(path)), fd_(fd), newest_(newest) {}
+  FileWatermark(std::unique_ptr<OpenFile> file, Slot newest)
+      : file_(std::move(file)), newest_(newest) {}
 
   static std::string Encode(const Slot& slot);
   static bool Decode(absl::string_view bytes, Slot& slot);
   absl::Status Store(Slot slot);  // under mutex_
 
-  const std::string path_;
-  const int fd_;
+  const std::unique_ptr<OpenFile> file_;
   mutable std::mutex mutex_;
   Slot newest_;  // under mutex_
 };

@@ -1,6 +1,8 @@
 #include "storage/posix_file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -12,21 +14,141 @@
 #include "absl/strings/str_cat.h"
 #include "base/error_code.h"
 #include "base/status_macros.h"
+#include "storage/files.h"
 
 namespace quipu {
 namespace {
 
-absl::Status WriteAll(int fd, absl::string_view content, const std::string& path) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(fd, content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return FileError("cannot write", path);
-    content.remove_prefix(static_cast<size_t>(written));
+// Closes a descriptor at the end of a scope.
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
   }
-  return absl::OkStatus();
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] bool ok() const { return fd_ >= 0; }
+  // Gives the descriptor away.
+  int Release() {
+    const int fd = fd_;
+    fd_ = -1;
+    return fd;
+  }
+
+ private:
+  int fd_;
+};
+
+class PosixOpenFile final : public OpenFile {
+ public:
+  PosixOpenFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+
+  absl::Status WriteAt(uint64_t position, absl::string_view bytes) override {
+    auto at = static_cast<off_t>(position);
+    while (!bytes.empty()) {
+      const ssize_t written = ::pwrite(fd_.get(), bytes.data(), bytes.size(), at);
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return FileError("cannot write", path_);
+      bytes.remove_prefix(static_cast<size_t>(written));
+      at += written;
+    }
+    return absl::OkStatus();
+  }
+  absl::Status Sync() override {
+    if (::fdatasync(fd_.get()) != 0) return FileError("cannot sync", path_);
+    return absl::OkStatus();
+  }
+
+ private:
+  const std::string path_;
+  const FileDescriptor fd_;
+};
+
+class PosixFileLock final : public FileLock {
+ public:
+  explicit PosixFileLock(int fd) : fd_(fd) {}
+
+ private:
+  const FileDescriptor fd_;
+};
+
+absl::StatusOr<std::unique_ptr<OpenFile>> OpenForWriting(const std::string& path, int flags,
+                                                         absl::string_view what) {
+  FileDescriptor file(::open(path.c_str(), flags | O_CLOEXEC, 0644));
+  if (!file.ok()) return FileError(what, path);
+  return std::make_unique<PosixOpenFile>(path, file.Release());
 }
 
+class PosixFiles final : public Files {
+ public:
+  absl::StatusOr<std::string> Read(const std::string& path) override {
+    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file.ok() && errno == ENOENT) {
+      return ToStatus(ErrorCode::kResourceNotFound, absl::StrCat("there is no file ", path));
+    }
+    if (!file.ok()) return FileError("cannot open", path);
+    std::string content;
+    char buffer[4096];
+    while (true) {
+      const ssize_t got = ::read(file.get(), buffer, sizeof(buffer));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return FileError("cannot read", path);
+      if (got == 0) return content;
+      content.append(buffer, static_cast<size_t>(got));
+    }
+  }
+  absl::StatusOr<std::unique_ptr<OpenFile>> Create(const std::string& path) override {
+    return OpenForWriting(path, O_WRONLY | O_CREAT | O_TRUNC, "cannot create");
+  }
+  absl::StatusOr<std::unique_ptr<OpenFile>> OpenExisting(const std::string& path) override {
+    return OpenForWriting(path, O_RDWR, "cannot open");
+  }
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    if (std::rename(from.c_str(), to.c_str()) != 0) return FileError("cannot rename to", to);
+    return absl::OkStatus();
+  }
+  absl::Status MakeFolder(const std::string& path) override {
+    if (::mkdir(path.c_str(), 0750) != 0 && errno != EEXIST) {
+      return FileError("cannot make folder", path);
+    }
+    return absl::OkStatus();
+  }
+  absl::Status SyncFolder(const std::string& path) override {
+    const FileDescriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!folder.ok()) return FileError("cannot open folder", path);
+    if (::fsync(folder.get()) != 0) return FileError("cannot sync folder", path);
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
+    DIR* folder = ::opendir(path.c_str());
+    if (folder == nullptr) return FileError("cannot read folder", path);
+    std::vector<std::string> names;
+    while (const dirent* entry = ::readdir(folder)) {
+      const std::string name = entry->d_name;
+      if (name != "." && name != "..") names.push_back(name);
+    }
+    ::closedir(folder);
+    return names;
+  }
+  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
+    FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
+    if (!file.ok()) return FileError("cannot make", path);
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK) return FileError("cannot lock", path);
+      return std::unique_ptr<FileLock>();
+    }
+    return std::make_unique<PosixFileLock>(file.Release());
+  }
+};
+
 }  // namespace
+
+Files& SystemFiles() {
+  static PosixFiles files;
+  return files;
+}
 
 std::string FolderOf(const std::string& path) {
   const size_t name_end = path.find_last_not_of('/');  // "a/b/" lies in "a"
@@ -35,56 +157,20 @@ std::string FolderOf(const std::string& path) {
   return slash == 0 || name_end == std::string::npos ? "/" : path.substr(0, slash);
 }
 
+absl::Status WriteFileDurably(Files& files, const std::string& path, absl::string_view content) {
+  const std::string temporary = path + ".tmp";
+  {
+    QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<OpenFile> file, files.Create(temporary));
+    QUIPU_RETURN_IF_ERROR(file->WriteAt(0, content));
+    QUIPU_RETURN_IF_ERROR(file->Sync());
+  }
+  QUIPU_RETURN_IF_ERROR(files.Rename(temporary, path));
+  return files.SyncFolder(FolderOf(path));
+}
+
 absl::Status FileError(absl::string_view what, const std::string& path) {
   const int code = errno;
   return ToStatus(ErrorCode::kStorageError, absl::StrCat(what, " ", path, ": ", strerror(code)));
-}
-
-FileDescriptor::~FileDescriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-int FileDescriptor::Release() {
-  const int fd = fd_;
-  fd_ = -1;
-  return fd;
-}
-
-absl::StatusOr<std::string> ReadWholeFile(const std::string& path) {
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.ok() && errno == ENOENT) {
-    return ToStatus(ErrorCode::kResourceNotFound, absl::StrCat("there is no file ", path));
-  }
-  if (!file.ok()) return FileError("cannot open", path);
-  std::string content;
-  char buffer[4096];
-  while (true) {
-    const ssize_t got = ::read(file.get(), buffer, sizeof(buffer));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return FileError("cannot read", path);
-    if (got == 0) return content;
-    content.append(buffer, static_cast<size_t>(got));
-  }
-}
-
-absl::Status WriteFileDurably(const std::string& path, absl::string_view content) {
-  const std::string temporary = path + ".tmp";
-  {
-    const FileDescriptor file(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (!file.ok()) return FileError("cannot create", temporary);
-    QUIPU_RETURN_IF_ERROR(WriteAll(file.get(), content, temporary));
-    if (::fsync(file.get()) != 0) return FileError("cannot sync", temporary);
-  }
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) return FileError("cannot rename to", path);
-  return SyncDirectory(FolderOf(path));
-}
-
-absl::Status SyncDirectory(const std::string& path) {
-  const FileDescriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.ok()) return FileError("cannot open folder", path);
-  if (::fsync(folder.get()) != 0) return FileError("cannot sync folder", path);
-  return absl::OkStatus();
 }
 
 absl::StatusOr<int64_t> DiskFreeBytes(const std::string& path) {

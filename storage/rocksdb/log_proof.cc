@@ -1,7 +1,5 @@
 #include "storage/rocksdb/log_proof.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <memory>
 
@@ -22,11 +20,6 @@ absl::Status Unproven(const std::string& path, absl::string_view what) {
                    ". Its files were left as they are. Keep them for examination, format a new "
                    "directory with a new directory id (quipu storage format), and let the node "
                    "take its data from its peers"));
-}
-
-bool Exists(const std::string& path) {
-  struct stat info = {};
-  return ::stat(path.c_str(), &info) == 0;
 }
 
 // Damage and missing files are a matter of proof; anything else is trouble with the machine.
@@ -115,13 +108,16 @@ rocksdb::WalFilter::WalProcessingOption ChainWalFilter::LogRecordFound(
 
 absl::StatusOr<GroupRecord> ProveDatabase(const std::string& path,
                                           const std::vector<std::string>& families,
-                                          uint64_t watermark) {
-  if (!Exists(path + "/CURRENT")) {
+                                          uint64_t watermark, rocksdb::Env& env) {
+  const rocksdb::Status found = env.FileExists(path + "/CURRENT");
+  if (!found.ok() && !found.IsNotFound()) return OpenError(path, found);
+  if (found.IsNotFound()) {
     if (watermark == 0) return GroupRecord{};
     return Unproven(
         path, absl::StrCat("there is no database, but group ", watermark, " was synced to it"));
   }
   rocksdb::DBOptions options = DatabaseOptions();
+  options.env = &env;
   options.create_if_missing = false;
   options.create_missing_column_families = false;
   options.max_open_files = 64;  // only group records are read
@@ -134,11 +130,13 @@ absl::StatusOr<GroupRecord> ProveDatabase(const std::string& path,
   const std::shared_ptr<rocksdb::Cache> cache = BlockCache();
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   std::vector<GroupRecord> flushed;
+  std::string missing;
   for (const std::string& name : families) {
     if (std::find(existing.begin(), existing.end(), name) != existing.end()) {
       descriptors.emplace_back(name, SmallFamilyOptions(cache));
     } else {
       flushed.emplace_back();  // its creation was cut short: it holds nothing
+      missing = name;
     }
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
@@ -155,6 +153,11 @@ absl::StatusOr<GroupRecord> ProveDatabase(const std::string& path,
   for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
   QUIPU_RETURN_IF_ERROR(result);
   QUIPU_RETURN_IF_ERROR(CheckJoin(path, flushed, filter));
+  // All families are there before the first group is written. RocksDB would step over what the WAL
+  // holds of one that is not (WriteBatchInternal::InsertInto at recovery).
+  if (!missing.empty() && filter.seen_any()) {
+    return Unproven(path, absl::StrCat("it holds groups, but not the family ", missing));
+  }
   const GroupRecord last = filter.seen_any() ? filter.last() : flushed.front();
   if (last.number < watermark) {
     return Unproven(path, absl::StrCat("it ends at group ", last.number, ", but group ", watermark,

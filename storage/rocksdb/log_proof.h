@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "rocksdb/db.h"
+#include "rocksdb/env.h"
 #include "rocksdb/wal_filter.h"
 #include "storage/rocksdb/group_chain.h"
 
@@ -44,12 +45,14 @@ class ChainWalFilter final : public rocksdb::WalFilter {
 // Reads the database at `path` without changing it and returns its last group.
 //   families   all names, "default" first
 //   watermark  the last group that is known to have been synced
+//   env        where the files are
 // Errors: kUnprovenDirectory with the reason when the last group is below the watermark, the chain
 // is broken, groups that are not in the tables are not in the WAL either, or RocksDB refuses the
 // files; kStorageError when they could not be read at all.
 // A path without a database is proven only with watermark 0, and gives group 0.
 absl::StatusOr<GroupRecord> ProveDatabase(const std::string& path,
                                           const std::vector<std::string>& families,
-                                          uint64_t watermark);
+                                          uint64_t watermark,
+                                          rocksdb::Env& env = *rocksdb::Env::Default());
 
 }  // namespace quipu

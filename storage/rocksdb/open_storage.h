@@ -7,9 +7,14 @@
 #include "absl/status/statusor.h"
 #include "storage/broker_identity.h"
 #include "storage/data_directory.h"
+#include "storage/files.h"
 #include "storage/log_store.h"
 #include "storage/raft_store.h"
 #include "storage/wal_writer.h"
+
+namespace rocksdb {
+class Env;
+}  // namespace rocksdb
 
 namespace quipu {
 
@@ -19,6 +24,9 @@ struct OpenStorageOptions {
   // Ends the process after a failed write or sync (D3). Any thread.
   FatalHandler fatal;
   WalWriter::Options writer{};  // brokers only
+  // Where everything durable lies; both must outlive the storage. Null: the operating system's.
+  Files* files = nullptr;
+  rocksdb::Env* env = nullptr;
 };
 
 // A broker's disk. Members are destroyed in reverse order: the writer drains and ends first, the

@@ -6,6 +6,7 @@
 #include "base/error_code.h"
 #include "base/status_macros.h"
 #include "storage/key_encoding.h"
+#include "storage/rocksdb/env/manifest_env.h"
 #include "storage/rocksdb/log_proof.h"
 #include "storage/rocksdb/rocksdb_options.h"
 #include "storage/rocksdb/rocksdb_status.h"
@@ -18,12 +19,15 @@ absl::StatusOr<std::unique_ptr<ProvenDb>> ProvenDb::Open(Options options,
   for (const rocksdb::ColumnFamilyDescriptor& family : options.families) {
     names.push_back(family.name);
   }
-  QUIPU_ASSIGN_OR_RETURN(const GroupRecord proven,
-                         ProveDatabase(options.path, names, watermark.last_group()));
   auto db = std::unique_ptr<ProvenDb>(new ProvenDb());
+  db->env_ = NewManifestEnv(*options.env);
+  QUIPU_ASSIGN_OR_RETURN(const GroupRecord proven,
+                         ProveDatabase(options.path, names, watermark.last_group(), *db->env_));
+  rocksdb::DBOptions db_options = DatabaseOptions();
+  db_options.env = db->env_.get();
   rocksdb::DB* raw = nullptr;
   const rocksdb::Status status =
-      rocksdb::DB::Open(DatabaseOptions(), options.path, options.families, &db->handles_, &raw);
+      rocksdb::DB::Open(db_options, options.path, options.families, &db->handles_, &raw);
   QUIPU_RETURN_IF_ERROR(FromRocksdb(status, absl::StrCat("cannot open database ", options.path)));
   db->db_.reset(raw);
 

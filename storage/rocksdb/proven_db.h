@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "rocksdb/db.h"
+#include "rocksdb/env.h"
 #include "storage/broker_identity.h"
 #include "storage/rocksdb/group_chain.h"
 #include "storage/watermark_writer.h"
@@ -25,6 +26,8 @@ class ProvenDb {
     // Who owns the directory, as text: written at the first opening, compared at each later one.
     std::string identity;
     FatalHandler fatal;
+    // Where the files are; must outlive the database.
+    rocksdb::Env* env = rocksdb::Env::Default();
   };
 
   // `watermark` must outlive the database.
@@ -52,6 +55,7 @@ class ProvenDb {
   ProvenDb() = default;
   absl::Status CheckIdentity(const Options& options);
 
+  std::unique_ptr<rocksdb::Env> env_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   std::unique_ptr<WatermarkWriter> watermark_writer_;

@@ -27,8 +27,11 @@ absl::StatusOr<std::unique_ptr<RocksdbLogStore>> RocksdbLogStore::Open(Options o
   auto store = std::unique_ptr<RocksdbLogStore>(new RocksdbLogStore());
   store->trim_table_ = std::make_shared<TrimTable>();
   const std::shared_ptr<rocksdb::Cache> cache = BlockCache();
-  ProvenDb::Options db_options{
-      .path = options.path, .families = {}, .identity = options.identity, .fatal = options.fatal};
+  ProvenDb::Options db_options{.path = options.path,
+                               .families = {},
+                               .identity = options.identity,
+                               .fatal = options.fatal,
+                               .env = options.env};
   db_options.families = {
       {rocksdb::kDefaultColumnFamilyName, SmallFamilyOptions(cache)},
       {"meta", SmallFamilyOptions(cache)},

@@ -29,6 +29,7 @@ class RocksdbLogStore final : public LogStore {
     std::string identity;  // see ProvenDb
     FatalHandler fatal;    // after a failed write, sync or compaction (D3)
     Trimmer::Options trimmer;
+    rocksdb::Env* env = rocksdb::Env::Default();  // see ProvenDb
   };
 
   // Errors of ProvenDb::Open, and kCorruptMessage when a small value is damaged. `watermark` must

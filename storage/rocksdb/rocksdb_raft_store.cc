@@ -30,8 +30,11 @@ absl::StatusOr<std::unique_ptr<RocksdbRaftStore>> RocksdbRaftStore::Open(const O
                                                                          WatermarkFile& watermark) {
   auto store = std::unique_ptr<RocksdbRaftStore>(new RocksdbRaftStore());
   const std::shared_ptr<rocksdb::Cache> cache = BlockCache();
-  ProvenDb::Options db_options{
-      .path = options.path, .families = {}, .identity = options.identity, .fatal = options.fatal};
+  ProvenDb::Options db_options{.path = options.path,
+                               .families = {},
+                               .identity = options.identity,
+                               .fatal = options.fatal,
+                               .env = options.env};
   for (const char* name : {"default", "raft_log", "raft_meta", "snapshot"}) {
     db_options.families.emplace_back(name, SmallFamilyOptions(cache));
   }

@@ -19,6 +19,7 @@ class RocksdbRaftStore final : public RaftStore {
     std::string path;
     std::string identity;  // see ProvenDb
     FatalHandler fatal;
+    rocksdb::Env* env = rocksdb::Env::Default();  // see ProvenDb
   };
   // Errors of ProvenDb::Open. `watermark` must outlive the store.
   static absl::StatusOr<std::unique_ptr<RocksdbRaftStore>> Open(const Options& options,

@@ -9,7 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "storage/file_watermark.h"
-#include "storage/posix_file.h"
+#include "storage/files.h"
 #include "tests/conformance/temporary_folder.h"
 
 namespace quipu {

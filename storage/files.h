@@ -1,0 +1,66 @@
+// The file operations that a data directory needs besides its database: the seam at which a test
+// puts a disk that fails (RocksDB has one of its own, rocksdb::FileSystem).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace quipu {
+
+// A file that is open for writing; closed with the object.
+class OpenFile {
+ public:
+  virtual ~OpenFile() = default;
+  // Writes all of `bytes`, beginning at byte `position`. Durable only after Sync.
+  virtual absl::Status WriteAt(uint64_t position, absl::string_view bytes) = 0;
+  // Makes what was written, and the file's length, durable. Not the file's name: see SyncFolder.
+  virtual absl::Status Sync() = 0;
+};
+
+// A lock that no other process holds; released with the object, and with the process.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
+// Every failure is kStorageError with the path and the system's own text, unless another code is
+// named. Any thread.
+class Files {
+ public:
+  virtual ~Files() = default;
+
+  // The whole file. kResourceNotFound when there is none.
+  virtual absl::StatusOr<std::string> Read(const std::string& path) = 0;
+  // An empty file, in the place of one that may be there.
+  virtual absl::StatusOr<std::unique_ptr<OpenFile>> Create(const std::string& path) = 0;
+  // A file that is there, with what it holds.
+  virtual absl::StatusOr<std::unique_ptr<OpenFile>> OpenExisting(const std::string& path) = 0;
+  // Gives the file another name, in the place of one that may be there. Durable after SyncFolder.
+  virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
+  // Makes a folder unless it is there.
+  virtual absl::Status MakeFolder(const std::string& path) = 0;
+  // Makes the names in a folder durable: those that were made, and those that were removed.
+  virtual absl::Status SyncFolder(const std::string& path) = 0;
+  // Names in a folder, without "." and "..".
+  virtual absl::StatusOr<std::vector<std::string>> List(const std::string& path) = 0;
+  // Takes the lock of a file, which is made when there is none. Null when another process has it.
+  virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
+};
+
+// The operating system's files. Stateless.
+Files& SystemFiles();
+
+// The folder that holds `path`, which may end with slashes.
+std::string FolderOf(const std::string& path);
+
+// Writes a new file under a temporary name, syncs it, renames it over `path` and syncs the folder:
+// after a crash the file is there whole, or not at all.
+absl::Status WriteFileDurably(Files& files, const std::string& path, absl::string_view content);
+
+}  // namespace quipu
