@@ -24,7 +24,7 @@ enum class PlantedBug {
   kConfigChangeBeforeOwnTermCommit,  // PR7/C05: voters change before the term is established.
   kRemovedLeaderCountsItself,        // PR7/I8: a leader that is no voter counts itself.
   kSameIdNewDiskVotes,               // PR7/C06: a voter's id is enough, on whatever disk.
-  kPartitionGivenBeforeRevoked,  // I52: a member gets what its former owner still holds.
+  kPartitionGivenBeforeRevoked,      // I52: a member gets what its former owner still holds.
 };
 inline constexpr int kPlantedBugCount = 16;
 

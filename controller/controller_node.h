@@ -44,8 +44,8 @@ struct ControllerConfig {
   // A voter's replacement that has not caught up by then is given up, where the request does not
   // say. quipu.controller.replace.timeout.ms
   Duration replace_timeout = std::chrono::milliseconds(60000);
-  bool auto_leader_rebalance = true;             // auto.leader.rebalance.enable
-  Duration leader_imbalance_check_interval =     // leader.imbalance.check.interval.ms
+  bool auto_leader_rebalance = true;          // auto.leader.rebalance.enable
+  Duration leader_imbalance_check_interval =  // leader.imbalance.check.interval.ms
       std::chrono::milliseconds(5000);
 };
 

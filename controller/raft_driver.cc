@@ -23,9 +23,9 @@ RaftOptions OptionsOf(const ControllerConfig& config, uint64_t seed) {
   options.self = {config.controller_id, config.directory_id};
   for (const Voter& voter : config.voters) {
     if (config.observer) break;  // it learns from the log who votes
-    options.voters.push_back({.identity = {voter.id, voter.directory_id},
-                              .endpoint = absl::StrCat(voter.endpoint.host, ":",
-                                                       voter.endpoint.port)});
+    options.voters.push_back(
+        {.identity = {voter.id, voter.directory_id},
+         .endpoint = absl::StrCat(voter.endpoint.host, ":", voter.endpoint.port)});
   }
   options.election_timeout = config.election_timeout;
   options.heartbeat_interval = config.raft_heartbeat_interval;
@@ -112,12 +112,13 @@ absl::Status RaftDriver::Parts::Start() {
     callbacks.on_restore(applied, core->snapshot()->data);
   }
   if (core->IsObserver()) {
-    LogInfo("controller.observer",
-            {{"why", "no voter; a directory formatted with --observer votes once it has taken a "
-                     "voter's place"},
-             {"command", absl::StrCat("quipu controller replace --id ",
-                                      config.controller_id.ToString(), " --directory-id ",
-                                      config.directory_id.ToText())}});
+    LogInfo(
+        "controller.observer",
+        {{"why",
+          "no voter; a directory formatted with --observer votes once it has taken a "
+          "voter's place"},
+         {"command", absl::StrCat("quipu controller replace --id ", config.controller_id.ToString(),
+                                  " --directory-id ", config.directory_id.ToText())}});
   }
   TellVoters();
   TellRole({RaftRole::kFollower, core->term(), kNoController, false});
@@ -306,8 +307,7 @@ absl::StatusOr<LogIndex> RaftDriver::ChangeVoters(VoterSet next) {
                     absl::StrCat("the active controller is ", parts_->core->leader().value()));
   }
   RaftEffects effects;
-  RaftCore::Proposed proposed =
-      parts_->core->ChangeVoters(std::move(next), parts_->Now(), effects);
+  RaftCore::Proposed proposed = parts_->core->ChangeVoters(std::move(next), parts_->Now(), effects);
   parts_->Carry(std::move(effects));
   parts_->DeliverSoon();
   if (proposed.error != ErrorCode::kNone) {

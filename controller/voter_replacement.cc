@@ -82,12 +82,12 @@ VoterReplacement::Begun VoterReplacement::Begin(const message::ReplaceVoter& req
                    absl::StrCat(NameOf(*joining), " is joining; one replacement at a time"));
   }
   if (voter.endpoint.empty()) voter.endpoint = takes_over ? joining->endpoint : old->endpoint;
-  const Duration timeout = request.timeout_ms() <= 0
-                               ? config_.replace_timeout
-                               : std::clamp<Duration>(
-                                     std::chrono::milliseconds(
-                                         std::min<int64_t>(request.timeout_ms(), 3600000)),
-                                     kTimeoutMin, kTimeoutMax);
+  const Duration timeout =
+      request.timeout_ms() <= 0
+          ? config_.replace_timeout
+          : std::clamp<Duration>(
+                std::chrono::milliseconds(std::min<int64_t>(request.timeout_ms(), 3600000)),
+                kTimeoutMin, kTimeoutMax);
   if (takes_over && *joining == voter) {
     deadline_ = Now() + timeout;
     return {};  // goes on
@@ -119,8 +119,9 @@ VoterReplacement::Begun VoterReplacement::CheckOld(const RaftVoter& old, bool fo
   }
   if (!force && MayBeAlive(old.identity)) {
     return Refused(ErrorCode::kInvalidRequest,
-                   absl::StrCat(NameOf(old), " is a voter and answers; --force replaces it all "
-                                             "the same"));
+                   absl::StrCat(NameOf(old),
+                                " is a voter and answers; --force replaces it all "
+                                "the same"));
   }
   if (!OthersSuffice(old.identity)) {
     return Refused(ErrorCode::kNotEnoughReplicas,
@@ -141,8 +142,8 @@ bool VoterReplacement::MayBeAlive(const RaftIdentity& who) const {
 bool VoterReplacement::OthersSuffice(const RaftIdentity& old) const {
   const RaftCore& raft = raft_.core();
   const VoterSet rest = raft.voters().WithoutVoter(old);
-  const auto live = std::count_if(
-      rest.members().begin(), rest.members().end(), [&](const RaftVoter& voter) {
+  const auto live =
+      std::count_if(rest.members().begin(), rest.members().end(), [&](const RaftVoter& voter) {
         const std::optional<Duration> silence = raft.SilenceOf(voter.identity, Now());
         return voter.identity == raft.options().self ||
                (silence && *silence < config_.election_timeout);
@@ -161,10 +162,10 @@ bool VoterReplacement::JoinerIsCaughtUp(const RaftIdentity& joiner) const {
 VoterReplacement::Begun VoterReplacement::Append(VoterSet next) {
   absl::StatusOr<LogIndex> index = raft_.ChangeVoters(std::move(next));
   if (!index.ok()) {
-    return Refused(CodeOf(index.status()), CodeOf(index.status()) ==
-                                                   ErrorCode::kReassignmentInProgress
-                                               ? "a change of the voters is not committed yet"
-                                               : std::string(index.status().message()));
+    return Refused(CodeOf(index.status()),
+                   CodeOf(index.status()) == ErrorCode::kReassignmentInProgress
+                       ? "a change of the voters is not committed yet"
+                       : std::string(index.status().message()));
   }
   return {.error = ErrorCode::kNone, .message = "", .index = *index};
 }

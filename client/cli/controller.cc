@@ -63,12 +63,10 @@ absl::Status Status(const Common& common) {
   for (const Json& voter : voters) {
     const auto contact = voter["last_contact_ms"].get<int64_t>();
     rows.push_back({voter["id"].dump(), voter["role"], voter["directory_id"], voter["address"],
-                    voter["lag"].dump(),
-                    contact < 0 ? "never" : absl::StrCat(contact, " ms ago")});
+                    voter["lag"].dump(), contact < 0 ? "never" : absl::StrCat(contact, " ms ago")});
   }
   PrintTable({"ID", "ROLE", "DIRECTORY", "ADDRESS", "LAG", "HEARD"}, rows);
-  std::printf("\nterm %llu, commit index %llu%s\n",
-              static_cast<unsigned long long>(quorum.term()),
+  std::printf("\nterm %llu, commit index %llu%s\n", static_cast<unsigned long long>(quorum.term()),
               static_cast<unsigned long long>(quorum.commit_index()),
               quorum.voters_committed() ? "" : ", a change of the voters is being committed");
   return absl::OkStatus();
@@ -88,9 +86,10 @@ absl::StatusOr<bool> IsReplaced(const DescribeQuorumResult& quorum, const Replac
       last_seen.last_contact_ms() < 0
           ? absl::StrCat("no controller with this directory answered at ", last_seen.endpoint(),
                          "; is it started, and is --address right?")
-          : absl::StrCat("it had not caught up, or too few of the other voters answered; it was "
-                         "last at entry ",
-                         last_seen.match_index(), " of ", quorum.commit_index());
+          : absl::StrCat(
+                "it had not caught up, or too few of the other voters answered; it was "
+                "last at entry ",
+                last_seen.match_index(), " of ", quorum.commit_index());
   return ToStatus(ErrorCode::kReplicaNotAvailable,
                   absl::StrCat("the replacement of controller ", options.id,
                                " was given up, the voters are as before: ", why));
@@ -113,12 +112,13 @@ absl::Status AwaitReplaced(Admin& admin, const ReplaceOptions& options) {
     }
     std::this_thread::sleep_for(kPollInterval);
   }
-  return ToStatus(ErrorCode::kRequestTimedOut,
-                  absl::StrCat("controller ", options.id,
-                               " is not replaced yet, and it is not known how it ends",
-                               last.ok() ? "" : absl::StrCat(" (", std::string(last.message()), ")"),
-                               "; the same command goes on from where it stands, `quipu controller "
-                               "status` shows where that is"));
+  return ToStatus(
+      ErrorCode::kRequestTimedOut,
+      absl::StrCat("controller ", options.id,
+                   " is not replaced yet, and it is not known how it ends",
+                   last.ok() ? "" : absl::StrCat(" (", std::string(last.message()), ")"),
+                   "; the same command goes on from where it stands, `quipu controller "
+                   "status` shows where that is"));
 }
 
 absl::Status Replace(const Common& common, const ReplaceOptions& given) {

@@ -56,8 +56,7 @@ void RaftLinks::OnVoters(const VoterSet& voters) {
 
 std::shared_ptr<RaftLinks::Link> RaftLinks::FindLink(const message::RaftMessage& message) {
   const ControllerId to(message.to());
-  const DirectoryId directory =
-      Uuid::FromBytes(message.to_directory_id()).value_or(DirectoryId());
+  const DirectoryId directory = Uuid::FromBytes(message.to_directory_id()).value_or(DirectoryId());
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto exact = by_identity_.find({to, directory});
   if (exact != by_identity_.end()) return exact->second;

@@ -221,8 +221,8 @@ void Leader::MaybeCommit() {
 }
 
 LogIndex Leader::DurableOnMajority() const {
-  return replica_->voters().ReachedByMajority(OfVoters(
-      replica_->durable_index(), [](const Peer& peer) { return peer.progress.match(); }));
+  return replica_->voters().ReachedByMajority(
+      OfVoters(replica_->durable_index(), [](const Peer& peer) { return peer.progress.match(); }));
 }
 
 void Leader::CheckInvariants() const {

@@ -69,8 +69,8 @@ class Leader {
   struct Peer {
     RaftIdentity identity;
     Progress progress;
-    Instant heard_at;    // a new leader gives everybody a whole timeout
-    bool heard = false;  // in this leadership
+    Instant heard_at;         // a new leader gives everybody a whole timeout
+    bool heard = false;       // in this leadership
     uint64_t read_round = 0;  // the greatest round that it has answered
     std::optional<SnapshotSender> snapshot;
   };

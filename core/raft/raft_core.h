@@ -22,8 +22,8 @@
 namespace quipu {
 
 // One controller: a voter of a quorum of one to five, or an observer that is told what they decide
-// and decides nothing. Voters are replaced one at a time by ChangeVoters. The same options, recovered state and inputs
-// give the same effects, byte for byte.
+// and decides nothing. Voters are replaced one at a time by ChangeVoters. The same options,
+// recovered state and inputs give the same effects, byte for byte.
 //
 // Every input takes the effects as its last argument and adds to them; RaftEffects says how they
 // are carried out. `now` is monotonic; safety never depends on it. After each write of

@@ -50,9 +50,8 @@ absl::StatusOr<VoterSet> VoterSet::Create(std::vector<RaftVoter> voters,
     return ToStatus(ErrorCode::kInconsistentVoterSet,
                     absl::StrCat("a quorum has 1 to ", kVotersMax, " voters, not ", voters.size()));
   }
-  std::sort(voters.begin(), voters.end(), [](const RaftVoter& a, const RaftVoter& b) {
-    return a.identity.id < b.identity.id;
-  });
+  std::sort(voters.begin(), voters.end(),
+            [](const RaftVoter& a, const RaftVoter& b) { return a.identity.id < b.identity.id; });
   for (size_t i = 0; i < voters.size(); ++i) {
     if (!IsComplete(voters[i])) {
       return ToStatus(ErrorCode::kInconsistentVoterSet, "a voter lacks an id or a directory id");
@@ -151,9 +150,9 @@ bool VoterSet::Overlap(const VoterSet& a, const VoterSet& b) {
   if (a.members_.empty() || b.members_.empty()) return true;  // nobody decides nothing
   size_t shared = 0;
   for (const RaftVoter& voter : a.members_) {
-    const bool in_both = std::any_of(
-        b.members_.begin(), b.members_.end(),
-        [&voter](const RaftVoter& other) { return other.identity == voter.identity; });
+    const bool in_both =
+        std::any_of(b.members_.begin(), b.members_.end(),
+                    [&voter](const RaftVoter& other) { return other.identity == voter.identity; });
     shared += in_both ? 1 : 0;
   }
   // Each side takes as many as it can of those that are its alone.
@@ -165,9 +164,8 @@ bool VoterSet::Overlap(const VoterSet& a, const VoterSet& b) {
 }
 
 bool VoterSet::Contains(const RaftIdentity& who) const {
-  return std::any_of(
-      members_.begin(), members_.end(),
-      [&who](const RaftVoter& voter) { return IsSameVoter(voter.identity, who); });
+  return std::any_of(members_.begin(), members_.end(),
+                     [&who](const RaftVoter& voter) { return IsSameVoter(voter.identity, who); });
 }
 
 bool VoterSet::IsJoining(const RaftIdentity& who) const {

@@ -58,7 +58,8 @@ void RaftChecker::AfterStep(SimController& controller) {
   if (leads) {
     const auto [leader, is_new] = leaders_.try_emplace(term, self);
     Require(leader->second == self, "I1", [&] {
-      return Name(self) + " and " + Name(leader->second) + " both lead term " + std::to_string(term);
+      return Name(self) + " and " + Name(leader->second) + " both lead term " +
+             std::to_string(term);
     });
     if (is_new) ++counters_.leader_changes;
     Require(!seen.leader || raft.last_index().value() >= seen.last_index, "I4",

@@ -1,5 +1,5 @@
-// The Raft invariants I1-I4, I7-I9, I11 and I12, checked over all controllers after each step of one and
-// at each write.
+// The Raft invariants I1-I4, I7-I9, I11 and I12, checked over all controllers after each step of
+// one and at each write.
 #pragma once
 
 #include <cstdint>
@@ -57,8 +57,8 @@ class RaftChecker {
   Cluster& cluster_;
   std::map<uint64_t, RaftIdentity> leaders_;                        // by term
   std::map<std::pair<DirectoryId, uint64_t>, RaftIdentity> votes_;  // by voter and term
-  std::map<uint64_t, Entry> committed_;                              // by index
-  std::map<uint64_t, size_t> snapshots_;                             // hash, by last index
+  std::map<uint64_t, Entry> committed_;                             // by index
+  std::map<uint64_t, size_t> snapshots_;                            // hash, by last index
   // By directory: a disk that is lost stays as it was last seen, and what it held it did
   // acknowledge.
   std::map<DirectoryId, Seen> seen_;

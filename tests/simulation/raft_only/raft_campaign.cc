@@ -30,13 +30,20 @@ void PrintRaft(const RaftRunResult& result) {
 // What a campaign must have seen, per 5,000 seeds, to count as one: about half of what it shows.
 int CheckRaftCoverage(const std::map<std::string, uint64_t>& totals, uint64_t seeds) {
   static constexpr std::pair<const char*, uint64_t> kNeeded[] = {
-      {"fault.crash", 20000},           {"fault.partition", 10000},
-      {"fault.lost_disk", 1000},        {"fault.contested_change", 1000},
-      {"raft.leaders", 10000},          {"raft.truncations", 5000},
-      {"raft.snapshots_installed", 500}, {"raft.voters_rolled_back", 100},
-      {"voters.joined", 2000},          {"voters.removed", 2000},
-      {"voters.leaders_removed", 200},  {"voters.admitted", 2000},
-      {"voters.cancelled", 100},        {"commands.acknowledged", 100000},
+      {"fault.crash", 20000},
+      {"fault.partition", 10000},
+      {"fault.lost_disk", 1000},
+      {"fault.contested_change", 1000},
+      {"raft.leaders", 10000},
+      {"raft.truncations", 5000},
+      {"raft.snapshots_installed", 500},
+      {"raft.voters_rolled_back", 100},
+      {"voters.joined", 2000},
+      {"voters.removed", 2000},
+      {"voters.leaders_removed", 200},
+      {"voters.admitted", 2000},
+      {"voters.cancelled", 100},
+      {"commands.acknowledged", 100000},
       {"reads.answered", 20000},
   };
   int missing = 0;

@@ -21,7 +21,7 @@ using message::RaftMessage;
 using std::chrono::milliseconds;
 
 void ThrowRaftViolation(absl::string_view id, absl::string_view condition, absl::string_view file,
-                    int line, absl::string_view detail) {
+                        int line, absl::string_view detail) {
   throw Violation{std::string(id), absl::StrCat(std::string(condition), " at ", std::string(file),
                                                 ":", line, " ", std::string(detail))};
 }
@@ -75,9 +75,9 @@ class RaftRun {
   void Fill(RaftRunResult& result) const {
     result.steps = cluster_.counters().steps;
     result.trace_hash = cluster_.counters().hash;
-    result.options = absl::StrCat("voters=", cluster_.size(), " loss=", loss_percent_,
-                                  "% replaces=", operator_.replaces,
-                                  " resizes=", operator_.resizes);
+    result.options =
+        absl::StrCat("voters=", cluster_.size(), " loss=", loss_percent_,
+                     "% replaces=", operator_.replaces, " resizes=", operator_.resizes);
     auto& c = result.coverage;
     c["fault.crash"] = crashes_;
     c["fault.partition"] = partitions_;

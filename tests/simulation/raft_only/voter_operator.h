@@ -22,8 +22,8 @@ struct OperatorCounters {
 };
 
 // One step at a time, through whatever machine believes that it leads: what it says may be out of
-// date, and what was asked of it may never come to be. No disk goes before the last one that went is
-// replaced, or what was acknowledged could really be lost.
+// date, and what was asked of it may never come to be. No disk goes before the last one that went
+// is replaced, or what was acknowledged could really be lost.
 class VoterOperator {
  public:
   // Both outlive the operator.

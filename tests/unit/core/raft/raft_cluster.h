@@ -29,7 +29,7 @@ class RaftCluster {
     std::string state;               // state machine: the commands, each followed by a blank
     LogIndex applied;
     uint64_t lives = 0;
-    uint64_t disks = 1;  // that it has had
+    uint64_t disks = 1;     // that it has had
     LogIndex voters_index;  // of the configuration in force after its last step
   };
   struct Read {
@@ -38,7 +38,7 @@ class RaftCluster {
   };
 
   struct Counters {
-    uint64_t steps = 0;  // inputs
+    uint64_t steps = 0;                     // inputs
     uint64_t hash = 0xCBF29CE484222325ULL;  // of everything said
     uint64_t leaders = 0;
     uint64_t truncations = 0;

@@ -109,9 +109,9 @@ TEST(RaftCoreTest, ARequestOfAStrangerIsAnsweredAndItsAnswersAreDropped) {
   core.Step(message, cluster.now, effects);
   EXPECT_EQ(effects.messages.size(), 1U);
   // Here it is not, so that it counts for nothing and raises no term (C06).
-  for (const auto type : {RaftMessage::PRE_VOTE_RESPONSE, RaftMessage::VOTE_RESPONSE,
-                          RaftMessage::APPEND_RESPONSE, RaftMessage::HEARTBEAT_RESPONSE,
-                          RaftMessage::INSTALL_SNAPSHOT_RESPONSE}) {
+  for (const auto type :
+       {RaftMessage::PRE_VOTE_RESPONSE, RaftMessage::VOTE_RESPONSE, RaftMessage::APPEND_RESPONSE,
+        RaftMessage::HEARTBEAT_RESPONSE, RaftMessage::INSTALL_SNAPSHOT_RESPONSE}) {
     message.set_type(type);
     message.set_term(99);
     const uint64_t dropped = core.dropped_messages();

@@ -1,7 +1,8 @@
-// Goal: no schedule of losses, repetitions, reorderings, partitions, crashes, slow and lost disks and
-// changes of voters breaks the Raft invariants, and a healed quorum always comes back to work.
-// Method: seeds of the Raft-only simulation (tests/simulation/raft_only). QUIPU_RAFT_SEEDS=first-last
-// in the environment runs other seeds; `quipu-sim --raft-only --seed N` replays one.
+// Goal: no schedule of losses, repetitions, reorderings, partitions, crashes, slow and lost disks
+// and changes of voters breaks the Raft invariants, and a healed quorum always comes back to work.
+// Method: seeds of the Raft-only simulation (tests/simulation/raft_only).
+// QUIPU_RAFT_SEEDS=first-last in the environment runs other seeds; `quipu-sim --raft-only --seed N`
+// replays one.
 
 #include <cstdint>
 #include <cstdlib>

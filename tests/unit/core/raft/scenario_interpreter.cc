@@ -213,13 +213,13 @@ void ScenarioInterpreter::Show() {
       continue;
     }
     const RaftCore& core = *node.core;
-    const std::string voters = core.voter_history().version() > 1
-                                   ? absl::StrCat(" voters=", Describe(core.voters()))
-                                   : "";
-    Say(absl::StrCat("  ", id, ": ", core.IsObserver() ? "observer" : RoleName(core.role()), " term=", core.term().value(), " log=(",
-                     core.log().snapshot_index().value(), ",", core.last_index().value(),
-                     "] durable=", core.durable_index().value(),
-                     " commit=", core.commit_index().value(), " state=\"", node.state, "\"", voters));
+    const std::string voters =
+        core.voter_history().version() > 1 ? absl::StrCat(" voters=", Describe(core.voters())) : "";
+    Say(absl::StrCat("  ", id, ": ", core.IsObserver() ? "observer" : RoleName(core.role()),
+                     " term=", core.term().value(), " log=(", core.log().snapshot_index().value(),
+                     ",", core.last_index().value(), "] durable=", core.durable_index().value(),
+                     " commit=", core.commit_index().value(), " state=\"", node.state, "\"",
+                     voters));
   }
 }
 

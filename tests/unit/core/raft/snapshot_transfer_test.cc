@@ -31,8 +31,8 @@ TEST(SnapshotTransferTest, ChunksAddUpToTheSnapshot) {
 }
 
 TEST(SnapshotTransferTest, TheVotersComeAlongUnderTheChecksum) {
-  const auto snapshot = std::make_shared<const RaftSnapshot>(
-      RaftSnapshot{LogIndex(9), Term(3), "abc", "voters"});
+  const auto snapshot =
+      std::make_shared<const RaftSnapshot>(RaftSnapshot{LogIndex(9), Term(3), "abc", "voters"});
   SnapshotSender sender(snapshot, 100);
   SnapshotReceiver receiver(1000);
   message::SnapshotChunk chunk = sender.NextChunk({});

@@ -54,8 +54,7 @@ class VoterChangeTest : public testing::Test {
     return Change(leader, Core(leader).voters().WithJoining(cluster_.VoterAt(who)));
   }
   ErrorCode Remove(int leader, int who) {
-    return Change(leader,
-                  Core(leader).voters().WithoutVoter(cluster_.VoterAt(who).identity));
+    return Change(leader, Core(leader).voters().WithoutVoter(cluster_.VoterAt(who).identity));
   }
   ErrorCode Admit(int leader) { return Change(leader, Core(leader).voters().WithJoinedVoter()); }
 

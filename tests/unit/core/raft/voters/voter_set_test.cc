@@ -118,8 +118,8 @@ TEST(VoterSetTest, QuorumsOverlapAfterEachStepAndNotAfterTwo) {
   EXPECT_FALSE(VoterSet::Overlap(three, new_three));
   // From four voters one leader adds a fifth and another removes one (C05).
   const VoterSet four = Of({Voter(1), Voter(2), Voter(3), Voter(4)});
-  EXPECT_FALSE(VoterSet::Overlap(four.WithJoining(Voter(5)).WithJoinedVoter(),
-                                 four.WithoutVoter(Who(4))));
+  EXPECT_FALSE(
+      VoterSet::Overlap(four.WithJoining(Voter(5)).WithJoinedVoter(), four.WithoutVoter(Who(4))));
 }
 
 TEST(VoterSetTest, AMajorityHasReachedTheMedian) {
