@@ -29,29 +29,49 @@ RaftLinks::RaftLinks(CallThread& calls, ControllerId self, const std::vector<Vot
 }
 
 void RaftLinks::OnVoters(const VoterSet& voters) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  const auto former = std::exchange(links_, {});
-  by_identity_.clear();
-  by_id_.clear();
-  const auto add = [this, &former](ControllerId id, const DirectoryId& directory,
-                                   const HostPort& endpoint) {
-    if (id == self_) return;
-    std::shared_ptr<Link>& link = links_[{endpoint.host, endpoint.port}];
-    if (link == nullptr) {
-      const auto known = former.find({endpoint.host, endpoint.port});
-      link = known == former.end() ? std::make_shared<Link>() : known->second;
-      link->endpoint = endpoint;
+  std::vector<std::shared_ptr<Link>> unused;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    auto former = std::exchange(links_, {});
+    by_identity_.clear();
+    by_id_.clear();
+    for (const Voter& voter : formatted_) Add(voter, former);
+    const auto add = [this, &former](const RaftVoter& voter) {
+      const std::optional<HostPort> endpoint = ParseHostPort(voter.endpoint);
+      if (!endpoint) return;
+      Add({voter.identity.id, voter.identity.directory_id, *endpoint}, former);
+    };
+    for (const RaftVoter& voter : voters.members()) add(voter);
+    if (voters.joining()) add(*voters.joining());
+    for (auto& [endpoint, link] : former) {
+      if (!links_.contains(endpoint)) unused.push_back(std::move(link));
     }
-    by_identity_[{id, directory}] = link;
-    by_id_[id] = link;  // the newest wins
-  };
-  for (const Voter& voter : formatted_) add(voter.id, voter.directory_id, voter.endpoint);
-  const auto add_voter = [&add](const RaftVoter& voter) {
-    const std::optional<HostPort> endpoint = ParseHostPort(voter.endpoint);
-    if (endpoint) add(voter.identity.id, voter.identity.directory_id, *endpoint);
-  };
-  for (const RaftVoter& voter : voters.members()) add_voter(voter);
-  if (voters.joining()) add_voter(*voters.joining());
+  }
+  for (const std::shared_ptr<Link>& link : unused) {
+    std::shared_ptr<MessageSender<message::RaftMessage>> sender;
+    {
+      const std::lock_guard<std::mutex> lock(link->mutex);
+      sender = link->sender;
+    }
+    if (sender != nullptr) sender->Close(absl::OkStatus());
+  }
+}
+
+void RaftLinks::Add(const Voter& voter, const LinkMap& former) {
+  if (voter.id == self_) return;
+  const std::pair<std::string, uint16_t> key(voter.endpoint.host, voter.endpoint.port);
+  std::shared_ptr<Link>& link = links_[key];
+  if (link == nullptr) {
+    const auto known = former.find(key);
+    if (known != former.end()) {
+      link = known->second;
+    } else {
+      link = std::make_shared<Link>();
+      link->endpoint = voter.endpoint;
+    }
+  }
+  by_identity_[{voter.id, voter.directory_id}] = link;
+  by_id_[voter.id] = link;  // the newest wins
 }
 
 std::shared_ptr<RaftLinks::Link> RaftLinks::FindLink(const message::RaftMessage& message) {

@@ -50,6 +50,11 @@ class RaftLinks {
     Duration pause{0};
     uint64_t dropped = 0;
   };
+  using LinkMap = absl::btree_map<std::pair<std::string, uint16_t>, std::shared_ptr<Link>>;
+
+  // A way to `voter`; the link to its endpoint is that of `former`, if there was one. Holding
+  // `mutex_`.
+  void Add(const Voter& voter, const LinkMap& former);
   std::shared_ptr<MessageSender<message::RaftMessage>> SenderOf(const std::shared_ptr<Link>& link);
   static void OnClosed(Link& link, uint64_t number, const absl::Status& status);
 
@@ -60,7 +65,7 @@ class RaftLinks {
   const std::vector<Voter> formatted_;
   mutable std::mutex mutex_;  // over the maps; a link has its own
   // By host and port. Bounded: the endpoints of the format, and of the newest voters.
-  absl::btree_map<std::pair<std::string, uint16_t>, std::shared_ptr<Link>> links_;
+  LinkMap links_;
   absl::btree_map<std::pair<ControllerId, DirectoryId>, std::shared_ptr<Link>> by_identity_;
   absl::btree_map<ControllerId, std::shared_ptr<Link>> by_id_;
 };

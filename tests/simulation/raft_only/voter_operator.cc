@@ -17,7 +17,7 @@ int VoterOperator::Step(bool calm) {
     return 0;
   }
   if (leader == 0 || calm) return 0;
-  if (replaces && rng_.Chance(1, 4)) return LoseDisk();
+  if (replaces && rng_.Chance(1, 4)) return LoseDisk(leader);
   if (resizes) Resize(leader);
   return 0;
 }
@@ -34,20 +34,18 @@ int VoterOperator::Leader() {
   return 0;
 }
 
-// Only when every machine that counts agrees on who counts: that nobody else is lost, half removed
+// Only when all who count for the leader agree that they do: then nobody else is lost, half removed
 // or half admitted.
-int VoterOperator::LoseDisk() {
-  std::optional<VoterSet> agreed;
-  for (const int id : cluster_.Ids()) {
-    if (!cluster_.IsUp(id)) return 0;
-    const RaftCore& core = *cluster_.node(id).core;
-    if (core.IsObserver()) continue;
-    if (core.voters().joining() || !core.VotersAreCommitted()) return 0;
-    if (agreed && *agreed != core.voters()) return 0;
-    agreed = core.voters();
+int VoterOperator::LoseDisk(int leader) {
+  const RaftCore& core = *cluster_.node(leader).core;
+  const VoterSet agreed = core.voters();
+  if (agreed.size() < 3 || agreed.joining() || !core.VotersAreCommitted()) return 0;
+  for (const RaftVoter& voter : agreed.members()) {
+    const int id = voter.identity.id.value();
+    if (cluster_.VoterAt(id) != voter || !cluster_.IsUp(id)) return 0;
+    if (cluster_.node(id).core->voters() != agreed) return 0;
   }
-  if (!agreed || agreed->size() < 3) return 0;
-  const RaftVoter voter = agreed->members()[rng_.Below(agreed->size())];
+  const RaftVoter voter = agreed.members()[rng_.Below(agreed.size())];
   lost_ = voter.identity;
   ++counters_.lost_disks;
   const int id = voter.identity.id.value();

@@ -44,7 +44,7 @@ class VoterOperator {
  private:
   // A machine that leads by its own account and may change the voters; 0: none.
   int Leader();
-  int LoseDisk();
+  int LoseDisk(int leader);
   void Replace(int leader);
   void Resize(int leader);
   bool Ask(int leader, VoterSet next);
