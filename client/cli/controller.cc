@@ -15,9 +15,9 @@ namespace {
 
 using message::DescribeQuorumResult;
 
-constexpr std::chrono::milliseconds kPollInterval{100};
+constexpr std::chrono::milliseconds kQuorumPollInterval{100};
 // The leader gives a replacement up at its time-out; this much later it has said so.
-constexpr std::chrono::milliseconds kGiveUpSlack{5000};
+constexpr std::chrono::milliseconds kReplaceGiveUpSlack{5000};
 
 struct ReplaceOptions {
   int32_t id = -1;
@@ -97,7 +97,8 @@ absl::StatusOr<bool> IsReplaced(const DescribeQuorumResult& quorum, const Replac
 
 absl::Status AwaitReplaced(Admin& admin, const ReplaceOptions& options) {
   const auto deadline = std::chrono::steady_clock::now() +
-                        std::chrono::milliseconds(options.catch_up_timeout_ms) + kGiveUpSlack;
+                        std::chrono::milliseconds(options.catch_up_timeout_ms) +
+                        kReplaceGiveUpSlack;
   DescribeQuorumResult::Voter last_seen;
   last_seen.set_last_contact_ms(-1);
   last_seen.set_endpoint("its address");
@@ -110,7 +111,7 @@ absl::Status AwaitReplaced(Admin& admin, const ReplaceOptions& options) {
       if (replaced) return absl::OkStatus();
       if (quorum->has_joining()) last_seen = quorum->joining();
     }
-    std::this_thread::sleep_for(kPollInterval);
+    std::this_thread::sleep_for(kQuorumPollInterval);
   }
   return ToStatus(
       ErrorCode::kRequestTimedOut,
