@@ -1,5 +1,6 @@
 #include "storage/watermark_writer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -11,9 +12,10 @@ constexpr std::chrono::milliseconds kWatermarkDelayMax{50};
 
 }  // namespace
 
-WatermarkWriter::WatermarkWriter(WatermarkFile& file, FatalHandler fatal)
+WatermarkWriter::WatermarkWriter(WatermarkFile& file, uint64_t proven, FatalHandler fatal)
     : file_(file), fatal_(std::move(fatal)) {
-  synced_ = written_ = file_.last_group();
+  written_ = file_.last_group();
+  synced_ = std::max(proven, written_);
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -35,14 +37,14 @@ void WatermarkWriter::OnGroupBegins() {
   wake_.notify_one();
 }
 
-void WatermarkWriter::OnGroupSynced(uint64_t group) {
-  bool wake = false;
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    wake = synced_ <= written_;  // the thread sleeps without a time limit
-    synced_ = group;
-  }
-  if (wake) wake_.notify_one();
+bool WatermarkWriter::OnGroupSynced(uint64_t group) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  stored_.wait(lock, [this, group] { return failed_ || written_ + 1 >= group; });
+  if (failed_) return false;
+  synced_ = group;
+  lock.unlock();
+  wake_.notify_one();
+  return true;
 }
 
 void WatermarkWriter::Run() {
@@ -57,12 +59,12 @@ void WatermarkWriter::Run() {
     write_now_ = false;
     lock.unlock();
     const absl::Status status = file_.StoreLastGroup(group);
-    if (!status.ok()) {
-      fatal_(std::string(status.message()));
-      return;
-    }
+    if (!status.ok()) fatal_(std::string(status.message()));
     lock.lock();
-    written_ = group;
+    failed_ = !status.ok();  // when `fatal_` returns, as in tests
+    if (!failed_) written_ = group;
+    stored_.notify_all();
+    if (failed_) return;
   }
 }
 

@@ -40,7 +40,8 @@ absl::StatusOr<std::unique_ptr<ProvenDb>> ProvenDb::Open(Options options,
                     absl::StrCat("the log in ", options.path, " opened at group ", db->last_.number,
                                  ", proven was group ", proven.number));
   }
-  db->watermark_writer_ = std::make_unique<WatermarkWriter>(watermark, options.fatal);
+  db->watermark_writer_ =
+      std::make_unique<WatermarkWriter>(watermark, proven.number, options.fatal);
   QUIPU_RETURN_IF_ERROR(db->CheckIdentity(options));
   return db;
 }
@@ -85,8 +86,10 @@ absl::Status ProvenDb::Write(rocksdb::WriteBatch& batch) {
     return failed_;
   }
   last_ = group;
-  watermark_writer_->OnGroupSynced(group.number);
-  return absl::OkStatus();
+  if (!watermark_writer_->OnGroupSynced(group.number)) {
+    failed_ = ToStatus(ErrorCode::kStorageError, "the watermark file could not be written");
+  }
+  return failed_;
 }
 
 absl::StatusOr<std::optional<std::string>> ProvenDb::Get(rocksdb::ColumnFamilyHandle* family,

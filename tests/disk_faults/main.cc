@@ -4,7 +4,10 @@
 //                                                      violation
 //   quipu-disk-faults power-loss --planted NAME ...    looks for a round that notices the bug; ends
 //                                                      with 1 when there is none
+//   quipu-disk-faults call-errors --calls N            N trials, each with one failing call or with
+//                                                      syncs that lie from one on
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <map>
@@ -12,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/disk_faults/call_errors.h"
 #include "tests/disk_faults/log_round.h"
 #include "tests/disk_faults/raft_round.h"
 
@@ -109,6 +113,55 @@ int PowerLoss(const PowerLossOptions& options) {
   return violations > 0 || missing > 0 || planted != Planted::kNone ? 1 : 0;
 }
 
+struct CallErrorOptions {
+  uint64_t trials = 200;
+  uint64_t from = 1;
+};
+
+// Trials over all calls of the list of operations, each kind of error in turn. The list changes
+// with the seed once every call of it has failed.
+int CallErrors(const CallErrorOptions& options) {
+  constexpr CallError kErrors[] = {CallError::kIoError, CallError::kNoSpace, CallError::kLie};
+  CallErrorCounts counts;
+  CallErrorCounts uncounted;
+  uint64_t violations = 0;
+  uint64_t seed = options.from;
+  CallErrorTrial whole(seed, CallError::kPowerOff, 0);
+  Violation violation = whole.Run(uncounted);
+  uint64_t calls = whole.calls_made();
+  if (!violation.empty()) std::printf("without a fault: %s\n", violation.c_str());
+  // Fewer trials than calls: spread over the list.
+  const uint64_t step = std::max<uint64_t>(1, 3 * calls / std::max<uint64_t>(1, options.trials));
+  uint64_t call = 1;
+  while (violation.empty() && counts.trials < options.trials && violations < kViolationsMax) {
+    for (const CallError error : kErrors) {
+      CallErrorTrial trial(seed, error, call);
+      const Violation found = trial.Run(counts);
+      if (found.empty()) continue;
+      ++violations;
+      std::printf("list %" PRIu64 ", call %" PRIu64 ", error %d: VIOLATION\n  %s\n", seed, call,
+                  static_cast<int>(error), found.c_str());
+    }
+    call += step;
+    if (call <= calls) continue;
+    call = 1;
+    CallErrorTrial next(++seed, CallError::kPowerOff, 0);
+    violation = next.Run(uncounted);
+    calls = next.calls_made();
+  }
+  std::printf("%" PRIu64 " trials over %" PRIu64 " lists of operations, the last with %" PRIu64
+              " calls, %" PRIu64 " violations\n",
+              counts.trials, seed - options.from + 1, calls, violations);
+  std::printf("  %10" PRIu64 "  operations acknowledged\n", counts.acknowledged);
+  std::printf("  %10" PRIu64 "  ended the process\n", counts.fatal);
+  std::printf("  %10" PRIu64 "  refused an opening\n", counts.refused_open);
+  std::printf("  %10" PRIu64 "  harmless to the log\n", counts.harmless);
+  std::printf("  %10" PRIu64 "  lies found out as unproven\n", counts.unproven);
+  std::printf("  %10" PRIu64 "  lies that cost the one last group\n", counts.last_group_lost);
+  const bool seen = counts.fatal > 0 && counts.refused_open > 0 && counts.unproven > 0;
+  return violations > 0 || !violation.empty() || !seen ? 1 : 0;
+}
+
 }  // namespace
 }  // namespace quipu::disk_faults
 
@@ -126,6 +179,11 @@ int main(int argc, char** argv) {
   power->add_option("--dump", power_loss.dump, "Folder for the disk of a round that failed");
   power->add_flag("--check-coverage", power_loss.check_coverage,
                   "Fail too when some kind of loss never happened");
+  quipu::disk_faults::CallErrorOptions call_errors;
+  CLI::App* calls = app.add_subcommand("call-errors", "One failing call, at each call in turn");
+  calls->add_option("--calls", call_errors.trials, "How many trials");
+  calls->add_option("--from", call_errors.from, "Seed of the first list of operations");
   CLI11_PARSE(app, argc, argv);
+  if (calls->parsed()) return quipu::disk_faults::CallErrors(call_errors);
   return quipu::disk_faults::PowerLoss(power_loss);
 }

@@ -6,6 +6,7 @@
 
 #include "rocksdb/file_system.h"
 #include "rocksdb/io_status.h"
+#include "rocksdb/system_clock.h"
 #include "tests/faultfs/fault_files.h"
 
 namespace quipu::faultfs {
@@ -288,10 +289,29 @@ class FaultFileSystem final : public rocksdb::FileSystem {
   FaultDisk& disk_;
 };
 
+// RocksDB's background threads sleep for a second after a failure, in the hope of better times.
+class ImpatientClock final : public rocksdb::SystemClockWrapper {
+ public:
+  using SystemClockWrapper::SystemClockWrapper;
+  const char* Name() const override { return "quipu.ImpatientClock"; }
+  void SleepForMicroseconds(int /*micros*/) override {}
+};
+
+class FaultEnv final : public rocksdb::EnvWrapper {
+ public:
+  FaultEnv(std::unique_ptr<rocksdb::Env> files, std::shared_ptr<rocksdb::FileSystem> system)
+      : EnvWrapper(std::move(files)) {
+    file_system_ = std::move(system);
+    system_clock_ = std::make_shared<ImpatientClock>(rocksdb::SystemClock::Default());
+  }
+  const char* Name() const override { return "quipu.FaultEnv"; }
+};
+
 }  // namespace
 
 std::unique_ptr<rocksdb::Env> NewFaultEnv(FaultDisk& disk) {
-  return rocksdb::NewCompositeEnv(std::make_shared<FaultFileSystem>(disk));
+  const auto system = std::make_shared<FaultFileSystem>(disk);
+  return std::make_unique<FaultEnv>(rocksdb::NewCompositeEnv(system), system);
 }
 
 }  // namespace quipu::faultfs

@@ -81,6 +81,15 @@ class ManifestFileSystem final : public rocksdb::FileSystemWrapper {
   }
 };
 
+class ManifestEnv final : public rocksdb::EnvWrapper {
+ public:
+  explicit ManifestEnv(rocksdb::Env& base) : EnvWrapper(&base) {
+    file_system_ = std::make_shared<ManifestFileSystem>(base.GetFileSystem());
+    system_clock_ = base.GetSystemClock();
+  }
+  const char* Name() const override { return "quipu.ManifestEnv"; }
+};
+
 }  // namespace
 
 size_t SoundManifestBytes(absl::string_view content) {
@@ -108,7 +117,7 @@ size_t SoundManifestBytes(absl::string_view content) {
 }
 
 std::unique_ptr<rocksdb::Env> NewManifestEnv(rocksdb::Env& base) {
-  return rocksdb::NewCompositeEnv(std::make_shared<ManifestFileSystem>(base.GetFileSystem()));
+  return std::make_unique<ManifestEnv>(base);
 }
 
 }  // namespace quipu

@@ -242,8 +242,8 @@ class FakeWatermark final : public WatermarkFile {
 
 TEST(WatermarkWriterTest, GroupIsWrittenWhenTheNextBegins) {
   FakeWatermark file;
-  WatermarkWriter writer(file, [](const std::string&) {});
-  writer.OnGroupSynced(1);
+  WatermarkWriter writer(file, 0, [](const std::string&) {});
+  EXPECT_TRUE(writer.OnGroupSynced(1));
   writer.OnGroupBegins();
   file.WaitFor(1);
   EXPECT_EQ(file.last_group(), 1U);
@@ -251,28 +251,49 @@ TEST(WatermarkWriterTest, GroupIsWrittenWhenTheNextBegins) {
 
 TEST(WatermarkWriterTest, LastGroupIsWrittenWithoutANextOne) {
   FakeWatermark file;
-  WatermarkWriter writer(file, [](const std::string&) {});
-  writer.OnGroupSynced(3);
+  WatermarkWriter writer(file, 2, [](const std::string&) {});
+  EXPECT_TRUE(writer.OnGroupSynced(3));
   file.WaitFor(3);  // after the delay; hangs when it never comes
+}
+
+TEST(WatermarkWriterTest, GroupThatTheOpeningFoundIsWritten) {
+  FakeWatermark file;
+  WatermarkWriter writer(file, 7, [](const std::string&) {});
+  file.WaitFor(7);
 }
 
 TEST(WatermarkWriterTest, EndWritesTheNewestGroup) {
   FakeWatermark file;
   {
-    WatermarkWriter writer(file, [](const std::string&) {});
-    writer.OnGroupSynced(4);
-    writer.OnGroupSynced(5);
+    WatermarkWriter writer(file, 3, [](const std::string&) {});
+    EXPECT_TRUE(writer.OnGroupSynced(4));
+    writer.OnGroupBegins();
+    EXPECT_TRUE(writer.OnGroupSynced(5));
   }
   EXPECT_EQ(file.last_group(), 5U);
 }
 
-TEST(WatermarkWriterTest, FailedWriteIsFatal) {
+// A disk whose log is fast and whose watermark is slow: the file must not fall behind by more than
+// the one group that D4 cannot see.
+TEST(WatermarkWriterTest, FileIsNeverBehindByMoreThanOneGroup) {
+  FakeWatermark file;
+  WatermarkWriter writer(file, 0, [](const std::string&) {});
+  for (uint64_t group = 1; group <= 300; ++group) {
+    writer.OnGroupBegins();
+    ASSERT_TRUE(writer.OnGroupSynced(group));
+    ASSERT_GE(file.last_group() + 1, group);
+  }
+}
+
+TEST(WatermarkWriterTest, FailedWriteIsFatalAndNothingCountsAsSyncedAfterIt) {
   FakeWatermark file;
   file.fail_ = true;
   std::promise<void> fatal;
   {
-    WatermarkWriter writer(file, [&fatal](const std::string&) { fatal.set_value(); });
-    writer.OnGroupSynced(1);
+    WatermarkWriter writer(file, 0, [&fatal](const std::string&) { fatal.set_value(); });
+    EXPECT_TRUE(writer.OnGroupSynced(1));
+    writer.OnGroupBegins();
+    EXPECT_FALSE(writer.OnGroupSynced(2));
   }
   fatal.get_future().wait();
 }
