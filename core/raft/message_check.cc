@@ -35,9 +35,13 @@ bool IsAnswer(const RaftMessage& message) {
   }
 }
 
-bool HasWellFormedVoters(const RaftMessage& message) {
-  const std::string& voters = message.snapshot().voters();
-  return voters.empty() || VoterSet::Parse(voters).has_value();
+// A snapshot covers something, and nothing of a term later than its sender's: taken over, it would
+// leave a log ahead of the term, with which no replica starts again (I2).
+bool HasWellFormedSnapshot(const RaftMessage& message) {
+  if (message.type() != RaftMessage::INSTALL_SNAPSHOT) return true;
+  const message::SnapshotChunk& chunk = message.snapshot();
+  if (!chunk.voters().empty() && !VoterSet::Parse(chunk.voters())) return false;
+  return chunk.last_index() > 0 && chunk.last_term() > 0 && chunk.last_term() <= message.term();
 }
 
 }  // namespace
@@ -63,7 +67,7 @@ bool IsAdmissible(const RaftMessage& message, const RaftOptions& options, const 
   if (IsSameVoter(sender, options.self)) return false;
   if (!RaftMessage::Type_IsValid(message.type()) || message.term() == 0) return false;
   if (IsAnswer(message) && !voters.Contains(sender) && !voters.IsJoining(sender)) return false;
-  return HasWellFormedEntries(message) && HasWellFormedVoters(message);
+  return HasWellFormedEntries(message) && HasWellFormedSnapshot(message);
 }
 
 }  // namespace quipu
