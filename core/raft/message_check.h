@@ -14,8 +14,8 @@ RaftIdentity SenderOf(const message::RaftMessage& message);
 bool IsFromLeader(const message::RaftMessage& message);
 
 // Raft checklist 10. False for a message of another cluster, to another node or directory, from
-// this node itself or without an identity, of an unknown type, without a term, with entries that are
-// not numbered and ordered as a log or hold a configuration that is none, or with a snapshot of
+// this node itself or without an identity, of an unknown type, without a term, with entries that
+// are not numbered and ordered as a log or hold a configuration that is none, or with a snapshot of
 // nothing or of a later term.
 //
 // Requests are taken from whoever sends them: its configuration may be newer than the one here, and

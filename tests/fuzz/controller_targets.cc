@@ -29,7 +29,9 @@ RaftOptions VoterOptions() {
   return options;
 }
 
-// Whatever comes from a process that is no voter of this cluster is dropped and changes nothing.
+// Whatever is not for this voter, comes from another cluster, or answers under a directory that is
+// no voter's is dropped and changes nothing. (A request of an unknown directory is answered: it may
+// be a voter by a newer log, C19.)
 void StepFromOutside(message::RaftMessage message, uint32_t kind) {
   switch (kind) {
     case 0:
@@ -37,6 +39,7 @@ void StepFromOutside(message::RaftMessage message, uint32_t kind) {
       break;
     case 1:
       message.set_from_directory_id(Uuid(9, 99).ToBytes());
+      message.set_type(message::RaftMessage::VOTE_RESPONSE);
       break;
     case 2:
       message.set_to_directory_id(Uuid(9, 2).ToBytes());
@@ -46,6 +49,7 @@ void StepFromOutside(message::RaftMessage message, uint32_t kind) {
       break;
     default:
       message.set_from(1);
+      message.set_from_directory_id(Uuid(9, 1).ToBytes());
       break;
   }
   const Instant now{};
