@@ -75,7 +75,9 @@ const char* PlantedBugName(PlantedBug bug) {
       "damaged-batch-served",
       "repaired-from-other-epoch",
       "repair-without-crc",
-      "unknown",
+      "config-change-before-own-term-commit",
+      "removed-leader-counts-itself",
+      "same-id-new-disk-votes",
   };
   static_assert(std::size(kNames) == kPlantedBugCount);
   return kNames[static_cast<int>(bug)];

@@ -60,16 +60,20 @@ enum class PlantedBug {
   kDuplicateVoteCounted,        // C18: a vote that comes twice counts twice.
   kOlderTermCommitted,          // Raft 5.4.2: entries of former terms are committed by counting.
   // Directories.
-  kUncleanRegistersClean,        // D4/PR4: who says that its log is unproven stays eligible.
+  kUncleanRegistersClean,     // D4/PR4: who says that its log is unproven stays eligible.
   kUncleanMarkLostEarly,      // D4: the mark is cleared before the controllers have committed it.
   kUncleanKeptInElr,          // D4/I21: an unclean broker leaves the ISR, and stays in the ELR.
   kRolledBackRegistersClean,  // D4/S15: an older broker epoch than the last one heard is taken.
   kEmptyDiskRegistersClean,   // D4/R13/S14: another directory id is taken for the same log.
-  kDamagedBatchServed,           // D5/I62: a stored batch is served whatever its CRC says.
-  kRepairedFromOtherEpoch,       // I64: a repair takes the batch of whatever epoch a peer holds.
-  kRepairWithoutCrc,             // I64: a repair takes a peer's bytes unchecked.
+  kDamagedBatchServed,        // D5/I62: a stored batch is served whatever its CRC says.
+  kRepairedFromOtherEpoch,    // I64: a repair takes the batch of whatever epoch a peer holds.
+  kRepairWithoutCrc,          // I64: a repair takes a peer's bytes unchecked.
+  // Voters.
+  kConfigChangeBeforeOwnTermCommit,  // PR7/C05: voters change before the term is established.
+  kRemovedLeaderCountsItself,        // PR7/I8: a leader that is no voter counts itself.
+  kSameIdNewDiskVotes,               // PR7/C06: a voter's id is enough, on whatever disk.
 };
-inline constexpr int kPlantedBugCount = static_cast<int>(PlantedBug::kRepairWithoutCrc) + 1;
+inline constexpr int kPlantedBugCount = static_cast<int>(PlantedBug::kSameIdNewDiskVotes) + 1;
 
 #ifdef QUIPU_PLANTED_BUGS
 // The one bug switched on in this process, or nothing. Simulator only; single-threaded.

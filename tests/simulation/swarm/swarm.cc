@@ -90,6 +90,7 @@ SwarmOptions DrawSwarm(Rng& rng) {
       case Fault::kWriteError:
       case Fault::kSyncError:
       case Fault::kLostTail:
+      case Fault::kReplaceVoter:
         return 3;
       case Fault::kCrashProducer:
       case Fault::kCrashConsumer:
@@ -110,6 +111,15 @@ SwarmOptions DrawSwarm(Rng& rng) {
   };
   for (size_t i = 0; i < kFaultCount; ++i) {
     options.faults[i] = subset.Maybe(1, most(static_cast<Fault>(i)));
+  }
+  // Disks that are lost and disks that are damaged each leave a good copy, but do not know of each
+  // other: a run has one kind.
+  const bool damage = rng.Chance(1, 2);
+  for (const Fault fault : {Fault::kEmptyDisk, Fault::kRolledBackDisk, Fault::kLostTail}) {
+    if (damage) options.faults[static_cast<size_t>(fault)] = 0;
+  }
+  for (const Fault fault : {Fault::kBitFlip, Fault::kMisdirectedWrite}) {
+    if (!damage) options.faults[static_cast<size_t>(fault)] = 0;
   }
   return options;
 }
