@@ -8,6 +8,7 @@
 #include "base/ids.h"
 #include "core/metadata/metadata_image.h"
 #include "core/replication/partition_types.h"
+#include "runtime/disk_stall.h"
 
 namespace quipu {
 
@@ -38,6 +39,7 @@ struct BrokerConfig {
       std::chrono::seconds(5);                          // group.consumer.heartbeat.interval.ms
   Duration request_timeout = std::chrono::seconds(30);  // request.timeout.ms
   int64_t disk_free_bytes_min = int64_t{1} << 30;       // quipu.disk.free.bytes.min: soft mark (D6)
+  DiskStall::Options disk_stall;
 };
 
 }  // namespace quipu

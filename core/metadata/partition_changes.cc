@@ -22,13 +22,21 @@ std::vector<BrokerId> EligibleBeside(const PartitionImage& partition,
   return out;
 }
 
+std::vector<BrokerId> WithoutStalled(std::vector<BrokerId> isr, const LeaderSelector& selector) {
+  const auto healthy = [&selector](BrokerId member) { return selector.IsHealthy(member); };
+  if (!std::any_of(isr.begin(), isr.end(), healthy)) return isr;
+  std::erase_if(isr,
+                [&](BrokerId member) { return selector.IsActive(member) && !healthy(member); });
+  return isr;
+}
+
 }  // namespace
 
 std::optional<record::PartitionChange> ChangeIsr(const PartitionImage& partition,
                                                  const std::vector<BrokerId>& target_isr,
                                                  int32_t min_isr, const LeaderSelector& selector) {
   QUIPU_CHECK(min_isr >= 1);
-  std::vector<BrokerId> isr = target_isr;
+  std::vector<BrokerId> isr = WithoutStalled(target_isr, selector);
   std::vector<BrokerId> elr = EligibleBeside(partition, isr, min_isr);
   BrokerId leader = partition.leader;
   const bool stays = leader != kNoBroker && Contains(isr, leader) && selector.IsActive(leader);

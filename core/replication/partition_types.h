@@ -99,6 +99,7 @@ struct ReplicaInfo {
   BrokerEpoch epoch;  // of its registration in this image; kNoBrokerEpoch: not registered
   bool fenced = true;
   bool in_controlled_shutdown = false;
+  bool disk_stalled = false;
 };
 
 // A partition's state in a metadata image.
