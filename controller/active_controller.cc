@@ -40,7 +40,8 @@ void LogCommitted(const record::MetadataBatch& batch) {
       LogInfo(fencing.fenced() ? "broker.fenced" : "broker.unfenced",
               {{"broker", std::to_string(fencing.broker_id())},
                {"epoch", std::to_string(fencing.broker_epoch())},
-               {"shutting_down", fencing.in_controlled_shutdown() ? "true" : "false"}});
+               {"shutting_down", fencing.in_controlled_shutdown() ? "true" : "false"},
+               {"disk_stalled", fencing.disk_stalled() ? "true" : "false"}});
     } else if (record.has_topic_created()) {
       LogInfo("topic.created", {{"topic", record.topic_created().name()}});
     }

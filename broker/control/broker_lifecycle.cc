@@ -129,6 +129,17 @@ void BrokerLifecycle::HeartbeatSoon() {
   if (ready_ && fenced_) SendHeartbeat();
 }
 
+void BrokerLifecycle::SetDiskStalled(bool stalled) {
+  if (std::exchange(disk_stalled_, stalled) == stalled) return;
+  if (stalled) {
+    LogError("broker.disk_stalled",
+             {{"shed_ms", std::to_string(ToMillis(config_->disk_stall.shed))}});
+  } else {
+    LogInfo("broker.disk_answers", {});
+  }
+  if (ready_) SendHeartbeat();
+}
+
 void BrokerLifecycle::SendHeartbeat() {
   message::BrokerToController message;
   auto* heartbeat = message.mutable_heartbeat();
@@ -136,6 +147,7 @@ void BrokerLifecycle::SendHeartbeat() {
   heartbeat->set_broker_epoch(epoch_.value());
   heartbeat->set_metadata_index(metadata_index_.value());
   heartbeat->set_want_shutdown(shutdown_done_ != nullptr);
+  heartbeat->set_disk_stalled(disk_stalled_);
   channel_->Send(std::move(message));
 }
 

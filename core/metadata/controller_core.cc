@@ -95,6 +95,17 @@ void ControllerCore::ElectOnReturn(BrokerId broker, record::MetadataBatch& batch
   }
 }
 
+void ControllerCore::ShedLeaders(BrokerId broker, record::MetadataBatch& batch) const {
+  LeaderSelector selector(image_);
+  selector.AssumeStalled(broker, true);
+  for (const auto& [uid, partition] : image_.partitions()) {
+    if (!Contains(partition.isr, broker)) continue;
+    std::optional<record::PartitionChange> change =
+        ChangeIsr(partition, partition.isr, MinIsr(partition), selector);
+    if (change.has_value()) *batch.add_records()->mutable_partition_change() = *std::move(change);
+  }
+}
+
 record::MetadataBatch ControllerCore::FencingBatch(const BrokerImage& broker) const {
   record::MetadataBatch batch;
   record::BrokerFencing* fencing = batch.add_records()->mutable_broker_fencing();
@@ -102,6 +113,7 @@ record::MetadataBatch ControllerCore::FencingBatch(const BrokerImage& broker) co
   fencing->set_broker_epoch(broker.epoch.value());
   fencing->set_fenced(true);
   fencing->set_in_controlled_shutdown(broker.in_controlled_shutdown);
+  fencing->set_disk_stalled(broker.disk_stalled);
   RemoveFromIsrs(broker.id, /*lost=*/false, batch);
   return batch;
 }
@@ -128,7 +140,7 @@ bool ControllerCore::WantsPreferredLeader(const PartitionImage& partition,
                                           const LeaderSelector& selector) const {
   const BrokerId preferred = partition.replicas.front();
   return partition.leader != preferred && Contains(partition.isr, preferred) &&
-         selector.IsActive(preferred);
+         selector.IsHealthy(preferred);
 }
 
 record::MetadataBatch ControllerCore::BalanceLeaders(Instant now) {

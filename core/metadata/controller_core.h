@@ -137,6 +137,8 @@ class ControllerCore {
   void RemoveFromIsrs(BrokerId broker, bool lost, record::MetadataBatch& batch) const;
   // Gives a leader to partitions without one, `broker` having become active.
   void ElectOnReturn(BrokerId broker, record::MetadataBatch& batch) const;
+  // Takes a broker whose disk stalls out of each ISR in which another may lead (D6).
+  void ShedLeaders(BrokerId broker, record::MetadataBatch& batch) const;
   record::MetadataBatch FencingBatch(const BrokerImage& broker) const;
   record::MetadataBatch BalanceLeaders(Instant now);
   [[nodiscard]] int32_t MinIsr(const PartitionImage& partition) const;

@@ -204,14 +204,21 @@ Decision<message::BrokerHeartbeatResponse> ControllerCore::Heartbeat(
   const bool shutting_down = broker.in_controlled_shutdown || request.want_shutdown();
   const bool unfence = broker.fenced && caught_up && !shutting_down;
   const bool begin_shutdown = request.want_shutdown() && !broker.in_controlled_shutdown;
-  if (unfence || begin_shutdown) {
+  const bool stall_begins = request.disk_stalled() && !broker.disk_stalled;
+  const bool stall_ends = !request.disk_stalled() && broker.disk_stalled;
+  if (unfence || begin_shutdown || stall_begins || stall_ends) {
     record::BrokerFencing* fencing = out.batch.add_records()->mutable_broker_fencing();
     fencing->set_broker_id(broker.id.value());
     fencing->set_broker_epoch(broker.epoch.value());
     fencing->set_fenced(broker.fenced && !unfence);
     fencing->set_in_controlled_shutdown(shutting_down);
+    fencing->set_disk_stalled(request.disk_stalled());
     if (unfence) ElectOnReturn(broker.id, out.batch);
-    if (begin_shutdown) RemoveFromIsrs(broker.id, /*lost=*/false, out.batch);
+    if (begin_shutdown) {
+      RemoveFromIsrs(broker.id, /*lost=*/false, out.batch);
+    } else if (stall_begins) {
+      ShedLeaders(broker.id, out.batch);
+    }
   }
   out.response.set_fenced(broker.fenced && !unfence);
   // A broker in controlled shutdown is in no ISR, so it leads nothing (I31).

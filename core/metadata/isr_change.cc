@@ -22,7 +22,7 @@ bool IsSetOfReplicas(const PartitionImage& partition, const message::IsrChange& 
 bool MayJoin(const MetadataImage& image, const LeaderSelector& selector,
              const message::IsrMember& member) {
   const BrokerId id(member.broker_id());
-  if (!selector.IsActive(id)) return false;
+  if (!selector.IsHealthy(id)) return false;
   if (IsPlanted(PlantedBug::kStaleBrokerEpochJoinsIsr)) return true;
   return image.FindBroker(id)->epoch == BrokerEpoch(member.broker_epoch());
 }

@@ -45,6 +45,7 @@ record::BrokerRegistered ToRecord(const BrokerImage& broker) {
   out.set_rack(broker.rack);
   out.set_fenced(broker.fenced);
   out.set_in_controlled_shutdown(broker.in_controlled_shutdown);
+  out.set_disk_stalled(broker.disk_stalled);
   out.set_version(broker.version);
   if (broker.heard_epoch != kNoBrokerEpoch) {
     out.set_heard_broker_epoch(broker.heard_epoch.value());
@@ -86,6 +87,7 @@ BrokerImage ToImage(LogIndex index, const record::BrokerRegistered& record) {
   out.version = record.version();
   out.fenced = record.fenced();
   out.in_controlled_shutdown = record.in_controlled_shutdown();
+  out.disk_stalled = record.disk_stalled();
   out.heard_epoch =
       record.heard_broker_epoch() != 0 ? BrokerEpoch(record.heard_broker_epoch()) : kNoBrokerEpoch;
   out.unclean = record.unclean();
@@ -169,6 +171,7 @@ void MetadataImage::ApplyBroker(LogIndex index, const record::MetadataRecord& re
                     "fencing of another broker epoch");
     it->second.fenced = fencing.fenced();
     it->second.in_controlled_shutdown = fencing.in_controlled_shutdown();
+    it->second.disk_stalled = fencing.disk_stalled();
     if (!fencing.fenced()) it->second.heard_epoch = it->second.epoch;
   } else {
     const BrokerId id(record.broker_unregistered().broker_id());

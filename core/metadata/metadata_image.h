@@ -31,6 +31,7 @@ struct BrokerImage {
   std::string version;
   bool fenced = true;
   bool in_controlled_shutdown = false;
+  bool disk_stalled = false;  // leads only where nobody else may (D6)
   // Newest epoch under which this broker id was ever unfenced, so its directory holds it durably
   // (a broker syncs an epoch before its first heartbeat under it). kNoBrokerEpoch: never.
   BrokerEpoch heard_epoch = kNoBrokerEpoch;

@@ -25,6 +25,14 @@ std::vector<BrokerId> EligibleBeside(const PartitionImage& partition,
   return out;
 }
 
+std::vector<BrokerId> WithoutStalled(std::vector<BrokerId> isr, const LeaderSelector& selector) {
+  const auto healthy = [&selector](BrokerId member) { return selector.IsHealthy(member); };
+  if (!std::any_of(isr.begin(), isr.end(), healthy)) return isr;
+  std::erase_if(isr,
+                [&](BrokerId member) { return selector.IsActive(member) && !healthy(member); });
+  return isr;
+}
+
 }  // namespace
 
 std::optional<record::PartitionChange> ChangeIsr(const PartitionImage& partition,
@@ -33,7 +41,7 @@ std::optional<record::PartitionChange> ChangeIsr(const PartitionImage& partition
                                                  BrokerId lost) {
   QUIPU_CHECK(min_isr >= 1);
   QUIPU_CHECK(!Contains(target_isr, lost));
-  std::vector<BrokerId> isr = target_isr;
+  std::vector<BrokerId> isr = WithoutStalled(target_isr, selector);
   std::vector<BrokerId> elr = EligibleBeside(partition, isr, min_isr, lost);
   BrokerId leader = partition.leader;
   const bool stays = leader != kNoBroker && Contains(isr, leader) && selector.IsActive(leader);

@@ -175,6 +175,12 @@ ErrorCode RaftCore::ReadIndex(RaftReadToken token, RaftEffects& effects) {
   return error;
 }
 
+void RaftCore::Resign(Instant now, RaftEffects& effects) {
+  if (!std::holds_alternative<Leader>(role_) || replica_.voters().size() == 1) return;
+  BecomeFollower(now);
+  Finish(effects);
+}
+
 void RaftCore::Compact(LogIndex last, std::string data, RaftEffects& effects) {
   replica_.Compact(last, std::move(data));
   Finish(effects);

@@ -25,7 +25,7 @@ bool IsRefusal(ErrorCode error) {
 
 bool MayJoin(const FollowerProgress& follower, const IsrTracker::LogView& log) {
   const ReplicaInfo& info = follower.info;
-  if (info.fenced || info.in_controlled_shutdown) return false;
+  if (info.fenced || info.in_controlled_shutdown || info.disk_stalled) return false;
   if (info.epoch == kNoBrokerEpoch || follower.broker_epoch != info.epoch) return false;
   return follower.matched && follower.durable_end >= log.high_watermark &&
          (follower.durable_end >= log.epoch_start || IsPlanted(PlantedBug::kJoinWithoutEpochStart));

@@ -121,7 +121,10 @@ struct ReplicaInfo {
   BrokerEpoch epoch;  // of its registration in this image; kNoBrokerEpoch: not registered
   bool fenced = true;
   bool in_controlled_shutdown = false;
-  void AddTo(Fingerprint& state) const { state.Add(broker, epoch, fenced, in_controlled_shutdown); }
+  bool disk_stalled = false;
+  void AddTo(Fingerprint& state) const {
+    state.Add(broker, epoch, fenced, in_controlled_shutdown, disk_stalled);
+  }
 };
 
 // A partition's state in a metadata image.

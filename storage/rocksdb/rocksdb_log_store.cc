@@ -67,6 +67,7 @@ void RocksdbLogStore::StartTrimmer(const Options& options) {
       .time_index = family(kTimeIndex),
       .reclaimable_bytes = [this](LogId log_id) { return ReclaimableBytes(log_id); },
       .forget_dropped = [this](LogId log_id) { return ForgetDropped(log_id); },
+      .flush = [this] { return Flush(); },
       .fatal = options.fatal};
   trimmer_ = std::make_unique<Trimmer>(std::move(ports), options.trimmer);
 }

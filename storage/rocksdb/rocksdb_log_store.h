@@ -59,9 +59,10 @@ class RocksdbLogStore final : public LogStore {
   absl::Status PutValue(const std::string& name, const std::string& value) override;
   absl::StatusOr<std::optional<std::string>> GetValue(const std::string& name) const override;
 
-  // For tests: waits until trimmed space was given back; writes memory tables out.
-  void WaitForTrimmer() { trimmer_->WaitUntilIdle(); }
+  // Writes memory tables out. Any thread.
   absl::Status Flush();
+  // For tests: waits until trimmed space was given back.
+  void WaitForTrimmer() { trimmer_->WaitUntilIdle(); }
 
  private:
   // A log gets one entry of the time index per so many bytes.

@@ -127,6 +127,29 @@ TEST(Lifecycle, ControlledShutdownAnswersWhatWaits) {
   EXPECT_EQ(world.Produce(1, topic, 0, MakeBatch(0, 1)).error, ErrorCode::kBrokerShuttingDown);
 }
 
+TEST(Lifecycle, AStalledDiskIsReportedAndBelievedAgainLater) {
+  FakeWorld world;
+  world.machine(1).write_in_progress = milliseconds(1900);
+  world.RunFor(seconds(2));
+  EXPECT_FALSE(world.controller.image().FindBroker(BrokerId(1))->disk_stalled);
+  world.machine(1).write_in_progress = milliseconds(2100);
+  world.RunUntil([&] { return world.controller.image().FindBroker(BrokerId(1))->disk_stalled; },
+                 seconds(1));
+  world.machine(1).write_in_progress = Duration(0);
+  world.RunFor(seconds(9));
+  EXPECT_TRUE(world.controller.image().FindBroker(BrokerId(1))->disk_stalled);
+  world.RunUntil([&] { return !world.controller.image().FindBroker(BrokerId(1))->disk_stalled; },
+                 seconds(3));
+}
+
+TEST(Lifecycle, ADiskThatStallsForLongStopsTheProcess) {
+  FakeWorld world;
+  world.machine(1).write_in_progress = seconds(19);
+  world.RunFor(seconds(1));
+  world.machine(1).write_in_progress = seconds(20);
+  EXPECT_THROW(world.RunFor(seconds(1)), StopProcessCalled);
+}
+
 TEST(Metadata, ListsBrokersTopicsAndUnknownOnes) {
   FakeWorld world;
   const TopicId topic = world.CreateTopic("payments", 2);
