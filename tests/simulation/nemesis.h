@@ -11,7 +11,7 @@
 
 #include "tests/simulation/cluster.h"
 #include "tests/simulation/faults/damage.h"
-#include "tests/simulation/nemesis_voters.h"
+#include "tests/simulation/faults/nemesis_voters.h"
 #include "tests/simulation/sim_consumer.h"
 #include "tests/simulation/sim_producer.h"
 #include "tests/simulation/swarm/faults.h"

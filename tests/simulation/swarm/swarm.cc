@@ -50,6 +50,20 @@ void DrawClients(Rng& rng, SwarmOptions& options) {
   options.batch_bytes = rng.Between(120, 600);
 }
 
+// Disks that are lost and disks that are damaged each leave a good copy, but do not know of each
+// other: a run has one kind.
+void SeparateDiskFaults(Rng& rng, SwarmOptions& options) {
+  const auto switch_off = [&options](Fault fault) {
+    options.faults[static_cast<size_t>(fault)] = 0;
+  };
+  if (rng.Chance(1, 2)) {
+    for (Fault lost : {Fault::kEmptyDisk, Fault::kRolledBackDisk, Fault::kLostTail})
+      switch_off(lost);
+  } else {
+    for (Fault damage : {Fault::kBitFlip, Fault::kMisdirectedWrite}) switch_off(damage);
+  }
+}
+
 }  // namespace
 
 SwarmOptions DrawSwarm(Rng& rng) {
@@ -112,15 +126,7 @@ SwarmOptions DrawSwarm(Rng& rng) {
   for (size_t i = 0; i < kFaultCount; ++i) {
     options.faults[i] = subset.Maybe(1, most(static_cast<Fault>(i)));
   }
-  // Disks that are lost and disks that are damaged each leave a good copy, but do not know of each
-  // other: a run has one kind.
-  const bool damage = rng.Chance(1, 2);
-  for (const Fault fault : {Fault::kEmptyDisk, Fault::kRolledBackDisk, Fault::kLostTail}) {
-    if (damage) options.faults[static_cast<size_t>(fault)] = 0;
-  }
-  for (const Fault fault : {Fault::kBitFlip, Fault::kMisdirectedWrite}) {
-    if (!damage) options.faults[static_cast<size_t>(fault)] = 0;
-  }
+  SeparateDiskFaults(rng, options);
   return options;
 }
 

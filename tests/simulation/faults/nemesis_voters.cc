@@ -1,4 +1,4 @@
-#include "tests/simulation/nemesis_voters.h"
+#include "tests/simulation/faults/nemesis_voters.h"
 
 #include <string>
 
