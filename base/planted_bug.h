@@ -21,14 +21,17 @@ enum class PlantedBug {
   kElrNotCleared,             // R17: ELR survives a full ISR.
   kRaftAckBeforeSync,         // Raft list 1: follower acknowledges entries before they are synced.
   kZombieCommitAccepted,      // I51/G01: commit by an older member epoch is accepted.
-  kPartitionGivenBeforeRevoked,  // I52: a member gets what its former owner still holds.
-  kUncleanRegistersClean,        // D4/PR4: who says that its log is unproven stays eligible.
+  kConfigChangeBeforeOwnTermCommit,  // PR7/C05: voters change before the term is established.
+  kRemovedLeaderCountsItself,        // PR7/I8: a leader that is no voter counts itself.
+  kSameIdNewDiskVotes,               // PR7/C06: a voter's id is enough, on whatever disk.
+  kPartitionGivenBeforeRevoked,      // I52: a member gets what its former owner still holds.
+  kUncleanRegistersClean,            // D4/PR4: who says that its log is unproven stays eligible.
   kUncleanMarkLostEarly,      // D4: the mark is cleared before the controllers have committed it.
   kUncleanKeptInElr,          // D4/I21: an unclean broker leaves the ISR, and stays in the ELR.
   kRolledBackRegistersClean,  // D4/S15: an older broker epoch than the last one heard is taken.
   kEmptyDiskRegistersClean,   // D4/R13/S14: another directory id is taken for the same log.
 };
-inline constexpr int kPlantedBugCount = 18;
+inline constexpr int kPlantedBugCount = 21;
 
 #ifdef QUIPU_PLANTED_BUGS
 // The one bug switched on in this process, or nothing. Simulator only; single-threaded.

@@ -279,6 +279,7 @@ AdminDecision ControllerCore::Admin(const message::AdminRequest& request) {
     case message::AdminRequest::kRecoverPartition:
       return RecoverPartition(request.recover_partition());
     case message::AdminRequest::kDescribeQuorum:
+    case message::AdminRequest::kReplaceVoter:
     case message::AdminRequest::REQUEST_NOT_SET:
       break;
   }

@@ -305,6 +305,7 @@ void Run::Fill(RunResult& result) const {
   c["fault.lost_tail"] = disks_.counters().lost_tails;
   c["fault.crash_registering_unclean"] = disks_.counters().crashes_unclean;
   c["raft.leader_changes"] = raft_.counters().leader_changes;
+  c["raft.voters_replaced"] = nemesis_.lost_voter().replaced();
   c["raft.truncations"] = raft_.counters().truncations;
   c["raft.snapshots_installed"] = raft_.counters().snapshots_installed;
   c["partition.leader_changes"] = partitions_.counters().leader_changes;

@@ -37,6 +37,7 @@ enum class Fault : size_t {
   kWriteError,
   kSyncError,
   kDiskFull,
+  kReplaceVoter,  // nemesis_voters.h
   // Of disks that are lost (nemesis_disks.cc).
   kEmptyDisk,
   kRolledBackDisk,
@@ -49,7 +50,7 @@ inline constexpr const char* kFaultNames[] = {
     "partial",        "isolate",          "isolate_leader", "contest_election",
     "strand_leader",  "bounce_joiner",    "clock_jump",     "clock_skew",
     "slow_node",      "write_error",      "sync_error",     "disk_full",
-    "empty_disk",     "rolled_back_disk", "lost_tail",
+    "replace_voter",  "empty_disk",       "rolled_back_disk", "lost_tail",
 };
 inline constexpr size_t kFaultCount = std::size(kFaultNames);
 static_assert(static_cast<size_t>(Fault::kLostTail) + 1 == kFaultCount);

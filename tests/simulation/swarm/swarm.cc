@@ -86,6 +86,7 @@ SwarmOptions DrawSwarm(Rng& rng) {
       case Fault::kWriteError:
       case Fault::kSyncError:
       case Fault::kLostTail:
+      case Fault::kReplaceVoter:
         return 3;
       case Fault::kCrashProducer:
       case Fault::kCrashConsumer:
