@@ -16,7 +16,7 @@
 namespace quipu {
 
 // The steps are configurations of the quorum in the Raft log, so that whoever leads finds there how
-// far it has come, and goes on (docs/decisions/0019):
+// far it has come, and goes on (docs/decisions/0018):
 //
 //   {1, 2, 3}  --Begin-->  {1, 2, 3} joining 2'  --2' has caught up-->  {1, 3} joining 2'
 //                                 |                                            |
