@@ -42,6 +42,12 @@ const char* PlantedBugName(PlantedBug bug) {
       return "raft-ack-before-sync";
     case PlantedBug::kZombieCommitAccepted:
       return "zombie-commit-accepted";
+    case PlantedBug::kConfigChangeBeforeOwnTermCommit:
+      return "config-change-before-own-term-commit";
+    case PlantedBug::kRemovedLeaderCountsItself:
+      return "removed-leader-counts-itself";
+    case PlantedBug::kSameIdNewDiskVotes:
+      return "same-id-new-disk-votes";
     case PlantedBug::kPartitionGivenBeforeRevoked:
       return "partition-given-before-revoked";
     case PlantedBug::kDamagedBatchServed:

@@ -21,12 +21,15 @@ enum class PlantedBug {
   kElrNotCleared,             // R17: ELR survives a full ISR.
   kRaftAckBeforeSync,         // Raft list 1: follower acknowledges entries before they are synced.
   kZombieCommitAccepted,      // I51/G01: commit by an older member epoch is accepted.
-  kPartitionGivenBeforeRevoked,  // I52: a member gets what its former owner still holds.
-  kDamagedBatchServed,           // D5/I62: a stored batch is served whatever its CRC says.
-  kRepairedFromOtherEpoch,       // I64: a repair takes the batch of whatever epoch a peer holds.
-  kRepairWithoutCrc,             // I64: a repair takes a peer's bytes unchecked.
+  kDamagedBatchServed,        // D5/I62: a stored batch is served whatever its CRC says.
+  kRepairedFromOtherEpoch,    // I64: a repair takes the batch of whatever epoch a peer holds.
+  kRepairWithoutCrc,          // I64: a repair takes a peer's bytes unchecked.
+  kConfigChangeBeforeOwnTermCommit,  // PR7/C05: voters change before the term is established.
+  kRemovedLeaderCountsItself,        // PR7/I8: a leader that is no voter counts itself.
+  kSameIdNewDiskVotes,               // PR7/C06: a voter's id is enough, on whatever disk.
+  kPartitionGivenBeforeRevoked,      // I52: a member gets what its former owner still holds.
 };
-inline constexpr int kPlantedBugCount = 16;
+inline constexpr int kPlantedBugCount = 19;
 
 #ifdef QUIPU_PLANTED_BUGS
 // The one bug switched on in this process, or nothing. Simulator only; single-threaded.

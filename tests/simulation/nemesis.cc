@@ -30,7 +30,8 @@ Nemesis::Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& pr
       producers_(producers),
       consumers_(consumers),
       damage_(damage),
-      options_(options) {
+      options_(options),
+      lost_voter_(cluster) {
   cluster_.on_sync = [this](NodeId node, Duration time) { OnSync(node, time); };
   cluster_.on_raft_sync = [this](SimController& voter, const RaftWrite& write, Duration time) {
     OnRaftSync(voter, write, time);
@@ -132,6 +133,9 @@ void Nemesis::Strike() {
       return Damage(Fault::kBitFlip, DiskDamage::Kind::kBitFlip);
     case Fault::kMisdirectedWrite:
       return Damage(Fault::kMisdirectedWrite, DiskDamage::Kind::kMisdirectedWrite);
+    case Fault::kReplaceVoter:
+      if (lost_voter_.Strike()) Count(Fault::kReplaceVoter);
+      return;
   }
 }
 
@@ -170,10 +174,10 @@ void Nemesis::HealAll(bool core_only) {
   network.stream_break = 0;
   if (core_only) {
     auto& controllers = cluster_.controllers();
-    const Machine away[] = {
-        {.controller = controllers[world_.rng().Below(controllers.size())].get(),
-         .broker = nullptr},
-        {.controller = nullptr, .broker = &Pick(cluster_.brokers())}};
+    std::vector<Machine> away{{.controller = nullptr, .broker = &Pick(cluster_.brokers())}};
+    const auto& controller = controllers[world_.rng().Below(controllers.size())];
+    // While one is lost and not replaced, the two others are needed both.
+    if (!lost_voter_.open()) away.push_back({.controller = controller.get(), .broker = nullptr});
     for (const Machine& machine : away) {
       away_[machine.node()] = machine;
       world_.Note("stays away: " + std::to_string(machine.node()));

@@ -300,6 +300,7 @@ void Run::Fill(RunResult& result) const {
   c["fault.write_error"] = disk.write_errors;
   c["fault.sync_error"] = disk.sync_errors;
   c["raft.leader_changes"] = raft_.counters().leader_changes;
+  c["raft.voters_replaced"] = nemesis_.lost_voter().replaced();
   c["raft.truncations"] = raft_.counters().truncations;
   c["raft.snapshots_installed"] = raft_.counters().snapshots_installed;
   c["partition.leader_changes"] = partitions_.counters().leader_changes;

@@ -37,17 +37,18 @@ enum class Fault : size_t {
   kWriteError,
   kSyncError,
   kDiskFull,
+  kReplaceVoter,      // nemesis_voters.h
   kBitFlip,           // of a stored batch
   kMisdirectedWrite,  // over a stored batch
 };
 inline constexpr const char* kFaultNames[] = {
-    "crash_broker",   "crash_controller",  "crash_producer", "crash_consumer",
-    "crash_all",      "crash_in_sync",     "restart_storm",  "pause",
-    "pause_consumer", "cut_pair",          "cut_one_way",    "split",
-    "partial",        "isolate",           "isolate_leader", "contest_election",
-    "strand_leader",  "bounce_joiner",     "clock_jump",     "clock_skew",
-    "slow_node",      "write_error",       "sync_error",     "disk_full",
-    "bit_flip",       "misdirected_write",
+    "crash_broker",   "crash_controller", "crash_producer",    "crash_consumer",
+    "crash_all",      "crash_in_sync",    "restart_storm",     "pause",
+    "pause_consumer", "cut_pair",         "cut_one_way",       "split",
+    "partial",        "isolate",          "isolate_leader",    "contest_election",
+    "strand_leader",  "bounce_joiner",    "clock_jump",        "clock_skew",
+    "slow_node",      "write_error",      "sync_error",        "disk_full",
+    "replace_voter",  "bit_flip",         "misdirected_write",
 };
 inline constexpr size_t kFaultCount = std::size(kFaultNames);
 static_assert(static_cast<size_t>(Fault::kMisdirectedWrite) + 1 == kFaultCount);
