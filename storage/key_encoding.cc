@@ -103,8 +103,10 @@ LogKey EncodeLogKey(LogId log_id, Offset last_offset) {
 
 std::optional<DecodedLogKey> DecodeLogKey(absl::string_view key) {
   if (key.size() != 16) return std::nullopt;
+  const Offset last_offset(LoadBigEndian<int64_t>(key.data() + 8));
+  if (last_offset < Offset{0}) return std::nullopt;  // never written
   return DecodedLogKey{.log_id = LogId(LoadBigEndian<uint64_t>(key.data())),
-                       .last_offset = Offset(LoadBigEndian<int64_t>(key.data() + 8))};
+                       .last_offset = last_offset};
 }
 
 FixedKey<8> EncodeLogRange(LogId log_id) {
@@ -222,8 +224,10 @@ FixedKey<17> EncodeProducerSnapshotKey(LogId log_id, Offset as_of) {
 
 std::optional<DecodedProducerSnapshotKey> DecodeProducerSnapshotKey(absl::string_view key) {
   if (!HasForm(key, KeyPrefix::kProducerSnapshot, 17)) return std::nullopt;
+  const Offset as_of(LoadBigEndian<int64_t>(key.data() + 9));
+  if (as_of < Offset{0}) return std::nullopt;  // never written
   return DecodedProducerSnapshotKey{.log_id = LogId(LoadBigEndian<uint64_t>(key.data() + 1)),
-                                    .as_of = Offset(LoadBigEndian<int64_t>(key.data() + 9))};
+                                    .as_of = as_of};
 }
 
 std::string EncodeProducerSnapshot(const ProducerSnapshot& snapshot) {

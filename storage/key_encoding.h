@@ -76,7 +76,7 @@ struct DecodedLogKey {
   LogId log_id;
   Offset last_offset;
 };
-// nullopt: not 16 bytes.
+// nullopt: not 16 bytes, or an offset below zero.
 std::optional<DecodedLogKey> DecodeLogKey(absl::string_view key);
 // First key of a log's range in `log` and `time_index`; that of log_id + 1 is its exclusive end.
 FixedKey<8> EncodeLogRange(LogId log_id);

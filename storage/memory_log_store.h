@@ -16,7 +16,7 @@ namespace quipu {
 // Everything in it is "durable": whoever simulates a disk decides when Write is called, and a crash
 // is simply what was not yet written. A copy is a snapshot of the whole disk; batches are shared,
 // never copied. Deterministic. One thread at a time, reads included.
-class MemoryLogStore final : public LogStore {
+class MemoryLogStore : public LogStore {
  public:
   MemoryLogStore() = default;
   MemoryLogStore(const MemoryLogStore&) = default;

@@ -11,6 +11,7 @@
 #include "base/error_code.h"
 #include "base/status_macros.h"
 #include "runtime/process.h"
+#include "storage/wal_writer.h"
 
 namespace quipu {
 namespace {

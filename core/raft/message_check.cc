@@ -20,6 +20,14 @@ bool HasWellFormedEntries(const RaftMessage& message) {
   return message.type() != RaftMessage::APPEND || term <= message.term();
 }
 
+// A snapshot covers something, and nothing of a term later than its sender's: taken over, it would
+// leave a log ahead of the term, with which no replica starts again (I2).
+bool HasWellFormedSnapshot(const RaftMessage& message) {
+  if (message.type() != RaftMessage::INSTALL_SNAPSHOT) return true;
+  const message::SnapshotChunk& chunk = message.snapshot();
+  return chunk.last_index() > 0 && chunk.last_term() > 0 && chunk.last_term() <= message.term();
+}
+
 }  // namespace
 
 RaftIdentity SenderOf(const RaftMessage& message) {
@@ -42,7 +50,7 @@ bool IsAdmissible(const RaftMessage& message, const RaftOptions& options, const 
   const RaftIdentity sender = SenderOf(message);
   if (sender == options.self || !voters.Contains(sender)) return false;
   if (!RaftMessage::Type_IsValid(message.type()) || message.term() == 0) return false;
-  return HasWellFormedEntries(message);
+  return HasWellFormedEntries(message) && HasWellFormedSnapshot(message);
 }
 
 }  // namespace quipu

@@ -15,7 +15,8 @@ bool IsFromLeader(const message::RaftMessage& message);
 
 // Raft checklist 10. False for a message of another cluster, to another node or directory, from
 // this node itself, from nobody in `voters` (an unknown directory id is never counted, C06), of an
-// unknown type, without a term, or with entries that are not numbered and ordered as a log.
+// unknown type, without a term, with entries that are not numbered and ordered as a log, or with a
+// snapshot of nothing or of a later term.
 bool IsAdmissible(const message::RaftMessage& message, const RaftOptions& options,
                   const VoterSet& voters);
 

@@ -44,6 +44,12 @@ struct FollowerProgress {
     log_end_at_last_update = log_end;
   }
 
+  void AddTo(Fingerprint& state) const {
+    state.Add(info, broker_epoch, connected, matched, durable_end, log_start, sent_end,
+              told_high_watermark, told_log_start, last_caught_up, last_update,
+              log_end_at_last_update);
+  }
+
   // Another life of that broker: nothing is known of it.
   void Forget(BrokerEpoch epoch) {
     broker_epoch = epoch;

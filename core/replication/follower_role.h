@@ -33,6 +33,10 @@ class FollowerRole {
   void OnLogDurable(Now now, PartitionEffects& effects);
   void OnTime(Now now, PartitionEffects& effects);
   [[nodiscard]] std::optional<Instant> NextDeadline() const;
+  void AddTo(Fingerprint& state) const {
+    state.Add(leader_, phase_, matched_, next_send_, leader_high_watermark_, leader_log_start_,
+              told_end_, told_log_start_);
+  }
 
   [[nodiscard]] BrokerId leader() const { return leader_; }
 

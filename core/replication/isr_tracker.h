@@ -60,11 +60,15 @@ class IsrTracker {
   [[nodiscard]] bool proposal_open() const { return open_.has_value(); }
 
   void CheckInvariants() const;
+  void AddTo(Fingerprint& state) const {
+    state.Add(leader_epoch_, partition_epoch_, self_epoch_, isr_, maximal_, open_);
+  }
 
  private:
   struct Open {
     IsrProposal proposal;
     Instant repeat_at;
+    void AddTo(Fingerprint& state) const { state.Add(proposal, repeat_at); }
   };
 
   IsrProposal Propose(const std::vector<BrokerId>& members,

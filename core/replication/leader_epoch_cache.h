@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/fingerprint.h"
 #include "base/ids.h"
 #include "core/replication/partition_types.h"
 
@@ -49,6 +50,7 @@ class LeaderEpochCache {
   }
 
   void CheckInvariants(Offset log_end) const;
+  void AddTo(Fingerprint& state) const { state.Add(entries_); }
 
  private:
   std::vector<EpochEntry> entries_;

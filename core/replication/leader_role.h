@@ -57,6 +57,10 @@ class LeaderRole {
   [[nodiscard]] const ParkedReplies& parked() const { return parked_; }
 
   void CheckInvariants() const;
+  void AddTo(Fingerprint& state) const {
+    state.Add(config_.min_insync_replicas, isr_, followers_, parked_, epoch_start_,
+              next_isr_check_);
+  }
 
  private:
   [[nodiscard]] size_t MinIsrEffective() const;

@@ -1,6 +1,7 @@
 // The four offsets of a log.
 #pragma once
 
+#include "base/fingerprint.h"
 #include "base/ids.h"
 
 namespace quipu {
@@ -40,6 +41,9 @@ class LogOffsets {
   [[nodiscard]] bool empty() const { return log_start_ == log_end_; }
 
   void CheckInvariants() const;
+  void AddTo(Fingerprint& state) const {
+    state.Add(log_start_, high_watermark_, durable_end_, log_end_);
+  }
 
  private:
   Offset log_start_;

@@ -98,6 +98,18 @@ void ParkedReplies::Abandon(PartitionEffects& effects) {
   next_deadline_.reset();
 }
 
+void ParkedReplies::AddTo(Fingerprint& state) const {
+  state.Add(acks(), deletes(), next_deadline_);
+  const auto add_ack = [&state](const Ack& ack) {
+    state.Add(ack.reply.token, ack.reply.base_offset, ack.reply.end_offset, ack.deadline);
+  };
+  std::for_each(acks_.begin() + static_cast<std::ptrdiff_t>(first_ack_), acks_.end(), add_ack);
+  std::for_each(repeats_.begin(), repeats_.end(), add_ack);
+  for (const Delete& waiting : deletes_) {
+    state.Add(waiting.reply.token, waiting.reply.log_start_offset, waiting.deadline);
+  }
+}
+
 void ParkedReplies::CheckInvariants(Offset high_watermark) const {
   for (size_t i = first_ack_; i < acks_.size(); ++i) {
     QUIPU_INVARIANT("I28", acks_[i].reply.end_offset > high_watermark);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error_code.h"
+#include "base/fingerprint.h"
 #include "base/ids.h"
 #include "base/time.h"
 #include "core/replication/partition_types.h"
@@ -35,6 +36,7 @@ class ParkedReplies {
 
   // Nothing below `high_watermark` is still waiting.
   void CheckInvariants(Offset high_watermark) const;
+  void AddTo(Fingerprint& state) const;
 
  private:
   struct Ack {

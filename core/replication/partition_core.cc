@@ -365,6 +365,13 @@ size_t PartitionCore::parked_acks() const {
   return parts_->leader ? parts_->leader->parked().acks() : 0;
 }
 
+void PartitionCore::AddTo(Fingerprint& state) const {
+  const Parts& parts = *parts_;
+  state.Add(parts.recovered_epoch, parts.log, parts.config.min_insync_replicas, parts.leader_broker,
+            parts.isr, parts.leader, parts.follower, parts.pending_assignment, parts.pending_resign,
+            parts.next_expiry);
+}
+
 void PartitionCore::CheckInvariants() const {
   parts_->log.CheckInvariants();
   QUIPU_CHECK(!parts_->leader || !parts_->follower);

@@ -153,6 +153,8 @@ class PartitionCore {
 
   // Every invariant that one replica can check alone. Called after each simulator step.
   void CheckInvariants() const;
+  // The whole state, but for limits, names and how long the next pause of a seeking follower is.
+  void AddTo(Fingerprint& state) const;
 
  private:
   struct Parts;

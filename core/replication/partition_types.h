@@ -9,6 +9,7 @@
 #include "absl/container/btree_map.h"
 #include "base/bytes.h"
 #include "base/error_code.h"
+#include "base/fingerprint.h"
 #include "base/ids.h"
 #include "base/time.h"
 #include "core/record/record_batch.h"
@@ -22,6 +23,7 @@ namespace quipu {
 struct EpochEntry {
   LeaderEpoch epoch;
   Offset start_offset;
+  void AddTo(Fingerprint& state) const { state.Add(epoch, start_offset); }
   friend bool operator==(const EpochEntry&, const EpochEntry&) = default;
 };
 
@@ -32,6 +34,9 @@ struct ProducerBatch {
   Offset base_offset;
   Offset last_offset;
   TimestampMs timestamp;
+  void AddTo(Fingerprint& state) const {
+    state.Add(base_sequence, last_sequence, base_offset, last_offset, timestamp);
+  }
   friend bool operator==(const ProducerBatch&, const ProducerBatch&) = default;
 };
 struct ProducerEntry {
@@ -39,6 +44,9 @@ struct ProducerEntry {
   ProducerEpoch producer_epoch;
   TimestampMs last_timestamp;
   std::vector<ProducerBatch> batches;  // oldest first, at most kProducerBatchesMax
+  void AddTo(Fingerprint& state) const {
+    state.Add(producer_id, producer_epoch, last_timestamp, batches);
+  }
   friend bool operator==(const ProducerEntry&, const ProducerEntry&) = default;
 };
 struct ProducerSnapshot {
@@ -100,6 +108,9 @@ struct ReplicaInfo {
   bool fenced = true;
   bool in_controlled_shutdown = false;
   bool disk_stalled = false;
+  void AddTo(Fingerprint& state) const {
+    state.Add(broker, epoch, fenced, in_controlled_shutdown, disk_stalled);
+  }
 };
 
 // A partition's state in a metadata image.
@@ -111,6 +122,10 @@ struct PartitionAssignment {
   std::vector<BrokerId> isr;
   std::vector<BrokerId> elr;
   PartitionConfig config;
+  void AddTo(Fingerprint& state) const {
+    state.Add(leader_epoch, partition_epoch, leader, replicas, isr, elr,
+              config.min_insync_replicas);
+  }
 };
 
 // ---- inputs --------------------------------------------------------------------------------
@@ -178,6 +193,7 @@ struct IsrProposal {
   LeaderEpoch leader_epoch;
   PartitionEpoch partition_epoch;
   std::vector<std::pair<BrokerId, BrokerEpoch>> new_isr;
+  void AddTo(Fingerprint& state) const { state.Add(uid, leader_epoch, partition_epoch, new_isr); }
 };
 
 // What one input to a core brings about. The caller appends nothing itself, clears it between

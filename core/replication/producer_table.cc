@@ -160,6 +160,15 @@ ProducerSnapshot ProducerTable::Snapshot(Offset as_of) const {
   return snapshot;
 }
 
+void ProducerTable::AddTo(Fingerprint& state) const {
+  state.Add(producers_.size());
+  for (const auto& [id, producer] : producers_) {
+    state.Add(id, producer->epoch, producer->last_timestamp, producer->touched, producer->count);
+    if (!producer->touched) state.Add(producer->idle_since);
+    for (size_t i = 0; i < producer->count; ++i) state.Add(producer->batches[i]);
+  }
+}
+
 void ProducerTable::CheckInvariants(Offset log_end) const {
   for (const auto& [id, state] : producers_) {
     QUIPU_INVARIANT("I61", state->count > 0 && state->count <= kProducerBatchesMax);

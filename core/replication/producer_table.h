@@ -9,6 +9,7 @@
 
 #include "absl/container/btree_map.h"
 #include "base/error_code.h"
+#include "base/fingerprint.h"
 #include "base/ids.h"
 #include "base/time.h"
 #include "core/record/record_batch.h"
@@ -79,6 +80,7 @@ class ProducerTable {
 
   // Batches of each producer ascend in sequence and offset and begin below `log_end` (I61).
   void CheckInvariants(Offset log_end) const;
+  void AddTo(Fingerprint& state) const;
 
  private:
   // A producer with its newest batches, oldest first. Never empty.

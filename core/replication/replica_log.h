@@ -60,6 +60,10 @@ class ReplicaLog {
   [[nodiscard]] const PartitionLimits& limits() const { return limits_; }
 
   void CheckInvariants() const;
+  void AddTo(Fingerprint& state) const {
+    state.Add(leader_epoch_, partition_epoch_, offsets_, epochs_, producers_, truncating_,
+              snapshot_as_of_, bytes_since_snapshot_);
+  }
 
  private:
   void PutState(PartitionEffects& effects) const;

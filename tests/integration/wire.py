@@ -6,8 +6,6 @@ A message is a dictionary of field numbers to lists of values: whole numbers or 
 import struct
 import subprocess
 
-from programs import RAW_CLIENT, environment
-
 
 def varint(value):
     value &= (1 << 64) - 1
@@ -91,6 +89,7 @@ def batch(values, codec=0, magic=2, count=None, producer=(-1, -1, -1), control=F
 # ---- calls ----
 def call(address, method, messages, unary=False, seconds=20):
     """Answers, decoded, and how the call ended: (code, text), or None while it goes on."""
+    from programs import RAW_CLIENT, environment  # the encoders above need no programs
     host, port = address.rsplit(":", 1)
     done = subprocess.run([RAW_CLIENT, host, port, method, "unary" if unary else "stream",
                            str(seconds * 1000)], input="\n".join(m.hex() for m in messages) + "\n",

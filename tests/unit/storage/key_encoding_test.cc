@@ -64,6 +64,18 @@ TEST(KeyEncodingTest, KeysOfOneKindAreNotDecodedAsAnother) {
   EXPECT_FALSE(DecodeLogKey(EncodeLogRange(LogId(1)).view()).has_value());
 }
 
+// What is decoded must be fit to be encoded again, as is done when old snapshots are dropped.
+TEST(KeyEncodingTest, KeysWithOffsetsBelowZeroAreRefused) {
+  std::string snapshot(EncodeProducerSnapshotKey(LogId(1), Offset(5)).view());
+  ASSERT_TRUE(DecodeProducerSnapshotKey(snapshot).has_value());
+  snapshot[9] = '\x80';
+  EXPECT_FALSE(DecodeProducerSnapshotKey(snapshot).has_value());
+  std::string batch(EncodeLogKey(LogId(1), Offset(5)).view());
+  ASSERT_TRUE(DecodeLogKey(batch).has_value());
+  batch[8] = '\x80';
+  EXPECT_FALSE(DecodeLogKey(batch).has_value());
+}
+
 TEST(KeyEncodingTest, FirstBytesOfKeysAreTheDocumentedOnes) {
   EXPECT_EQ(EncodePartitionKey(PartitionUid(0x0102)).view(),
             absl::string_view("P\0\0\0\0\0\0\x01\x02", 9));

@@ -95,6 +95,37 @@ TEST(RaftCoreTest, ForeignAndMalformedMessagesAreDropped) {
   EXPECT_EQ(effects.messages.size(), 1U);
 }
 
+// Found by the fuzz target raft_message: the replica took the snapshot over, and its log was ahead
+// of its term (I2), for good.
+TEST(RaftCoreTest, ASnapshotOfALaterTermOrOfNothingIsDropped) {
+  RaftCluster cluster(3);
+  Elect(cluster, 1);
+  cluster.Propose(1, "a");
+  RaftMessage good = cluster.network.front();
+  good.set_type(RaftMessage::INSTALL_SNAPSHOT);
+  good.clear_entries();
+  message::SnapshotChunk& chunk = *good.mutable_snapshot();
+  chunk.set_last_index(9);
+  chunk.set_last_term(good.term());
+  chunk.set_total_bytes(8);
+  RaftMessage future = good;
+  future.mutable_snapshot()->set_last_term(good.term() + 1);
+  RaftMessage no_term = good;
+  no_term.mutable_snapshot()->set_last_term(0);
+  RaftMessage nothing = good;
+  nothing.mutable_snapshot()->set_last_index(0);
+  RaftCore& core = *cluster.node(good.to()).core;
+  for (const RaftMessage& message : {future, no_term, nothing}) {
+    RaftEffects effects;
+    core.Step(message, cluster.now, effects);
+    EXPECT_TRUE(effects.messages.empty() && effects.persists.empty());
+  }
+  EXPECT_EQ(core.dropped_messages(), 3U);
+  RaftEffects effects;
+  core.Step(good, cluster.now, effects);
+  EXPECT_EQ(core.dropped_messages(), 3U);
+}
+
 TEST(RaftCoreTest, AnAppendWhoseEntriesAreNoLogIsDropped) {
   RaftCluster cluster(3);
   Elect(cluster, 1);

@@ -74,6 +74,28 @@ class FakeDisk {
   }
   [[nodiscard]] const PartitionState& state() const { return state_; }
   [[nodiscard]] size_t snapshots() const { return snapshots_.size(); }
+  // Everything, synced or not.
+  void AddTo(Fingerprint& state) const {
+    const auto add_state = [&state](const PartitionState& s) {
+      state.Add(s.leader_epoch, s.partition_epoch, s.log_start_offset, s.high_watermark);
+    };
+    const auto add_batches = [&state](const std::vector<StoredBatch>& batches) {
+      state.Add(batches.size());
+      for (const StoredBatch& batch : batches) state.Add(batch.base_offset, batch.bytes.view());
+    };
+    add_state(state_);
+    add_batches(batches_);
+    state.Add(epochs_, snapshots_.size(), unsynced_.size());
+    for (const auto& [as_of, producers] : snapshots_) state.Add(as_of, producers);
+    for (const Write& write : unsynced_) {
+      const LogMutation& mutation = write.mutation;
+      state.Add(write.log_end, write.truncating, mutation.truncate_to, mutation.epochs,
+                mutation.state.has_value(), mutation.producers.has_value());
+      add_batches(mutation.appends);
+      if (mutation.state) add_state(*mutation.state);
+      if (mutation.producers) state.Add(mutation.producers->as_of, mutation.producers->producers);
+    }
+  }
 
  private:
   void Apply(const LogMutation& mutation) {

@@ -1,0 +1,103 @@
+// quipu-explore: every state of a small world, within the bounds given.
+#include <chrono>
+#include <cstdio>
+
+#include "CLI/CLI.hpp"
+#include "base/planted_bug.h"
+#include "tests/explore/explorer.h"
+
+namespace quipu::explore {
+namespace {
+
+void PrintPath(const ExploreOptions& options, const ExploreResult& result) {
+  SmallWorld world(options.bounds);
+  std::printf("     %-14s %s\n", "", world.Describe().c_str());
+  for (size_t i = 0; i < result.path.size(); ++i) {
+    const Action action = result.path[i];
+    try {
+      world.Take(action);
+    } catch (const sim::Violation&) {
+      std::printf("%3zu  %-12s %d  violates\n", i + 1, ActionName(action.kind), action.broker);
+      return;
+    }
+    std::printf("%3zu  %-12s %d  %s\n", i + 1, ActionName(action.kind), action.broker,
+                world.Describe().c_str());
+  }
+  std::printf("     nothing may happen any more\n");
+}
+
+void Plant([[maybe_unused]] const std::string& name) {
+#ifdef QUIPU_PLANTED_BUGS
+  for (int i = 0; i < kPlantedBugCount; ++i) {
+    if (name == PlantedBugName(static_cast<PlantedBug>(i))) {
+      return SetPlantedBug(static_cast<PlantedBug>(i));
+    }
+  }
+  throw CLI::ValidationError("--planted", "no such bug: " + name);
+#else
+  throw CLI::ValidationError("--planted",
+                             "this program has no bugs to plant; quipu-explore-planted has");
+#endif
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app{"Walks through every state of three brokers, one partition and the controller."};
+  ExploreOptions options;
+  std::string planted;
+  std::string invariant;
+  Bounds& bounds = options.bounds;
+  app.add_option("--records", bounds.records, "records that the producer sends")
+      ->capture_default_str();
+  app.add_option("--retries", bounds.retries, "records sent again")->capture_default_str();
+  app.add_option("--crashes", bounds.crashes, "crashes of brokers")->capture_default_str();
+  app.add_option("--fences", bounds.live_fences, "sessions that end though the broker runs")
+      ->capture_default_str();
+  app.add_option("--deafenings", bounds.deafenings,
+                 "times that a broker hears nothing of the controller")
+      ->capture_default_str();
+  app.add_option("--breaks", bounds.broken_streams, "replica streams that break")
+      ->capture_default_str();
+  app.add_option("--lags", bounds.lags, "times that replica.lag.time.max.ms passes")
+      ->capture_default_str();
+  app.add_option("--min-isr", bounds.min_insync_replicas, "min.insync.replicas")
+      ->check(CLI::Range(1, 3))
+      ->capture_default_str();
+  app.add_option("--states-max", options.states_max, "stop after so many states, with exit code 2")
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "threads")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_option("--planted", planted, "a bug that must be found (quipu-explore-planted)");
+  app.add_option("--invariant", invariant, "the invariant that the planted bug must violate");
+  try {
+    app.parse(argc, argv);
+    if (!planted.empty()) Plant(planted);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const ExploreResult result = Explore(options);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::printf("%zu states, %zu transitions, %zu ends, depth %zu, %.1f s, %.0f transitions/s: %s\n",
+              result.states, result.transitions, result.ends, result.depth, seconds,
+              static_cast<double>(result.transitions) / seconds,
+              result.violation  ? "VIOLATION"
+              : result.complete ? "complete, 0 violations"
+                                : "not complete, 0 violations");
+  if (result.violation) {
+    std::printf("%s: %s\n", result.violation->id.c_str(), result.violation->what.c_str());
+    PrintPath(options, result);
+  }
+  if (!planted.empty()) {
+    const bool found = result.violation && (invariant.empty() || result.violation->id == invariant);
+    return found ? 0 : 1;
+  }
+  if (result.violation) return 1;
+  return result.complete ? 0 : 2;
+}
+
+}  // namespace
+}  // namespace quipu::explore
+
+int main(int argc, char** argv) { return quipu::explore::Main(argc, argv); }

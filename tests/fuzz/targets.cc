@@ -1,0 +1,38 @@
+// The table of fuzz targets.
+#include "tests/fuzz/targets.h"
+
+namespace quipu::fuzz {
+
+const std::vector<Target>& Targets() {
+  static const auto* const targets = new std::vector<Target>{
+      {"broker_requests", "every unary request of clients to a whole broker", BrokerRequests},
+      {"broker_shards", "random operations on two brokers in memory", BrokerShards},
+      {"client_settings", "properties of producers, consumers and admins", ClientSettings},
+      {"config_text", "configuration files", ConfigText},
+      {"controller_commands", "brokers' and admins' requests to the controller",
+       ControllerCommands},
+      {"directory_identity", "meta.properties", DirectoryIdentityFile},
+      {"log_codec", "produce, fetch and replica stream", LogCodec},
+      {"lz4", "lz4 frames, with a cap", Lz4},
+      {"payments_csv", "payments as CSV, plain and .xz, and as records", PaymentsCsv},
+      {"producer_state", "producer state from a leader", ProducerState},
+      {"raft_message", "messages from anybody to a voter", RaftMessage},
+      {"raft_quorum", "random schedules of a quorum", RaftQuorum},
+      {"record_batch", "header, validation, walker, stamping", RecordBatch},
+      {"server_settings", "settings of broker and controller", ServerSettings},
+      {"storage_keys", "keys of the databases", StorageKeys},
+      {"storage_values", "small values, Raft entries, snapshots, stored batches", StorageValues},
+      {"watermark_slots", "the watermark file", WatermarkSlots},
+      {"zstd", "zstd frames, with a cap", Zstd},
+  };
+  return *targets;
+}
+
+const Target* FindTarget(absl::string_view name) {
+  for (const Target& target : Targets()) {
+    if (target.name == name) return &target;
+  }
+  return nullptr;
+}
+
+}  // namespace quipu::fuzz
