@@ -1,4 +1,4 @@
-#include "tests/simulation/nemesis_disks.h"
+#include "tests/simulation/faults/lost_disks.h"
 
 #include <algorithm>
 #include <utility>
