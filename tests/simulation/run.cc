@@ -14,7 +14,7 @@
 #include "tests/simulation/checkers/partition_checker.h"
 #include "tests/simulation/checkers/raft_checker.h"
 #include "tests/simulation/cluster.h"
-#include "tests/simulation/faults/nemesis_disks.h"
+#include "tests/simulation/faults/lost_disks.h"
 #include "tests/simulation/nemesis.h"
 #include "tests/simulation/sim_consumer.h"
 #include "tests/simulation/sim_producer.h"

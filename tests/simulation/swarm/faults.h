@@ -38,7 +38,7 @@ enum class Fault : size_t {
   kWriteError,
   kSyncError,
   kDiskFull,
-  // Of disks that are lost (nemesis_disks.cc).
+  // Of disks that are lost (faults/lost_disks.cc).
   kEmptyDisk,
   kRolledBackDisk,
   kLostTail,
