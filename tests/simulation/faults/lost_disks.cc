@@ -1,8 +1,4 @@
-<<<<<<<< HEAD:tests/simulation/faults/nemesis_disks.cc
-#include "tests/simulation/faults/nemesis_disks.h"
-========
 #include "tests/simulation/faults/lost_disks.h"
->>>>>>>> wt-unclean:tests/simulation/faults/lost_disks.cc
 
 #include <algorithm>
 #include <utility>
