@@ -21,7 +21,10 @@ enum class PlantedBug {
   kElrNotCleared,             // R17: ELR survives a full ISR.
   kRaftAckBeforeSync,         // Raft list 1: follower acknowledges entries before they are synced.
   kZombieCommitAccepted,      // I51/G01: commit by an older member epoch is accepted.
-  kPartitionGivenBeforeRevoked,  // I52: a member gets what its former owner still holds.
+  kPartitionGivenBeforeRevoked,      // I52: a member gets what its former owner still holds.
+  kConfigChangeBeforeOwnTermCommit,  // PR7/C05: voters change before the term is established.
+  kRemovedLeaderCountsItself,        // PR7/I8: a leader that is no voter counts itself.
+  kSameIdNewDiskVotes,               // PR7/C06: a voter's id is enough, on whatever disk.
   // Replication.
   kEpochNotNotedOnElection,    // R04: a leader that wrote nothing leaves no trace of its epoch.
   kOldEpochUpdateAccepted,     // PR3/R05: a follower's update of another epoch is taken.

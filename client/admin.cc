@@ -139,6 +139,13 @@ absl::StatusOr<message::DescribeQuorumResult> Admin::DescribeQuorum() {
   return response->describe_quorum();
 }
 
+absl::Status Admin::ReplaceVoter(const message::ReplaceVoter& replacement) {
+  message::AdminRequest request;
+  *request.mutable_replace_voter() = replacement;
+  return Change(request, absl::StrCat("controller ", replacement.controller_id()), ErrorCode::kNone)
+      .status();
+}
+
 // ---- topics ------------------------------------------------------------------------------------
 
 absl::StatusOr<std::vector<message::TopicInfo>> Admin::ListTopics(bool with_internal) {

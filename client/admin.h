@@ -63,6 +63,10 @@ class Admin {
   // Brokers, cluster id and controller; no topics.
   absl::StatusOr<message::MetadataResponse> DescribeCluster();
   absl::StatusOr<message::DescribeQuorumResult> DescribeQuorum();
+  // Begins the replacement of a voter of the controllers, or goes on with it; DescribeQuorum tells
+  // how far it is. kVoterNotFound, kReassignmentInProgress, kNotEnoughReplicas,
+  // kInconsistentVoterSet, kInvalidRequest
+  absl::Status ReplaceVoter(const message::ReplaceVoter& replacement);
 
   // ---- topics ----
   // kTopicAlreadyExists, kInvalidTopic, kInvalidPartitions, kInvalidReplicationFactor,

@@ -56,6 +56,7 @@ void AddProduceCommand(CLI::App& app, Common& common);
 void AddConsumeCommand(CLI::App& app, Common& common);
 void AddGroupCommands(CLI::App& app, Common& common);
 void AddClusterCommands(CLI::App& app, Common& common);
+void AddControllerCommands(CLI::App& app, Common& common);
 void AddStorageCommands(CLI::App& app, Common& common);
 void AddBenchCommands(CLI::App& app, Common& common);
 

@@ -29,6 +29,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   quipu::cli::AddConsumeCommand(app, common);
   quipu::cli::AddGroupCommands(app, common);
   quipu::cli::AddClusterCommands(app, common);
+  quipu::cli::AddControllerCommands(app, common);
   quipu::cli::AddStorageCommands(app, common);
   quipu::cli::AddBenchCommands(app, common);
   try {

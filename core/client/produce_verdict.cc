@@ -89,6 +89,9 @@ ProduceVerdict JudgeProduce(ErrorCode code) {
     case ErrorCode::kResourceNotFound:
     case ErrorCode::kDuplicateResource:
     case ErrorCode::kInconsistentVoterSet:
+    case ErrorCode::kReassignmentInProgress:
+    case ErrorCode::kDuplicateVoter:
+    case ErrorCode::kVoterNotFound:
     case ErrorCode::kInvalidUpdateVersion:
     case ErrorCode::kSnapshotNotFound:
     case ErrorCode::kDuplicateBrokerRegistration:

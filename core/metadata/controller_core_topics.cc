@@ -277,6 +277,7 @@ AdminDecision ControllerCore::Admin(const message::AdminRequest& request) {
     case message::AdminRequest::kAlterTopicConfig:
       return AlterTopicConfig(request.alter_topic_config());
     case message::AdminRequest::kDescribeQuorum:
+    case message::AdminRequest::kReplaceVoter:
     case message::AdminRequest::REQUEST_NOT_SET:
       break;
   }

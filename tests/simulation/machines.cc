@@ -65,6 +65,13 @@ void SimController::Crash() {
   node_.reset();
 }
 
+void SimController::LoseDisk(DirectoryId directory_id) {
+  Crash();
+  store_ = MemoryRaftStore();
+  config_.directory_id = directory_id;
+  config_.observer = true;
+}
+
 void SimController::Persist(RaftWrite write, std::function<void()> done) {
   if (cluster_.on_raft_write) cluster_.on_raft_write(*this, write);
   disk_->Persist(std::move(write), std::move(done));

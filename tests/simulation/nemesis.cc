@@ -28,7 +28,8 @@ Nemesis::Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& pr
       world_(cluster.world()),
       producers_(producers),
       consumers_(consumers),
-      options_(options) {
+      options_(options),
+      lost_voter_(cluster) {
   cluster_.on_sync = [this](NodeId node, Duration time) { OnSync(node, time); };
   cluster_.on_raft_sync = [this](SimController& voter, const RaftWrite& write, Duration time) {
     OnRaftSync(voter, write, time);
@@ -128,6 +129,9 @@ void Nemesis::Strike() {
       return FailDisk(Fault::kSyncError, DiskFault::kSyncError);
     case Fault::kDiskFull:
       return FillDisk();
+    case Fault::kReplaceVoter:
+      if (lost_voter_.Strike()) Count(Fault::kReplaceVoter);
+      return;
   }
 }
 
@@ -166,8 +170,9 @@ void Nemesis::HealAll(bool core_only) {
   network.stream_break = 0;
   if (core_only) {
     std::vector<Machine> away{{.controller = nullptr, .broker = &Pick(cluster_.brokers())}};
-    // A single controller is no minority.
-    if (cluster_.controllers().size() > 1) {
+    // A single controller is no minority; and while one of three is lost and not replaced, the two
+    // others are needed both.
+    if (cluster_.controllers().size() > 1 && !lost_voter_.open()) {
       away.push_back({.controller = &Pick(cluster_.controllers()), .broker = nullptr});
     }
     for (const Machine& machine : away) {

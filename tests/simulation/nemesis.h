@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/simulation/cluster.h"
+#include "tests/simulation/nemesis_voters.h"
 #include "tests/simulation/sim_consumer.h"
 #include "tests/simulation/sim_producer.h"
 #include "tests/simulation/swarm/faults.h"
@@ -39,6 +40,7 @@ class Nemesis {
   [[nodiscard]] bool IsAway(NodeId node) const { return node != 0 && away_.contains(node); }
   // A broker is about to say this to its controller.
   void OnControlSent(BrokerId sender, const message::BrokerToController& message);
+  [[nodiscard]] const LostVoter& lost_voter() const { return lost_voter_; }
   // How often each fault has struck.
   [[nodiscard]] const std::array<uint64_t, kFaultCount>& counters() const { return counters_; }
 
@@ -136,6 +138,7 @@ class Nemesis {
   Instant contested_until_{};
   Instant bounce_until_{};
   std::map<NodeId, Machine> away_;
+  LostVoter lost_voter_;
   // False: the fault phase is over, and its heals do nothing.
   std::shared_ptr<bool> active_ = std::make_shared<bool>(false);
 };

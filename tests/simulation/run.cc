@@ -47,6 +47,8 @@ SwarmOptions Draw(uint64_t seed, Rng& rng, const Overrides& overrides) {
     drawn.faults[static_cast<size_t>(Fault::kPauseConsumer)] = 0;
     drawn.faults[static_cast<size_t>(Fault::kSlowConsumer)] = 0;
   }
+  // Who loses the only voter has lost everything.
+  if (drawn.controllers < 3) drawn.faults[static_cast<size_t>(Fault::kReplaceVoter)] = 0;
   drawn.replicas = std::min(drawn.replicas, drawn.brokers);
   if (drawn.salt != 0) rng = Rng(seed * 1000003 + static_cast<uint64_t>(drawn.salt));
   return drawn;
@@ -309,6 +311,7 @@ void Run::Fill(RunResult& result) const {
   c["fault.write_error"] = disk.write_errors;
   c["fault.sync_error"] = disk.sync_errors;
   c["raft.leader_changes"] = raft_.counters().leader_changes;
+  c["raft.voters_replaced"] = nemesis_.lost_voter().replaced();
   c["raft.truncations"] = raft_.counters().truncations;
   c["raft.snapshots_installed"] = raft_.counters().snapshots_installed;
   c["partition.leader_changes"] = partitions_.counters().leader_changes;

@@ -30,6 +30,7 @@ int CheckCoverage(const Coverage& totals, uint64_t seeds) {
   need("partition.leader_changes", 1000);
   need("raft.leader_changes", 1000);
   need("raft.truncations", 400);  // about half of what 2,000 seeds show
+  need("raft.voters_replaced", 400);
   need("partition.truncations", 1000);
   need("partition.isr_shrinks", 1000);
   need("producer.retries", 1000);

@@ -38,6 +38,7 @@ enum class Fault : size_t {
   kWriteError,
   kSyncError,
   kDiskFull,
+  kReplaceVoter,  // nemesis_voters.h
 };
 inline constexpr const char* kFaultNames[] = {
     "crash_broker",   "crash_controller", "crash_producer", "crash_consumer",
@@ -46,10 +47,10 @@ inline constexpr const char* kFaultNames[] = {
     "partial",        "isolate",          "isolate_leader", "contest_election",
     "strand_leader",  "bounce_joiner",    "clock_jump",     "clock_skew",
     "slow_node",      "slow_consumer",    "write_error",    "sync_error",
-    "disk_full",
+    "disk_full",      "replace_voter",
 };
 inline constexpr size_t kFaultCount = std::size(kFaultNames);
-static_assert(static_cast<size_t>(Fault::kDiskFull) + 1 == kFaultCount);
+static_assert(static_cast<size_t>(Fault::kReplaceVoter) + 1 == kFaultCount);
 
 using FaultNumbers = std::array<int64_t, kFaultCount>;
 

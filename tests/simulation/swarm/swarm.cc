@@ -89,6 +89,7 @@ SwarmOptions DrawSwarm(Rng& rng) {
       case Fault::kSlowNode:
       case Fault::kWriteError:
       case Fault::kSyncError:
+      case Fault::kReplaceVoter:
         return 3;
       case Fault::kCrashProducer:
       case Fault::kCrashConsumer:
