@@ -48,6 +48,8 @@ SwarmOptions Draw(uint64_t seed, Rng& rng, const Overrides& overrides) {
     drawn.faults[static_cast<size_t>(Fault::kPauseConsumer)] = 0;
     drawn.faults[static_cast<size_t>(Fault::kSlowConsumer)] = 0;
   }
+  // Who loses the only voter has lost everything.
+  if (drawn.controllers < 3) drawn.faults[static_cast<size_t>(Fault::kReplaceVoter)] = 0;
   drawn.replicas = std::min(drawn.replicas, drawn.brokers);
   if (drawn.salt != 0) rng = Rng(seed * 1000003 + static_cast<uint64_t>(drawn.salt));
   return drawn;
