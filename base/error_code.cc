@@ -191,6 +191,10 @@ constexpr ErrorInfo kErrors[] = {
      "The client is closed.", false},
     {ErrorCode::kNotConnected, "NOT_CONNECTED",
      "No broker could be reached.", true},
+    {ErrorCode::kUnderRepair, "UNDER_REPAIR",
+     "The broker's copy is damaged and is being repaired from another replica.", true},
+    {ErrorCode::kDamagedOnAllReplicas, "DAMAGED_ON_ALL_REPLICAS",
+     "No replica has a sound copy of these offsets; they are refused, the rest can be read.", false},
 };
 // clang-format on
 

@@ -100,6 +100,8 @@ enum class ErrorCode : int16_t {
   kBufferFull = 1007,
   kClosed = 1008,
   kNotConnected = 1009,
+  kUnderRepair = 1010,
+  kDamagedOnAllReplicas = 1011,
 };
 
 // Kafka's constant name, such as "NOT_LEADER_OR_FOLLOWER".

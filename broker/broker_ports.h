@@ -34,6 +34,9 @@ class BrokerPorts {
   virtual WatermarkFile& watermark_file() = 0;
   // Free bytes of the data directory's file system (D6).
   virtual int64_t disk_free_bytes() = 0;
+  // How long the write of the log that is under way has lasted; zero: none is, or this world's disk
+  // always answers (D6).
+  virtual Duration disk_write_in_progress() { return Duration(0); }
 
   // ---- the network ----
   // Opens a stream; failures come as handler.on_closed. Any thread.

@@ -82,6 +82,12 @@ class Admin {
   // how many were moved.
   absl::StatusOr<int32_t> ElectLeaders(const std::string& topic);
 
+  // Makes a replica the leader of a partition that no complete replica is left of, as the epochs in
+  // `request` found it: acknowledged records that it lacks are lost. kElectionNotNeeded,
+  // kIneligibleReplica, kInvalidUpdateVersion.
+  absl::StatusOr<message::RecoverPartitionResult> RecoverPartition(
+      const message::RecoverPartition& request);
+
   // ---- partitions ----
   // The first offset at or after `timestamp` (milliseconds), or kEarliestTimestamp,
   // kLatestTimestamp; kNoOffset when there is none.

@@ -33,13 +33,15 @@ void LogCommitted(const record::MetadataBatch& batch) {
   for (const record::MetadataRecord& record : batch.records()) {
     if (record.has_broker_registered()) {
       LogInfo("broker.registered",
-              {{"broker", std::to_string(record.broker_registered().broker_id())}});
+              {{"broker", std::to_string(record.broker_registered().broker_id())},
+               {"unclean", record.broker_registered().unclean() ? "yes" : "no"}});
     } else if (record.has_broker_fencing()) {
       const record::BrokerFencing& fencing = record.broker_fencing();
       LogInfo(fencing.fenced() ? "broker.fenced" : "broker.unfenced",
               {{"broker", std::to_string(fencing.broker_id())},
                {"epoch", std::to_string(fencing.broker_epoch())},
-               {"shutting_down", fencing.in_controlled_shutdown() ? "true" : "false"}});
+               {"shutting_down", fencing.in_controlled_shutdown() ? "true" : "false"},
+               {"disk_stalled", fencing.disk_stalled() ? "true" : "false"}});
     } else if (record.has_topic_created()) {
       LogInfo("topic.created", {{"topic", record.topic_created().name()}});
     }

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "controller/controller_ports.h"
 #include "proto/message/control.pb.h"
+#include "runtime/disk_stall.h"
 #include "runtime/message_stream.h"
 
 namespace quipu {
@@ -47,6 +48,7 @@ struct ControllerConfig {
   bool auto_leader_rebalance = true;          // auto.leader.rebalance.enable
   Duration leader_imbalance_check_interval =  // leader.imbalance.check.interval.ms
       std::chrono::milliseconds(5000);
+  DiskStall::Options disk_stall;
 };
 
 class ControllerNode {

@@ -13,6 +13,7 @@
 #include "base/logging.h"
 #include "base/time.h"
 #include "core/raft/raft_core.h"
+#include "runtime/disk_stall.h"
 
 namespace quipu {
 namespace {
@@ -77,6 +78,8 @@ struct RaftDriver::Parts {
   void ArmTimer();
   // The configuration in force has changed, or may have.
   void TellVoters();
+  // Looks at the write under way, again and again (D6).
+  void WatchDisk();
 
   [[nodiscard]] Instant Now() const { return ports.executor().GetNow().mono; }
 
@@ -87,6 +90,9 @@ struct RaftDriver::Parts {
 
   std::deque<RaftPersist> unsent_writes;  // bounded by the core's proposal_bytes_max
   bool write_in_flight = false;
+  Instant write_began;  // of the one in flight
+  DiskStall disk_stall{config.disk_stall};
+  bool disk_stalled = false;
   std::deque<RaftEffects> undelivered;
   bool delivering = false;
   LogIndex applied;
@@ -123,6 +129,7 @@ absl::Status RaftDriver::Parts::Start() {
   TellVoters();
   TellRole({RaftRole::kFollower, core->term(), kNoController, false});
   ArmTimer();
+  WatchDisk();
   return absl::OkStatus();
 }
 
@@ -176,6 +183,7 @@ void RaftDriver::Parts::PersistNext() {
     unsent_writes.pop_front();
   }
   write_in_flight = true;
+  write_began = Now();
   // `done` runs on the store's thread and only posts; the executor outlives this object.
   Executor& executor = ports.executor();
   std::weak_ptr<const bool> still_alive = alive;
@@ -272,6 +280,37 @@ void RaftDriver::Parts::ArmTimer() {
   const Duration delay = std::max(deadline - Now(), Duration(0));
   ports.executor().PostAfter(delay, [this, still_alive, deadline] {
     if (!still_alive.expired()) OnTimer(deadline);
+  });
+}
+
+void RaftDriver::Parts::WatchDisk() {
+  const Duration in_progress = write_in_flight ? Now() - write_began : Duration(0);
+  const DiskStall::Verdict verdict = disk_stall.Look(Now(), in_progress);
+  if (verdict == DiskStall::Verdict::kExit) {
+    ports.StopProcess(absl::StrCat(
+        "the disk has not answered for ", ToMillis(in_progress), " ms (quipu.disk.stall.exit.ms=",
+        ToMillis(config.disk_stall.exit), "): see to it, then start the controller again"));
+  }
+  const bool stalled = verdict == DiskStall::Verdict::kStalled;
+  if (stalled != disk_stalled) {
+    disk_stalled = stalled;
+    if (stalled) {
+      LogError("controller.disk_stalled",
+               {{"shed_ms", std::to_string(ToMillis(config.disk_stall.shed))}});
+    } else {
+      LogInfo("controller.disk_answers", {});
+    }
+  }
+  // CheckQuorum does not see it: a leader's heartbeats need no disk.
+  if (stalled && in_progress >= config.disk_stall.shed && core->role() == RaftRole::kLeader) {
+    RaftEffects effects;
+    core->Resign(Now(), effects);
+    Carry(std::move(effects));
+    DeliverSoon();
+  }
+  std::weak_ptr<const bool> still_alive = alive;
+  ports.executor().PostAfter(disk_stall.interval(), [this, still_alive] {
+    if (!still_alive.expired()) WatchDisk();
   });
 }
 

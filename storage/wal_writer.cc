@@ -18,6 +18,7 @@ size_t BytesOf(const std::vector<LogWrite>& writes) {
   for (const LogWrite& write : writes) {
     bytes += kMutationOverheadBytes;
     for (const StoredBatch& batch : write.mutation.appends) bytes += batch.bytes.size();
+    for (const StoredBatch& batch : write.mutation.repairs) bytes += batch.bytes.size();
   }
   return bytes;
 }
@@ -87,7 +88,9 @@ void WalWriter::Process(std::deque<Item> items) {
   size_t next = 0;
   while (next < items.size() && !failed_) {
     if (items[next].work) {
+      write_began_ns_.store(SteadyNanoseconds(), std::memory_order_relaxed);
       items[next].work(store_);
+      write_began_ns_.store(0, std::memory_order_relaxed);
       ++next;
       continue;
     }

@@ -51,8 +51,8 @@ class WalWriter final : public LogWriter {
   [[nodiscard]] size_t queued_bytes() const {
     return queued_bytes_.load(std::memory_order_relaxed);
   }
-  // How long the present group has been under way; zero when idle. A broker sheds leadership when
-  // it is long, and exits when it is longer (D6). Any thread.
+  // How long the present group, or other work of this thread, has been under way; zero when idle. A
+  // broker sheds leadership when it is long, and exits when it is longer (D6). Any thread.
   [[nodiscard]] Duration WriteInProgressFor() const;
   // Groups written so far. Any thread.
   [[nodiscard]] uint64_t groups_written() const { return groups_.load(std::memory_order_relaxed); }

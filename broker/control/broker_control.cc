@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/logging.h"
 #include "base/planted_bug.h"
 
@@ -20,6 +21,7 @@ BrokerControl::BrokerControl(std::shared_ptr<const BrokerConfig> config, BrokerP
       listener_(std::move(listener)),
       channel_(std::make_shared<ControlChannel>(config_, ports, rng.Fork())),
       lifecycle_(std::make_shared<BrokerLifecycle>(config_, ports, channel_, rng)),
+      disk_stall_(config_->disk_stall),
       requests_(config_, *channel_,
                 [this](const IsrResult& result) { listener_.isr_result(result); }),
       producer_ids_(requests_) {}
@@ -54,6 +56,7 @@ void BrokerControl::Start() {
            at.requests_.OnLost();
          })});
     self.Tick();
+    self.WatchDisk();
   });
 }
 
@@ -126,6 +129,20 @@ void BrokerControl::CheckDisk() {
   } else {
     LogInfo("broker.disk_has_space", {{"free_bytes", std::to_string(free_bytes)}});
   }
+}
+
+void BrokerControl::WatchDisk() {
+  const Duration in_progress = ports_.disk_write_in_progress();
+  const DiskStall::Verdict verdict = disk_stall_.Look(GetInstant(), in_progress);
+  if (verdict == DiskStall::Verdict::kExit) {
+    ports_.StopProcess(absl::StrCat(
+        "the disk has not answered for ", ToMillis(in_progress), " ms (quipu.disk.stall.exit.ms=",
+        ToMillis(config_->disk_stall.exit), "): see to it, then start the broker again"));
+  }
+  lifecycle_->SetDiskStalled(verdict == DiskStall::Verdict::kStalled);
+  ports_.control_executor().PostAfter(disk_stall_.interval(), [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->WatchDisk();
+  });
 }
 
 void BrokerControl::ProposeIsr(IsrProposal proposal) {

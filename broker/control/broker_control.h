@@ -44,6 +44,8 @@ class BrokerControl : public std::enable_shared_from_this<BrokerControl> {
   void Publish();
   void Tick();
   void CheckDisk();
+  // Looks at the write under way, again and again (D6).
+  void WatchDisk();
 
   const std::shared_ptr<const BrokerConfig> config_;
   BrokerPorts& ports_;
@@ -52,6 +54,7 @@ class BrokerControl : public std::enable_shared_from_this<BrokerControl> {
   const std::shared_ptr<ControlChannel> channel_;
   const std::shared_ptr<BrokerLifecycle> lifecycle_;
   MetadataFollower follower_;
+  DiskStall disk_stall_;
   ControllerRequests requests_;
   ProducerIds producer_ids_;
 };

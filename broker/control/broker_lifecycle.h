@@ -2,7 +2,9 @@
 //
 // Every process start is a new incarnation and gets a new broker epoch (PR4). The epoch is synced
 // to the watermark file before the first heartbeat under it, so that a disk rolled back to an older
-// state betrays itself at the next registration (D4, S15). Control executor only.
+// state betrays itself at the next registration (D4, S15). A directory whose log is unproven says
+// so in its registration, again after each crash, until the controllers have committed it. Control
+// executor only.
 #pragma once
 
 #include <functional>
@@ -45,6 +47,9 @@ class BrokerLifecycle : public std::enable_shared_from_this<BrokerLifecycle> {
   [[nodiscard]] BrokerEpoch epoch() const { return epoch_; }
   [[nodiscard]] bool ready() const { return ready_; }
   [[nodiscard]] bool fenced() const { return fenced_; }
+  // Tells the controller at once when it changes: leaders are to be elsewhere while the disk does
+  // not answer (D6).
+  void SetDiskStalled(bool stalled);
   // Tells heartbeats the newest metadata applied.
   void SetMetadataIndex(LogIndex index) { metadata_index_ = index; }
 
@@ -68,6 +73,7 @@ class BrokerLifecycle : public std::enable_shared_from_this<BrokerLifecycle> {
   bool ready_ = false;
   bool fenced_ = true;
   bool stopped_ = false;
+  bool disk_stalled_ = false;
   bool register_again_ = false;  // refused for now: at the next tick
   LogIndex metadata_index_{0};
   Instant heard_at_;

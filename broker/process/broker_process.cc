@@ -6,6 +6,7 @@
 #include "base/logging.h"
 #include "base/status_macros.h"
 #include "broker/grpc/services.h"
+#include "storage/posix_file.h"
 
 namespace quipu {
 namespace {
@@ -33,6 +34,13 @@ absl::Status BrokerProcess::OpenStorage() {
   options.expected.cluster_id = settings_.cluster_id;
   options.fatal = &EndProcessNow;
   options.writer.queued_bytes_max = LogQueueBytesMax(settings_.node);
+  ballast_ =
+      std::make_unique<Ballast>(Ballast::Options{.path = settings_.log_dir + "/ballast",
+                                                 .bytes = settings_.ballast_bytes,
+                                                 .mark = settings_.node.disk_free_bytes_min});
+  // On a full disk the database could not even be opened.
+  const absl::StatusOr<int64_t> free_bytes = DiskFreeBytes(settings_.log_dir);
+  if (free_bytes.ok() && ballast_->held_bytes() > 0) ballast_->Keep(*free_bytes);
   QUIPU_ASSIGN_OR_RETURN(BrokerStorage storage, OpenBrokerStorage(options));
   storage_ = std::make_unique<BrokerStorage>(std::move(storage));
   const DirectoryIdentity& identity = storage_->directory->identity();
@@ -71,7 +79,7 @@ absl::Status BrokerProcess::Start(ExitCode& exit_code) {
   QUIPU_RETURN_IF_ERROR(OpenStorage());
   exit_code = ExitCode::kFailure;
   QUIPU_RETURN_IF_ERROR(BindListeners());
-  ports_ = std::make_unique<ProcessPorts>(*storage_, settings_.node.num_shards,
+  ports_ = std::make_unique<ProcessPorts>(*storage_, *ballast_, settings_.node.num_shards,
                                           settings_.cold_read_threads);
   node_ = std::make_unique<BrokerNode>(settings_.node, *ports_);
   exit_code = ExitCode::kStorageRefused;

@@ -41,6 +41,7 @@ class BrokerProcess {
 
   BrokerSettings settings_;
   std::unique_ptr<BrokerStorage> storage_;
+  std::unique_ptr<Ballast> ballast_;
   std::unique_ptr<ProcessPorts> ports_;
   std::unique_ptr<GrpcServer> client_server_;
   std::unique_ptr<GrpcServer> peer_server_;

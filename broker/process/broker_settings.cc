@@ -74,6 +74,8 @@ void AddProcessKeys(ConfigKeys& keys, BrokerSettings& settings) {
                    size_t{32} << 20, 64 * kGiB, "gRPC's buffers, for each listener");
   keys.AddMillis("controlled.shutdown.timeout.ms", &settings.shutdown_timeout, 0, 600000,
                  "how long a stopping broker waits for its leaderships to move away");
+  keys.Add<int64_t>("quipu.disk.ballast.bytes", &settings.ballast_bytes, 0, int64_t{1} << 40,
+                    "kept aside and given up when the disk is full; 0: none");
   keys.AddBool("quipu.unsafe.plaintext.network", &settings.unsafe_plaintext_network,
                "allows listeners beyond this machine, although nothing is encrypted or "
                "authenticated");
@@ -114,8 +116,16 @@ void AddNodeKeys(ConfigKeys& keys, BrokerConfig& node) {
                  3600000, "how often members are asked to report");
   keys.AddMillis("request.timeout.ms", &node.request_timeout, 100, 3600000,
                  "how long a request to the controllers may take");
+  keys.Add<int64_t>("quipu.scrub.bytes.per.second", &node.scrub_bytes_per_second, 0, 64 * kGiB,
+                    "stored batches that are read again to find damage; 0: none");
+  keys.AddMillis("quipu.scrub.interval.ms", &node.scrub_interval, 1, 365 * kDayMs,
+                 "pause between two passes over everything that is stored");
   keys.Add<int64_t>("quipu.disk.free.bytes.min", &node.disk_free_bytes_min, 0, int64_t{1} << 50,
                     "with less free space produce requests are refused");
+  keys.AddMillis("quipu.disk.stall.shed.ms", &node.disk_stall.shed, 100, 600000,
+                 "a write that takes so long moves leaderships to other brokers");
+  keys.AddMillis("quipu.disk.stall.exit.ms", &node.disk_stall.exit, 1000, 3600000,
+                 "a write that takes so long ends the process");
 }
 
 void SetDefaults(BrokerSettings& settings) {
@@ -154,6 +164,7 @@ absl::StatusOr<BrokerSettings> LoadBrokerSettings(const std::string& file,
   for (const std::string& assignment : assignments) QUIPU_RETURN_IF_ERROR(keys.Set(assignment));
   QUIPU_RETURN_IF_ERROR(keys.CheckComplete());
   QUIPU_RETURN_IF_ERROR(CheckLoopback(settings));
+  QUIPU_RETURN_IF_ERROR(CheckDiskStall(settings.node.disk_stall));
   return settings;
 }
 

@@ -24,6 +24,7 @@ struct BrokerSettings {
   size_t network_threads = 1;           // num.network.threads
   size_t cold_read_threads = 2;         // quipu.cold.read.threads
   size_t network_memory_bytes_max = size_t{512} << 20;   // quipu.network.memory.bytes.max
+  int64_t ballast_bytes = int64_t{128} << 20;            // quipu.disk.ballast.bytes
   Duration shutdown_timeout = std::chrono::seconds(10);  // controlled.shutdown.timeout.ms
   bool unsafe_plaintext_network = false;                 // quipu.unsafe.plaintext.network
 };

@@ -1,7 +1,5 @@
 #include "broker/process/process_ports.h"
 
-#include <sys/statvfs.h>
-
 #include <limits>
 #include <utility>
 
@@ -9,11 +7,13 @@
 #include "core/request/log_codec.h"
 #include "runtime/grpc/stream_client.h"
 #include "runtime/process.h"
+#include "storage/posix_file.h"
 
 namespace quipu {
 
-ProcessPorts::ProcessPorts(BrokerStorage& storage, size_t shards, size_t cold_read_threads)
-    : storage_(storage), cold_reads_("cold-read", cold_read_threads) {
+ProcessPorts::ProcessPorts(BrokerStorage& storage, Ballast& ballast, size_t shards,
+                           size_t cold_read_threads)
+    : storage_(storage), ballast_(ballast), cold_reads_("cold-read", cold_read_threads) {
   for (size_t i = 0; i < shards; ++i) {
     shards_.push_back(std::make_unique<ShardThread>(absl::StrCat("shard-", i)));
   }
@@ -29,12 +29,10 @@ void ProcessPorts::Stop() {
 }
 
 int64_t ProcessPorts::disk_free_bytes() {
-  struct statvfs facts{};
+  const absl::StatusOr<int64_t> free_bytes = DiskFreeBytes(storage_.directory->path());
   // What cannot be measured is not called full: a directory that is gone shows at the next write.
-  if (statvfs(storage_.directory->path().c_str(), &facts) != 0) {
-    return std::numeric_limits<int64_t>::max();
-  }
-  return static_cast<int64_t>(facts.f_bavail) * static_cast<int64_t>(facts.f_frsize);
+  if (!free_bytes.ok()) return std::numeric_limits<int64_t>::max();
+  return ballast_.Keep(*free_bytes);
 }
 
 std::unique_ptr<MessageSender<message::BrokerToController>> ProcessPorts::OpenControlStream(

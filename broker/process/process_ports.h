@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/broker_ports.h"
+#include "broker/process/ballast.h"
 #include "runtime/grpc/call_thread.h"
 #include "runtime/shard_thread.h"
 #include "runtime/worker_pool.h"
@@ -13,10 +14,10 @@
 
 namespace quipu {
 
-// Owns the threads; `storage` must outlive it. Thread-safe.
+// Owns the threads; `storage` and `ballast` must outlive it. Thread-safe.
 class ProcessPorts final : public BrokerPorts {
  public:
-  ProcessPorts(BrokerStorage& storage, size_t shards, size_t cold_read_threads);
+  ProcessPorts(BrokerStorage& storage, Ballast& ballast, size_t shards, size_t cold_read_threads);
   ~ProcessPorts() override;
 
   // Ends cold reads, executors and outgoing streams, in this order. Nothing of the node runs
@@ -30,6 +31,7 @@ class ProcessPorts final : public BrokerPorts {
   LogWriter& log_writer() override { return *storage_.writer; }
   WatermarkFile& watermark_file() override { return *storage_.watermark; }
   int64_t disk_free_bytes() override;
+  Duration disk_write_in_progress() override { return storage_.writer->WriteInProgressFor(); }
   std::unique_ptr<MessageSender<message::BrokerToController>> OpenControlStream(
       const HostPort& controller, MessageHandler<message::ControllerToBroker> handler) override;
   std::unique_ptr<MessageSender<ReplicaToLeader>> OpenReplicaStream(
@@ -39,6 +41,7 @@ class ProcessPorts final : public BrokerPorts {
 
  private:
   BrokerStorage& storage_;
+  Ballast& ballast_;  // control executor only
   std::vector<std::unique_ptr<ShardThread>> shards_;
   ShardThread control_{"control"};
   WorkerPool cold_reads_;

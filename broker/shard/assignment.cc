@@ -12,7 +12,8 @@ bool SameReplicas(const std::vector<ReplicaInfo>& a, const std::vector<ReplicaIn
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const ReplicaInfo& x, const ReplicaInfo& y) {
                       return x.broker == y.broker && x.epoch == y.epoch && x.fenced == y.fenced &&
-                             x.in_controlled_shutdown == y.in_controlled_shutdown;
+                             x.in_controlled_shutdown == y.in_controlled_shutdown &&
+                             x.disk_stalled == y.disk_stalled;
                     });
 }
 
@@ -60,11 +61,13 @@ PartitionAssignment AssignmentOf(const MetadataImage& image, const PartitionImag
       replica.epoch = broker->epoch;
       replica.fenced = broker->fenced;
       replica.in_controlled_shutdown = broker->in_controlled_shutdown;
+      replica.disk_stalled = broker->disk_stalled;
     }
     assignment.replicas.push_back(replica);
   }
   assignment.isr = partition.isr;
   assignment.elr = partition.elr;
+  assignment.unclean_epoch = partition.unclean_epoch;
   const TopicImage* topic = image.FindTopic(partition.topic_id);
   QUIPU_CHECK(topic != nullptr);
   assignment.config = ConfigOf(*topic);

@@ -51,6 +51,7 @@ void PrintTable(const std::vector<std::string>& header,
 void PrintJson(const Json& value);
 
 // Each noun adds its verbs; a verb's callback sets common.exit_code.
+void AddPartitionCommands(CLI::App& app, Common& common);
 void AddTopicCommands(CLI::App& app, Common& common);
 void AddProduceCommand(CLI::App& app, Common& common);
 void AddConsumeCommand(CLI::App& app, Common& common);

@@ -25,6 +25,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
     common.bootstrap_servers = servers;
   }
   quipu::cli::AddTopicCommands(app, common);
+  quipu::cli::AddPartitionCommands(app, common);
   quipu::cli::AddProduceCommand(app, common);
   quipu::cli::AddConsumeCommand(app, common);
   quipu::cli::AddGroupCommands(app, common);

@@ -64,6 +64,10 @@ void AddNodeKeys(ConfigKeys& keys, ControllerConfig& node) {
   keys.AddMillis("quipu.controller.replace.timeout.ms", &node.replace_timeout, 1000, 3600000,
                  "a voter's replacement that has not caught up by then is given up, where the "
                  "command does not say");
+  keys.AddMillis("quipu.disk.stall.shed.ms", &node.disk_stall.shed, 100, 600000,
+                 "a leader whose write takes so long resigns");
+  keys.AddMillis("quipu.disk.stall.exit.ms", &node.disk_stall.exit, 1000, 3600000,
+                 "a write that takes so long ends the process");
   keys.Add<int32_t>("quipu.partitions.max", &node.partitions_max, 1, 1000000,
                     "partitions in the cluster");
 }
@@ -77,6 +81,7 @@ absl::Status Check(const ControllerSettings& settings) {
                                  "controller.quorum.election.timeout.ms=",
                                  ToMillis(settings.node.election_timeout)));
   }
+  QUIPU_RETURN_IF_ERROR(CheckDiskStall(settings.node.disk_stall));
   if (settings.node.broker_heartbeat_interval * 2 > settings.node.broker_session_timeout) {
     return ToStatus(ErrorCode::kInvalidConfig,
                     absl::StrCat("broker.heartbeat.interval.ms=",

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "base/planted_bug.h"
 #include "core/client/producer_core.h"
 
 namespace quipu {
@@ -120,7 +121,8 @@ void ProducerCore::OnSequenceRefused(Instant now, PartitionQueue& queue, size_t 
   }
   // It may have been stored by an attempt whose answer was lost; sending its records under
   // another sequence could write them twice (P04).
-  if (batch.outcome_unknown || batch.resequenced >= kResequencedMax) {
+  const bool unknown = batch.outcome_unknown && !IsPlanted(PlantedBug::kUnknownResentUnderNewEpoch);
+  if (unknown || batch.resequenced >= kResequencedMax) {
     Fail(queue, index, ErrorCode::kOutOfOrderSequence, text, effects);
     return;
   }
@@ -176,6 +178,10 @@ void ProducerCore::Fail(PartitionQueue& queue, size_t index, ErrorCode error,
 // What stands at or behind `index` fails with the failure that was reported last. True when
 // something does that did not already.
 bool ProducerCore::TakeAlong(PartitionQueue& queue, size_t index, ProducerEffects& effects) {
+<<<<<<< HEAD
+=======
+  if (IsPlanted(PlantedBug::kFailureTakesNobodyAlong)) return false;
+>>>>>>> main
   DeliveryReport& report = effects.deliveries.back();
   report.fails_queued = true;
   const std::string why = TextBehind(report);
@@ -229,7 +235,8 @@ void ProducerCore::FailQueued(ProducerEffects& effects) {
 void ProducerCore::FailAlone(PartitionQueue& queue, size_t index, ErrorCode error,
                              const std::string& message, ProducerEffects& effects) {
   const OutgoingBatch& batch = queue.batches[index];
-  const bool unknown = batch.outcome_unknown || batch.request_id != 0;
+  const bool unknown = (batch.outcome_unknown || batch.request_id != 0) &&
+                       !IsPlanted(PlantedBug::kUnknownReportedAsFailed);
   if (batch.base_sequence != kNoSequence) {
     const bool last =
         index + 1 == queue.batches.size() || queue.batches[index + 1].base_sequence == kNoSequence;

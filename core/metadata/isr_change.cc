@@ -22,7 +22,7 @@ bool IsSetOfReplicas(const PartitionImage& partition, const message::IsrChange& 
 bool MayJoin(const MetadataImage& image, const LeaderSelector& selector,
              const message::IsrMember& member) {
   const BrokerId id(member.broker_id());
-  if (!selector.IsActive(id)) return false;
+  if (!selector.IsHealthy(id)) return false;
   if (IsPlanted(PlantedBug::kStaleBrokerEpochJoinsIsr)) return true;
   return image.FindBroker(id)->epoch == BrokerEpoch(member.broker_epoch());
 }
@@ -35,6 +35,9 @@ ErrorCode CheckIsrChange(const MetadataImage& image, const LeaderSelector& selec
   if (partition == nullptr) return ErrorCode::kUnknownTopicOrPartition;
   const LeaderEpoch leader_epoch(change.leader_epoch());
   const PartitionEpoch partition_epoch(change.partition_epoch());
+  if (IsPlanted(PlantedBug::kStaleIsrChangeAccepted)) {
+    return IsSetOfReplicas(*partition, change) ? ErrorCode::kNone : ErrorCode::kInvalidRequest;
+  }
   if (leader_epoch < partition->leader_epoch) return ErrorCode::kFencedLeaderEpoch;
   if (leader_epoch > partition->leader_epoch) return ErrorCode::kNotController;
   if (partition->leader != broker) return ErrorCode::kInvalidRequest;

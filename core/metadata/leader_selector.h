@@ -1,5 +1,6 @@
 // Who leads a partition: the first replica in order that is in the ISR and active, else the first
-// active one of the ELR, else nobody (PR2, KIP-966; unclean election is off).
+// active one of the ELR, else nobody (PR2, KIP-966; unclean election is off). Among each, one whose
+// disk answers comes before one whose disk stalls (D6).
 #pragma once
 
 #include <vector>
@@ -23,8 +24,13 @@ class LeaderSelector {
   // and its partitions at once.
   void Assume(BrokerId broker, bool active) { assumed_[broker] = active; }
 
-  // Registered, not fenced and not shutting down: only such a broker may lead or join an ISR.
+  // The same for what a broker says of its disk.
+  void AssumeStalled(BrokerId broker, bool stalled) { assumed_stalled_[broker] = stalled; }
+
+  // Registered, not fenced and not shutting down: only such a broker may lead or be in an ISR.
   [[nodiscard]] bool IsActive(BrokerId broker) const;
+  // Active, and its disk answers.
+  [[nodiscard]] bool IsHealthy(BrokerId broker) const;
 
   // Choice among the given sets; the partition gives the order of replicas.
   [[nodiscard]] LeaderChoice Select(const PartitionImage& partition,
@@ -34,6 +40,7 @@ class LeaderSelector {
  private:
   const MetadataImage& image_;
   absl::btree_map<BrokerId, bool> assumed_;
+  absl::btree_map<BrokerId, bool> assumed_stalled_;
 };
 
 bool Contains(const std::vector<BrokerId>& brokers, BrokerId broker);

@@ -45,10 +45,12 @@ record::BrokerRegistered ToRecord(const BrokerImage& broker) {
   out.set_rack(broker.rack);
   out.set_fenced(broker.fenced);
   out.set_in_controlled_shutdown(broker.in_controlled_shutdown);
+  out.set_disk_stalled(broker.disk_stalled);
   out.set_version(broker.version);
   if (broker.heard_epoch != kNoBrokerEpoch) {
     out.set_heard_broker_epoch(broker.heard_epoch.value());
   }
+  out.set_unclean(broker.unclean);
   return out;
 }
 
@@ -64,6 +66,9 @@ record::PartitionState ToRecord(const PartitionImage& partition) {
   out.set_leader_epoch(partition.leader_epoch.value());
   out.set_partition_epoch(partition.partition_epoch.value());
   out.set_last_known_leader(partition.last_known_leader.value());
+  if (partition.unclean_epoch != kNoLeaderEpoch) {
+    out.set_unclean_epoch(partition.unclean_epoch.value());
+  }
   return out;
 }
 
@@ -82,8 +87,10 @@ BrokerImage ToImage(LogIndex index, const record::BrokerRegistered& record) {
   out.version = record.version();
   out.fenced = record.fenced();
   out.in_controlled_shutdown = record.in_controlled_shutdown();
+  out.disk_stalled = record.disk_stalled();
   out.heard_epoch =
       record.heard_broker_epoch() != 0 ? BrokerEpoch(record.heard_broker_epoch()) : kNoBrokerEpoch;
+  out.unclean = record.unclean();
   return out;
 }
 
@@ -99,6 +106,7 @@ PartitionImage ToImage(const record::PartitionState& record) {
   out.last_known_leader = BrokerId(record.last_known_leader());
   out.leader_epoch = LeaderEpoch(record.leader_epoch());
   out.partition_epoch = PartitionEpoch(record.partition_epoch());
+  if (record.unclean_epoch() != 0) out.unclean_epoch = LeaderEpoch(record.unclean_epoch());
   return out;
 }
 
@@ -107,6 +115,7 @@ void ApplyChange(const record::PartitionChange& change, PartitionImage& partitio
     partition.leader = BrokerId(change.leader());
     if (partition.leader != kNoBroker) partition.last_known_leader = partition.leader;
     ++partition.leader_epoch;
+    if (change.unclean()) partition.unclean_epoch = partition.leader_epoch;
   }
   if (change.isr_changed()) partition.isr = ToBrokerIds(change.isr());
   if (change.elr_changed()) partition.elr = ToBrokerIds(change.elr());
@@ -162,6 +171,7 @@ void MetadataImage::ApplyBroker(LogIndex index, const record::MetadataRecord& re
                     "fencing of another broker epoch");
     it->second.fenced = fencing.fenced();
     it->second.in_controlled_shutdown = fencing.in_controlled_shutdown();
+    it->second.disk_stalled = fencing.disk_stalled();
     if (!fencing.fenced()) it->second.heard_epoch = it->second.epoch;
   } else {
     const BrokerId id(record.broker_unregistered().broker_id());

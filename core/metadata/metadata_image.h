@@ -31,9 +31,13 @@ struct BrokerImage {
   std::string version;
   bool fenced = true;
   bool in_controlled_shutdown = false;
+  bool disk_stalled = false;  // leads only where nobody else may (D6)
   // Newest epoch under which this broker id was ever unfenced, so its directory holds it durably
   // (a broker syncs an epoch before its first heartbeat under it). kNoBrokerEpoch: never.
   BrokerEpoch heard_epoch = kNoBrokerEpoch;
+  // This registration said, or was found, to have no complete log (D4): it took the broker out of
+  // every ISR and ELR, and a leader takes it in again once it has caught up.
+  bool unclean = false;
   friend bool operator==(const BrokerImage&, const BrokerImage&) = default;
 };
 
@@ -48,6 +52,9 @@ struct PartitionImage {
   BrokerId last_known_leader = kNoBroker;
   LeaderEpoch leader_epoch{0};
   PartitionEpoch partition_epoch{0};
+  // Leader epoch that began with an unclean recovery: what older epochs had committed beyond that
+  // leader's log is given up. kNoLeaderEpoch: never.
+  LeaderEpoch unclean_epoch = kNoLeaderEpoch;
   friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
 };
 

@@ -12,7 +12,7 @@ ReplicaPlacer::ReplicaPlacer(const MetadataImage& image) {
   absl::btree_map<std::string, std::vector<BrokerId>> racks;
   size_t longest = 0;
   for (const auto& [id, broker] : image.brokers()) {
-    if (broker.fenced || broker.in_controlled_shutdown) continue;
+    if (broker.fenced || broker.in_controlled_shutdown || broker.disk_stalled) continue;
     std::vector<BrokerId>& rack = racks[broker.rack];
     rack.push_back(id);
     longest = std::max(longest, rack.size());

@@ -105,7 +105,7 @@ void Follower::OnInstallSnapshot(const RaftMessage& message) {
     // to replace anything.
     replica_->AdvanceCommit(last);
   }
-  if (last > replica_->commit_index()) {
+  if (last > replica_->commit_index() || IsPlanted(PlantedBug::kOlderSnapshotInstalled)) {
     SnapshotReceiver::Result result = receiver_.Add(chunk);
     if (result != SnapshotReceiver::Result::kComplete) {
       response.set_reject(result == SnapshotReceiver::Result::kRestart);

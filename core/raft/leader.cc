@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted_bug.h"
 #include "core/raft/message_check.h"
 
 namespace quipu {
@@ -185,7 +186,10 @@ void Leader::SendHeartbeats() {
   for (Peer& peer : peers_) {
     RaftMessage message = replica_->NewMessage(RaftMessage::HEARTBEAT, peer.identity);
     // Never more than what is known to be there and durable.
-    message.set_commit_index(std::min(replica_->commit_index(), peer.progress.match()).value());
+    const LogIndex known = IsPlanted(PlantedBug::kHeartbeatCommitsUnmatched)
+                               ? replica_->commit_index()
+                               : peer.progress.match();
+    message.set_commit_index(std::min(replica_->commit_index(), known).value());
     message.set_read_sequence(reads_.round());
     replica_->SendNow(std::move(message));
   }
@@ -210,7 +214,10 @@ void Leader::MaybeCommit() {
   const LogIndex former = replica_->commit_index();
   if (reached <= former) return;
   // Entries of former terms are committed only together with one of this term (Raft 5.4.2).
-  if (replica_->log().TermAt(reached) != replica_->term()) return;
+  if (replica_->log().TermAt(reached) != replica_->term() &&
+      !IsPlanted(PlantedBug::kOlderTermCommitted)) {
+    return;
+  }
   for (LogIndex index = former + 1; index <= reached; ++index) {
     const size_t bytes = RaftEntryBytes(replica_->log().At(index));
     QUIPU_CHECK(bytes <= uncommitted_bytes_);
@@ -221,8 +228,11 @@ void Leader::MaybeCommit() {
 }
 
 LogIndex Leader::DurableOnMajority() const {
+  const LogIndex own = IsPlanted(PlantedBug::kLeaderCountsUnsyncedAppend)
+                           ? replica_->log().last_index()
+                           : replica_->durable_index();
   return replica_->voters().ReachedByMajority(
-      OfVoters(replica_->durable_index(), [](const Peer& peer) { return peer.progress.match(); }));
+      OfVoters(own, [](const Peer& peer) { return peer.progress.match(); }));
 }
 
 void Leader::CheckInvariants() const {

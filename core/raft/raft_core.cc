@@ -77,6 +77,10 @@ RaftCore::RaftCore(RaftOptions options, VoterHistory voters, RecoveredRaft recov
   // Nobody else can be the leader of a single voter: no need to wait for one.
   if (replica_.voters().size() != 1 || !replica_.IsVoter()) BecomeFollower(now);
   told_ = {RaftRole::kFollower, term(), kNoController, false};
+  if (IsPlanted(PlantedBug::kLeaderResumesAfterRestart) &&
+      replica_.VotedFor() == replica_.options().self) {
+    role_.emplace<Leader>(replica_, now).Start(now);
+  }
 }
 
 void RaftCore::Step(RaftMessage message, Instant now, RaftEffects& effects) {
@@ -171,6 +175,12 @@ ErrorCode RaftCore::ReadIndex(RaftReadToken token, RaftEffects& effects) {
   return error;
 }
 
+void RaftCore::Resign(Instant now, RaftEffects& effects) {
+  if (!std::holds_alternative<Leader>(role_) || replica_.voters().size() == 1) return;
+  BecomeFollower(now);
+  Finish(effects);
+}
+
 void RaftCore::Compact(LogIndex last, std::string data, RaftEffects& effects) {
   replica_.Compact(last, std::move(data));
   Finish(effects);
@@ -219,7 +229,7 @@ void RaftCore::AnswerOldTerm(const RaftMessage& message) {
     RaftMessage response = replica_.NewMessage(RaftMessage::VOTE_RESPONSE, sender);
     response.set_reject(true);
     replica_.SendWhenDurable(std::move(response));
-  } else if (IsFromLeader(message)) {
+  } else if (IsFromLeader(message) && !IsPlanted(PlantedBug::kOldTermLeaderNotTold)) {
     // With pre-vote, a node at a higher term has no other way back in than to tell its term to the
     // leader that it cannot follow (C09).
     RaftMessage response = replica_.NewMessage(RaftMessage::APPEND_RESPONSE, sender);

@@ -80,6 +80,10 @@ class RaftCore {
   //   kLimitReached   reads_max wait: no answer follows
   ErrorCode ReadIndex(RaftReadToken token, RaftEffects& effects);
 
+  // A leader that cannot do its work (its disk does not answer, D6) leads no longer: it follows
+  // nobody in its term, and the others elect. Nothing when not leading, or alone.
+  void Resign(Instant now, RaftEffects& effects);
+
   // `data` is the state machine as of `last` (snapshot_index <= last <= commit_index): the log
   // up to there is no longer needed.
   void Compact(LogIndex last, std::string data, RaftEffects& effects);

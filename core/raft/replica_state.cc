@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted_bug.h"
 
 namespace quipu {
 
@@ -34,6 +35,7 @@ void ReplicaState::VoteFor(const RaftIdentity& who) {
   if (VotedFor() == who) return;
   hard_state_.voted_for = who.id;
   hard_state_.voted_directory = who.directory_id;
+  if (IsPlanted(PlantedBug::kVoteNotRecorded)) return;
   writes_.current().hard_state = hard_state_;
 }
 
@@ -63,7 +65,10 @@ LogIndex ReplicaState::AppendOwn(message::RaftEntry::Kind kind, std::string data
 void ReplicaState::AppendFrom(message::RaftEntry entry) {
   const LogIndex index{entry.index()};
   if (std::optional<Term> present = log_.TermAt(index)) {
-    if (present->value() == entry.term()) return;  // log matching: the very same entry [I5]
+    // Log matching: the very same entry [I5].
+    if (present->value() == entry.term() && !IsPlanted(PlantedBug::kAppendCutsKnownEntries)) {
+      return;
+    }
     QUIPU_INVARIANT("I9", index > commit_index_);
     log_.TruncateFrom(index);
     voters_.TruncateFrom(index);

@@ -31,12 +31,14 @@ absl::StatusOr<std::unique_ptr<RocksdbLogStore>> RocksdbLogStore::Open(Options o
                                .families = {},
                                .identity = options.identity,
                                .fatal = options.fatal,
+                               .keep_prefix = options.keep_prefix,
                                .env = options.env};
+  const std::vector<std::string> names = FamilyNames();
   db_options.families = {
-      {rocksdb::kDefaultColumnFamilyName, SmallFamilyOptions(cache)},
-      {"meta", SmallFamilyOptions(cache)},
-      {"log", LogFamilyOptions(cache, MakeTrimFilter(store->trim_table_, TrimFamily::kLog))},
-      {"time_index",
+      {names[kDefault], SmallFamilyOptions(cache)},
+      {names[kMeta], SmallFamilyOptions(cache)},
+      {names[kLog], LogFamilyOptions(cache, MakeTrimFilter(store->trim_table_, TrimFamily::kLog))},
+      {names[kTimeIndex],
        TimeIndexFamilyOptions(cache, MakeTrimFilter(store->trim_table_, TrimFamily::kTimeIndex))}};
   QUIPU_CHECK(db_options.families.size() == kFamilyCount);
   QUIPU_ASSIGN_OR_RETURN(store->db_, ProvenDb::Open(std::move(db_options), watermark));
@@ -52,6 +54,10 @@ absl::StatusOr<std::unique_ptr<RocksdbLogStore>> RocksdbLogStore::Open(Options o
   return store;
 }
 
+std::vector<std::string> RocksdbLogStore::FamilyNames() {
+  return {rocksdb::kDefaultColumnFamilyName, "meta", "log", "time_index"};
+}
+
 RocksdbLogStore::~RocksdbLogStore() = default;
 
 void RocksdbLogStore::StartTrimmer(const Options& options) {
@@ -61,6 +67,7 @@ void RocksdbLogStore::StartTrimmer(const Options& options) {
       .time_index = family(kTimeIndex),
       .reclaimable_bytes = [this](LogId log_id) { return ReclaimableBytes(log_id); },
       .forget_dropped = [this](LogId log_id) { return ForgetDropped(log_id); },
+      .flush = [this] { return Flush(); },
       .fatal = options.fatal};
   trimmer_ = std::make_unique<Trimmer>(std::move(ports), options.trimmer);
 }

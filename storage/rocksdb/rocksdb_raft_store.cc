@@ -34,6 +34,7 @@ absl::StatusOr<std::unique_ptr<RocksdbRaftStore>> RocksdbRaftStore::Open(const O
                                .families = {},
                                .identity = options.identity,
                                .fatal = options.fatal,
+                               .keep_prefix = false,
                                .env = options.env};
   for (const char* name : {"default", "raft_log", "raft_meta", "snapshot"}) {
     db_options.families.emplace_back(name, SmallFamilyOptions(cache));

@@ -69,6 +69,7 @@ void Trimmer::Run() {
       compacted = true;
     }
     if (status.ok() && compacted && !canceled_.load()) status = RelocateBlobsIfWorthIt();
+    if (status.ok() && compacted && !canceled_.load()) status = ports_.flush();
     if (!status.ok() && !canceled_.load()) ports_.fatal(std::string(status.message()));
     lock.lock();
     busy_ = false;

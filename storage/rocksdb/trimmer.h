@@ -36,6 +36,9 @@ class Trimmer {
     std::function<int64_t(LogId)> reclaimable_bytes;
     // Forgets a dropped log whose space was given back; durable.
     std::function<absl::Status(LogId)> forget_dropped;
+    // Writes every family's memory table out. The groups of a living log are in the same WAL as
+    // those of a dropped one, and keep it.
+    std::function<absl::Status()> flush;
     // A failed compaction ends the process: the database takes no more writes after it (D3).
     std::function<void(const std::string&)> fatal;
   };

@@ -68,7 +68,8 @@ class CallErrorTrial {
   uint64_t calls_before_ = 0;
   uint64_t calls_made_ = 0;
   MemoryLogStore acknowledged_;
-  MemoryLogStore before_last_;  // without the last group acknowledged
+  // Before the last operation acknowledged and within it: it may have been more than one group.
+  std::vector<MemoryLogStore> last_states_;
   std::vector<MemoryLogStore> may_hold_ = {MemoryLogStore()};  // with what was under way
   uint64_t acknowledgements_ = 0;
   bool stopped_ = false;  // an operation or an opening failed: the process is over

@@ -80,6 +80,10 @@ class SimBroker final : public BrokerPorts {
   [[nodiscard]] const ProcessPtr& process() const { return process_; }
   [[nodiscard]] BrokerId id() const { return config_.broker_id; }
   [[nodiscard]] BrokerDisk& disk() { return disk_; }
+  // While it is not running: another disk, under the directory id of the former one, or (an empty
+  // one) under a new id.
+  void ReplaceDisk(BrokerDisk disk);
+  void FormatDisk(DirectoryId directory_id);
   // Counts the starts of this machine's process.
   [[nodiscard]] uint64_t incarnation() const { return incarnation_; }
   // The next group of writes fails; nothing when the process is not running.
@@ -104,6 +108,9 @@ class SimBroker final : public BrokerPorts {
   [[noreturn]] void StopProcess(const std::string& reason) override;
 
  private:
+  // A peer or the way from it may change a bit of what it was asked for.
+  void DamageSometimes(RepairAnswer& answer);
+
   Cluster& cluster_;
   BrokerConfig config_;
   BrokerDisk disk_;

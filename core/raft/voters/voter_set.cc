@@ -181,13 +181,15 @@ const RaftVoter* VoterSet::FindId(ControllerId id) const {
 
 void VoteTally::Record(const RaftIdentity& voter, bool granted) {
   for (const auto& [who, vote] : votes_) {
-    if (IsSameVoter(who, voter)) return;
+    if (!IsSameVoter(who, voter)) continue;
+    if (granted && IsPlanted(PlantedBug::kDuplicateVoteCounted)) ++duplicates_;
+    return;
   }
   if (votes_.size() < 2 * kVotersMax) votes_.emplace_back(voter, granted);
 }
 
 VoteTally::Outcome VoteTally::Count(const VoterSet& voters) const {
-  size_t granted = 0;
+  size_t granted = duplicates_;
   size_t refused = 0;
   for (const auto& [who, vote] : votes_) {
     if (voters.Contains(who)) ++(vote ? granted : refused);

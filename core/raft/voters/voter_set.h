@@ -86,6 +86,7 @@ class VoteTally {
 
  private:
   std::vector<std::pair<RaftIdentity, bool>> votes_;  // at most two for each of five ids
+  size_t duplicates_ = 0;                             // none, but for a planted bug
 };
 
 // Whether `a` and `b` are one voter: id and directory (PR7, C06).

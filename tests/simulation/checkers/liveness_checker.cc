@@ -24,7 +24,10 @@ std::string LivenessChecker::Unsettled() const {
   CheckControllers(open);
   CheckBrokers(open);
   CheckPartitions(open);
-  if (!SomebodyIsAway()) CheckGroup(open);
+  if (!SomebodyIsAway()) {
+    CheckGroup(open);
+    open += ports_.damage.Unrepaired();
+  }
   return open;
 }
 

@@ -71,6 +71,7 @@ void RaftChecker::AfterStep(SimController& controller) {
   seen.last_index = raft.last_index().value();
   seen.last_term = raft.log().last_term().value();
   seen.durable = raft.durable_index().value();
+  seen.pending = raft.HasPendingWrites();
   CheckCommitted(id, raft, seen);
   seen.kept = std::max(seen.kept, std::min(seen.commit, seen.durable));
   voters_changed_ = voters_changed_ || raft.voter_history().version() > 1;
@@ -102,8 +103,11 @@ void RaftChecker::CheckQuorumsOverlap() {
 
 void RaftChecker::OnWrite(SimController& controller, const RaftWrite& write) {
   const Seen& seen = seen_[controller.directory_id()];
-  // As of the last step: an input may well cut first and commit what it added then.
-  const uint64_t commit = seen.incarnation == controller.incarnation() ? seen.commit : 0;
+  // As of the last step: an input may well cut first and commit what it added then. A write that
+  // had to wait for the one before it was decided on earlier than that, and may well be followed
+  // by the commit of what took the place of what it cuts; what counts for it is what was durable.
+  const bool decided_now = seen.incarnation == controller.incarnation() && !seen.pending;
+  const uint64_t commit = decided_now ? seen.commit : 0;
   if (write.snapshot) return CheckSnapshot(controller, write, commit);
   if (!write.truncate_from) return;
   ++counters_.truncations;

@@ -45,6 +45,7 @@ class RaftChecker {
     uint64_t kept = 0;     // end of what it knew to be committed and has on its disk
     uint64_t last_term = 0;
     bool leader = false;
+    bool pending = false;  // a write waited for the disk
   };
   void CountVote(const RaftIdentity& voter, uint64_t term, const RaftIdentity& candidate);
   void CheckSnapshot(SimController& controller, const RaftWrite& write, uint64_t commit);

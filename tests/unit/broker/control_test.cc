@@ -71,7 +71,28 @@ TEST(Lifecycle, ASilentControllerIsGivenUpAndFoundAgain) {
   world.RunUntil([&] { return !world.controller.image().FindBroker(BrokerId(1))->fenced; });
 }
 
-TEST(Lifecycle, AnotherDirectoryUnderAKnownIdStopsTheProcess) {
+// D4: the mark on the disk ends when the granted epoch is synced, not before.
+TEST(Lifecycle, AnUncleanDirectorySaysSoUntilTheControllersKnow) {
+  FakeWorld world;
+  world.machine(1).Crash();
+  world.machine(1).watermark.MarkUnclean();
+  world.machine(1).Boot();
+  world.machine(1).writer->Pause();
+  world.RunFor(seconds(1));
+  EXPECT_TRUE(world.controller.image().FindBroker(BrokerId(1))->unclean);
+  EXPECT_TRUE(world.machine(1).watermark.unclean());
+  world.machine(1).Crash();
+  world.machine(1).Boot();
+  world.RunFor(seconds(2));
+  EXPECT_TRUE(world.controller.image().FindBroker(BrokerId(1))->unclean);
+  EXPECT_FALSE(world.machine(1).watermark.unclean());
+  world.machine(1).Crash();
+  world.machine(1).Boot();
+  world.RunFor(seconds(2));
+  EXPECT_FALSE(world.controller.image().FindBroker(BrokerId(1))->unclean);
+}
+
+TEST(Lifecycle, ARefusalForGoodStopsTheProcess) {
   FakeWorld world;
   world.machine(1).Crash();
   world.RunFor(seconds(5));
@@ -104,6 +125,29 @@ TEST(Lifecycle, ControlledShutdownAnswersWhatWaits) {
   world.RunUntil([&] { return done; }, seconds(7));
   ASSERT_TRUE(fetched.has_value());
   EXPECT_EQ(world.Produce(1, topic, 0, MakeBatch(0, 1)).error, ErrorCode::kBrokerShuttingDown);
+}
+
+TEST(Lifecycle, AStalledDiskIsReportedAndBelievedAgainLater) {
+  FakeWorld world;
+  world.machine(1).write_in_progress = milliseconds(1900);
+  world.RunFor(seconds(2));
+  EXPECT_FALSE(world.controller.image().FindBroker(BrokerId(1))->disk_stalled);
+  world.machine(1).write_in_progress = milliseconds(2100);
+  world.RunUntil([&] { return world.controller.image().FindBroker(BrokerId(1))->disk_stalled; },
+                 seconds(1));
+  world.machine(1).write_in_progress = Duration(0);
+  world.RunFor(seconds(9));
+  EXPECT_TRUE(world.controller.image().FindBroker(BrokerId(1))->disk_stalled);
+  world.RunUntil([&] { return !world.controller.image().FindBroker(BrokerId(1))->disk_stalled; },
+                 seconds(3));
+}
+
+TEST(Lifecycle, ADiskThatStallsForLongStopsTheProcess) {
+  FakeWorld world;
+  world.machine(1).write_in_progress = seconds(19);
+  world.RunFor(seconds(1));
+  world.machine(1).write_in_progress = seconds(20);
+  EXPECT_THROW(world.RunFor(seconds(1)), StopProcessCalled);
 }
 
 TEST(Metadata, ListsBrokersTopicsAndUnknownOnes) {

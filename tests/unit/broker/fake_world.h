@@ -85,6 +85,7 @@ class FakeWatermark final : public WatermarkFile {
  public:
   absl::Status StoreBrokerEpoch(BrokerEpoch epoch) override {
     epoch_ = epoch;
+    unclean_ = false;
     return absl::OkStatus();
   }
   [[nodiscard]] BrokerEpoch broker_epoch() const override { return epoch_; }
@@ -93,8 +94,11 @@ class FakeWatermark final : public WatermarkFile {
     return absl::OkStatus();
   }
   [[nodiscard]] uint64_t last_group() const override { return group_; }
+  void MarkUnclean() { unclean_ = true; }
+  [[nodiscard]] bool unclean() const override { return unclean_; }
 
  private:
+  bool unclean_ = false;
   BrokerEpoch epoch_ = kNoBrokerEpoch;
   uint64_t group_ = 0;
 };
@@ -206,6 +210,7 @@ class FakeMachine final : public BrokerPorts {
   LogWriter& log_writer() override { return *writer; }
   WatermarkFile& watermark_file() override { return watermark; }
   int64_t disk_free_bytes() override { return free_bytes; }
+  Duration disk_write_in_progress() override { return write_in_progress; }
   std::unique_ptr<MessageSender<message::BrokerToController>> OpenControlStream(
       const HostPort& controller, MessageHandler<message::ControllerToBroker> handler) override;
   std::unique_ptr<MessageSender<ReplicaToLeader>> OpenReplicaStream(
@@ -221,6 +226,7 @@ class FakeMachine final : public BrokerPorts {
   MemoryLogStore store;
   FakeWatermark watermark;
   int64_t free_bytes = int64_t{1} << 40;
+  Duration write_in_progress{0};
   size_t cold_reads = 0;
   std::unique_ptr<FakeLogWriter> writer;
   std::unique_ptr<BrokerNode> node;

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,11 +65,13 @@ class FakePorts final : public ControllerPorts {
   }
   uint64_t RandomSeed() override { return static_cast<uint64_t>(id_); }
   [[noreturn]] void StopProcess(const std::string& reason) override {
+    if (stalled) throw std::runtime_error(reason);
     ADD_FAILURE() << reason;
     abort();
   }
 
   MemoryRaftStore store;
+  bool stalled = false;  // its writes never end
   size_t writes = 0;
 
  private:
@@ -155,6 +158,7 @@ Executor& FakePorts::executor() { return quorum_.executor; }
 
 void FakePorts::Persist(RaftWrite write, std::function<void()> done) {
   ++writes;
+  if (stalled) return;
   quorum_.executor.PostAfter(quorum_.disk_delay,
                              [this, write = std::move(write), done = std::move(done)] {
                                EXPECT_TRUE(store.Write(write).ok());
@@ -187,6 +191,30 @@ TEST(RaftDriverTest, ThreeVotersElectOneLeaderAndCommitItsProposals) {
   ASSERT_TRUE(leader->driver->Propose("b").ok());
   quorum.executor.RunFor(milliseconds(300));
   for (auto& [id, member] : quorum.members) EXPECT_EQ(member.state, "ab") << id;
+}
+
+TEST(RaftDriverTest, ALeaderWhoseDiskStallsResignsThoughItIsHeard) {
+  Quorum quorum(3);
+  quorum.executor.RunFor(milliseconds(5000));
+  const int old_leader = quorum.LeaderId();
+  ASSERT_NE(old_leader, 0);
+  quorum.members[old_leader].ports->stalled = true;
+  ASSERT_TRUE(quorum.members[old_leader].driver->Propose("a").ok());
+  quorum.executor.RunFor(milliseconds(1900));
+  EXPECT_EQ(quorum.LeaderId(), old_leader);
+  quorum.executor.RunFor(milliseconds(4000));
+  EXPECT_NE(quorum.LeaderId(), 0);
+  EXPECT_NE(quorum.LeaderId(), old_leader);
+}
+
+TEST(RaftDriverTest, ADiskThatStallsForLongStopsTheProcess) {
+  Quorum quorum(3);
+  quorum.executor.RunFor(milliseconds(5000));
+  const int leader = quorum.LeaderId();
+  quorum.members[leader].ports->stalled = true;
+  ASSERT_TRUE(quorum.members[leader].driver->Propose("a").ok());
+  quorum.executor.RunFor(milliseconds(19000));
+  EXPECT_THROW(quorum.executor.RunFor(milliseconds(1600)), std::runtime_error);
 }
 
 TEST(RaftDriverTest, AFollowerRefusesProposalsAndReads) {

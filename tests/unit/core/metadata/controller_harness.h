@@ -57,15 +57,21 @@ class ControllerHarness {
     return HeartbeatAt(id, image().index().value(), want_shutdown);
   }
   message::BrokerHeartbeatResponse HeartbeatAt(int32_t id, uint64_t metadata_index,
-                                               bool want_shutdown = false) {
+                                               bool want_shutdown = false,
+                                               bool disk_stalled = false) {
     message::BrokerHeartbeat request;
     request.set_broker_id(id);
     request.set_broker_epoch(Epoch(id));
     request.set_metadata_index(metadata_index);
     request.set_want_shutdown(want_shutdown);
+    request.set_disk_stalled(disk_stalled);
     auto decision = core_.Heartbeat(request, now_);
     Append(decision.batch);
     return decision.response;
+  }
+  // A heartbeat that says whether the disk stalls.
+  void ReportDisk(int32_t id, bool stalled) {
+    HeartbeatAt(id, image().index().value(), false, stalled);
   }
   // Registers brokers 1 to `count` and unfences them.
   void StartBrokers(int32_t count) {

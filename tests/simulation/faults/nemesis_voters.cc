@@ -1,11 +1,12 @@
-#include "tests/simulation/nemesis_voters.h"
+#include "tests/simulation/faults/nemesis_voters.h"
 
 #include <string>
 
 namespace quipu::sim {
 
 bool LostVoter::Strike() {
-  if (lost_) return false;
+  // The disk of a lone voter is the only copy.
+  if (lost_ || cluster_.controllers().size() < 3) return false;
   World& world = cluster_.world();
   SimController& victim = *cluster_.controllers()[world.rng().Below(cluster_.controllers().size())];
   world.Note("the disk of controller " + victim.id().ToString() + " is lost");
