@@ -178,10 +178,7 @@ void ProducerCore::Fail(PartitionQueue& queue, size_t index, ErrorCode error,
 // What stands at or behind `index` fails with the failure that was reported last. True when
 // something does that did not already.
 bool ProducerCore::TakeAlong(PartitionQueue& queue, size_t index, ProducerEffects& effects) {
-<<<<<<< HEAD
-=======
   if (IsPlanted(PlantedBug::kFailureTakesNobodyAlong)) return false;
->>>>>>> main
   DeliveryReport& report = effects.deliveries.back();
   report.fails_queued = true;
   const std::string why = TextBehind(report);
