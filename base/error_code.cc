@@ -103,6 +103,8 @@ constexpr ErrorInfo kErrors[] = {
      "The log cannot be read or written.", true},
     {ErrorCode::kUnknownProducerId, "UNKNOWN_PRODUCER_ID",
      "The broker has no state for this producer id.", false},
+    {ErrorCode::kReassignmentInProgress, "REASSIGNMENT_IN_PROGRESS",
+     "Another change is under way.", false},
     {ErrorCode::kNonEmptyGroup, "NON_EMPTY_GROUP",
      "The group still has members.", false},
     {ErrorCode::kGroupIdNotFound, "GROUP_ID_NOT_FOUND",
@@ -165,6 +167,10 @@ constexpr ErrorInfo kErrors[] = {
      "The member epoch in the commit is out of date.", false},
     {ErrorCode::kMismatchedEndpointType, "MISMATCHED_ENDPOINT_TYPE",
      "The request came in on the wrong listener.", false},
+    {ErrorCode::kDuplicateVoter, "DUPLICATE_VOTER",
+     "This controller is a voter already.", false},
+    {ErrorCode::kVoterNotFound, "VOTER_NOT_FOUND",
+     "The quorum has no such voter.", false},
     {ErrorCode::kDiskFull, "DISK_FULL",
      "The broker refuses writes because its disk is nearly full; free space or add disk.", true},
     {ErrorCode::kTooManyInFlightBytes, "TOO_MANY_IN_FLIGHT_BYTES",
@@ -185,6 +191,10 @@ constexpr ErrorInfo kErrors[] = {
      "The client is closed.", false},
     {ErrorCode::kNotConnected, "NOT_CONNECTED",
      "No broker could be reached.", true},
+    {ErrorCode::kUnderRepair, "UNDER_REPAIR",
+     "The broker's copy is damaged and is being repaired from another replica.", true},
+    {ErrorCode::kDamagedOnAllReplicas, "DAMAGED_ON_ALL_REPLICAS",
+     "No replica has a sound copy of these offsets; they are refused, the rest can be read.", false},
 };
 // clang-format on
 

@@ -56,6 +56,7 @@ enum class ErrorCode : int16_t {
   kOperationNotAttempted = 55,
   kStorageError = 56,
   kUnknownProducerId = 59,
+  kReassignmentInProgress = 60,
   kNonEmptyGroup = 68,
   kGroupIdNotFound = 69,
   kListenerNotFound = 72,
@@ -87,6 +88,8 @@ enum class ErrorCode : int16_t {
   kUnsupportedAssignor = 112,
   kStaleMemberEpoch = 113,
   kMismatchedEndpointType = 114,
+  kDuplicateVoter = 126,
+  kVoterNotFound = 127,
   kDiskFull = 1000,
   kTooManyInFlightBytes = 1001,
   kLeadershipLostAfterAppend = 1002,
@@ -97,6 +100,8 @@ enum class ErrorCode : int16_t {
   kBufferFull = 1007,
   kClosed = 1008,
   kNotConnected = 1009,
+  kUnderRepair = 1010,
+  kDamagedOnAllReplicas = 1011,
 };
 
 // Kafka's constant name, such as "NOT_LEADER_OR_FOLLOWER".

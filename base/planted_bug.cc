@@ -1,5 +1,7 @@
 #include "base/planted_bug.h"
 
+#include <iterator>
+
 #ifdef QUIPU_PLANTED_BUGS
 #include <optional>
 #endif
@@ -17,35 +19,68 @@ void ClearPlantedBug() { g_planted.reset(); }
 #endif
 
 const char* PlantedBugName(PlantedBug bug) {
-  switch (bug) {
-    case PlantedBug::kAckBeforeSync:
-      return "ack-before-sync";
-    case PlantedBug::kMaximalIsrIgnored:
-      return "maximal-isr-ignored";
-    case PlantedBug::kNoEpochCheckOnTruncation:
-      return "no-epoch-check-on-truncation";
-    case PlantedBug::kVoteNotSynced:
-      return "vote-not-synced";
-    case PlantedBug::kDurableEndOverReported:
-      return "durable-end-over-reported";
-    case PlantedBug::kDuplicateAfterFailover:
-      return "duplicate-after-failover";
-    case PlantedBug::kSameEpochAfterRestart:
-      return "same-epoch-after-restart";
-    case PlantedBug::kStaleBrokerEpochJoinsIsr:
-      return "stale-broker-epoch-joins-isr";
-    case PlantedBug::kHighWatermarkBelowMinIsr:
-      return "high-watermark-below-min-isr";
-    case PlantedBug::kElrNotCleared:
-      return "elr-not-cleared";
-    case PlantedBug::kRaftAckBeforeSync:
-      return "raft-ack-before-sync";
-    case PlantedBug::kZombieCommitAccepted:
-      return "zombie-commit-accepted";
-    case PlantedBug::kPartitionGivenBeforeRevoked:
-      return "partition-given-before-revoked";
-  }
-  return "unknown";
+  // In the order of the enumeration.
+  static constexpr const char* kNames[] = {
+      "ack-before-sync",
+      "maximal-isr-ignored",
+      "no-epoch-check-on-truncation",
+      "vote-not-synced",
+      "durable-end-over-reported",
+      "duplicate-after-failover",
+      "same-epoch-after-restart",
+      "stale-broker-epoch-joins-isr",
+      "high-watermark-below-min-isr",
+      "elr-not-cleared",
+      "raft-ack-before-sync",
+      "zombie-commit-accepted",
+      "partition-given-before-revoked",
+      "epoch-not-noted-on-election",
+      "old-epoch-update-accepted",
+      "uncompared-follower-counted",
+      "truncation-not-fenced",
+      "join-without-epoch-start",
+      "stale-high-watermark-known",
+      "shrink-before-committed",
+      "stale-isr-change-accepted",
+      "elr-not-kept",
+      "unclean-election",
+      "unknown-epoch-taken-as-match",
+      "divergence-not-looked-for",
+      "commit-without-epoch",
+      "stale-metadata-reader",
+      "leader-counts-unsynced-end",
+      "duplicate-not-recognised",
+      "unknown-resent-under-new-epoch",
+      "first-sequence-not-zero",
+      "failure-takes-nobody-along",
+      "sequence-gap-accepted",
+      "unknown-reported-as-failed",
+      "group-answer-before-commit",
+      "commit-ahead-of-poll",
+      "vote-not-recorded",
+      "leader-counts-unsynced-append",
+      "leader-resumes-after-restart",
+      "old-term-leader-not-told",
+      "late-append-counted",
+      "older-snapshot-installed",
+      "append-cuts-known-entries",
+      "heartbeat-commits-unmatched",
+      "duplicate-vote-counted",
+      "older-term-committed",
+      "unclean-registers-clean",
+      "unclean-mark-lost-early",
+      "unclean-kept-in-elr",
+      "rolled-back-registers-clean",
+      "empty-disk-registers-clean",
+      "damaged-batch-served",
+      "repaired-from-other-epoch",
+      "repair-without-crc",
+      "config-change-before-own-term-commit",
+      "removed-leader-counts-itself",
+      "same-id-new-disk-votes",
+  };
+  static_assert(std::size(kNames) == kPlantedBugCount);
+  return kNames[static_cast<int>(bug)];
 }
 
 }  // namespace quipu

@@ -38,7 +38,10 @@ struct BrokerConfig {
   Duration group_heartbeat_interval =
       std::chrono::seconds(5);                          // group.consumer.heartbeat.interval.ms
   Duration request_timeout = std::chrono::seconds(30);  // request.timeout.ms
-  int64_t disk_free_bytes_min = int64_t{1} << 30;       // quipu.disk.free.bytes.min: soft mark (D6)
+  // quipu.scrub.bytes.per.second: stored batches that are read again to find damage; 0: none
+  int64_t scrub_bytes_per_second = int64_t{4} << 20;
+  Duration scrub_interval = std::chrono::hours(1);  // quipu.scrub.interval.ms: between two passes
+  int64_t disk_free_bytes_min = int64_t{1} << 30;   // quipu.disk.free.bytes.min: soft mark (D6)
   DiskStall::Options disk_stall;
 };
 

@@ -131,12 +131,32 @@ absl::StatusOr<int32_t> Admin::ElectLeaders(const std::string& topic) {
   return response->elect_leaders().elected();
 }
 
+absl::StatusOr<message::RecoverPartitionResult> Admin::RecoverPartition(
+    const message::RecoverPartition& recover) {
+  message::AdminRequest request;
+  *request.mutable_recover_partition() = recover;
+  // When an answer was lost and the partition has a leader now, this may have been it or not: the
+  // caller looks again.
+  QUIPU_ASSIGN_OR_RETURN(
+      const message::AdminResponse response,
+      Change(request, absl::StrCat("topic ", recover.topic(), " partition ", recover.partition()),
+             ErrorCode::kNone));
+  return response.recover_partition();
+}
+
 absl::StatusOr<message::DescribeQuorumResult> Admin::DescribeQuorum() {
   message::AdminRequest request;
   request.mutable_describe_quorum();
   absl::StatusOr<message::AdminResponse> response = Change(request, "quorum", ErrorCode::kNone);
   if (!response.ok()) return response.status();
   return response->describe_quorum();
+}
+
+absl::Status Admin::ReplaceVoter(const message::ReplaceVoter& replacement) {
+  message::AdminRequest request;
+  *request.mutable_replace_voter() = replacement;
+  return Change(request, absl::StrCat("controller ", replacement.controller_id()), ErrorCode::kNone)
+      .status();
 }
 
 // ---- topics ------------------------------------------------------------------------------------

@@ -63,6 +63,10 @@ class Admin {
   // Brokers, cluster id and controller; no topics.
   absl::StatusOr<message::MetadataResponse> DescribeCluster();
   absl::StatusOr<message::DescribeQuorumResult> DescribeQuorum();
+  // Begins the replacement of a voter of the controllers, or goes on with it; DescribeQuorum tells
+  // how far it is. kVoterNotFound, kReassignmentInProgress, kNotEnoughReplicas,
+  // kInconsistentVoterSet, kInvalidRequest
+  absl::Status ReplaceVoter(const message::ReplaceVoter& replacement);
 
   // ---- topics ----
   // kTopicAlreadyExists, kInvalidTopic, kInvalidPartitions, kInvalidReplicationFactor,
@@ -77,6 +81,12 @@ class Admin {
   // Gives the partitions of `topic` (empty: of all topics) back to their preferred leaders. Returns
   // how many were moved.
   absl::StatusOr<int32_t> ElectLeaders(const std::string& topic);
+
+  // Makes a replica the leader of a partition that no complete replica is left of, as the epochs in
+  // `request` found it: acknowledged records that it lacks are lost. kElectionNotNeeded,
+  // kIneligibleReplica, kInvalidUpdateVersion.
+  absl::StatusOr<message::RecoverPartitionResult> RecoverPartition(
+      const message::RecoverPartition& request);
 
   // ---- partitions ----
   // The first offset at or after `timestamp` (milliseconds), or kEarliestTimestamp,

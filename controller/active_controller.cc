@@ -33,7 +33,8 @@ void LogCommitted(const record::MetadataBatch& batch) {
   for (const record::MetadataRecord& record : batch.records()) {
     if (record.has_broker_registered()) {
       LogInfo("broker.registered",
-              {{"broker", std::to_string(record.broker_registered().broker_id())}});
+              {{"broker", std::to_string(record.broker_registered().broker_id())},
+               {"unclean", record.broker_registered().unclean() ? "yes" : "no"}});
     } else if (record.has_broker_fencing()) {
       const record::BrokerFencing& fencing = record.broker_fencing();
       LogInfo(fencing.fenced() ? "broker.fenced" : "broker.unfenced",
@@ -54,13 +55,15 @@ ActiveController::ActiveController(const ControllerConfig& config, Ports ports)
       ports_(ports),
       core_(CoreOptions(config), ports.outside.RandomSeed()),
       waiters_(kRequestsMax),
-      publisher_(MetadataPublisher::Limits{}) {}
+      publisher_(MetadataPublisher::Limits{}),
+      replacement_(config, ports.outside, ports.raft) {}
 
 void ActiveController::Activate(Term term) {
   QUIPU_CHECK(!active());
   term_ = term;
   leader_ = config_.controller_id;
   core_.Activate(ports_.committed.image(), ports_.outside.executor().GetNow().mono);
+  replacement_.Activate();
   appended_ = core_.image().index();
   LogInfo("controller.active",
           {{"controller", config_.controller_id.ToString()}, {"term", term.ToString()}});
@@ -125,6 +128,7 @@ void ActiveController::Publish() {
 void ActiveController::OnTick() {
   if (!active()) return;
   const Instant now = ports_.outside.executor().GetNow().mono;
+  replacement_.OnTick();
   // Bounded: each round fences a broker or balances once.
   while (true) {
     const record::MetadataBatch batch = core_.OnTime(now);

@@ -15,6 +15,7 @@
 #include "controller/metadata_publisher.h"
 #include "controller/metadata_state_machine.h"
 #include "controller/raft_driver.h"
+#include "controller/voter_replacement.h"
 #include "core/metadata/controller_core.h"
 
 namespace quipu {
@@ -70,6 +71,7 @@ class ActiveController {
   void AlterPartitions(const ControlStreamPtr& stream, const Request& request);
   void AllocateProducerIds(const ControlStreamPtr& stream, const Request& request);
   void Admin(const ControlStreamPtr& stream, const Request& request);
+  void ReplaceVoter(const ControlStreamPtr& stream, const Request& request);
   void Subscribe(const ControlStreamPtr& stream, const Request& request);
 
   // Appends and replays; nullopt with `error` set when it cannot.
@@ -94,6 +96,7 @@ class ActiveController {
   BrokerSessions sessions_;
   CommitWaiters waiters_;
   MetadataPublisher publisher_;
+  VoterReplacement replacement_;
   Term term_;  // of the present activity
   ControllerId leader_ = kNoController;
   LogIndex appended_{0};  // newest entry replayed on the speculative image
@@ -103,6 +106,6 @@ class ActiveController {
 };
 
 // The answer of a quorum's leader about itself.
-message::DescribeQuorumResult DescribeQuorum(const RaftCore& raft, const ControllerConfig& config);
+message::DescribeQuorumResult DescribeQuorum(const RaftCore& raft, Instant now);
 
 }  // namespace quipu

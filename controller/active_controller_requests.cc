@@ -96,13 +96,30 @@ void ActiveController::Admin(const ControlStreamPtr& stream, const Request& requ
   Answer answer;
   if (request.admin().request_case() == message::AdminRequest::kDescribeQuorum) {
     *answer.mutable_admin()->mutable_describe_quorum() =
-        DescribeQuorum(ports_.raft.core(), config_);
+        DescribeQuorum(ports_.raft.core(), ports_.outside.executor().GetNow().mono);
     AnswerAfterRead(stream, request, std::move(answer));
+    return;
+  }
+  if (request.admin().request_case() == message::AdminRequest::kReplaceVoter) {
+    ReplaceVoter(stream, request);
     return;
   }
   Decision<message::AdminResponse> decision = core_.Admin(request.admin());
   *answer.mutable_admin() = std::move(decision.response);
   Commit(stream, request, decision.batch, std::move(answer));
+}
+
+void ActiveController::ReplaceVoter(const ControlStreamPtr& stream, const Request& request) {
+  const VoterReplacement::Begun begun = replacement_.Begin(request.admin().replace_voter());
+  Answer answer;
+  answer.mutable_admin()->set_error_code(static_cast<int32_t>(begun.error));
+  answer.mutable_admin()->set_error_message(begun.message);
+  if (!begun.index.has_value()) {
+    AnswerAfterRead(stream, request, std::move(answer));
+    return;
+  }
+  answer.set_request_id(request.request_id());
+  ParkAnswer(*begun.index, stream, std::move(answer));
 }
 
 void ActiveController::Subscribe(const ControlStreamPtr& stream, const Request& request) {

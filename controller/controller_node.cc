@@ -32,7 +32,22 @@ struct ControllerNode::Parts final : public ControllerNode::Inspector {
   void OnCommitted(const message::RaftEntry& entry) {
     record::MetadataBatch batch = committed.Apply(entry);
     CheckCluster();
+    if (entry.kind() == message::RaftEntry::VOTERS) LogVoters(entry);
     active.OnCommitted(LogIndex(entry.index()), std::move(batch));
+  }
+
+  static void LogVoters(const message::RaftEntry& entry) {
+    const std::optional<VoterSet> voters = VoterSet::Parse(entry.data());
+    QUIPU_CHECK_MSG(voters.has_value(), "a committed set of voters is damaged");
+    const auto text = [](const RaftVoter& voter) {
+      return voter.identity.id.ToString() + "@" + voter.endpoint + ":" +
+             voter.identity.directory_id.ToText();
+    };
+    std::string all;
+    for (const RaftVoter& voter : voters->members()) all += (all.empty() ? "" : ",") + text(voter);
+    LogInfo("quorum.voters", {{"index", std::to_string(entry.index())},
+                              {"voters", all},
+                              {"joining", voters->joining() ? text(*voters->joining()) : "none"}});
   }
 
   void OnRestore(LogIndex last, absl::string_view data) {

@@ -25,7 +25,10 @@ struct ControllerConfig {
   ClusterId cluster_id;
   ControllerId controller_id;
   DirectoryId directory_id;
-  std::vector<Voter> voters;  // one, three or five; fixed at format time
+  // Those of the format: one, three or five. Later ones stand in the Raft log.
+  std::vector<Voter> voters;
+  // Formatted to take a voter's place: `voters` say where the others are reached, no more.
+  bool observer = false;
   Duration election_timeout =
       std::chrono::milliseconds(1000);  // controller.quorum.election.timeout.ms
   Duration raft_heartbeat_interval = std::chrono::milliseconds(100);
@@ -39,8 +42,11 @@ struct ControllerConfig {
   size_t snapshot_chunk_bytes = size_t{256} << 10;
   size_t proposal_bytes_max = size_t{16} << 20;  // quipu.controller.proposal.bytes.max
   int32_t partitions_max = 20000;                // quipu.partitions.max
-  bool auto_leader_rebalance = true;             // auto.leader.rebalance.enable
-  Duration leader_imbalance_check_interval =     // leader.imbalance.check.interval.ms
+  // A voter's replacement that has not caught up by then is given up, where the request does not
+  // say. quipu.controller.replace.timeout.ms
+  Duration replace_timeout = std::chrono::milliseconds(60000);
+  bool auto_leader_rebalance = true;          // auto.leader.rebalance.enable
+  Duration leader_imbalance_check_interval =  // leader.imbalance.check.interval.ms
       std::chrono::milliseconds(5000);
   DiskStall::Options disk_stall;
 };

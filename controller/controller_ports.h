@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/metadata/metadata_image.h"
+#include "core/raft/voters/voter_set.h"
 #include "proto/message/raft.pb.h"
 #include "runtime/executor.h"
 #include "storage/raft_store.h"
@@ -22,6 +23,8 @@ class ControllerPorts {
   virtual void Persist(RaftWrite write, std::function<void()> done) = 0;
   // Sends to the voter `message.to()`; may be lost.
   virtual void SendRaft(message::RaftMessage message) = 0;
+  // These may be sent to from now on, at their endpoints, besides those of the format.
+  virtual void OnVoters(const VoterSet& voters) = 0;
   // Dials a broker's peer listener once; `refused` is true only for ECONNREFUSED.
   virtual void ProbeBroker(const HostPort& peer, std::function<void(bool refused)> done) = 0;
   virtual uint64_t RandomSeed() = 0;

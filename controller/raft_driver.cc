@@ -22,7 +22,12 @@ RaftOptions OptionsOf(const ControllerConfig& config, uint64_t seed) {
   RaftOptions options;
   options.cluster_id = config.cluster_id;
   options.self = {config.controller_id, config.directory_id};
-  for (const Voter& voter : config.voters) options.voters.push_back({voter.id, voter.directory_id});
+  for (const Voter& voter : config.voters) {
+    if (config.observer) break;  // it learns from the log who votes
+    options.voters.push_back(
+        {.identity = {voter.id, voter.directory_id},
+         .endpoint = absl::StrCat(voter.endpoint.host, ":", voter.endpoint.port)});
+  }
   options.election_timeout = config.election_timeout;
   options.heartbeat_interval = config.raft_heartbeat_interval;
   options.proposal_bytes_max = config.proposal_bytes_max;
@@ -71,6 +76,8 @@ struct RaftDriver::Parts {
   void Answer(const RaftReadAnswer& answer);
   void MaybeCompact();
   void ArmTimer();
+  // The configuration in force has changed, or may have.
+  void TellVoters();
   // Looks at the write under way, again and again (D6).
   void WatchDisk();
 
@@ -90,6 +97,7 @@ struct RaftDriver::Parts {
   bool delivering = false;
   LogIndex applied;
   std::optional<RaftRoleChange> told_role;
+  uint64_t told_voters = 0;  // version
   absl::btree_map<RaftReadToken, std::function<void(absl::StatusOr<LogIndex>)>> reads;
   RaftReadToken last_read = 0;
   std::optional<Instant> timer_at;
@@ -109,6 +117,16 @@ absl::Status RaftDriver::Parts::Start() {
     applied = core->snapshot()->last_index;
     callbacks.on_restore(applied, core->snapshot()->data);
   }
+  if (core->IsObserver()) {
+    LogInfo(
+        "controller.observer",
+        {{"why",
+          "no voter; a directory formatted with --observer votes once it has taken a "
+          "voter's place"},
+         {"command", absl::StrCat("quipu controller replace --id ", config.controller_id.ToString(),
+                                  " --directory-id ", config.directory_id.ToText())}});
+  }
+  TellVoters();
   TellRole({RaftRole::kFollower, core->term(), kNoController, false});
   ArmTimer();
   WatchDisk();
@@ -145,6 +163,7 @@ void RaftDriver::Parts::Carry(RaftEffects effects) {
   std::move(effects.persists.begin(), effects.persists.end(), std::back_inserter(unsent_writes));
   effects.persists.clear();
   PersistNext();
+  TellVoters();
   for (message::RaftMessage& message : effects.messages) ports.SendRaft(std::move(message));
   effects.messages.clear();
   if (effects.restore || !effects.committed.empty() || !effects.role_changes.empty() ||
@@ -246,6 +265,13 @@ void RaftDriver::Parts::MaybeCompact() {
   Carry(std::move(effects));
 }
 
+void RaftDriver::Parts::TellVoters() {
+  const uint64_t version = core->voter_history().version();
+  if (version == told_voters) return;
+  told_voters = version;
+  ports.OnVoters(core->voters());
+}
+
 void RaftDriver::Parts::ArmTimer() {
   const Instant deadline = core->deadline();
   if (timer_at && *timer_at <= deadline) return;  // it will look again when it fires
@@ -310,6 +336,21 @@ absl::StatusOr<LogIndex> RaftDriver::Propose(std::string data) {
   parts_->DeliverSoon();
   if (proposed.error != ErrorCode::kNone) {
     return ToStatus(proposed.error, "too many bytes wait to be committed");
+  }
+  return proposed.index;
+}
+
+absl::StatusOr<LogIndex> RaftDriver::ChangeVoters(VoterSet next) {
+  if (!parts_->core->IsReadyLeader()) {
+    return ToStatus(ErrorCode::kNotController,
+                    absl::StrCat("the active controller is ", parts_->core->leader().value()));
+  }
+  RaftEffects effects;
+  RaftCore::Proposed proposed = parts_->core->ChangeVoters(std::move(next), parts_->Now(), effects);
+  parts_->Carry(std::move(effects));
+  parts_->DeliverSoon();
+  if (proposed.error != ErrorCode::kNone) {
+    return ToStatus(proposed.error, "the voters cannot be changed so now");
   }
   return proposed.index;
 }

@@ -55,8 +55,8 @@ class RaftDriver {
   // Loads the store, restores the snapshot through on_restore, tells on_role that this node follows
   // nobody yet (both before it returns), and begins to take part.
   //   kCorruptMessage       the store is damaged (C15): the process must not start
-  //   kInconsistentVoterSet the config's voters do not hold this id with this directory, or are
-  //                         not one, three or five different ids
+  //   kInconsistentVoterSet the config's voters do not hold this id with this directory (unless
+  //                         it is an observer's), or are not one, three or five different ids
   absl::Status Start();
 
   // A message of another voter.
@@ -68,6 +68,10 @@ class RaftDriver {
   //   kNotController  not the leader (any more), or the own no-op is not committed yet
   //   kLimitReached   uncommitted proposals would exceed proposal_bytes_max, or `data` alone would
   absl::StatusOr<LogIndex> Propose(std::string data);
+
+  // Appends the next configuration of the quorum and returns its index; it is in force at once.
+  // Errors as RaftCore::ChangeVoters, kNotController also before the own no-op is committed.
+  absl::StatusOr<LogIndex> ChangeVoters(VoterSet next);
 
   // Calls `done` with an index when everything acknowledged before this call has been applied here
   // and this node was the leader after the call (Raft thesis 6.4).

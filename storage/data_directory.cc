@@ -38,6 +38,7 @@ std::string IdentityText(const DirectoryIdentity& identity) {
     for (const VoterIdentity& voter : identity.voters) voters.push_back(VoterText(voter));
     absl::StrAppend(&text, "voters=", absl::StrJoin(voters, ","), "\n");
   }
+  if (identity.observer) absl::StrAppend(&text, "observer=true\n");
   absl::StrAppend(&text, "checksum=", absl::Hex(Crc32c(text), absl::kZeroPad8), "\n");
   return text;
 }
@@ -106,6 +107,7 @@ absl::StatusOr<DirectoryIdentity> ParseIdentity(const std::string& path, const s
     if (!voter.has_value()) return Damaged(path, "voters");
     identity.voters.push_back(*std::move(voter));
   }
+  identity.observer = properties["observer"] == "true";
   return identity;
 }
 
@@ -121,11 +123,15 @@ absl::Status CheckIdentity(const DirectoryIdentity& identity) {
   }
   if (identity.node_id < 0) return InvalidIdentity("the node id must not be negative");
   if (identity.role == NodeRole::kBroker) {
-    if (identity.voters.empty()) return absl::OkStatus();
+    if (identity.voters.empty() && !identity.observer) return absl::OkStatus();
     return InvalidIdentity("only a controller's directory names voters");
   }
   const size_t count = identity.voters.size();
-  if (count != 1 && count != 3 && count != 5) {
+  if (identity.observer && (count == 0 || count > 5)) {
+    return InvalidIdentity(absl::StrCat(
+        "an observer's directory names the one to five voters that there are, not ", count));
+  }
+  if (!identity.observer && count != 1 && count != 3 && count != 5) {
     return InvalidIdentity(absl::StrCat("one, three or five voters are needed, not ", count));
   }
   bool self = false;
@@ -137,11 +143,16 @@ absl::Status CheckIdentity(const DirectoryIdentity& identity) {
         return InvalidIdentity("two voters share an id or a directory id");
       }
     }
+    if (identity.observer && voter.directory_id == identity.directory_id) {
+      return InvalidIdentity("this directory id is a voter's; an observer needs one of its own");
+    }
     if (voter.id.value() != identity.node_id) continue;
     self = voter.directory_id == identity.directory_id;
   }
-  if (self) return absl::OkStatus();
-  return InvalidIdentity("this node's id and directory id must be among the voters");
+  if (self || identity.observer) return absl::OkStatus();
+  return InvalidIdentity(
+      "this node's id and directory id must be among the voters; --observer formats a directory "
+      "that is to take a voter's place (quipu controller replace)");
 }
 
 // kDuplicateResource when formatted; kStorageError when it holds anything else.

@@ -43,6 +43,9 @@ struct DirectoryIdentity {
   int32_t node_id = -1;  // a BrokerId or a ControllerId
   DirectoryId directory_id;
   std::vector<VoterIdentity> voters;  // controllers: one, three or five; brokers: none
+  // A controller that is to take a voter's place and is none yet (`quipu controller replace`).
+  // `voters` are then those that there are, one to five, and say where to reach them, no more.
+  bool observer = false;
   friend bool operator==(const DirectoryIdentity&, const DirectoryIdentity&) = default;
 };
 

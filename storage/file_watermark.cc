@@ -13,7 +13,10 @@ namespace {
 
 constexpr size_t kSlotSpacing = 4096;
 constexpr size_t kSlotBytes = 32;
+// The mark is the magic, so that a program that does not know it takes the slot for damaged, judges
+// the log by the other one, and does not believe it either.
 constexpr absl::string_view kMagic = "QWM1";
+constexpr absl::string_view kUncleanMagic = "QWU1";
 
 absl::Status Unproven(const std::string& path, absl::string_view what) {
   return ToStatus(ErrorCode::kUnprovenDirectory,
@@ -24,7 +27,7 @@ absl::Status Unproven(const std::string& path, absl::string_view what) {
 }  // namespace
 
 std::string FileWatermark::Encode(const Slot& slot) {
-  std::string out(kMagic);
+  std::string out(slot.unclean ? kUncleanMagic : kMagic);
   AppendBigEndian(out, slot.sequence);
   AppendBigEndian(out, slot.last_group);
   AppendBigEndian(out, slot.broker_epoch.value());
@@ -33,7 +36,9 @@ std::string FileWatermark::Encode(const Slot& slot) {
 }
 
 bool FileWatermark::Decode(absl::string_view bytes, Slot& slot) {
-  if (bytes.size() < kSlotBytes || bytes.substr(0, kMagic.size()) != kMagic) return false;
+  if (bytes.size() < kSlotBytes) return false;
+  const absl::string_view magic = bytes.substr(0, kMagic.size());
+  if (magic != kMagic && magic != kUncleanMagic) return false;
   const size_t crc_at = kSlotBytes - sizeof(uint32_t);
   if (LoadBigEndian<uint32_t>(bytes.data() + crc_at) != Crc32c(bytes.substr(0, crc_at))) {
     return false;
@@ -41,12 +46,13 @@ bool FileWatermark::Decode(absl::string_view bytes, Slot& slot) {
   slot.sequence = LoadBigEndian<uint64_t>(bytes.data() + 4);
   slot.last_group = LoadBigEndian<uint64_t>(bytes.data() + 12);
   slot.broker_epoch = BrokerEpoch(LoadBigEndian<int64_t>(bytes.data() + 20));
+  slot.unclean = magic == kUncleanMagic;
   return true;
 }
 
-absl::Status FileWatermark::Create(const std::string& path, Files& files) {
+absl::Status FileWatermark::Create(const std::string& path, Files& files, bool unclean) {
   std::string content(2 * kSlotSpacing, '\0');
-  const std::string slot = Encode(Slot{.sequence = 1});
+  const std::string slot = Encode(Slot{.sequence = 1, .unclean = unclean});
   content.replace(kSlotSpacing, slot.size(), slot);  // sequence 1 lies in slot 1
   return WriteFileDurably(files, path, content);
 }
@@ -74,7 +80,21 @@ absl::Status FileWatermark::StoreBrokerEpoch(BrokerEpoch epoch) {
   const std::lock_guard<std::mutex> lock(mutex_);
   Slot slot = newest_;
   slot.broker_epoch = epoch;
+  slot.unclean = false;
   return Store(slot);
+}
+
+absl::Status FileWatermark::MarkUnclean(uint64_t last_group) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Slot slot = newest_;
+  slot.last_group = last_group;
+  slot.unclean = true;
+  return Store(slot);
+}
+
+bool FileWatermark::unclean() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return newest_.unclean;
 }
 
 absl::Status FileWatermark::StoreLastGroup(uint64_t group) {

@@ -17,7 +17,7 @@ namespace quipu {
 // Two slots, 4,096 bytes apart, each with a sequence number and a checksum:
 //
 //   position  bytes  field
-//   0         4      magic "QWM1"
+//   0         4      magic "QWM1", or "QWU1": the log is unproven (unclean)
 //   4         8      sequence, from 1
 //   12        8      last group whose sync returned
 //   20        8      broker epoch last granted
@@ -28,8 +28,10 @@ namespace quipu {
 // changes no metadata of the file system, which halves the price of a sync.
 class FileWatermark final : public WatermarkFile {
  public:
-  // Makes the file of a new directory, durably: group 0, no broker epoch.
-  static absl::Status Create(const std::string& path, Files& files = SystemFiles());
+  // Makes the file, durably: group 0, no broker epoch. `unclean`: it takes the place of one that is
+  // gone or damaged, so that nothing shows what the log must hold.
+  static absl::Status Create(const std::string& path, Files& files = SystemFiles(),
+                             bool unclean = false);
   // kUnprovenDirectory when the file is missing, short, or neither slot is sound: what the database
   // holds can then not be judged.
   static absl::StatusOr<std::unique_ptr<FileWatermark>> Open(const std::string& path,
@@ -42,12 +44,17 @@ class FileWatermark final : public WatermarkFile {
   // Lower groups than the known one are ignored.
   absl::Status StoreLastGroup(uint64_t group) override;
   [[nodiscard]] uint64_t last_group() const override;
+  // The log is unproven and ends with `last_group`, from which it goes on: mark and new watermark
+  // are one write, so that no start can see the one without the other. Durable on return.
+  absl::Status MarkUnclean(uint64_t last_group);
+  [[nodiscard]] bool unclean() const override;
 
  private:
   struct Slot {
     uint64_t sequence = 0;
     uint64_t last_group = 0;
     BrokerEpoch broker_epoch = kNoBrokerEpoch;
+    bool unclean = false;
   };
   FileWatermark(std::unique_ptr<OpenFile> file, Slot newest)
       : file_(std::move(file)), newest_(newest) {}

@@ -19,6 +19,7 @@
 //   raft_log    index u64                                entry
 //   raft_meta   'H'                                      term and vote
 //   snapshot    'S'                                      newest snapshot
+//               'Q'                                      the voters as of it
 #pragma once
 
 #include <array>
@@ -44,12 +45,14 @@ enum class KeyPrefix : char {
   kNextLogId = 'N',
   kNamedValue = 'V',
   kHardState = 'H',
+  kVoters = 'Q',
 };
 
 inline constexpr std::array kKeyPrefixes = {
     KeyPrefix::kPartition,  KeyPrefix::kEpoch,      KeyPrefix::kProducerSnapshot,
     KeyPrefix::kDroppedLog, KeyPrefix::kGroup,      KeyPrefix::kIdentity,
-    KeyPrefix::kNextLogId,  KeyPrefix::kNamedValue, KeyPrefix::kHardState};
+    KeyPrefix::kNextLogId,  KeyPrefix::kNamedValue, KeyPrefix::kHardState,
+    KeyPrefix::kVoters};
 
 constexpr bool KeyPrefixesAreUnique() {
   for (size_t i = 0; i < kKeyPrefixes.size(); ++i) {
@@ -153,6 +156,7 @@ std::string EncodeRaftEntry(const message::RaftEntry& entry);
 std::optional<message::RaftEntry> DecodeRaftEntry(absl::string_view bytes);
 std::string EncodeHardState(const RaftHardState& state);
 std::optional<RaftHardState> DecodeHardState(absl::string_view bytes);
+// Without the voters, which have a value of their own (EncodeText).
 std::string EncodeRaftSnapshot(const RaftSnapshot& snapshot);
 std::optional<RaftSnapshot> DecodeRaftSnapshot(absl::string_view bytes);
 

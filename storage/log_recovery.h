@@ -23,11 +23,18 @@ inline constexpr size_t kProducerSnapshotsKept = 3;
 // kResourceNotFound: no such log, or it was dropped.
 absl::Status UnknownLog(LogId log_id);
 // kCorruptMessage, naming log and offset.
-absl::Status DamagedBatch(LogId log_id, Offset last_offset, absl::string_view what);
+absl::Status DamagedAt(LogId log_id, Offset last_offset, absl::string_view what);
+// `damage` with the place of the batch, for whoever repairs it.
+absl::Status WithPlace(absl::Status damage, DamagedBatch place);
+// The place that a status carries; nullopt: it carries none.
+std::optional<DamagedBatch> DamagedPlaceOf(const absl::Status& status);
 
 // The batch that is stored under `last_offset`, with its header read: kCorruptMessage unless it is
 // one whole batch whose CRC matches and which ends at `last_offset` (D5).
 absl::StatusOr<StoredBatch> CheckedBatch(LogId log_id, Offset last_offset, const Bytes& bytes);
+
+// Adds a damaged batch that a recovery met to what it reports.
+void NameDamaged(DamagedBatch place, RecoveredLog& recovered);
 
 // Producer state as of a log end: the newest snapshot at or below it, then the headers of every
 // batch behind the snapshot, in offset order, through ProducerTable::Replay: the one rule by which

@@ -56,13 +56,14 @@ class LogStore {
   [[nodiscard]] virtual std::vector<KnownLog> Logs() const = 0;
   [[nodiscard]] virtual std::optional<LogId> FindLog(PartitionUid uid) const = 0;
   // State, epochs, log end and producer state (newest snapshot at or below the end plus the headers
-  // behind it). kCorruptMessage when a batch that it has to read is damaged: reported, never
-  // skipped (D5).
+  // behind it). A damaged batch among those that it has to read is named, never skipped (D5): see
+  // RecoveredLog::damaged. kCorruptMessage when something else is damaged.
   virtual absl::StatusOr<RecoveredLog> Recover(LogId log_id) const = 0;
   // Whole batches from the one that contains `from` (or the next one, offsets are not dense) up to
   // `end` exclusive: a batch that reaches beyond `end` is not returned. At least one batch when
   // there is one, then as many as fit `bytes_max`. Checks each CRC; kCorruptMessage names log and
-  // offset and nothing after the bad batch is returned with it.
+  // offset, and carries the batch's place (DamagedPlaceOf) where the log shows it; nothing after
+  // the bad batch is returned with it.
   virtual absl::StatusOr<std::vector<StoredBatch>> Read(LogId log_id, Offset from, Offset end,
                                                         size_t bytes_max) const = 0;
   // First batch whose max timestamp is >= `timestamp`, at or after the log start: where to look for

@@ -16,6 +16,19 @@ Offset MemoryLogStore::Log::log_end() const {
   return std::max(end, state.log_start_offset);
 }
 
+DamagedBatch MemoryLogStore::PlaceOf(const Log& log, Batches::const_iterator batch) {
+  const bool first = batch == log.batches.begin();
+  return {.first_offset = first ? Offset{0} : std::prev(batch)->first + 1,
+          .last_offset = batch->first};
+}
+
+absl::StatusOr<StoredBatch> MemoryLogStore::Checked(LogId log_id, const Log& log,
+                                                    Batches::const_iterator batch) {
+  absl::StatusOr<StoredBatch> checked = CheckedBatch(log_id, batch->first, batch->second.bytes);
+  if (checked.ok()) return checked;
+  return WithPlace(checked.status(), PlaceOf(log, batch));
+}
+
 absl::StatusOr<const MemoryLogStore::Log*> MemoryLogStore::Find(LogId log_id) const {
   const auto found = logs_.find(log_id);
   if (found == logs_.end()) return UnknownLog(log_id);
@@ -35,6 +48,11 @@ void MemoryLogStore::Apply(Log& log, const LogMutation& mutation) {
     const Offset end = *mutation.truncate_to;
     log.batches.erase(log.batches.lower_bound(end), log.batches.end());
     log.snapshots.erase(log.snapshots.upper_bound(end), log.snapshots.end());
+  }
+  for (const StoredBatch& batch : mutation.repairs) {
+    const auto found = log.batches.find(batch.last_offset);
+    if (found == log.batches.end()) continue;
+    if (PlaceOf(log, found).first_offset <= batch.base_offset) found->second = batch;
   }
   for (const StoredBatch& batch : mutation.appends) {
     QUIPU_CHECK(batch.base_offset <= batch.last_offset);
@@ -98,9 +116,12 @@ absl::StatusOr<RecoveredLog> MemoryLogStore::Recover(LogId log_id) const {
   ProducerRecovery producers(snapshot);
   const Offset from = std::max(producers.from(), log->state.log_start_offset);
   for (auto it = log->batches.lower_bound(from); it != log->batches.end(); ++it) {
-    QUIPU_ASSIGN_OR_RETURN(const StoredBatch batch,
-                           CheckedBatch(log_id, it->first, it->second.bytes));
-    QUIPU_RETURN_IF_ERROR(producers.Add(log_id, batch));
+    const absl::StatusOr<StoredBatch> batch = Checked(log_id, *log, it);
+    if (!batch.ok()) {
+      NameDamaged(PlaceOf(*log, it), recovered);
+      continue;
+    }
+    QUIPU_RETURN_IF_ERROR(producers.Add(log_id, *batch));
   }
   recovered.producers = producers.Finish();
   return recovered;
@@ -115,7 +136,7 @@ absl::StatusOr<std::vector<StoredBatch>> MemoryLogStore::Read(LogId log_id, Offs
   for (; it != log->batches.end() && it->first < end; ++it) {
     const size_t size = it->second.bytes.size();
     if (!out.empty() && bytes + size > bytes_max) break;
-    absl::StatusOr<StoredBatch> batch = CheckedBatch(log_id, it->first, it->second.bytes);
+    absl::StatusOr<StoredBatch> batch = Checked(log_id, *log, it);
     if (!batch.ok()) {
       // What is sound before the damage is served; the next read begins at it and fails.
       if (out.empty()) return batch.status();
@@ -133,7 +154,7 @@ absl::StatusOr<std::optional<StoredBatch>> MemoryLogStore::FindByTimestamp(
   auto it = log->batches.lower_bound(log->state.log_start_offset);
   for (; it != log->batches.end(); ++it) {
     if (it->second.max_timestamp < timestamp) continue;
-    QUIPU_ASSIGN_OR_RETURN(StoredBatch batch, CheckedBatch(log_id, it->first, it->second.bytes));
+    QUIPU_ASSIGN_OR_RETURN(StoredBatch batch, Checked(log_id, *log, it));
     return std::optional<StoredBatch>(std::move(batch));
   }
   return std::optional<StoredBatch>();

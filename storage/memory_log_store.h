@@ -39,17 +39,31 @@ class MemoryLogStore : public LogStore {
   absl::Status PutValue(const std::string& name, const std::string& value) override;
   absl::StatusOr<std::optional<std::string>> GetValue(const std::string& name) const override;
 
+  // ---- for whoever simulates a disk that does not keep what it was given ----
+  // What lies on the disk, by last offset. The log must be there.
+  [[nodiscard]] const std::map<Offset, StoredBatch>& StoredBatches(LogId log_id) const {
+    return logs_.at(log_id).batches;
+  }
+  // Puts other bytes under a key that is there.
+  void Overwrite(LogId log_id, Offset last_offset, Bytes bytes) {
+    logs_.at(log_id).batches.at(last_offset).bytes = std::move(bytes);
+  }
+
  private:
+  using Batches = std::map<Offset, StoredBatch>;
   struct Log {
     PartitionUid uid;
     PartitionState state;
     std::vector<EpochEntry> epochs;
-    std::map<Offset, StoredBatch> batches;         // by last offset
+    Batches batches;                               // by last offset
     std::map<Offset, ProducerSnapshot> snapshots;  // by as-of offset; the newest few
     [[nodiscard]] Offset log_end() const;
   };
 
   static void Apply(Log& log, const LogMutation& mutation);
+  [[nodiscard]] static DamagedBatch PlaceOf(const Log& log, Batches::const_iterator batch);
+  [[nodiscard]] static absl::StatusOr<StoredBatch> Checked(LogId log_id, const Log& log,
+                                                           Batches::const_iterator batch);
   [[nodiscard]] absl::StatusOr<const Log*> Find(LogId log_id) const;
 
   std::map<LogId, Log> logs_;

@@ -18,6 +18,7 @@ size_t BytesOf(const std::vector<LogWrite>& writes) {
   for (const LogWrite& write : writes) {
     bytes += kMutationOverheadBytes;
     for (const StoredBatch& batch : write.mutation.appends) bytes += batch.bytes.size();
+    for (const StoredBatch& batch : write.mutation.repairs) bytes += batch.bytes.size();
   }
   return bytes;
 }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/logging.h"
+#include "base/planted_bug.h"
 
 namespace quipu {
 namespace {
@@ -61,6 +62,12 @@ void BrokerLifecycle::SendRegister() {
   request->set_directory_id(config_->directory_id.ToBytes());
   request->set_incarnation_id(incarnation_.ToBytes());
   request->set_last_broker_epoch(ports_.watermark_file().broker_epoch().value());
+  // The mark on the disk stays until the granted epoch is synced: a crash before that registers as
+  // unclean again.
+  request->set_unclean(ports_.watermark_file().unclean());
+  if (IsPlanted(PlantedBug::kUncleanMarkLostEarly)) {
+    (void)ports_.watermark_file().StoreBrokerEpoch(ports_.watermark_file().broker_epoch());
+  }
   SetEndpoint(config_->client_endpoint, request->mutable_client_endpoint());
   SetEndpoint(config_->peer_endpoint, request->mutable_peer_endpoint());
   request->set_rack(config_->rack);
@@ -73,6 +80,10 @@ void BrokerLifecycle::OnRegistered(const message::RegisterBrokerResponse& respon
   if (error == ErrorCode::kNone) {
     if (response.heartbeat_interval_ms() > 0) {
       heartbeat_interval_ = std::chrono::milliseconds(response.heartbeat_interval_ms());
+    }
+    if (!response.unclean_reason().empty()) {
+      LogWarn("broker.registered_unclean",
+              {{"broker", config_->broker_id.ToString()}, {"reason", response.unclean_reason()}});
     }
     SyncEpoch(BrokerEpoch(response.broker_epoch()));
     return;

@@ -2,7 +2,9 @@
 //
 // Every process start is a new incarnation and gets a new broker epoch (PR4). The epoch is synced
 // to the watermark file before the first heartbeat under it, so that a disk rolled back to an older
-// state betrays itself at the next registration (D4, S15). Control executor only.
+// state betrays itself at the next registration (D4, S15). A directory whose log is unproven says
+// so in its registration, again after each crash, until the controllers have committed it. Control
+// executor only.
 #pragma once
 
 #include <functional>

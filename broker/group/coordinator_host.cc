@@ -4,7 +4,9 @@
 #include <string>
 
 #include "base/logging.h"
+#include "base/planted_bug.h"
 #include "core/record/record_batch_builder.h"
+#include "storage/log_recovery.h"
 
 namespace quipu {
 namespace {
@@ -12,6 +14,7 @@ namespace {
 constexpr size_t kLoadBytes = size_t{4} << 20;  // read at a time
 constexpr size_t kSnapshotBatchBytes = size_t{512} << 10;
 constexpr Duration kCoordinatorTimerStepMin = std::chrono::milliseconds(10);
+constexpr Duration kDamagedRetry = std::chrono::seconds(1);  // while its log is being repaired
 constexpr Duration kParkedCheck = std::chrono::seconds(1);
 
 GroupCoordinatorOptions OptionsOf(const BrokerConfig& config) {
@@ -121,6 +124,14 @@ void CoordinatorHost::OnLoaded(Offset from,
   }
   if (!status.ok()) {
     // Serving from a part of the log would lose offsets silently.
+    if (DamagedPlaceOf(batches.status())) {
+      context_.OnDamage(uid_, batches.status());
+      context_.PostAfter(kDamagedRetry, [weak = weak_from_this(), from] {
+        const auto self = weak.lock();
+        if (self != nullptr && self->phase_ == Phase::kLoading) self->Load(from);
+      });
+      return;
+    }
     phase_ = Phase::kDamaged;
     LogError("group.load_failed", {{"partition_uid", uid_.ToString()},
                                    {"offset", from.ToString()},
@@ -202,7 +213,8 @@ void CoordinatorHost::Park(std::function<void(ErrorCode)> done) {
     done(ErrorCode::kNotCoordinator);
     return;
   }
-  if (parked_.empty() && host->core.high_watermark() >= host->core.log_end_offset()) {
+  if (IsPlanted(PlantedBug::kGroupAnswerBeforeCommit) ||
+      (parked_.empty() && host->core.high_watermark() >= host->core.log_end_offset())) {
     done(ErrorCode::kNone);
     return;
   }

@@ -116,6 +116,10 @@ void AddNodeKeys(ConfigKeys& keys, BrokerConfig& node) {
                  3600000, "how often members are asked to report");
   keys.AddMillis("request.timeout.ms", &node.request_timeout, 100, 3600000,
                  "how long a request to the controllers may take");
+  keys.Add<int64_t>("quipu.scrub.bytes.per.second", &node.scrub_bytes_per_second, 0, 64 * kGiB,
+                    "stored batches that are read again to find damage; 0: none");
+  keys.AddMillis("quipu.scrub.interval.ms", &node.scrub_interval, 1, 365 * kDayMs,
+                 "pause between two passes over everything that is stored");
   keys.Add<int64_t>("quipu.disk.free.bytes.min", &node.disk_free_bytes_min, 0, int64_t{1} << 50,
                     "with less free space produce requests are refused");
   keys.AddMillis("quipu.disk.stall.shed.ms", &node.disk_stall.shed, 100, 600000,

@@ -72,6 +72,15 @@ void ReplicaAcceptor::OnMessage(const ReplicaToLeader& message) {
       at.replica_sender().OnUpdates(stream, sent);
     });
   }
+  absl::btree_map<size_t, std::vector<RepairRequest>> repairs;
+  for (const RepairRequest& request : message.repairs) {
+    repairs[router_->ShardOf(request.uid)].push_back(request);
+  }
+  for (auto& [shard, requests] : repairs) {
+    router_->Post(shard, [stream = stream_, asked = std::move(requests)](BrokerShard& at) {
+      at.repair_server().OnRequests(stream, asked);
+    });
+  }
   if (message.credit_bytes <= 0) return;
   const int64_t before = stream_->credit.fetch_add(message.credit_bytes, std::memory_order_relaxed);
   if (before > 0) return;  // nobody can be waiting for credit

@@ -205,6 +205,16 @@ void ReplicaFetcher::OnPush(BrokerId leader, Link& link, ReplicaPush push) {
     link.credit += bytes;
     return;
   }
+  const bool damaged = push.error == ErrorCode::kUnderRepair ||
+                       push.error == ErrorCode::kDamagedOnAllReplicas ||
+                       push.error == ErrorCode::kCorruptMessage;
+  if (damaged && link.damaged.insert(push.uid).second) {
+    LogWarn("replica.leader_damaged", {{"partition_uid", push.uid.ToString()},
+                                       {"leader", leader.ToString()},
+                                       {"offset", host->core.log_end_offset().ToString()},
+                                       {"error", std::string(ErrorName(push.error))}});
+  }
+  if (!push.batches.empty()) link.damaged.erase(push.uid);
   PartitionEffects effects;
   const Offset before = host->core.log_end_offset();
   host->core.OnReplicaPush(push, context_.GetNow(), effects);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "broker/shard/shard_context.h"
 
 namespace quipu {
@@ -47,6 +48,8 @@ class ReplicaFetcher {
     int64_t credit = 0;                  // to be granted with the next message
     // Pushed batches not yet durable, by partition: end offset and bytes.
     absl::btree_map<PartitionUid, std::vector<std::pair<Offset, int64_t>>> undurable;
+    // The leader's copy of what comes next is damaged; said once in the log.
+    absl::btree_set<PartitionUid> damaged;
   };
 
   void Fit(BrokerId leader, Link& link, Members wanted);

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/logging.h"
-
 namespace quipu {
 
 ReplicaSender::Outgoing& ReplicaSender::OutgoingOf(const ReplicaStreamPtr& stream) {
@@ -142,10 +140,16 @@ void ReplicaSender::OnColdRead(PartitionUid uid, BrokerId id, Offset from, Leade
   Follower& follower = it->second;
   follower.reading = false;
   if (!batches.ok()) {
-    // The follower stays where it is and leaves the ISR: damage is reported, never passed on (D5).
-    LogError("replica.read_failed", {{"partition_uid", uid.ToString()},
-                                     {"offset", from.ToString()},
-                                     {"error", std::string(batches.status().message())}});
+    // Damage is never passed on (D5). The follower is told, and asks again after a pause.
+    const DamageVerdict verdict = context_.OnDamage(uid, batches.status());
+    ReplicaPush push;
+    push.uid = uid;
+    push.leader_epoch = epoch;
+    push.error = verdict.error;
+    push.high_watermark = host->core.high_watermark();
+    push.log_start_offset = host->core.log_start_offset();
+    Enqueue(OutgoingOf(follower.stream), std::move(push), 0);
+    context_.RequestTurn();
     return;
   }
   if (host->core.role() != PartitionRole::kLeader) return;

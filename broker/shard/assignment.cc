@@ -67,6 +67,7 @@ PartitionAssignment AssignmentOf(const MetadataImage& image, const PartitionImag
   }
   assignment.isr = partition.isr;
   assignment.elr = partition.elr;
+  assignment.unclean_epoch = partition.unclean_epoch;
   const TopicImage* topic = image.FindTopic(partition.topic_id);
   QUIPU_CHECK(topic != nullptr);
   assignment.config = ConfigOf(*topic);

@@ -21,7 +21,10 @@ BrokerShard::BrokerShard(std::shared_ptr<const BrokerConfig> broker_config,
       sender_(*this),
       fetcher_(*this),
       coordinators_(*this),
-      reconciler_(*this, [this](PartitionHost& host) { OnRemoved(host); }) {}
+      reconciler_(*this, [this](PartitionHost& host) { OnRemoved(host); }),
+      repairer_(*this),
+      repair_server_(*this, repairer_),
+      scrubber_(*this) {}
 
 // ---- metadata ----
 
@@ -31,6 +34,7 @@ void BrokerShard::ApplyImage(MetadataImagePtr new_image, BrokerEpoch epoch) {
   image = std::move(new_image);
   broker_epoch = epoch;
   reconciler_.Apply();
+  repairer_.OnImage();
   coordinators_.OnImage();
   roles_changed_ = true;  // endpoints and broker epochs may be new
   RequestTurn();
@@ -61,6 +65,8 @@ void BrokerShard::Produce(std::vector<ProducePart> parts,
     ErrorCode refusal = ErrorCode::kNone;
     if (closed_) {
       refusal = ErrorCode::kBrokerShuttingDown;
+    } else if (host == nullptr && under_repair.contains(part.uid)) {
+      refusal = ErrorCode::kUnderRepair;
     } else if (host == nullptr || host->dropping) {
       refusal = ErrorCode::kNotLeaderOrFollower;
     } else if (tail.full()) {

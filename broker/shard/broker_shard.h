@@ -15,6 +15,9 @@
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "broker/group/coordinators.h"
+#include "broker/repair/repair_server.h"
+#include "broker/repair/repairer.h"
+#include "broker/repair/scrubber.h"
 #include "broker/replica/replica_fetcher.h"
 #include "broker/replica/replica_sender.h"
 #include "broker/shard/fetch_waiters.h"
@@ -41,7 +44,10 @@ class BrokerShard final : public ShardContext {
   // Before Start: a log that the directory holds.
   void AddFound(FoundLog log) { reconciler_.AddFound(std::move(log)); }
   void SetNewestActed(LogIndex acted) { reconciler_.SetNewestActed(acted); }
-  void Start() { retention_.Start(); }
+  void Start() {
+    retention_.Start();
+    scrubber_.Start();
+  }
 
   // ---- from the control executor ----
   // `new_image` is at or after the registration that gave `epoch`.
@@ -55,12 +61,21 @@ class BrokerShard final : public ShardContext {
                      const DeleteRecordsQuery::JoinPtr& join);
   OffsetQueries& queries() { return queries_; }
   ReplicaSender& replica_sender() { return sender_; }
+  RepairServer& repair_server() { return repair_server_; }
   Coordinators& coordinators() { return coordinators_; }
   // Everything that waits here is answered with `error`; nothing is taken afterwards.
   void FailAll(ErrorCode error);
 
   void Absorb(PartitionHost& host, PartitionEffects& effects) override;
   void RequestTurn() override;
+  DamageVerdict OnDamage(PartitionUid uid, const absl::Status& damage) override {
+    return repairer_.OnDamage(uid, damage);
+  }
+  void AwaitRepair(PartitionUid uid, LogId log_id, const RecoveredLog& recovered,
+                   std::function<void(bool refused)> done) override {
+    repairer_.Await(uid, log_id, recovered, std::move(done));
+  }
+  void ForgetRepair(PartitionUid uid) override { repairer_.Forget(uid); }
 
  private:
   using ProduceDone = std::function<void(const ProduceReply& reply)>;
@@ -96,6 +111,9 @@ class BrokerShard final : public ShardContext {
   ReplicaFetcher fetcher_;
   Coordinators coordinators_;
   Reconciler reconciler_;
+  Repairer repairer_;
+  RepairServer repair_server_;
+  Scrubber scrubber_;
 
   // ---- who waits for an answer of a core ----
   ReplyToken next_token_ = 1;

@@ -104,6 +104,7 @@ void BrokerShard::OnRemoved(PartitionHost& host) {
   if (host.scheduled) deadlines_.erase({*host.scheduled, host.uid});
   sender_.Forget(host.uid);
   coordinators_.OnHostRemoved(host.uid);
+  repairer_.Forget(host.uid);
   ReportProgress(host, true);
   roles_changed_ = true;
   RequestTurn();

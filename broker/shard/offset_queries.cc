@@ -97,8 +97,9 @@ void OffsetQueries::FindByTime(PartitionHost& host, const ListOffsetsQuery::Item
         }
         auto answer = ListFound(again->core.LatestOffset(epoch));
         if (answer.error_code() != 0 || !found.ok()) {
-          const ErrorCode error = CodeOf(found.status());
-          if (answer.error_code() == 0) answer = ListError(error);
+          if (answer.error_code() == 0) {
+            answer = ListError(context_.OnDamage(uid, found.status()).error);
+          }
           join->Complete(context_.index, slot, std::move(answer));
           return;
         }
@@ -142,6 +143,8 @@ void OffsetQueries::Describe(const std::vector<TopicId>& topics,
     partition->set_durable_end_offset(host->core.durable_end_offset().value());
     partition->set_log_end_offset(host->core.log_end_offset().value());
     partition->set_leader_epoch(host->core.leader_epoch().value());
+    const auto& epochs = host->core.epochs();
+    partition->set_last_epoch((epochs.empty() ? kNoLeaderEpoch : epochs.back().epoch).value());
     const bool acked = host->last_ack != kNoTimestamp;
     partition->set_last_ack_micros(acked ? host->last_ack.value() * 1000 : 0);
   }

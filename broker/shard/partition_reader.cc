@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/logging.h"
-
 namespace quipu {
 namespace {
 
@@ -69,7 +67,8 @@ PartitionReader::Source PartitionReader::Plan(const ReadSlot& slot, ReadResult& 
   out.slot = slot.slot;
   const PartitionHost* host = context_.Find(slot.uid);
   if (host == nullptr) {
-    out.result.error = ErrorCode::kNotLeaderOrFollower;
+    const bool repairing = context_.under_repair.contains(slot.uid);
+    out.result.error = repairing ? ErrorCode::kUnderRepair : ErrorCode::kNotLeaderOrFollower;
     return Source::kNothing;
   }
   SetLeader(*host, out.result);
@@ -116,10 +115,10 @@ void PartitionReader::OnColdRead(const ReadSlot& slot,
   SetPlan(plan, out);
   if (plan.error != ErrorCode::kNone || plan.diverging_epoch != kNoLeaderEpoch) return;
   if (!batches.ok()) {
-    out.result.error = CodeOf(batches.status());
-    LogError("broker.read_failed", {{"partition_uid", slot.uid.ToString()},
-                                    {"offset", slot.input.fetch_offset.ToString()},
-                                    {"error", std::string(batches.status().message())}});
+    DamageVerdict verdict = context_.OnDamage(slot.uid, batches.status());
+    out.result.error = verdict.error;
+    out.result.error_message = std::move(verdict.message);
+    out.result.refused_end_offset = verdict.refused_end;
     return;
   }
   for (StoredBatch& batch : *batches) {

@@ -87,6 +87,11 @@ void Reconciler::ApplyPartition(const PartitionImage& partition) {
     StartCreate(partition.uid);
     return;
   }
+  if (context_.under_repair.contains(partition.uid)) return;
+  if (!found->second.recovered.damaged.empty() && !found->second.refused) {
+    AwaitRepair(partition.uid, found->second);
+    return;
+  }
   FoundLog log = std::move(found->second);
   found_.erase(found);
   MakeHost(partition, log.log_id, std::move(log.recovered));
@@ -103,6 +108,7 @@ void Reconciler::Assign(PartitionHost& host, const PartitionImage& partition) {
 
 void Reconciler::MakeHost(const PartitionImage& partition, LogId log_id, RecoveredLog recovered) {
   const Offset log_start = recovered.state.log_start_offset;
+  if (recovered.damaged.empty()) context_.ForgetRepair(partition.uid);  // it is done
   PartitionCore::Options options{.self = context_.config->broker_id,
                                  .identity = IdentityOf(*context_.image, partition),
                                  .limits = context_.config->partition};
@@ -111,6 +117,30 @@ void Reconciler::MakeHost(const PartitionImage& partition, LogId log_id, Recover
   context_.hosts.emplace(partition.uid, std::move(host));
   context_.ports.log_store().PublishTrim(log_id, log_start);
   Assign(made, partition);
+}
+
+void Reconciler::AwaitRepair(PartitionUid uid, const FoundLog& log) {
+  context_.under_repair.insert(uid);
+  context_.AwaitRepair(
+      uid, log.log_id, log.recovered,
+      [this, uid, log_id = log.log_id](bool refused) { RecoverAgain(uid, log_id, refused); });
+}
+
+void Reconciler::RecoverAgain(PartitionUid uid, LogId log_id, bool refused) {
+  context_.ReadCold([log_id](LogStore& store) { return store.Recover(log_id); },
+                    [this, uid, log_id, refused](absl::StatusOr<RecoveredLog> recovered) {
+                      context_.under_repair.erase(uid);
+                      const auto found = found_.find(uid);
+                      if (found == found_.end() || found->second.log_id != log_id) return;
+                      if (!recovered.ok()) {
+                        context_.ports.StopProcess(absl::StrCat(
+                            "log ", log_id.ToString(), " cannot be read after its repair: ",
+                            std::string(recovered.status().message())));
+                      }
+                      found->second.recovered = *std::move(recovered);
+                      found->second.refused = refused;
+                      Apply();
+                    });
 }
 
 void Reconciler::StartCreate(PartitionUid uid) {
@@ -162,6 +192,8 @@ void Reconciler::OnSettled(PartitionHost& host) {
 
 void Reconciler::StartDrop(PartitionUid uid) {
   LogInfo("log.drop", {{"partition_uid", uid.ToString()}});
+  context_.ForgetRepair(uid);
+  context_.under_repair.erase(uid);
   changing_.insert(uid);
   context_.RunOnWriter(
       [uid, index = context_.image->index()](LogStore& store) {

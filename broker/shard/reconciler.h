@@ -22,6 +22,7 @@ struct FoundLog {
   PartitionUid uid;
   LogId log_id;
   RecoveredLog recovered;
+  bool refused = false;  // what is damaged in it is damaged on all replicas
 };
 
 class Reconciler {
@@ -43,6 +44,10 @@ class Reconciler {
   void ApplyPartition(const PartitionImage& partition);
   void Assign(PartitionHost& host, const PartitionImage& partition);
   void MakeHost(const PartitionImage& partition, LogId log_id, RecoveredLog recovered);
+  // A log whose producers are not known for damage becomes a replica after its repair, or when
+  // there is no hope for one.
+  void AwaitRepair(PartitionUid uid, const FoundLog& log);
+  void RecoverAgain(PartitionUid uid, LogId log_id, bool refused);
   void StartCreate(PartitionUid uid);
   void StartDropping(PartitionHost& host);
   void StartDrop(PartitionUid uid);

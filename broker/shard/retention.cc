@@ -58,6 +58,7 @@ void Retention::Check(PartitionHost& host) {
         if (again == nullptr) return;
         again->retention_running = false;
         if (!start.ok()) {
+          context_.OnDamage(uid, start.status());
           LogError("retention.failed", {{"partition_uid", uid.ToString()},
                                         {"error", std::string(start.status().message())}});
           return;

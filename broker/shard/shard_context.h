@@ -5,9 +5,12 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
+#include "absl/status/status.h"
 #include "base/rng.h"
 #include "broker/broker_config.h"
 #include "broker/broker_ports.h"
@@ -15,6 +18,13 @@
 #include "broker/shard/unsynced_tail.h"
 
 namespace quipu {
+
+// What the reader of a damaged batch is told.
+struct DamageVerdict {
+  ErrorCode error = ErrorCode::kCorruptMessage;
+  std::string message;
+  Offset refused_end = kNoOffset;  // with kDamagedOnAllReplicas
+};
 
 class ShardContext : public std::enable_shared_from_this<ShardContext> {
  public:
@@ -34,6 +44,17 @@ class ShardContext : public std::enable_shared_from_this<ShardContext> {
   virtual void Absorb(PartitionHost& host, PartitionEffects& effects) = 0;
   // Something was gathered outside of Absorb: let the turn end soon.
   virtual void RequestTurn() = 0;
+
+  // ---- damaged batches (D5); see Repairer ----
+  // A read of the partition's log failed with `damage`: what its reader is to be told. The batch is
+  // repaired from a peer, if the status names its place.
+  virtual DamageVerdict OnDamage(PartitionUid uid, const absl::Status& damage) = 0;
+  // Repairs what a recovery of the log named; then calls `done`, which tells whether all that is
+  // left was refused.
+  virtual void AwaitRepair(PartitionUid uid, LogId log_id, const RecoveredLog& recovered,
+                           std::function<void(bool refused)> done) = 0;
+  // The replica goes, or has been cut: what was damaged is of no interest any more.
+  virtual void ForgetRepair(PartitionUid uid) = 0;
 
   [[nodiscard]] PartitionHost* Find(PartitionUid uid) {
     const auto it = hosts.find(uid);
@@ -80,6 +101,8 @@ class ShardContext : public std::enable_shared_from_this<ShardContext> {
 
   UnsyncedTail tail;
   Hosts hosts;
+  // Logs without a host yet: what their producers have sent is not known before a repair.
+  absl::btree_set<PartitionUid> under_repair;
   // Never older than this registration: see MetadataFollower.
   MetadataImagePtr image;
   BrokerEpoch broker_epoch = kNoBrokerEpoch;

@@ -75,7 +75,8 @@ void ShardLog::CompleteNotice(PartitionHost& host, const Notice& notice) {
   QUIPU_CHECK(host.submissions > 0);
   --host.submissions;
   if (notice.truncation) {
-    RecoverAgain(host);
+    context_.ForgetRepair(host.uid);  // whatever is still damaged is met again
+    RecoverAgain(host, /*refused=*/false);
   } else {
     context_.tail.OnDurable(host.uid, notice.durable_end);
     PartitionEffects effects;
@@ -91,13 +92,22 @@ void ShardLog::CompleteNotice(PartitionHost& host, const Notice& notice) {
   }
 }
 
-void ShardLog::RecoverAgain(PartitionHost& host) {
+void ShardLog::RecoverAgain(PartitionHost& host, bool refused) {
   host.recovering = true;
   context_.ReadCold(
       [log_id = host.log_id](LogStore& store) { return store.Recover(log_id); },
-      [this, uid = host.uid, log_id = host.log_id](absl::StatusOr<RecoveredLog> recovered) {
+      [this, uid = host.uid, log_id = host.log_id,
+       refused](absl::StatusOr<RecoveredLog> recovered) {
         PartitionHost* found = context_.Find(uid);
         if (found == nullptr || found->log_id != log_id) return;
+        if (recovered.ok() && !recovered->damaged.empty() && !refused && !found->dropping) {
+          // What producers have sent must be known before anything else happens to this log (P03).
+          context_.AwaitRepair(uid, log_id, *recovered, [this, uid, log_id](bool all_refused) {
+            PartitionHost* again = context_.Find(uid);
+            if (again != nullptr && again->log_id == log_id) RecoverAgain(*again, all_refused);
+          });
+          return;
+        }
         found->recovering = false;
         if (!recovered.ok()) {
           context_.ports.StopProcess(absl::StrCat(

@@ -33,7 +33,8 @@ class ShardLog {
   void MergeIntoTruncation(LogMutation& held, LogMutation mutation);
   void OnDurable(const std::vector<Notice>& notices);
   void CompleteNotice(PartitionHost& host, const Notice& notice);
-  void RecoverAgain(PartitionHost& host);
+  // `refused`: the damage that is still there is on all replicas.
+  void RecoverAgain(PartitionHost& host, bool refused);
 
   ShardContext& context_;
   const std::function<void(PartitionHost&)> settled_;

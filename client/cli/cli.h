@@ -51,11 +51,13 @@ void PrintTable(const std::vector<std::string>& header,
 void PrintJson(const Json& value);
 
 // Each noun adds its verbs; a verb's callback sets common.exit_code.
+void AddPartitionCommands(CLI::App& app, Common& common);
 void AddTopicCommands(CLI::App& app, Common& common);
 void AddProduceCommand(CLI::App& app, Common& common);
 void AddConsumeCommand(CLI::App& app, Common& common);
 void AddGroupCommands(CLI::App& app, Common& common);
 void AddClusterCommands(CLI::App& app, Common& common);
+void AddControllerCommands(CLI::App& app, Common& common);
 void AddStorageCommands(CLI::App& app, Common& common);
 void AddBenchCommands(CLI::App& app, Common& common);
 

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "client/admin.h"
 #include "client/cli/cli.h"
@@ -159,7 +160,13 @@ absl::StatusOr<std::vector<std::string>> Ailments(const Common& common) {
     for (const message::PartitionInfo& partition : topic.partitions()) {
       const std::string name =
           absl::StrCat("partition ", partition.partition(), " of ", topic.name());
-      if (partition.leader() < 0) ailments.push_back(name + " has no leader");
+      if (partition.leader() < 0) {
+        ailments.push_back(absl::StrCat(
+            name, " has no leader",
+            partition.elr_size() > 0
+                ? absl::StrCat(": it waits for broker ", absl::StrJoin(partition.elr(), " or "))
+                : std::string(", and no complete replica is left: see `quipu partition recover`")));
+      }
       if (partition.isr_size() < partition.replicas_size()) {
         ailments.push_back(absl::StrCat(name, " has ", partition.isr_size(), " of ",
                                         partition.replicas_size(), " replicas in sync"));

@@ -25,10 +25,12 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
     common.bootstrap_servers = servers;
   }
   quipu::cli::AddTopicCommands(app, common);
+  quipu::cli::AddPartitionCommands(app, common);
   quipu::cli::AddProduceCommand(app, common);
   quipu::cli::AddConsumeCommand(app, common);
   quipu::cli::AddGroupCommands(app, common);
   quipu::cli::AddClusterCommands(app, common);
+  quipu::cli::AddControllerCommands(app, common);
   quipu::cli::AddStorageCommands(app, common);
   quipu::cli::AddBenchCommands(app, common);
   try {

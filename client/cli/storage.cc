@@ -19,6 +19,7 @@ struct FormatOptions {
   int32_t node_id = -1;
   std::string directory_id;
   std::vector<std::string> voters;
+  bool observer = false;
 };
 
 CLI::Validator IdText() {
@@ -50,6 +51,7 @@ int Format(const Common& common, const FormatOptions& options) {
                               : Uuid::FromText(options.directory_id).value_or(Uuid());
   identity.role = options.role == "controller" ? NodeRole::kController : NodeRole::kBroker;
   identity.node_id = options.node_id;
+  identity.observer = options.observer;
   for (const std::string& text : options.voters) {
     const std::optional<VoterIdentity> voter = ParseVoter(text);
     if (voter) identity.voters.push_back(*voter);
@@ -115,6 +117,9 @@ void AddStorageCommands(CLI::App& app, Common& common) {
       ->add_option("--voter", options->voters,
                    "Controllers: every voter as id@host:port:directory-id (1, 3 or 5 times)")
       ->check(VoterText());
+  format->add_flag("--observer", options->observer,
+                   "Controllers: this directory is to take the place of a voter that is lost "
+                   "(`quipu controller replace`); --voter names the voters that there are");
   AddOutputOption(*format, common);
   format->callback([options, &common] { common.exit_code = Format(common, *options); });
 }

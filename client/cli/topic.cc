@@ -1,4 +1,4 @@
-// `quipu topic`: create, list, describe, delete.
+// `quipu topic`: create, list, describe, delete, delete-records.
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -143,6 +143,32 @@ absl::Status DeleteTopic(const Common& common, const std::string& name) {
   return absl::OkStatus();
 }
 
+struct DeleteRecordsOptions {
+  std::string topic;
+  int32_t partition = 0;
+  int64_t before = 0;
+};
+
+absl::Status DeleteRecords(const Common& common, const DeleteRecordsOptions& options) {
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
+  const NamedPartition partition{.topic = options.topic,
+                                 .partition = PartitionIndex(options.partition)};
+  OffsetAndMetadata before;
+  before.offset = Offset(options.before);
+  QUIPU_ASSIGN_OR_RETURN(const NamedOffsets starts, admin->DeleteRecords({{partition, before}}));
+  for (const auto& [name, start] : starts) {
+    if (common.json()) {
+      PrintJson(Json{{"topic", name.topic},
+                     {"partition", name.partition.value()},
+                     {"log_start_offset", start.offset.value()}});
+    } else {
+      std::printf("partition %d of %s now begins at offset %s\n", name.partition.value(),
+                  name.topic.c_str(), start.offset.ToString().c_str());
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void AddTopicCommands(CLI::App& app, Common& common) {
@@ -184,6 +210,17 @@ void AddTopicCommands(CLI::App& app, Common& common) {
   remove->add_option("name", *name)->required();
   AddConnectionOptions(*remove, common);
   OnCall(*remove, common, [&common, name] { return DeleteTopic(common, *name); });
+
+  auto records = std::make_shared<DeleteRecordsOptions>();
+  CLI::App* trim = topic->add_subcommand("delete-records", "Delete a partition's oldest records");
+  trim->add_option("name", records->topic)->required();
+  trim->add_option("-p,--partition", records->partition)->required()->check(CLI::NonNegativeNumber);
+  trim->add_option("--before", records->before, "The first offset to be kept")
+      ->required()
+      ->check(CLI::NonNegativeNumber);
+  AddConnectionOptions(*trim, common);
+  trim->footer("Example: quipu topic delete-records payments -p 3 --before 120000");
+  OnCall(*trim, common, [&common, records] { return DeleteRecords(common, *records); });
 }
 
 }  // namespace quipu::cli

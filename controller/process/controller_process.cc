@@ -10,6 +10,26 @@
 
 namespace quipu {
 
+namespace {
+
+// What to do about a voter that must not start with what its directory holds, or has none.
+absl::Status WithCommand(const absl::Status& refused) {
+  const ErrorCode code = CodeOf(refused);
+  if (code != ErrorCode::kUnprovenDirectory && code != ErrorCode::kCorruptMessage &&
+      code != ErrorCode::kResourceNotFound) {
+    return refused;
+  }
+  std::string text(refused.message());
+  const std::string name = absl::StrCat(std::string(ErrorName(code)), ": ");
+  if (text.rfind(name, 0) == 0) text.erase(0, name.size());
+  return ToStatus(code, absl::StrCat(text,
+                                     ". A voter whose directory is lost is replaced: format an "
+                                     "empty one with --observer, start it, and run quipu "
+                                     "controller replace"));
+}
+
+}  // namespace
+
 ControllerProcess::ControllerProcess(ControllerSettings settings)
     : settings_(std::move(settings)) {}
 
@@ -28,6 +48,7 @@ absl::Status ControllerProcess::OpenStorage() {
   settings_.node.cluster_id = identity.cluster_id;
   settings_.node.controller_id = ControllerId(identity.node_id);
   settings_.node.directory_id = identity.directory_id;
+  settings_.node.observer = identity.observer;
   for (const VoterIdentity& voter : identity.voters) {
     settings_.node.voters.push_back(
         Voter{.id = voter.id, .directory_id = voter.directory_id, .endpoint = voter.endpoint});
@@ -60,7 +81,7 @@ absl::Status ControllerProcess::BindListener() {
 
 absl::Status ControllerProcess::Start(ExitCode& exit_code) {
   exit_code = ExitCode::kStorageRefused;
-  QUIPU_RETURN_IF_ERROR(OpenStorage());
+  QUIPU_RETURN_IF_ERROR(WithCommand(OpenStorage()));
   const absl::Status bound = BindListener();
   exit_code = CodeOf(bound) == ErrorCode::kInvalidConfig ? ExitCode::kUsage : ExitCode::kFailure;
   QUIPU_RETURN_IF_ERROR(bound);
@@ -68,7 +89,7 @@ absl::Status ControllerProcess::Start(ExitCode& exit_code) {
                                                     settings_.node.voters);
   node_ = std::make_unique<ControllerNode>(settings_.node, *ports_);
   exit_code = ExitCode::kStorageRefused;
-  QUIPU_RETURN_IF_ERROR(node_->Start());
+  QUIPU_RETURN_IF_ERROR(WithCommand(node_->Start()));
   exit_code = ExitCode::kFailure;
   server_->Serve();
   const std::string endpoint = absl::StrCat(settings_.listener.host, ":", server_->port());

@@ -61,6 +61,9 @@ void AddNodeKeys(ConfigKeys& keys, ControllerConfig& node) {
                      10000000, "entries after which the metadata log is compacted");
   keys.Add<size_t>("quipu.controller.proposal.bytes.max", &node.proposal_bytes_max, 1 << 20,
                    size_t{1} << 30, "proposed and not yet committed; more is refused");
+  keys.AddMillis("quipu.controller.replace.timeout.ms", &node.replace_timeout, 1000, 3600000,
+                 "a voter's replacement that has not caught up by then is given up, where the "
+                 "command does not say");
   keys.AddMillis("quipu.disk.stall.shed.ms", &node.disk_stall.shed, 100, 600000,
                  "a leader whose write takes so long resigns");
   keys.AddMillis("quipu.disk.stall.exit.ms", &node.disk_stall.exit, 1000, 3600000,

@@ -31,6 +31,7 @@ class ControllerProcessPorts final : public ControllerPorts {
   RaftStore& raft_store() override { return *storage_.store; }
   void Persist(RaftWrite write, std::function<void()> done) override;
   void SendRaft(message::RaftMessage message) override { links_.Send(std::move(message)); }
+  void OnVoters(const VoterSet& voters) override { links_.OnVoters(voters); }
   // `done` runs on the executor.
   void ProbeBroker(const HostPort& peer, std::function<void(bool refused)> done) override;
   uint64_t RandomSeed() override;

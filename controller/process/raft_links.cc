@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/logging.h"
+#include "controller/voter_replacement.h"
 #include "runtime/grpc/stream_client.h"
 #include "runtime/shard_thread.h"
 
@@ -23,30 +24,82 @@ constexpr size_t kLinkBytesMax = size_t{32} << 20;
 }  // namespace
 
 RaftLinks::RaftLinks(CallThread& calls, ControllerId self, const std::vector<Voter>& voters)
-    : calls_(calls) {
-  for (const Voter& voter : voters) {
-    if (voter.id == self) continue;
-    auto link = std::make_shared<Link>();
-    link->endpoint = voter.endpoint;
-    links_.emplace(voter.id, std::move(link));
+    : calls_(calls), self_(self), formatted_(voters) {
+  OnVoters(VoterSet());
+}
+
+void RaftLinks::OnVoters(const VoterSet& voters) {
+  std::vector<std::shared_ptr<Link>> unused;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    auto former = std::exchange(links_, {});
+    by_identity_.clear();
+    by_id_.clear();
+    for (const Voter& voter : formatted_) Add(voter, former);
+    const auto add = [this, &former](const RaftVoter& voter) {
+      const std::optional<HostPort> endpoint = ParseHostPort(voter.endpoint);
+      if (!endpoint) return;
+      Add({voter.identity.id, voter.identity.directory_id, *endpoint}, former);
+    };
+    for (const RaftVoter& voter : voters.members()) add(voter);
+    if (voters.joining()) add(*voters.joining());
+    for (auto& [endpoint, link] : former) {
+      if (!links_.contains(endpoint)) unused.push_back(std::move(link));
+    }
+  }
+  for (const std::shared_ptr<Link>& link : unused) {
+    std::shared_ptr<MessageSender<message::RaftMessage>> sender;
+    {
+      const std::lock_guard<std::mutex> lock(link->mutex);
+      sender = link->sender;
+    }
+    if (sender != nullptr) sender->Close(absl::OkStatus());
   }
 }
 
+void RaftLinks::Add(const Voter& voter, const LinkMap& former) {
+  if (voter.id == self_) return;
+  const std::pair<std::string, uint16_t> key(voter.endpoint.host, voter.endpoint.port);
+  std::shared_ptr<Link>& link = links_[key];
+  if (link == nullptr) {
+    const auto known = former.find(key);
+    if (known != former.end()) {
+      link = known->second;
+    } else {
+      link = std::make_shared<Link>();
+      link->endpoint = voter.endpoint;
+    }
+  }
+  by_identity_[{voter.id, voter.directory_id}] = link;
+  by_id_[voter.id] = link;  // the newest wins
+}
+
+std::shared_ptr<RaftLinks::Link> RaftLinks::FindLink(const message::RaftMessage& message) {
+  const ControllerId to(message.to());
+  const DirectoryId directory = Uuid::FromBytes(message.to_directory_id()).value_or(DirectoryId());
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto exact = by_identity_.find({to, directory});
+  if (exact != by_identity_.end()) return exact->second;
+  const auto same_id = by_id_.find(to);
+  return same_id == by_id_.end() ? nullptr : same_id->second;
+}
+
 void RaftLinks::Send(message::RaftMessage message) {
-  const auto found = links_.find(ControllerId(message.to()));
-  if (found == links_.end()) return;
-  const std::shared_ptr<MessageSender<message::RaftMessage>> sender = SenderOf(found->second);
+  const std::shared_ptr<Link> link = FindLink(message);
+  if (link == nullptr) return;
+  const std::shared_ptr<MessageSender<message::RaftMessage>> sender = SenderOf(link);
   if (sender != nullptr && sender->queued_bytes() < kLinkBytesMax) {
     sender->Send(std::move(message));
     return;
   }
-  const std::lock_guard<std::mutex> lock(found->second->mutex);
-  ++found->second->dropped;
+  const std::lock_guard<std::mutex> lock(link->mutex);
+  ++link->dropped;
 }
 
 uint64_t RaftLinks::dropped() const {
   uint64_t total = 0;
-  for (const auto& [id, link] : links_) {
+  const std::lock_guard<std::mutex> all(mutex_);
+  for (const auto& [endpoint, link] : links_) {
     const std::lock_guard<std::mutex> lock(link->mutex);
     total += link->dropped;
   }

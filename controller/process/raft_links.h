@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <mutex>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -26,8 +28,11 @@ class RaftLinks {
   RaftLinks(const RaftLinks&) = delete;
   RaftLinks& operator=(const RaftLinks&) = delete;
 
-  // To `message.to()`; dropped when that is no other voter, while there is no connection, or when
-  // too much is queued already.
+  // Those of `voters` are reached at their endpoints from now on, those of the format as well.
+  void OnVoters(const VoterSet& voters);
+  // To `message.to()` under its directory id; dropped when nobody knows where that is, while there
+  // is no connection, or when too much is queued already. An unknown directory is looked for where
+  // the node id was last: a replaced voter may have kept its address.
   void Send(message::RaftMessage message);
   // Messages dropped since the start.
   [[nodiscard]] uint64_t dropped() const;
@@ -45,11 +50,24 @@ class RaftLinks {
     Duration pause{0};
     uint64_t dropped = 0;
   };
+  using LinkMap = absl::btree_map<std::pair<std::string, uint16_t>, std::shared_ptr<Link>>;
+
+  // A way to `voter`; the link to its endpoint is that of `former`, if there was one. Holding
+  // `mutex_`.
+  void Add(const Voter& voter, const LinkMap& former);
   std::shared_ptr<MessageSender<message::RaftMessage>> SenderOf(const std::shared_ptr<Link>& link);
   static void OnClosed(Link& link, uint64_t number, const absl::Status& status);
 
+  std::shared_ptr<Link> FindLink(const message::RaftMessage& message);
+
   CallThread& calls_;
-  absl::btree_map<ControllerId, std::shared_ptr<Link>> links_;
+  const ControllerId self_;
+  const std::vector<Voter> formatted_;
+  mutable std::mutex mutex_;  // over the maps; a link has its own
+  // By host and port. Bounded: the endpoints of the format, and of the newest voters.
+  LinkMap links_;
+  absl::btree_map<std::pair<ControllerId, DirectoryId>, std::shared_ptr<Link>> by_identity_;
+  absl::btree_map<ControllerId, std::shared_ptr<Link>> by_id_;
 };
 
 }  // namespace quipu

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted_bug.h"
 
 namespace quipu {
 namespace {
@@ -79,7 +80,13 @@ bool FetchCore::Pause(const TopicPartition& partition, bool paused) {
 std::optional<OffsetAndMetadata> FetchCore::Position(const TopicPartition& partition) const {
   const auto found = partitions_.find(partition);
   if (found == partitions_.end()) return std::nullopt;
-  return found->second.position;
+  OffsetAndMetadata position = found->second.position;
+  if (IsPlanted(PlantedBug::kCommitAheadOfPoll) && position.offset != kNoOffset) {
+    position.offset = found->second.fetch_offset;
+    position.leader_epoch = found->second.fetch_epoch;
+  }
+  if (IsPlanted(PlantedBug::kCommitWithoutEpoch)) position.leader_epoch = kNoLeaderEpoch;
+  return position;
 }
 
 std::optional<Offset> FetchCore::HighWatermark(const TopicPartition& partition) const {

@@ -47,6 +47,11 @@ void FetchCore::OnFetchResponse(Instant now, const ServerAddress& address,
 
 void FetchCore::ApplyResult(Instant now, const TopicPartition& id, Partition& partition,
                             const FetchPartitionResult& result) {
+  if (result.error == ErrorCode::kDamagedOnAllReplicas && !result.error_message.empty()) {
+    partition.not_before = now + Backoff();
+    SetError(partition, result.error, result.error_message);
+    return;
+  }
   if (result.error != ErrorCode::kNone) {
     ApplyError(now, id, partition, result.error, {result.leader_id, result.leader_epoch});
     return;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "base/planted_bug.h"
 
 namespace quipu {
 
@@ -64,7 +65,9 @@ void MetadataView::ApplyTopic(const message::TopicInfo& info, uint64_t metadata_
     if (partition.partition() < 0 || index >= topic.partitions.size()) continue;
     PartitionLeader& known = topic.partitions[index];
     const LeaderEpoch epoch(partition.leader_epoch());
-    if (epoch >= known.epoch) known = {BrokerId(partition.leader()), epoch};
+    if (epoch >= known.epoch || IsPlanted(PlantedBug::kStaleMetadataReader)) {
+      known = {BrokerId(partition.leader()), epoch};
+    }
   }
 }
 

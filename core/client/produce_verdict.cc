@@ -20,6 +20,7 @@ ProduceVerdict JudgeProduce(ErrorCode code) {
     case ErrorCode::kUnknownTopicId:
     case ErrorCode::kDiskFull:
     case ErrorCode::kTooManyInFlightBytes:
+    case ErrorCode::kUnderRepair:
       return ProduceVerdict::kRefused;
 
     case ErrorCode::kCorruptMessage:
@@ -37,6 +38,7 @@ ProduceVerdict JudgeProduce(ErrorCode code) {
     case ErrorCode::kInconsistentTopicId:
     case ErrorCode::kInconsistentClusterId:
     case ErrorCode::kMismatchedEndpointType:
+    case ErrorCode::kDamagedOnAllReplicas:
       return ProduceVerdict::kRefusedForGood;
 
     case ErrorCode::kOutOfOrderSequence:
@@ -89,6 +91,9 @@ ProduceVerdict JudgeProduce(ErrorCode code) {
     case ErrorCode::kResourceNotFound:
     case ErrorCode::kDuplicateResource:
     case ErrorCode::kInconsistentVoterSet:
+    case ErrorCode::kReassignmentInProgress:
+    case ErrorCode::kDuplicateVoter:
+    case ErrorCode::kVoterNotFound:
     case ErrorCode::kInvalidUpdateVersion:
     case ErrorCode::kSnapshotNotFound:
     case ErrorCode::kDuplicateBrokerRegistration:

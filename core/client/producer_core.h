@@ -182,6 +182,7 @@ class ProducerCore {
             ProducerEffects& effects);
   void FailAlone(PartitionQueue& queue, size_t index, ErrorCode error, const std::string& message,
                  ProducerEffects& effects);
+  bool TakeAlong(PartitionQueue& queue, size_t index, ProducerEffects& effects);
   void ReportBehindFailure(PartitionQueue& queue, ProducerEffects& effects);
   void FailAll(ErrorCode error, const std::string& message, ProducerEffects& effects);
   void ExpireQueue(Instant now, PartitionQueue& queue, ProducerEffects& effects);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "base/planted_bug.h"
 #include "core/client/producer_core.h"
 
 namespace quipu {
@@ -120,7 +121,8 @@ void ProducerCore::OnSequenceRefused(Instant now, PartitionQueue& queue, size_t 
   }
   // It may have been stored by an attempt whose answer was lost; sending its records under
   // another sequence could write them twice (P04).
-  if (batch.outcome_unknown || batch.resequenced >= kResequencedMax) {
+  const bool unknown = batch.outcome_unknown && !IsPlanted(PlantedBug::kUnknownResentUnderNewEpoch);
+  if (unknown || batch.resequenced >= kResequencedMax) {
     Fail(queue, index, ErrorCode::kOutOfOrderSequence, text, effects);
     return;
   }
@@ -168,35 +170,46 @@ void ProducerCore::Finish(PartitionQueue& queue, size_t index, DeliveryReport re
 
 void ProducerCore::Fail(PartitionQueue& queue, size_t index, ErrorCode error,
                         const std::string& message, ProducerEffects& effects) {
-  // One that fails behind a failure takes nobody along: what is there now was sent knowing of it.
-  const bool first = queue.batches[index].failed_ahead.empty();
   FailAlone(queue, index, error, message, effects);
-  if (first) {
-    DeliveryReport& report = effects.deliveries.back();
-    report.fails_queued = true;
-    const std::string why = TextBehind(report);
-    for (size_t i = index; i < queue.batches.size(); ++i) {
-      if (queue.batches[i].failed_ahead.empty()) queue.batches[i].failed_ahead = why;
-    }
-  }
+  TakeAlong(queue, index, effects);
   ReportBehindFailure(queue, effects);
+}
+
+// What stands at or behind `index` fails with the failure that was reported last. True when
+// something does that did not already.
+bool ProducerCore::TakeAlong(PartitionQueue& queue, size_t index, ProducerEffects& effects) {
+  if (IsPlanted(PlantedBug::kFailureTakesNobodyAlong)) return false;
+  DeliveryReport& report = effects.deliveries.back();
+  report.fails_queued = true;
+  const std::string why = TextBehind(report);
+  bool any = false;
+  for (size_t i = index; i < queue.batches.size(); ++i) {
+    if (!queue.batches[i].failed_ahead.empty()) continue;
+    queue.batches[i].failed_ahead = why;
+    any = true;
+  }
+  return any;
 }
 
 // Reports, in order, what stands behind a failure and has no attempt open. An open one ends by an
 // answer (a refusal, since a sequence is missing, unless what failed was stored after all), by
-// being sent again until there is one, or by delivery.timeout.ms.
+// being sent again until there is one, or by delivery.timeout.ms. What is reported that late takes
+// along in its turn what was sent since: the failure told first may have been another account's.
 void ProducerCore::ReportBehindFailure(PartitionQueue& queue, ProducerEffects& effects) {
   size_t index = 0;
+  bool reported = false;
   while (index < queue.batches.size()) {
     const OutgoingBatch& batch = queue.batches[index];
     if (batch.failed_ahead.empty()) {
-      ++index;
+      if (!reported || !TakeAlong(queue, index, effects)) ++index;
       continue;
     }
-    if (batch.request_id != 0 || batch.outcome_unknown) return;
+    if (batch.request_id != 0 || batch.outcome_unknown) break;
     const std::string why = batch.failed_ahead;
     FailAlone(queue, index, ErrorCode::kOperationNotAttempted, why, effects);
+    reported = true;
   }
+  if (reported) TakeAlong(queue, index, effects);
 }
 
 void ProducerCore::FailQueued(ProducerEffects& effects) {
@@ -219,7 +232,8 @@ void ProducerCore::FailQueued(ProducerEffects& effects) {
 void ProducerCore::FailAlone(PartitionQueue& queue, size_t index, ErrorCode error,
                              const std::string& message, ProducerEffects& effects) {
   const OutgoingBatch& batch = queue.batches[index];
-  const bool unknown = batch.outcome_unknown || batch.request_id != 0;
+  const bool unknown = (batch.outcome_unknown || batch.request_id != 0) &&
+                       !IsPlanted(PlantedBug::kUnknownReportedAsFailed);
   if (batch.base_sequence != kNoSequence) {
     const bool last =
         index + 1 == queue.batches.size() || queue.batches[index + 1].base_sequence == kNoSequence;

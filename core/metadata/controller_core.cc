@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted_bug.h"
 #include "core/metadata/metadata_invariants.h"
 #include "core/metadata/partition_changes.h"
 
@@ -61,18 +62,20 @@ int32_t ControllerCore::MinIsr(const PartitionImage& partition) const {
   return EffectiveMinIsr(*image_.FindTopic(partition.topic_id), partition);
 }
 
-void ControllerCore::RemoveFromIsrs(BrokerId broker, record::MetadataBatch& batch) const {
+void ControllerCore::RemoveFromIsrs(BrokerId broker, bool lost,
+                                    record::MetadataBatch& batch) const {
   LeaderSelector selector(image_);
   selector.Assume(broker, false);
   for (const auto& [uid, partition] : image_.partitions()) {
-    if (!Contains(partition.isr, broker)) continue;
+    const bool eligible = lost && Contains(partition.elr, broker);
+    if (!Contains(partition.isr, broker) && !eligible) continue;
     std::vector<BrokerId> rest;
     for (const BrokerId member : partition.isr) {
       if (member != broker) rest.push_back(member);
     }
     std::optional<record::PartitionChange> change =
-        ChangeIsr(partition, rest, MinIsr(partition), selector);
-    QUIPU_CHECK(change.has_value());
+        ChangeIsr(partition, rest, MinIsr(partition), selector, lost ? broker : kNoBroker);
+    if (!change.has_value()) continue;  // only with a planted bug
     *batch.add_records()->mutable_partition_change() = *std::move(change);
   }
 }
@@ -81,7 +84,11 @@ void ControllerCore::ElectOnReturn(BrokerId broker, record::MetadataBatch& batch
   LeaderSelector selector(image_);
   selector.Assume(broker, true);
   for (const auto& [uid, partition] : image_.partitions()) {
-    if (partition.leader != kNoBroker || !Contains(partition.elr, broker)) continue;
+    if (partition.leader != kNoBroker) continue;
+    if (!Contains(partition.elr, broker) &&
+        !(IsPlanted(PlantedBug::kUncleanElection) && Contains(partition.replicas, broker))) {
+      continue;
+    }
     std::optional<record::PartitionChange> change =
         ChangeIsr(partition, partition.isr, MinIsr(partition), selector);
     if (change.has_value()) *batch.add_records()->mutable_partition_change() = *std::move(change);
@@ -107,7 +114,7 @@ record::MetadataBatch ControllerCore::FencingBatch(const BrokerImage& broker) co
   fencing->set_fenced(true);
   fencing->set_in_controlled_shutdown(broker.in_controlled_shutdown);
   fencing->set_disk_stalled(broker.disk_stalled);
-  RemoveFromIsrs(broker.id, batch);
+  RemoveFromIsrs(broker.id, /*lost=*/false, batch);
   return batch;
 }
 

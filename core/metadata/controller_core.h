@@ -73,12 +73,15 @@ class ControllerCore {
   [[nodiscard]] record::MetadataBatch Bootstrap() const;
 
   // Grants a broker epoch (0 in the answer: the index of the appended entry; FillEpoch puts it in).
-  // One batch fences the old incarnation everywhere and admits the new one (R14).
+  // One batch fences the old incarnation everywhere and admits the new one (R14). A broker without
+  // a log that is known to be complete is *unclean*: the same batch takes it out of every ISR and
+  // ELR, and the answer says why (D4). That is one that says so itself, one with another directory
+  // than before (S14), and one whose directory was rolled back to an older epoch (S15).
   //   kInconsistentClusterId        another cluster's broker
   //   kInvalidRequest               malformed
   //   kDuplicateBrokerRegistration  the id is in use by a live broker of another directory, or the
   //                                 directory by another id
-  //   kUnprovenDirectory            another directory, or one rolled back to an older epoch (S15)
+  //   kUnprovenDirectory            an epoch that was never granted here
   //   kLimitReached                 brokers_max
   [[nodiscard]] Decision<message::RegisterBrokerResponse> Register(
       const message::RegisterBroker& request, Instant now) const;
@@ -99,8 +102,8 @@ class ControllerCore {
   [[nodiscard]] Decision<message::AllocateProducerIdsResponse> AllocateProducerIds(
       const message::AllocateProducerIds& request) const;
 
-  // Topic creation, deletion and config; preferred leader election. DescribeQuorum is not the
-  // metadata's to answer: kInvalidRequest.
+  // Topic creation, deletion and config; preferred leader election; unclean recovery.
+  // DescribeQuorum is not the metadata's to answer: kInvalidRequest.
   [[nodiscard]] Decision<message::AdminResponse> Admin(const message::AdminRequest& request);
 
   // Fences the broker if this epoch is still its newest and it is not fenced; else empty.
@@ -125,8 +128,13 @@ class ControllerCore {
   TopicRefusal CheckRegistration(const message::RegisterBroker& request, Instant now) const;
   TopicRefusal CheckKnownDirectory(const message::RegisterBroker& request, const BrokerImage& known,
                                    Instant now) const;
-  // Removes `broker` from every ISR, electing leaders (fencing, shutdown, restart).
-  void RemoveFromIsrs(BrokerId broker, record::MetadataBatch& batch) const;
+  // Why a known broker that registers is unclean; empty: it is clean.
+  std::string UncleanReason(const message::RegisterBroker& request, const BrokerImage& known) const;
+  // Newest epoch that this broker was heard under, by this controller or an earlier one.
+  [[nodiscard]] BrokerEpoch HeardEpoch(const BrokerImage& broker) const;
+  // Removes `broker` from every ISR, electing leaders (fencing, shutdown, restart). `lost`: its log
+  // is not known to be complete, so it leaves every ELR too.
+  void RemoveFromIsrs(BrokerId broker, bool lost, record::MetadataBatch& batch) const;
   // Gives a leader to partitions without one, `broker` having become active.
   void ElectOnReturn(BrokerId broker, record::MetadataBatch& batch) const;
   // Takes a broker whose disk stalls out of each ISR in which another may lead (D6).
@@ -146,6 +154,9 @@ class ControllerCore {
   Decision<message::AdminResponse> DeleteTopic(const message::DeleteTopic& request) const;
   Decision<message::AdminResponse> ElectLeaders(const message::ElectLeaders& request) const;
   Decision<message::AdminResponse> AlterTopicConfig(const message::AlterTopicConfig& request) const;
+  // kElectionNotNeeded when a replica could lead without loss, kIneligibleReplica, and
+  // kInvalidUpdateVersion when something changed since the choice was made.
+  Decision<message::AdminResponse> RecoverPartition(const message::RecoverPartition& request) const;
   TopicRefusal ChangeMinIsr(const TopicImage& topic, int32_t min_isr,
                             record::MetadataBatch& batch) const;
 

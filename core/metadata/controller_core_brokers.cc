@@ -52,34 +52,21 @@ ErrorCode ControllerCore::CheckBroker(int32_t broker_id, int64_t broker_epoch) c
                                                     : ErrorCode::kStaleBrokerEpoch;
 }
 
-// A known broker id: only the directory that holds its log, at least as new as when it was last
-// heard, may take it over. Anything else would put an incomplete log into ISR or ELR (R13, S15).
+// A known broker id. Whoever comes with another log than the one that was last heard may register,
+// but not stay eligible (UncleanReason); refused is only what would be two brokers under one id, or
+// an epoch from nowhere.
 TopicRefusal ControllerCore::CheckKnownDirectory(const message::RegisterBroker& request,
                                                  const BrokerImage& known, Instant now) const {
   const DirectoryId directory = *Uuid::FromBytes(request.directory_id());
   const std::string name = absl::StrCat("broker ", known.id.value());
-  if (directory != known.directory_id) {
-    const std::string ids = absl::StrCat(name, " is known with directory ",
-                                         known.directory_id.ToText(), ", not ", directory.ToText());
-    if (liveness_.IsLive(known.id, now)) {
-      return {ErrorCode::kDuplicateBrokerRegistration,
-              absl::StrCat(ids, ", and its session is alive: another process uses this broker id")};
-    }
-    return {ErrorCode::kUnprovenDirectory,
-            absl::StrCat(ids,
-                         ": start it with its former data directory, or format this one "
-                         "with a broker id that was never used")};
+  if (directory != known.directory_id && liveness_.IsLive(known.id, now)) {
+    return {ErrorCode::kDuplicateBrokerRegistration,
+            absl::StrCat(name, " is known with directory ", known.directory_id.ToText(), ", not ",
+                         directory.ToText(),
+                         ", and its session is alive: another process uses this broker id, or did "
+                         "until a moment ago")};
   }
   const BrokerEpoch claimed(request.last_broker_epoch());
-  const BrokerEpoch heard = std::max(known.heard_epoch, liveness_.HeardEpoch(known.id));
-  if (claimed < heard) {
-    return {ErrorCode::kUnprovenDirectory,
-            absl::StrCat("the data directory of ", name, " knows broker epoch ", claimed.value(),
-                         ", but the broker was heard under epoch ", heard.value(),
-                         ": the disk was rolled back and may miss acknowledged records. Restore "
-                         "the newest state of the disk, or format an empty directory with a "
-                         "broker id that was never used")};
-  }
   if (claimed > known.epoch) {
     return {ErrorCode::kUnprovenDirectory,
             absl::StrCat("the data directory of ", name, " knows broker epoch ", claimed.value(),
@@ -87,6 +74,34 @@ TopicRefusal ControllerCore::CheckKnownDirectory(const message::RegisterBroker& 
                          "replaced? Start them with their former directories")};
   }
   return {};
+}
+
+BrokerEpoch ControllerCore::HeardEpoch(const BrokerImage& broker) const {
+  return std::max(broker.heard_epoch, liveness_.HeardEpoch(broker.id));
+}
+
+// Only the directory that holds the broker's log, at least as new as when it was last heard, may
+// keep what the broker was eligible for. Anything else would put an incomplete log into ISR or ELR
+// (R13, S14, S15).
+std::string ControllerCore::UncleanReason(const message::RegisterBroker& request,
+                                          const BrokerImage& known) const {
+  if (request.unclean() && !IsPlanted(PlantedBug::kUncleanRegistersClean)) {
+    return "the broker cannot show that its log is complete";
+  }
+  const DirectoryId directory = *Uuid::FromBytes(request.directory_id());
+  if (directory != known.directory_id) {
+    if (IsPlanted(PlantedBug::kEmptyDiskRegistersClean)) return "";
+    return absl::StrCat("its data directory is ", directory.ToText(), ", formerly ",
+                        known.directory_id.ToText());
+  }
+  const BrokerEpoch claimed(request.last_broker_epoch());
+  const BrokerEpoch heard = HeardEpoch(known);
+  if (claimed < heard && !IsPlanted(PlantedBug::kRolledBackRegistersClean)) {
+    return absl::StrCat("its data directory knows broker epoch ", claimed.value(),
+                        ", but the broker was heard under epoch ", heard.value(),
+                        ": the disk was rolled back");
+  }
+  return "";
 }
 
 TopicRefusal ControllerCore::CheckRegistration(const message::RegisterBroker& request,
@@ -138,6 +153,7 @@ Decision<message::RegisterBrokerResponse> ControllerCore::Register(
   if (known != nullptr && IsSameProcess(request, *known)) {
     // The answer was lost on its way and the same process asks again: nothing was restarted.
     out.response.set_broker_epoch(known->epoch.value());
+    if (known->unclean) out.response.set_unclean_reason("it has registered as unclean");
     return out;
   }
   record::BrokerRegistered* record = out.batch.add_records()->mutable_broker_registered();
@@ -149,14 +165,20 @@ Decision<message::RegisterBrokerResponse> ControllerCore::Register(
   record->set_rack(request.rack());
   record->set_version(request.version());
   record->set_fenced(true);
-  if (known == nullptr) return out;
-  const BrokerEpoch heard = std::max(known->heard_epoch, liveness_.HeardEpoch(known->id));
+  if (known == nullptr) {
+    record->set_unclean(request.unclean());
+    return out;
+  }
+  const BrokerEpoch heard = HeardEpoch(*known);
   if (heard != kNoBrokerEpoch) record->set_heard_broker_epoch(heard.value());
   if (IsPlanted(PlantedBug::kSameEpochAfterRestart) && !known->fenced) {
     record->set_fenced(false);
     return out;
   }
-  RemoveFromIsrs(known->id, out.batch);
+  const std::string unclean = UncleanReason(request, *known);
+  record->set_unclean(!unclean.empty());
+  out.response.set_unclean_reason(unclean);
+  RemoveFromIsrs(known->id, /*lost=*/!unclean.empty(), out.batch);
   return out;
 }
 
@@ -193,7 +215,7 @@ Decision<message::BrokerHeartbeatResponse> ControllerCore::Heartbeat(
     fencing->set_disk_stalled(request.disk_stalled());
     if (unfence) ElectOnReturn(broker.id, out.batch);
     if (begin_shutdown) {
-      RemoveFromIsrs(broker.id, out.batch);
+      RemoveFromIsrs(broker.id, /*lost=*/false, out.batch);
     } else if (stall_begins) {
       ShedLeaders(broker.id, out.batch);
     }

@@ -276,7 +276,10 @@ AdminDecision ControllerCore::Admin(const message::AdminRequest& request) {
       return ElectLeaders(request.elect_leaders());
     case message::AdminRequest::kAlterTopicConfig:
       return AlterTopicConfig(request.alter_topic_config());
+    case message::AdminRequest::kRecoverPartition:
+      return RecoverPartition(request.recover_partition());
     case message::AdminRequest::kDescribeQuorum:
+    case message::AdminRequest::kReplaceVoter:
     case message::AdminRequest::REQUEST_NOT_SET:
       break;
   }

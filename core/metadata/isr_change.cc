@@ -35,6 +35,9 @@ ErrorCode CheckIsrChange(const MetadataImage& image, const LeaderSelector& selec
   if (partition == nullptr) return ErrorCode::kUnknownTopicOrPartition;
   const LeaderEpoch leader_epoch(change.leader_epoch());
   const PartitionEpoch partition_epoch(change.partition_epoch());
+  if (IsPlanted(PlantedBug::kStaleIsrChangeAccepted)) {
+    return IsSetOfReplicas(*partition, change) ? ErrorCode::kNone : ErrorCode::kInvalidRequest;
+  }
   if (leader_epoch < partition->leader_epoch) return ErrorCode::kFencedLeaderEpoch;
   if (leader_epoch > partition->leader_epoch) return ErrorCode::kNotController;
   if (partition->leader != broker) return ErrorCode::kInvalidRequest;

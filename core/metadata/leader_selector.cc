@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/planted_bug.h"
+
 namespace quipu {
 
 bool Contains(const std::vector<BrokerId>& brokers, BrokerId broker) {
@@ -37,6 +39,10 @@ LeaderChoice LeaderSelector::Select(const PartitionImage& partition,
   }
   for (const BrokerId replica : partition.replicas) {
     if (Contains(elr, replica) && IsActive(replica)) return {.leader = replica, .from_elr = true};
+  }
+  for (const BrokerId replica : partition.replicas) {
+    if (!IsPlanted(PlantedBug::kUncleanElection)) break;
+    if (IsActive(replica)) return {.leader = replica, .from_elr = true};
   }
   return {};
 }

@@ -50,6 +50,7 @@ record::BrokerRegistered ToRecord(const BrokerImage& broker) {
   if (broker.heard_epoch != kNoBrokerEpoch) {
     out.set_heard_broker_epoch(broker.heard_epoch.value());
   }
+  out.set_unclean(broker.unclean);
   return out;
 }
 
@@ -65,6 +66,9 @@ record::PartitionState ToRecord(const PartitionImage& partition) {
   out.set_leader_epoch(partition.leader_epoch.value());
   out.set_partition_epoch(partition.partition_epoch.value());
   out.set_last_known_leader(partition.last_known_leader.value());
+  if (partition.unclean_epoch != kNoLeaderEpoch) {
+    out.set_unclean_epoch(partition.unclean_epoch.value());
+  }
   return out;
 }
 
@@ -86,6 +90,7 @@ BrokerImage ToImage(LogIndex index, const record::BrokerRegistered& record) {
   out.disk_stalled = record.disk_stalled();
   out.heard_epoch =
       record.heard_broker_epoch() != 0 ? BrokerEpoch(record.heard_broker_epoch()) : kNoBrokerEpoch;
+  out.unclean = record.unclean();
   return out;
 }
 
@@ -101,6 +106,7 @@ PartitionImage ToImage(const record::PartitionState& record) {
   out.last_known_leader = BrokerId(record.last_known_leader());
   out.leader_epoch = LeaderEpoch(record.leader_epoch());
   out.partition_epoch = PartitionEpoch(record.partition_epoch());
+  if (record.unclean_epoch() != 0) out.unclean_epoch = LeaderEpoch(record.unclean_epoch());
   return out;
 }
 
@@ -109,6 +115,7 @@ void ApplyChange(const record::PartitionChange& change, PartitionImage& partitio
     partition.leader = BrokerId(change.leader());
     if (partition.leader != kNoBroker) partition.last_known_leader = partition.leader;
     ++partition.leader_epoch;
+    if (change.unclean()) partition.unclean_epoch = partition.leader_epoch;
   }
   if (change.isr_changed()) partition.isr = ToBrokerIds(change.isr());
   if (change.elr_changed()) partition.elr = ToBrokerIds(change.elr());

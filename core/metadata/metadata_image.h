@@ -35,6 +35,9 @@ struct BrokerImage {
   // Newest epoch under which this broker id was ever unfenced, so its directory holds it durably
   // (a broker syncs an epoch before its first heartbeat under it). kNoBrokerEpoch: never.
   BrokerEpoch heard_epoch = kNoBrokerEpoch;
+  // This registration said, or was found, to have no complete log (D4): it took the broker out of
+  // every ISR and ELR, and a leader takes it in again once it has caught up.
+  bool unclean = false;
   friend bool operator==(const BrokerImage&, const BrokerImage&) = default;
 };
 
@@ -49,6 +52,9 @@ struct PartitionImage {
   BrokerId last_known_leader = kNoBroker;
   LeaderEpoch leader_epoch{0};
   PartitionEpoch partition_epoch{0};
+  // Leader epoch that began with an unclean recovery: what older epochs had committed beyond that
+  // leader's log is given up. kNoLeaderEpoch: never.
+  LeaderEpoch unclean_epoch = kNoLeaderEpoch;
   friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
 };
 

@@ -28,7 +28,7 @@ void CheckPartition(const MetadataImage& image, const LeaderSelector& selector,
   QUIPU_CHECK_MSG(IsSetWithin(partition.replicas, partition.replicas), where);
   QUIPU_INVARIANT_MSG("I31", IsSetWithin(partition.isr, partition.replicas), where);
   QUIPU_INVARIANT_MSG("I31", IsSetWithin(partition.elr, partition.replicas), where);
-  QUIPU_INVARIANT_MSG("I31", !partition.isr.empty() || !partition.elr.empty(), where);
+  QUIPU_INVARIANT_MSG("I31", partition.unclean_epoch <= partition.leader_epoch, where);
   for (const BrokerId member : partition.isr) {
     QUIPU_INVARIANT_MSG("I31", selector.IsActive(member), where);
     QUIPU_INVARIANT_MSG("I31", !Contains(partition.elr, member), where);

@@ -10,13 +10,16 @@ namespace {
 
 // Those of ISR and ELR that stay eligible when `isr` becomes the ISR, in the order of replicas.
 std::vector<BrokerId> EligibleBeside(const PartitionImage& partition,
-                                     const std::vector<BrokerId>& isr, int32_t min_isr) {
+                                     const std::vector<BrokerId>& isr, int32_t min_isr,
+                                     BrokerId lost) {
   std::vector<BrokerId> out;
   const bool full = static_cast<int32_t>(isr.size()) >= min_isr;
   if (full && !IsPlanted(PlantedBug::kElrNotCleared)) return out;
+  if (IsPlanted(PlantedBug::kElrNotKept)) return out;
   for (const BrokerId replica : partition.replicas) {
     const bool was =
         Contains(partition.elr, replica) || (!full && Contains(partition.isr, replica));
+    if (replica == lost && !IsPlanted(PlantedBug::kUncleanKeptInElr)) continue;
     if (was && !Contains(isr, replica)) out.push_back(replica);
   }
   return out;
@@ -34,10 +37,12 @@ std::vector<BrokerId> WithoutStalled(std::vector<BrokerId> isr, const LeaderSele
 
 std::optional<record::PartitionChange> ChangeIsr(const PartitionImage& partition,
                                                  const std::vector<BrokerId>& target_isr,
-                                                 int32_t min_isr, const LeaderSelector& selector) {
+                                                 int32_t min_isr, const LeaderSelector& selector,
+                                                 BrokerId lost) {
   QUIPU_CHECK(min_isr >= 1);
+  QUIPU_CHECK(!Contains(target_isr, lost));
   std::vector<BrokerId> isr = WithoutStalled(target_isr, selector);
-  std::vector<BrokerId> elr = EligibleBeside(partition, isr, min_isr);
+  std::vector<BrokerId> elr = EligibleBeside(partition, isr, min_isr, lost);
   BrokerId leader = partition.leader;
   const bool stays = leader != kNoBroker && Contains(isr, leader) && selector.IsActive(leader);
   if (!stays) {
@@ -45,7 +50,7 @@ std::optional<record::PartitionChange> ChangeIsr(const PartitionImage& partition
     leader = choice.leader;
     if (choice.from_elr) {
       isr.assign(1, leader);
-      elr = EligibleBeside(partition, isr, min_isr);
+      elr = EligibleBeside(partition, isr, min_isr, lost);
     }
   }
   record::PartitionChange change;
@@ -68,6 +73,18 @@ record::PartitionChange ChangeLeader(const PartitionImage& partition, BrokerId l
   record::PartitionChange change;
   change.set_partition_uid(partition.uid.value());
   change.set_leader(leader.value());
+  return change;
+}
+
+record::PartitionChange RecoverUnclean(const PartitionImage& partition, BrokerId leader) {
+  QUIPU_INVARIANT("I31", partition.isr.empty() && partition.elr.empty());
+  QUIPU_INVARIANT("I31", Contains(partition.replicas, leader));
+  record::PartitionChange change;
+  change.set_partition_uid(partition.uid.value());
+  change.set_leader(leader.value());
+  change.set_isr_changed(true);
+  change.add_isr(leader.value());
+  change.set_unclean(true);
   return change;
 }
 

@@ -18,12 +18,19 @@ namespace quipu {
 // (which makes the elected the whole ISR); else there is none and the ISR may be empty.
 // A member whose disk stalls leaves the ISR as soon as another one may lead: it holds what is
 // committed, but new records would wait for it (D6). Where it is alone it stays and leads.
+//
+// `lost`: a broker that came back without a complete log. It is not in `target_isr`, and stays not
+// eligible either, so that ISR and ELR may both be empty: nobody may lead then (D4).
 // nullopt: nothing would change.
 std::optional<record::PartitionChange> ChangeIsr(const PartitionImage& partition,
                                                  const std::vector<BrokerId>& target_isr,
-                                                 int32_t min_isr, const LeaderSelector& selector);
+                                                 int32_t min_isr, const LeaderSelector& selector,
+                                                 BrokerId lost = kNoBroker);
 
 // The change that moves leadership to `leader`, a member of the ISR.
 record::PartitionChange ChangeLeader(const PartitionImage& partition, BrokerId leader);
+
+// The change by which a person makes `leader` the whole ISR of a partition that nobody may lead.
+record::PartitionChange RecoverUnclean(const PartitionImage& partition, BrokerId leader);
 
 }  // namespace quipu

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/planted_bug.h"
+#include "core/raft/message_check.h"
 
 namespace quipu {
 
@@ -14,18 +15,18 @@ Candidate::Candidate(ReplicaState& replica, Ballot ballot, Instant now)
 Transition Candidate::Start() {
   const RaftIdentity& self = replica_->options().self;
   if (ballot_ == Ballot::kPreVote) {
-    tally_.Record(self.id, true);
+    tally_.Record(self, true);
   } else {
     replica_->EnterTerm(replica_->term() + 1);
     replica_->VoteFor(self);
     if (IsPlanted(PlantedBug::kVoteNotSynced)) {
-      tally_.Record(self.id, true);
+      tally_.Record(self, true);
     } else {
       replica_->writes().HoldOwnVote(replica_->term());
     }
   }
-  for (const RaftIdentity& voter : replica_->voters().members()) {
-    if (voter != self) Ask(voter);
+  for (const RaftVoter& voter : replica_->voters().members()) {
+    if (voter.identity != self) Ask(voter.identity);
   }
   return Count();
 }
@@ -56,13 +57,13 @@ Transition Candidate::OnMessage(const RaftMessage& message) {
     if (message.type() != RaftMessage::VOTE_RESPONSE) return Transition::kStay;
     if (message.term() != term) return Transition::kStay;
   }
-  tally_.Record(ControllerId(message.from()), !message.reject());
+  tally_.Record(SenderOf(message), !message.reject());
   return Count();
 }
 
 Transition Candidate::OnOwnVoteDurable(Term term) {
   if (ballot_ != Ballot::kVote || term != replica_->term()) return Transition::kStay;
-  tally_.Record(replica_->options().self.id, true);
+  tally_.Record(replica_->options().self, true);
   return Count();
 }
 

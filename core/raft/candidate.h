@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/time.h"
-#include "core/raft/quorum.h"
 #include "core/raft/replica_state.h"
+#include "core/raft/voters/voter_set.h"
 #include "proto/message/raft.pb.h"
 
 namespace quipu {
@@ -12,6 +12,9 @@ namespace quipu {
 // vote would be given and changes nothing anywhere; a vote enters a new term, votes for itself, and
 // speaks only when both are durable. A node that cannot win therefore never raises the term of
 // others (C07, C09).
+//
+// Who counts is a matter of its own configuration: its own vote too counts only if it is a voter in
+// it.
 class Candidate {
  public:
   enum class Ballot { kPreVote, kVote };

@@ -29,6 +29,13 @@ void Follower::OnMessage(RaftMessage message, Instant now) {
   }
 }
 
+Transition Follower::OnTime(Instant now) {
+  if (now < election_deadline_) return Transition::kStay;
+  if (replica_->MayStand()) return Transition::kToPreCandidate;
+  RestartElectionTimer(now);
+  return Transition::kStay;
+}
+
 bool Follower::LeaderIsAlive(Instant now) const {
   return heard_leader_at_ && now - *heard_leader_at_ < replica_->options().election_timeout;
 }
@@ -98,7 +105,7 @@ void Follower::OnInstallSnapshot(const RaftMessage& message) {
     // to replace anything.
     replica_->AdvanceCommit(last);
   }
-  if (last > replica_->commit_index()) {
+  if (last > replica_->commit_index() || IsPlanted(PlantedBug::kOlderSnapshotInstalled)) {
     SnapshotReceiver::Result result = receiver_.Add(chunk);
     if (result != SnapshotReceiver::Result::kComplete) {
       response.set_reject(result == SnapshotReceiver::Result::kRestart);

@@ -20,9 +20,8 @@ class Follower {
 
   // APPEND, HEARTBEAT and INSTALL_SNAPSHOT of the leader of this term; anything else is ignored.
   void OnMessage(message::RaftMessage message, Instant now);
-  Transition OnTime(Instant now) const {
-    return now >= election_deadline_ ? Transition::kToPreCandidate : Transition::kStay;
-  }
+  // kToPreCandidate when nobody leads for too long; an observer goes on waiting.
+  Transition OnTime(Instant now);
   // A vote was given away: its receiver gets a whole timeout to win (Raft 5.2).
   void OnVoteGranted(Instant now) { RestartElectionTimer(now); }
   // Whether a leader has been heard within the shortest election timeout: then nobody gets a vote

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted_bug.h"
+#include "core/raft/message_check.h"
 
 namespace quipu {
 
@@ -13,10 +15,7 @@ Leader::Leader(ReplicaState& replica, Instant now)
     : replica_(&replica),
       term_start_index_(replica.log().last_index() + 1),
       heartbeat_deadline_(now) {
-  for (const RaftIdentity& voter : replica.voters().members()) {
-    if (voter == replica.options().self) continue;
-    peers_.push_back({voter, Progress(term_start_index_), now, 0, std::nullopt});
-  }
+  SyncPeers(term_start_index_, now);
 }
 
 void Leader::Start(Instant now) {
@@ -34,16 +33,15 @@ void Leader::Start(Instant now) {
 
 void Leader::OnMessage(const RaftMessage& message, Instant now) {
   QUIPU_CHECK(message.term() == replica_->term().value());
-  Peer* peer = Find(ControllerId(message.from()));
-  if (peer == nullptr) return;
+  Peer* peer = Find(SenderOf(message));
+  if (peer == nullptr || message.type() == RaftMessage::VOTE_RESPONSE) return;
+  peer->heard_at = now;
+  peer->heard = true;
   if (message.type() == RaftMessage::APPEND_RESPONSE) {
-    peer->heard_at = now;
     OnAppendResponse(*peer, message, now);
   } else if (message.type() == RaftMessage::HEARTBEAT_RESPONSE) {
-    peer->heard_at = now;
     OnHeartbeatResponse(*peer, message, now);
   } else if (message.type() == RaftMessage::INSTALL_SNAPSHOT_RESPONSE) {
-    peer->heard_at = now;
     OnSnapshotResponse(*peer, message, now);
   }
 }
@@ -82,24 +80,10 @@ ErrorCode Leader::ReadIndex(RaftReadToken token) {
 void Leader::End() { reads_.FailAll(replica_->effects()); }
 
 bool Leader::HasMajority(Instant now) const {
-  std::vector<Instant> heard{now};  // this replica hears itself
-  for (const Peer& peer : peers_) heard.push_back(peer.heard_at);
+  // This replica hears itself.
+  std::vector<Instant> heard = OfVoters(now, [](const Peer& peer) { return peer.heard_at; });
   const Instant majority_heard_at = replica_->voters().ReachedByMajority(std::move(heard));
   return now - majority_heard_at < replica_->options().election_timeout;
-}
-
-const Progress* Leader::ProgressOf(ControllerId id) const {
-  for (const Peer& peer : peers_) {
-    if (peer.identity.id == id) return &peer.progress;
-  }
-  return nullptr;
-}
-
-Leader::Peer* Leader::Find(ControllerId id) {
-  for (Peer& peer : peers_) {
-    if (peer.identity.id == id) return &peer;
-  }
-  return nullptr;
 }
 
 void Leader::OnAppendResponse(Peer& peer, const RaftMessage& message, Instant now) {
@@ -202,7 +186,10 @@ void Leader::SendHeartbeats() {
   for (Peer& peer : peers_) {
     RaftMessage message = replica_->NewMessage(RaftMessage::HEARTBEAT, peer.identity);
     // Never more than what is known to be there and durable.
-    message.set_commit_index(std::min(replica_->commit_index(), peer.progress.match()).value());
+    const LogIndex known = IsPlanted(PlantedBug::kHeartbeatCommitsUnmatched)
+                               ? replica_->commit_index()
+                               : peer.progress.match();
+    message.set_commit_index(std::min(replica_->commit_index(), known).value());
     message.set_read_sequence(reads_.round());
     replica_->SendNow(std::move(message));
   }
@@ -216,20 +203,21 @@ void Leader::MaybeStartReadRound() {
 }
 
 void Leader::CountReadRounds() {
-  std::vector<uint64_t> rounds{reads_.round()};
-  for (const Peer& peer : peers_) rounds.push_back(peer.read_round);
+  std::vector<uint64_t> rounds =
+      OfVoters(reads_.round(), [](const Peer& peer) { return peer.read_round; });
   reads_.OnConfirmed(replica_->voters().ReachedByMajority(std::move(rounds)), replica_->effects());
   if (!peers_.empty()) MaybeStartReadRound();
 }
 
 void Leader::MaybeCommit() {
-  std::vector<LogIndex> durable{replica_->durable_index()};
-  for (const Peer& peer : peers_) durable.push_back(peer.progress.match());
-  const LogIndex reached = replica_->voters().ReachedByMajority(std::move(durable));
+  const LogIndex reached = DurableOnMajority();
   const LogIndex former = replica_->commit_index();
   if (reached <= former) return;
   // Entries of former terms are committed only together with one of this term (Raft 5.4.2).
-  if (replica_->log().TermAt(reached) != replica_->term()) return;
+  if (replica_->log().TermAt(reached) != replica_->term() &&
+      !IsPlanted(PlantedBug::kOlderTermCommitted)) {
+    return;
+  }
   for (LogIndex index = former + 1; index <= reached; ++index) {
     const size_t bytes = RaftEntryBytes(replica_->log().At(index));
     QUIPU_CHECK(bytes <= uncommitted_bytes_);
@@ -239,21 +227,27 @@ void Leader::MaybeCommit() {
   MaybeStartReadRound();
 }
 
+LogIndex Leader::DurableOnMajority() const {
+  const LogIndex own = IsPlanted(PlantedBug::kLeaderCountsUnsyncedAppend)
+                           ? replica_->log().last_index()
+                           : replica_->durable_index();
+  return replica_->voters().ReachedByMajority(
+      OfVoters(own, [](const Peer& peer) { return peer.progress.match(); }));
+}
+
 void Leader::CheckInvariants() const {
   QUIPU_INVARIANT("I1", replica_->VotedFor() == replica_->options().self);
   QUIPU_INVARIANT("I4", replica_->log().last_index() >= term_start_index_);
   QUIPU_INVARIANT("I4", replica_->log().last_term() == replica_->term());
-  std::vector<LogIndex> durable{replica_->durable_index()};
   for (const Peer& peer : peers_) {
     QUIPU_INVARIANT("I5", peer.progress.match() <= replica_->log().last_index());
     QUIPU_INVARIANT("I5", peer.progress.match() < peer.progress.next());
     QUIPU_CHECK(peer.progress.in_flight() <= replica_->options().in_flight_appends_max);
     QUIPU_CHECK(peer.snapshot.has_value() == (peer.progress.state() == Progress::State::kSnapshot));
-    durable.push_back(peer.progress.match());
   }
-  if (ready()) {
-    QUIPU_INVARIANT(
-        "I8", replica_->voters().ReachedByMajority(std::move(durable)) >= replica_->commit_index());
+  // A voter that has just become one may be behind what was committed without it.
+  if (ready() && replica_->voter_history().index() <= replica_->commit_index()) {
+    QUIPU_INVARIANT("I8", DurableOnMajority() >= replica_->commit_index());
   }
   QUIPU_CHECK((uncommitted_bytes_ == 0) ==
               (replica_->commit_index() == replica_->log().last_index()));

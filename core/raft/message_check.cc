@@ -5,6 +5,7 @@
 namespace quipu {
 namespace {
 
+using message::RaftEntry;
 using message::RaftMessage;
 
 // Entries continue (last_log_index, last_log_term), terms do not fall or pass the leader's.
@@ -14,10 +15,24 @@ bool HasWellFormedEntries(const RaftMessage& message) {
   if (message.entries_size() > 0 && message.type() != RaftMessage::APPEND) return false;
   for (const message::RaftEntry& entry : message.entries()) {
     if (entry.index() != index + 1 || entry.term() < term || entry.term() == 0) return false;
+    if (entry.kind() == RaftEntry::VOTERS && !VoterSet::Parse(entry.data())) return false;
     index = entry.index();
     term = entry.term();
   }
   return message.type() != RaftMessage::APPEND || term <= message.term();
+}
+
+bool IsAnswer(const RaftMessage& message) {
+  switch (message.type()) {
+    case RaftMessage::PRE_VOTE_RESPONSE:
+    case RaftMessage::VOTE_RESPONSE:
+    case RaftMessage::APPEND_RESPONSE:
+    case RaftMessage::HEARTBEAT_RESPONSE:
+    case RaftMessage::INSTALL_SNAPSHOT_RESPONSE:
+      return true;
+    default:  // requests, and numbers that protobuf keeps for the enum
+      return false;
+  }
 }
 
 // A snapshot covers something, and nothing of a term later than its sender's: taken over, it would
@@ -25,6 +40,7 @@ bool HasWellFormedEntries(const RaftMessage& message) {
 bool HasWellFormedSnapshot(const RaftMessage& message) {
   if (message.type() != RaftMessage::INSTALL_SNAPSHOT) return true;
   const message::SnapshotChunk& chunk = message.snapshot();
+  if (!chunk.voters().empty() && !VoterSet::Parse(chunk.voters())) return false;
   return chunk.last_index() > 0 && chunk.last_term() > 0 && chunk.last_term() <= message.term();
 }
 
@@ -45,11 +61,12 @@ bool IsAdmissible(const RaftMessage& message, const RaftOptions& options, const 
   const std::optional<Uuid> cluster = Uuid::FromBytes(message.cluster_id());
   const std::optional<Uuid> to = Uuid::FromBytes(message.to_directory_id());
   if (cluster != options.cluster_id) return false;
-  if (ControllerId(message.to()) != options.self.id) return false;
-  if (to != options.self.directory_id) return false;
+  if (!to || !IsSameVoter({ControllerId(message.to()), *to}, options.self)) return false;
   const RaftIdentity sender = SenderOf(message);
-  if (sender == options.self || !voters.Contains(sender)) return false;
+  if (sender.id.value() < 0 || sender.directory_id.IsZero()) return false;
+  if (IsSameVoter(sender, options.self)) return false;
   if (!RaftMessage::Type_IsValid(message.type()) || message.term() == 0) return false;
+  if (IsAnswer(message) && !voters.Contains(sender) && !voters.IsJoining(sender)) return false;
   return HasWellFormedEntries(message) && HasWellFormedSnapshot(message);
 }
 

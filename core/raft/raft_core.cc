@@ -11,15 +11,43 @@ namespace quipu {
 
 using message::RaftMessage;
 
+namespace {
+
+// The configurations of a recovered log.
+absl::StatusOr<VoterHistory> RecoverVoters(const RaftOptions& options,
+                                           const std::optional<RaftSnapshot>& snapshot,
+                                           const RaftLog& log) {
+  VoterSet first;
+  if (!options.voters.empty()) {
+    absl::StatusOr<VoterSet> formatted = VoterSet::CreateFirst(options.voters);
+    if (!formatted.ok()) return formatted.status();
+    if (!formatted->Contains(options.self)) {
+      return ToStatus(ErrorCode::kInconsistentVoterSet,
+                      absl::StrCat("controller ", options.self.id.value(),
+                                   " is not a voter under its directory id"));
+    }
+    first = *std::move(formatted);
+  }
+  VoterHistory history(std::move(first));
+  if (snapshot && !history.ResetTo(snapshot->voters)) {
+    return ToStatus(ErrorCode::kCorruptMessage, "the snapshot's voters are damaged");
+  }
+  for (const message::RaftEntry& entry : log.entries()) {
+    if (entry.kind() != message::RaftEntry::VOTERS) continue;
+    std::optional<VoterSet> voters = VoterSet::Parse(entry.data());
+    if (!voters) {
+      return ToStatus(ErrorCode::kCorruptMessage,
+                      absl::StrCat("entry ", entry.index(), " is no set of voters"));
+    }
+    history.Append(LogIndex(entry.index()), *std::move(voters));
+  }
+  return history;
+}
+
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<RaftCore>> RaftCore::Create(RaftOptions options,
                                                            RecoveredRaft recovered, Instant now) {
-  absl::StatusOr<VoterSet> voters = VoterSet::Create(options.voters);
-  if (!voters.ok()) return voters.status();
-  if (!voters->Contains(options.self)) {
-    return ToStatus(ErrorCode::kInconsistentVoterSet,
-                    absl::StrCat("controller ", options.self.id.value(),
-                                 " is not a voter under its directory id"));
-  }
   const LogIndex snapshot_index = recovered.snapshot ? recovered.snapshot->last_index : LogIndex(0);
   const Term snapshot_term = recovered.snapshot ? recovered.snapshot->last_term : Term(0);
   if (recovered.snapshot && (snapshot_index == LogIndex(0) || snapshot_term == Term(0))) {
@@ -33,11 +61,13 @@ absl::StatusOr<std::unique_ptr<RaftCore>> RaftCore::Create(RaftOptions options,
                     absl::StrCat("the log ends in term ", log->last_term().value(),
                                  ", beyond the recorded term ", recovered.hard_state.term.value()));
   }
+  absl::StatusOr<VoterHistory> voters = RecoverVoters(options, recovered.snapshot, *log);
+  if (!voters.ok()) return voters.status();
   return std::unique_ptr<RaftCore>(new RaftCore(std::move(options), *std::move(voters),
                                                 std::move(recovered), *std::move(log), now));
 }
 
-RaftCore::RaftCore(RaftOptions options, VoterSet voters, RecoveredRaft recovered, RaftLog log,
+RaftCore::RaftCore(RaftOptions options, VoterHistory voters, RecoveredRaft recovered, RaftLog log,
                    Instant now)
     : replica_(std::move(options), std::move(voters), recovered.hard_state, std::move(log),
                recovered.snapshot
@@ -45,8 +75,12 @@ RaftCore::RaftCore(RaftOptions options, VoterSet voters, RecoveredRaft recovered
                    : nullptr),
       role_(std::in_place_type<Follower>, replica_, now) {
   // Nobody else can be the leader of a single voter: no need to wait for one.
-  if (replica_.voters().size() > 1) BecomeFollower(now);
+  if (replica_.voters().size() != 1 || !replica_.IsVoter()) BecomeFollower(now);
   told_ = {RaftRole::kFollower, term(), kNoController, false};
+  if (IsPlanted(PlantedBug::kLeaderResumesAfterRestart) &&
+      replica_.VotedFor() == replica_.options().self) {
+    role_.emplace<Leader>(replica_, now).Start(now);
+  }
 }
 
 void RaftCore::Step(RaftMessage message, Instant now, RaftEffects& effects) {
@@ -79,6 +113,7 @@ void RaftCore::Step(RaftMessage message, Instant now, RaftEffects& effects) {
   } else {
     Become(Dispatch(message, now), now);
   }
+  MaybeResign(now);
   Finish(effects);
 }
 
@@ -112,6 +147,7 @@ void RaftCore::OnPersisted(RaftWriteId id, Instant now, RaftEffects& effects) {
   if (candidate != nullptr && completed.own_vote) {
     Become(candidate->OnOwnVoteDurable(*completed.own_vote), now);
   }
+  MaybeResign(now);
   Finish(effects);
 }
 
@@ -119,6 +155,14 @@ RaftCore::Proposed RaftCore::Propose(std::string data, Instant now, RaftEffects&
   Leader* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr) return {ErrorCode::kNotController, LogIndex(0)};
   Leader::Proposed proposed = leader->Propose(std::move(data), now);
+  Finish(effects);
+  return {proposed.error, proposed.index};
+}
+
+RaftCore::Proposed RaftCore::ChangeVoters(VoterSet next, Instant now, RaftEffects& effects) {
+  Leader* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr) return {ErrorCode::kNotController, LogIndex(0)};
+  Leader::Proposed proposed = leader->ChangeVoters(std::move(next), now);
   Finish(effects);
   return {proposed.error, proposed.index};
 }
@@ -185,7 +229,7 @@ void RaftCore::AnswerOldTerm(const RaftMessage& message) {
     RaftMessage response = replica_.NewMessage(RaftMessage::VOTE_RESPONSE, sender);
     response.set_reject(true);
     replica_.SendWhenDurable(std::move(response));
-  } else if (IsFromLeader(message)) {
+  } else if (IsFromLeader(message) && !IsPlanted(PlantedBug::kOldTermLeaderNotTold)) {
     // With pre-vote, a node at a higher term has no other way back in than to tell its term to the
     // leader that it cannot follow (C09).
     RaftMessage response = replica_.NewMessage(RaftMessage::APPEND_RESPONSE, sender);
@@ -216,6 +260,11 @@ void RaftCore::FollowTerm(Term term, Instant now) {
 void RaftCore::BecomeFollower(Instant now) {
   if (Leader* leader = std::get_if<Leader>(&role_)) leader->End();
   role_.emplace<Follower>(replica_, now + replica_.RandomElectionTimeout());
+}
+
+void RaftCore::MaybeResign(Instant now) {
+  const Leader* leader = std::get_if<Leader>(&role_);
+  if (leader != nullptr && leader->IsRemoved()) BecomeFollower(now);
 }
 
 void RaftCore::Become(Transition transition, Instant now) {
@@ -275,9 +324,14 @@ Instant RaftCore::deadline() const {
   return std::visit([](const auto& role) { return role.deadline(); }, role_);
 }
 
-const Progress* RaftCore::ProgressOf(ControllerId follower) const {
+const Progress* RaftCore::ProgressOf(const RaftIdentity& follower) const {
   const Leader* leader = std::get_if<Leader>(&role_);
   return leader == nullptr ? nullptr : leader->ProgressOf(follower);
+}
+
+std::optional<Duration> RaftCore::SilenceOf(const RaftIdentity& follower, Instant now) const {
+  const Leader* leader = std::get_if<Leader>(&role_);
+  return leader == nullptr ? std::nullopt : leader->SilenceOf(follower, now);
 }
 
 void RaftCore::CheckInvariants() const {

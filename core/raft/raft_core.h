@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -20,22 +21,25 @@
 
 namespace quipu {
 
-// One voter of a fixed quorum of one, three or five. The same options, recovered state and inputs
-// give the same effects, byte for byte.
+// One controller: a voter of a quorum of one to five, or an observer that is told what they decide
+// and decides nothing. Voters are replaced one at a time by ChangeVoters. The same options,
+// recovered state and inputs give the same effects, byte for byte.
 //
 // Every input takes the effects as its last argument and adds to them; RaftEffects says how they
 // are carried out. `now` is monotonic; safety never depends on it. After each write of
 // `effects.persists` is durable the host calls OnPersisted; if a write fails the host ends the
 // process and gives no further input (PR8).
 //
-// Source: Ongaro, "Consensus: Bridging Theory and Practice", chapters 3, 6.2, 6.4, 9.6, 10.2.1.
+// Source: Ongaro, "Consensus: Bridging Theory and Practice", chapters 3, 4, 6.2, 6.4, 9.6, 10.2.1.
 class RaftCore {
  public:
   // A follower of the recovered term, knowing nothing as committed beyond its snapshot: a restart
   // never resumes leadership (C04). The host restores the state machine from `recovered.snapshot`
   // itself.
-  //   kInconsistentVoterSet  the voters are not 1, 3 or 5, or `self` is not one of them
-  //   kCorruptMessage        the recovered log has gaps or contradicts its hard state
+  //   kInconsistentVoterSet  the options' voters are not 1, 3 or 5, or `self` is not one of them
+  //                          (none at all: an observer)
+  //   kCorruptMessage        the recovered log has gaps, contradicts its hard state, or holds a
+  //                          configuration that is none
   static absl::StatusOr<std::unique_ptr<RaftCore>> Create(RaftOptions options,
                                                           RecoveredRaft recovered, Instant now);
   RaftCore(const RaftCore&) = delete;
@@ -58,6 +62,17 @@ class RaftCore {
     LogIndex index;
   };
   Proposed Propose(std::string data, Instant now, RaftEffects& effects);
+
+  // Appends the next configuration of the quorum, which is in force at once (Raft thesis 4). It
+  // differs from the present one in one thing (VoterSet::CheckStep), and may come only when the
+  // leader has committed an entry of its own term (C05) and the present one is committed.
+  //   kNotController         not the leader, or nothing of its term is committed yet
+  //   kReassignmentInProgress  the present configuration is not committed
+  //   kReplicaNotAvailable   who is to become a voter is silent, or lacks more than
+  //                          joiner_lag_entries_max entries of what is committed
+  //   kInvalidRequest, kInconsistentVoterSet  not one step away
+  //   kLimitReached          as Propose
+  Proposed ChangeVoters(VoterSet next, Instant now, RaftEffects& effects);
 
   // Asks for an index at or above everything acknowledged by now; the answer is an effect with the
   // same `token`, which may be in `effects` already.
@@ -95,17 +110,30 @@ class RaftCore {
     return replica_.snapshot();
   }
   [[nodiscard]] const RaftOptions& options() const { return replica_.options(); }
+  // The configuration in force here, and those that the log holds.
+  [[nodiscard]] const VoterSet& voters() const { return replica_.voters(); }
+  [[nodiscard]] const VoterHistory& voter_history() const { return replica_.voter_history(); }
+  // Whether the configuration in force is known to be committed.
+  [[nodiscard]] bool VotersAreCommitted() const {
+    return voter_history().index() <= commit_index();
+  }
+  // Counts for nothing here and stands for no election.
+  [[nodiscard]] bool IsObserver() const { return !replica_.MayStand(); }
   // Writes are given out that have not been completed.
   [[nodiscard]] bool HasPendingWrites() const { return !replica_.writes_idle(); }
   [[nodiscard]] uint64_t dropped_messages() const { return dropped_messages_; }
-  // Of a follower, while leading; else null.
-  [[nodiscard]] const Progress* ProgressOf(ControllerId follower) const;
+  // Of a voter or of who joins, while leading; else null.
+  [[nodiscard]] const Progress* ProgressOf(const RaftIdentity& follower) const;
+  // Since when it is silent; nullopt when it has not been heard in this leadership, or this replica
+  // does not lead.
+  [[nodiscard]] std::optional<Duration> SilenceOf(const RaftIdentity& follower, Instant now) const;
 
   // Asserts everything that holds between inputs.
   void CheckInvariants() const;
 
  private:
-  RaftCore(RaftOptions options, VoterSet voters, RecoveredRaft recovered, RaftLog log, Instant now);
+  RaftCore(RaftOptions options, VoterHistory voters, RecoveredRaft recovered, RaftLog log,
+           Instant now);
 
   void AnswerPreVote(const message::RaftMessage& message, Instant now);
   void AnswerVote(const message::RaftMessage& message, Instant now);
@@ -115,6 +143,8 @@ class RaftCore {
   // A leader is alive as far as this replica knows: no votes for others (C07).
   [[nodiscard]] bool LeaderIsAlive(Instant now) const;
   Transition Dispatch(message::RaftMessage& message, Instant now);
+  // A leader that is no voter any more goes, once that is committed.
+  void MaybeResign(Instant now);
   void Become(Transition transition, Instant now);
   void BecomeFollower(Instant now);
   void Finish(RaftEffects& effects);

@@ -27,10 +27,19 @@ struct RaftIdentity {
   friend bool operator==(const RaftIdentity&, const RaftIdentity&) = default;
 };
 
+// A voter, or an observer that is to become one, and where it is reached.
+struct RaftVoter {
+  RaftIdentity identity;
+  std::string endpoint = {};  // host:port; opaque to the core
+  friend bool operator==(const RaftVoter&, const RaftVoter&) = default;
+};
+
 struct RaftOptions {
   ClusterId cluster_id;
   RaftIdentity self;
-  std::vector<RaftIdentity> voters;  // one, three or five, `self` among them
+  // What the directory was formatted with: one, three or five, `self` among them. Empty for an
+  // observer, which learns of the voters from their log. Later ones stand in the log.
+  std::vector<RaftVoter> voters;
   Duration election_timeout = std::chrono::milliseconds(1000);
   Duration heartbeat_interval = std::chrono::milliseconds(100);
   uint64_t seed = 0;  // of the election timeouts
@@ -44,6 +53,8 @@ struct RaftOptions {
   size_t proposal_bytes_max = size_t{16} << 20;
   // Leader: reads that wait for their round; more are refused with kLimitReached.
   size_t reads_max = 10000;
+  // Leader: entries that an observer may lack of what is committed and still become a voter.
+  uint64_t joiner_lag_entries_max = 100;
   size_t snapshot_chunk_bytes = size_t{256} << 10;
   // Follower: a longer snapshot is refused before anything is allocated for it (PR9).
   size_t snapshot_bytes_max = size_t{1} << 30;
@@ -64,6 +75,8 @@ struct RaftSnapshot {
   LogIndex last_index;
   Term last_term;
   std::string data;
+  // The voters as of `last_index` (VoterSet::Serialize). Empty: those of the format.
+  std::string voters = {};
 };
 
 // One atomic durable change; applied in the order of the fields.

@@ -5,10 +5,11 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted_bug.h"
 
 namespace quipu {
 
-ReplicaState::ReplicaState(RaftOptions options, VoterSet voters, RaftHardState hard_state,
+ReplicaState::ReplicaState(RaftOptions options, VoterHistory voters, RaftHardState hard_state,
                            RaftLog log, std::shared_ptr<const RaftSnapshot> snapshot)
     : options_(std::move(options)),
       voters_(std::move(voters)),
@@ -34,7 +35,20 @@ void ReplicaState::VoteFor(const RaftIdentity& who) {
   if (VotedFor() == who) return;
   hard_state_.voted_for = who.id;
   hard_state_.voted_directory = who.directory_id;
+  if (IsPlanted(PlantedBug::kVoteNotRecorded)) return;
   writes_.current().hard_state = hard_state_;
+}
+
+bool ReplicaState::MayStand() const {
+  return IsVoter() || voters_.AsOf(commit_index_).Contains(options_.self);
+}
+
+LogIndex ReplicaState::AppendVoters(VoterSet next) {
+  // One voter at a time, so that old and new quorums overlap.
+  QUIPU_INVARIANT("I11", VoterSet::Overlap(voters(), next));
+  const LogIndex index = AppendOwn(message::RaftEntry::VOTERS, next.Serialize());
+  voters_.Append(index, std::move(next));
+  return index;
 }
 
 LogIndex ReplicaState::AppendOwn(message::RaftEntry::Kind kind, std::string data) {
@@ -51,13 +65,22 @@ LogIndex ReplicaState::AppendOwn(message::RaftEntry::Kind kind, std::string data
 void ReplicaState::AppendFrom(message::RaftEntry entry) {
   const LogIndex index{entry.index()};
   if (std::optional<Term> present = log_.TermAt(index)) {
-    if (present->value() == entry.term()) return;  // log matching: the very same entry [I5]
+    // Log matching: the very same entry [I5].
+    if (present->value() == entry.term() && !IsPlanted(PlantedBug::kAppendCutsKnownEntries)) {
+      return;
+    }
     QUIPU_INVARIANT("I9", index > commit_index_);
     log_.TruncateFrom(index);
+    voters_.TruncateFrom(index);
     writes_.OnTruncated(index - 1);
     // One input cuts at most once: behind the first conflict everything is new.
     QUIPU_CHECK(writes_.current().append.empty());
     writes_.current().truncate_from = index;
+  }
+  if (entry.kind() == message::RaftEntry::VOTERS) {
+    std::optional<VoterSet> voters = VoterSet::Parse(entry.data());
+    QUIPU_CHECK_MSG(voters.has_value(), "a configuration that was admitted is none");
+    voters_.Append(index, *std::move(voters));
   }
   writes_.current().append.push_back(entry);
   log_.Append(std::move(entry));
@@ -78,7 +101,8 @@ void ReplicaState::Compact(LogIndex last, std::string data) {
   if (last == log_.snapshot_index()) return;
   log_.CompactTo(last);
   snapshot_ = std::make_shared<const RaftSnapshot>(
-      RaftSnapshot{last, log_.snapshot_term(), std::move(data)});
+      RaftSnapshot{last, log_.snapshot_term(), std::move(data), voters_.SerializedAsOf(last)});
+  voters_.CompactTo(last);
   writes_.current().snapshot = *snapshot_;
   writes_.current().compact_to = last;
 }
@@ -92,6 +116,7 @@ void ReplicaState::InstallSnapshot(RaftSnapshot snapshot) {
   writes_.current().truncate_from = log_.snapshot_index() + 1;
   writes_.current().compact_to = snapshot.last_index;
   log_.ResetTo(snapshot.last_index, snapshot.last_term);
+  QUIPU_CHECK_MSG(voters_.ResetTo(snapshot.voters), "a configuration that was admitted is none");
   commit_index_ = snapshot.last_index;
   snapshot_ = std::make_shared<const RaftSnapshot>(std::move(snapshot));
   writes_.current().snapshot = *snapshot_;

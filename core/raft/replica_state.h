@@ -9,9 +9,10 @@
 #include "base/ids.h"
 #include "base/rng.h"
 #include "base/time.h"
-#include "core/raft/quorum.h"
 #include "core/raft/raft_log.h"
 #include "core/raft/raft_types.h"
+#include "core/raft/voters/voter_history.h"
+#include "core/raft/voters/voter_set.h"
 #include "core/raft/write_queue.h"
 
 namespace quipu {
@@ -30,12 +31,19 @@ enum class Transition { kStay, kToFollower, kToPreCandidate, kToCandidate, kToLe
 // change, so that the rules about them are asserted once.
 class ReplicaState {
  public:
-  // `log` fits `snapshot`, which may be null. Nothing beyond the snapshot counts as committed.
-  ReplicaState(RaftOptions options, VoterSet voters, RaftHardState hard_state, RaftLog log,
+  // `log` fits `snapshot`, which may be null, and `voters` fits both. Nothing beyond the snapshot
+  // counts as committed.
+  ReplicaState(RaftOptions options, VoterHistory voters, RaftHardState hard_state, RaftLog log,
                std::shared_ptr<const RaftSnapshot> snapshot);
 
   [[nodiscard]] const RaftOptions& options() const { return options_; }
-  [[nodiscard]] const VoterSet& voters() const { return voters_; }
+  // The last configuration in the log, committed or not (Raft thesis 4.1).
+  [[nodiscard]] const VoterSet& voters() const { return voters_.current(); }
+  [[nodiscard]] const VoterHistory& voter_history() const { return voters_; }
+  [[nodiscard]] bool IsVoter() const { return voters().Contains(options_.self); }
+  // Whether this replica may stand for election: it is a voter, or what made it none may still be
+  // cut off, and then it may be the only one who can win (Raft thesis 4.2.2, C19).
+  [[nodiscard]] bool MayStand() const;
   [[nodiscard]] const RaftHardState& hard_state() const { return hard_state_; }
   [[nodiscard]] Term term() const { return hard_state_.term; }
   [[nodiscard]] const RaftLog& log() const { return log_; }
@@ -57,6 +65,8 @@ class ReplicaState {
   // ---- log ----
   // Adds an entry of this term at the end.
   LogIndex AppendOwn(message::RaftEntry::Kind kind, std::string data);
+  // The same for a configuration, which is in force at once.
+  LogIndex AppendVoters(VoterSet next);
   // Adds a leader's entry unless it is here already, cutting off entries that conflict with it
   // [I9]. Followers only: a leader never cuts its log [I4].
   void AppendFrom(message::RaftEntry entry);
@@ -90,7 +100,7 @@ class ReplicaState {
 
  private:
   RaftOptions options_;
-  VoterSet voters_;
+  VoterHistory voters_;
   RaftHardState hard_state_;
   RaftLog log_;
   std::shared_ptr<const RaftSnapshot> snapshot_;

@@ -11,7 +11,7 @@ namespace quipu {
 SnapshotSender::SnapshotSender(std::shared_ptr<const RaftSnapshot> snapshot, size_t chunk_bytes)
     : snapshot_(std::move(snapshot)), chunk_bytes_(std::max<size_t>(chunk_bytes, 1)) {
   QUIPU_CHECK(snapshot_ != nullptr);
-  crc_ = Crc32c(snapshot_->data);
+  crc_ = Crc32cExtend(Crc32c(snapshot_->data), snapshot_->voters);
 }
 
 message::SnapshotChunk SnapshotSender::NextChunk(Instant now) {
@@ -24,6 +24,7 @@ message::SnapshotChunk SnapshotSender::NextChunk(Instant now) {
   chunk.set_position(position_);
   chunk.set_data(data.substr(position_, length));
   chunk.set_total_bytes(data.size());
+  chunk.set_voters(snapshot_->voters);
   chunk.set_done(position_ + length == data.size());
   if (chunk.done()) chunk.set_crc32c(crc_);
   sent_at_ = now;
@@ -46,6 +47,7 @@ SnapshotReceiver::Result SnapshotReceiver::Add(const message::SnapshotChunk& chu
     Clear();
     last_index_ = LogIndex(chunk.last_index());
     last_term_ = Term(chunk.last_term());
+    voters_ = chunk.voters();
     total_bytes_ = chunk.total_bytes();
   }
   if (chunk.total_bytes() > bytes_max_ || chunk.position() > chunk.total_bytes() ||
@@ -57,7 +59,7 @@ SnapshotReceiver::Result SnapshotReceiver::Add(const message::SnapshotChunk& chu
   if (chunk.position() < data_.size()) return Result::kMore;     // a chunk once more
   data_.append(chunk.data());
   if (!chunk.done()) return Result::kMore;
-  if (data_.size() != total_bytes_ || Crc32c(data_) != chunk.crc32c()) {
+  if (data_.size() != total_bytes_ || Crc32cExtend(Crc32c(data_), voters_) != chunk.crc32c()) {
     Clear();
     return Result::kRestart;
   }
@@ -65,18 +67,19 @@ SnapshotReceiver::Result SnapshotReceiver::Add(const message::SnapshotChunk& chu
 }
 
 RaftSnapshot SnapshotReceiver::Take() {
-  RaftSnapshot snapshot{last_index_, last_term_, std::move(data_)};
+  RaftSnapshot snapshot{last_index_, last_term_, std::move(data_), std::move(voters_)};
   Clear();
   return snapshot;
 }
 
 bool SnapshotReceiver::IsOfPresent(const message::SnapshotChunk& chunk) const {
   return chunk.last_index() == last_index_.value() && chunk.last_term() == last_term_.value() &&
-         chunk.total_bytes() == total_bytes_;
+         chunk.voters() == voters_ && chunk.total_bytes() == total_bytes_;
 }
 
 void SnapshotReceiver::Clear() {
   data_ = std::string();
+  voters_ = std::string();
   last_index_ = LogIndex(0);
   last_term_ = Term(0);
   total_bytes_ = 0;

@@ -62,6 +62,7 @@ class SnapshotReceiver {
   size_t bytes_max_;
   LogIndex last_index_;
   Term last_term_;
+  std::string voters_;
   uint64_t total_bytes_ = 0;
   std::string data_;
 };

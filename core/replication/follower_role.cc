@@ -72,7 +72,9 @@ void FollowerRole::OnTruncated(Now now, PartitionEffects& effects) {
 
 void FollowerRole::OnReplicaPush(const ReplicaPush& push, Now now, PartitionEffects& effects) {
   // Of another epoch, or aimed at a log end that is just being cut off.
-  if (push.leader_epoch != log_.leader_epoch() || log_.truncating()) return;
+  const bool fenced =
+      !IsPlanted(PlantedBug::kTruncationNotFenced) || push.diverging_end_offset == kNoOffset;
+  if ((fenced && push.leader_epoch != log_.leader_epoch()) || log_.truncating()) return;
   if (push.error != ErrorCode::kNone) {
     OnError(push, now, effects);
     return;
@@ -129,6 +131,12 @@ void FollowerRole::OnDivergence(const ReplicaPush& push, Now now, PartitionEffec
     return;
   }
   phase_ = Phase::kSeeking;
+  if (cut < offsets.log_start() && offsets.high_watermark() == offsets.log_start()) {
+    // Only after an unclean recovery: the leader lacks what is deleted here already. This log
+    // cannot go back below its start, so the replica stays out of the ISR.
+    SeekLater(now);
+    return;
+  }
   log_.TruncateTo(cut, effects);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/planted_bug.h"
 
 namespace quipu {
 namespace {
@@ -27,7 +28,7 @@ bool MayJoin(const FollowerProgress& follower, const IsrTracker::LogView& log) {
   if (info.fenced || info.in_controlled_shutdown || info.disk_stalled) return false;
   if (info.epoch == kNoBrokerEpoch || follower.broker_epoch != info.epoch) return false;
   return follower.matched && follower.durable_end >= log.high_watermark &&
-         follower.durable_end >= log.epoch_start;
+         (follower.durable_end >= log.epoch_start || IsPlanted(PlantedBug::kJoinWithoutEpochStart));
 }
 
 bool Lags(const FollowerProgress& follower, const IsrTracker::LogView& log, Duration lag_max,
@@ -92,6 +93,9 @@ IsrProposal IsrTracker::Propose(const std::vector<BrokerId>& members,
     proposal.new_isr.emplace_back(member, epoch);
   }
   open_ = Open{.proposal = proposal, .repeat_at = now.mono + kProposalRepeatDelay};
+  if (IsPlanted(PlantedBug::kShrinkBeforeCommitted) && members.size() < isr_.size()) {
+    isr_ = members;
+  }
   UpdateMaximal();
   return proposal;
 }

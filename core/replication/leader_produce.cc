@@ -41,6 +41,9 @@ ErrorCode LeaderRole::CheckBatch(const ProduceInput& input, const RecordBatchVie
   if (!input.from_coordinator && (batch.is_control() || batch.is_transactional())) {
     return ErrorCode::kInvalidRecord;
   }
+  if (!log_.producers_known() && !input.from_coordinator && batch.producer_id() >= ProducerId{0}) {
+    return ErrorCode::kDamagedOnAllReplicas;
+  }
   return ValidateBatch(batch, {.batch_bytes_max = config_.message_bytes_max,
                                .validate_compressed = log_.limits().validate_compressed});
 }
@@ -54,6 +57,10 @@ std::string LeaderRole::RefusalText(ErrorCode error, const RecordBatchView* batc
     return absl::StrCat(log_.limits().parked_acks_max, " batches wait for their acknowledgement");
   }
   if (batch == nullptr) return {};
+  if (error == ErrorCode::kDamagedOnAllReplicas) {
+    return "which sequence numbers are next is not known: a batch that tells it is damaged on all "
+           "replicas; nothing was written";
+  }
   if (error == ErrorCode::kMessageTooLarge && batch->size() > config_.message_bytes_max) {
     return absl::StrCat("the batch of ", batch->size(), " bytes exceeds max.message.bytes of the ",
                         "topic, ", config_.message_bytes_max);

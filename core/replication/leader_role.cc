@@ -95,8 +95,14 @@ bool LeaderRole::Match(const FollowerProgress& follower, const ReplicaUpdate& up
     AnswerError(broker, update.leader_epoch, ErrorCode::kOffsetOutOfRange, effects);
     return false;
   }
+  const bool within = update.fetch_offset <= offsets.log_end();
+  if (IsPlanted(PlantedBug::kDivergenceNotLookedFor) && within) return true;
   const auto end = log_.epochs().EndOffsetFor(update.last_epoch, offsets.log_end());
   QUIPU_CHECK(end.has_value());  // the epoch of this leader, at least
+  if (IsPlanted(PlantedBug::kUnknownEpochTakenAsMatch) && within &&
+      end->epoch != update.last_epoch) {
+    return true;
+  }
   if (end->epoch == update.last_epoch && end->end_offset >= update.fetch_offset) return true;
   effects.replica_answers.emplace_back(broker,
                                        ReplicaPush{.uid = options_.uid,
@@ -127,7 +133,15 @@ void LeaderRole::OnReplicaUpdate(BrokerId broker, BrokerEpoch broker_epoch,
   if (broker_epoch > follower->broker_epoch) follower->Forget(broker_epoch);
   const LogOffsets& offsets = log_.offsets();
   if (update.restart) {
-    if (!Match(*follower, update, effects)) return;
+    if (!Match(*follower, update, effects)) {
+      if (IsPlanted(PlantedBug::kUncomparedFollowerCounted) &&
+          update.durable_end_offset <= offsets.log_end()) {
+        follower->matched = true;
+        follower->NoteUpdate(update.durable_end_offset, offsets.log_end(), now.mono);
+        MaybeAdvanceHighWatermark(effects);
+      }
+      return;
+    }
     follower->connected = follower->matched = true;
     follower->sent_end = update.fetch_offset;
     follower->told_high_watermark = follower->told_log_start = kNoOffset;
@@ -197,7 +211,8 @@ void LeaderRole::MaybeAdvanceHighWatermark(PartitionEffects& effects) {
   }
   const std::vector<BrokerId>& members =
       IsPlanted(PlantedBug::kMaximalIsrIgnored) ? isr_.isr() : isr_.maximal();
-  Offset end = log_.offsets().durable_end();
+  Offset end = IsPlanted(PlantedBug::kLeaderCountsUnsyncedEnd) ? log_.offsets().log_end()
+                                                               : log_.offsets().durable_end();
   for (BrokerId member : members) {
     if (member == options_.self) continue;
     const FollowerProgress* follower = Find(member);

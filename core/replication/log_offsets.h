@@ -27,6 +27,8 @@ class LogOffsets {
   bool AdvanceDurableEnd(Offset durable_end);
   // True when the high watermark moved; a lower value is ignored.
   bool AdvanceHighWatermark(Offset high_watermark);
+  // What was committed is void (an unclean recovery): only what is trimmed cannot come back.
+  void ForgetHighWatermark() { high_watermark_ = log_start_; }
   // `log_start` must not be above the high watermark. True when it moved.
   bool RaiseLogStart(Offset log_start);
   // The log is cut to `log_end`, never below the high watermark (PR5).

@@ -64,6 +64,11 @@ void PartitionCore::Parts::Apply(const PartitionAssignment& assignment, Now now,
   config = assignment.config;
   leader_broker = assignment.leader;
   isr = assignment.isr;
+  // A person gave up what this log may have beyond that leader's. For the leader itself nothing is
+  // void: its log is what counts.
+  if (assignment.unclean_epoch > log.leader_epoch() && assignment.leader != options.self) {
+    log.ForgetHighWatermark();
+  }
   log.SetEpochs(assignment.leader_epoch, assignment.partition_epoch, effects);
   const bool is_replica =
       std::any_of(assignment.replicas.begin(), assignment.replicas.end(),
@@ -152,7 +157,8 @@ void PartitionCore::OnProduce(const ProduceInput& input, Now now, PartitionEffec
 void PartitionCore::OnReplicaUpdate(BrokerId follower, BrokerEpoch broker_epoch,
                                     const ReplicaUpdate& update, Now now,
                                     PartitionEffects& effects) {
-  const ErrorCode error = CheckLeader(update.leader_epoch);
+  const bool any_epoch = IsPlanted(PlantedBug::kOldEpochUpdateAccepted);
+  const ErrorCode error = CheckLeader(any_epoch ? kNoLeaderEpoch : update.leader_epoch);
   if (error != ErrorCode::kNone) {
     effects.replica_answers.emplace_back(follower, ReplicaPush{.uid = parts_->options.identity.uid,
                                                                .leader_epoch = update.leader_epoch,
@@ -210,6 +216,10 @@ void PartitionCore::OnTruncated(RecoveredLog recovered, Now now, PartitionEffect
   if (parts.follower) parts.follower->OnTruncated(now, effects);
 }
 
+bool PartitionCore::OnProducersRecovered(const RecoveredLog& recovered) {
+  return parts_->log.RestoreProducers(recovered);
+}
+
 // ---- both -----------------------------------------------------------------------------------
 
 void PartitionCore::OnLogDurable(Offset durable_end, Now now, PartitionEffects& effects) {
@@ -256,7 +266,7 @@ PartitionCore::ReadPlan PartitionCore::PlanRead(const ReadInput& input) const {
   ReadPlan plan{.error = CheckLeader(input.leader_epoch)};
   if (plan.error != ErrorCode::kNone) return plan;
   const LogOffsets& offsets = parts_->log.offsets();
-  if (input.last_fetched_epoch > leader_epoch()) {
+  if (input.last_fetched_epoch > leader_epoch() && !IsPlanted(PlantedBug::kStaleMetadataReader)) {
     // The reader has read from a later leader: this one was deposed and has not heard of it, so
     // what its log lacks proves nothing.
     plan.error = ErrorCode::kUnknownLeaderEpoch;
@@ -281,7 +291,8 @@ PartitionCore::ReadPlan PartitionCore::PlanRead(const ReadInput& input) const {
 }
 
 bool PartitionCore::high_watermark_known() const {
-  return parts_->leader && high_watermark() >= parts_->leader->epoch_start();
+  return parts_->leader && (high_watermark() >= parts_->leader->epoch_start() ||
+                            IsPlanted(PlantedBug::kStaleHighWatermarkKnown));
 }
 
 PartitionCore::OffsetAnswer PartitionCore::LatestOffset(LeaderEpoch current_epoch) const {
@@ -361,6 +372,7 @@ const std::vector<EpochEntry>& PartitionCore::epochs() const {
 std::vector<ProducerEntry> PartitionCore::producers() const {
   return parts_->log.producers().Entries();
 }
+bool PartitionCore::producers_known() const { return parts_->log.producers_known(); }
 size_t PartitionCore::parked_acks() const {
   return parts_->leader ? parts_->leader->parked().acks() : 0;
 }

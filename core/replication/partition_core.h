@@ -78,6 +78,9 @@ class PartitionCore {
   // The stream to the leader is open (again), or was open when this replica began to follow it:
   // says where to send from. Asks again by itself while no answer comes.
   void OnReplicaStreamOpened(Now now, PartitionEffects& effects);
+  // The batches that hid the state of the producers were repaired, and the log was recovered for
+  // it. False: it has grown meanwhile; again later.
+  bool OnProducersRecovered(const RecoveredLog& recovered);
   // The truncation of effects.truncating is durable and the log was recovered anew.
   void OnTruncated(RecoveredLog recovered, Now now, PartitionEffects& effects);
 
@@ -149,6 +152,8 @@ class PartitionCore {
   [[nodiscard]] std::vector<BrokerId> maximal_isr() const;
   [[nodiscard]] const std::vector<EpochEntry>& epochs() const;
   [[nodiscard]] std::vector<ProducerEntry> producers() const;
+  // See ReplicaLog; while false, a leader refuses batches of idempotent producers.
+  [[nodiscard]] bool producers_known() const;
   [[nodiscard]] size_t parked_acks() const;
 
   // Every invariant that one replica can check alone. Called after each simulator step.

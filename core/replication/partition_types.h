@@ -64,6 +64,17 @@ struct PartitionState {
   friend bool operator==(const PartitionState&, const PartitionState&) = default;
 };
 
+// A stored batch that fails its checksums. Only its key, the last offset, is certain; where it
+// begins follows from the batch before it.
+struct DamagedBatch {
+  Offset first_offset;  // the end of the batch before it; 0 when there is none
+  Offset last_offset;
+  friend bool operator==(const DamagedBatch&, const DamagedBatch&) = default;
+};
+
+// Of the damaged batches that a recovery meets at most so many are named.
+inline constexpr size_t kDamagedBatchesNamed = 64;
+
 // What the store knows of a log when it is opened or has been truncated.
 struct RecoveredLog {
   PartitionState state;
@@ -71,6 +82,9 @@ struct RecoveredLog {
   std::vector<EpochEntry> epochs;
   // Producer state at log_end_offset: snapshot plus the batches behind it.
   std::vector<ProducerEntry> producers;
+  // Batches that had to be read for `producers` and are damaged, ascending, the first few: while
+  // there is one, what the producers have sent is not known.
+  std::vector<DamagedBatch> damaged = {};
 };
 
 // ---- what a partition is ------------------------------------------------------------------
@@ -121,6 +135,8 @@ struct PartitionAssignment {
   std::vector<ReplicaInfo> replicas;
   std::vector<BrokerId> isr;
   std::vector<BrokerId> elr;
+  // Leader epoch of the newest unclean recovery; kNoLeaderEpoch: none.
+  LeaderEpoch unclean_epoch = kNoLeaderEpoch;
   PartitionConfig config;
   void AddTo(Fingerprint& state) const {
     state.Add(leader_epoch, partition_epoch, leader, replicas, isr, elr,
@@ -174,16 +190,20 @@ struct StoredBatch {
   Bytes bytes;
 };
 
-// One atomic change of one log. Within a mutation: truncate, then append, then the rest.
+// One atomic change of one log. Within a mutation: truncate, repair, then append, then the rest.
 struct LogMutation {
   std::optional<Offset> truncate_to;  // new log end: batches with last_offset >= it go
-  std::vector<StoredBatch> appends;   // ascending
+  // Each takes the place of the batch that is stored under the same last offset (D5). One that has
+  // no such place (truncated or trimmed meanwhile), or begins before the end of the batch before
+  // it, is left out.
+  std::vector<StoredBatch> repairs;
+  std::vector<StoredBatch> appends;  // ascending
   // Present: the whole list of epoch entries after this mutation.
   std::optional<std::vector<EpochEntry>> epochs;
   std::optional<PartitionState> state;
   std::optional<ProducerSnapshot> producers;
   [[nodiscard]] bool empty() const {
-    return !truncate_to && appends.empty() && !epochs && !state && !producers;
+    return !truncate_to && repairs.empty() && appends.empty() && !epochs && !state && !producers;
   }
 };
 

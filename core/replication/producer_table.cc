@@ -47,7 +47,9 @@ ProducerTable::Verdict ProducerTable::Check(const RecordBatchView& batch) const 
   const auto found = producers_.find(batch.producer_id());
   if (found != producers_.end()) return CheckKnown(*found->second, batch);
   if (IsPlanted(PlantedBug::kDuplicateAfterFailover)) return {};
-  if (batch.base_sequence() != Sequence{0}) return {ErrorCode::kUnknownProducerId, std::nullopt};
+  if (batch.base_sequence() != Sequence{0} && !IsPlanted(PlantedBug::kFirstSequenceNotZero)) {
+    return {ErrorCode::kUnknownProducerId, std::nullopt};
+  }
   if (producers_.size() >= producers_max_) return {ErrorCode::kLimitReached, std::nullopt};
   return {};
 }
@@ -63,10 +65,12 @@ ProducerTable::Verdict ProducerTable::CheckKnown(const State& state, const Recor
   }
   const Sequence expected = NextSequence(state.newest().last_sequence);
   if (base == expected) return {};
+  if (IsPlanted(PlantedBug::kSequenceGapAccepted) && IsBehind(expected, base)) return {};
   const Sequence last = batch.last_sequence();
   for (size_t i = 0; i < state.count; ++i) {
     const ProducerBatch& known = state.batches[i];
     if (known.base_sequence == base && known.last_sequence == last) {
+      if (IsPlanted(PlantedBug::kDuplicateNotRecognised)) return {};
       return {ErrorCode::kNone, known};
     }
   }

@@ -4,8 +4,18 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted_bug.h"
 
 namespace quipu {
+namespace {
+
+Offset UnknownBelow(const RecoveredLog& recovered) {
+  if (recovered.damaged.empty()) return Offset{0};
+  const bool all_named = recovered.damaged.size() < kDamagedBatchesNamed;
+  return all_named ? recovered.damaged.back().last_offset + 1 : recovered.log_end_offset;
+}
+
+}  // namespace
 
 ReplicaLog::ReplicaLog(const PartitionLimits& limits, RecoveredLog recovered)
     : limits_(limits),
@@ -14,7 +24,8 @@ ReplicaLog::ReplicaLog(const PartitionLimits& limits, RecoveredLog recovered)
       offsets_(recovered.state.log_start_offset, recovered.state.high_watermark,
                recovered.log_end_offset),
       epochs_(std::move(recovered.epochs)),
-      producers_(limits.producers_max) {
+      producers_(limits.producers_max),
+      unknown_below_(UnknownBelow(recovered)) {
   producers_.Restore(recovered.producers);
 }
 
@@ -31,6 +42,7 @@ void ReplicaLog::SetEpochs(LeaderEpoch leader_epoch, PartitionEpoch partition_ep
 
 Offset ReplicaLog::StartLeaderEpoch(PartitionEffects& effects) {
   QUIPU_CHECK(!truncating_);
+  if (IsPlanted(PlantedBug::kEpochNotNotedOnElection)) return offsets_.log_end();
   if (epochs_.AppendEpoch(leader_epoch_, offsets_.log_end())) {
     PutEpochs(effects);
     PutState(effects);
@@ -54,7 +66,7 @@ void ReplicaLog::Append(const RecordBatchView& stamped, PartitionEffects& effect
   bytes_since_snapshot_ += static_cast<int64_t>(stamped.size());
   // A new one only once the one before is below the high watermark, and never in place of one that
   // a log start needs.
-  if (bytes_since_snapshot_ >= limits_.producer_snapshot_bytes &&
+  if (bytes_since_snapshot_ >= limits_.producer_snapshot_bytes && producers_known() &&
       snapshot_as_of_ <= offsets_.high_watermark() && !effects.mutation.producers) {
     PutProducers(offsets_.log_end(), effects);
   }
@@ -121,7 +133,16 @@ void ReplicaLog::OnTruncated(RecoveredLog recovered, PartitionEffects& effects) 
   epochs_ = LeaderEpochCache(std::move(recovered.epochs));
   if (epochs_.TruncateTo(offsets_.log_end())) PutEpochs(effects);
   producers_.Restore(recovered.producers);
+  unknown_below_ = UnknownBelow(recovered);
   if (snapshot_as_of_ > offsets_.log_end()) snapshot_as_of_ = kNoOffset;
+}
+
+bool ReplicaLog::RestoreProducers(const RecoveredLog& recovered) {
+  if (truncating_ || !recovered.damaged.empty()) return false;
+  if (recovered.log_end_offset != offsets_.log_end()) return false;
+  producers_.Restore(recovered.producers);
+  unknown_below_ = Offset{0};
+  return true;
 }
 
 void ReplicaLog::ExpireProducers(Instant now) {

@@ -23,6 +23,8 @@ class ReplicaLog {
 
   // ---- changes; each adds to `effects.mutation` ----
   // The epochs of a newer image.
+  // Before SetEpochs, which makes it durable: what older leaders had committed may be cut off now.
+  void ForgetHighWatermark() { offsets_.ForgetHighWatermark(); }
   void SetEpochs(LeaderEpoch leader_epoch, PartitionEpoch partition_epoch,
                  PartitionEffects& effects);
   // This replica leads in the epoch of the state: the epoch begins at the log end, also when no
@@ -49,6 +51,9 @@ class ReplicaLog {
   bool OnDurable(Offset durable_end) { return offsets_.AdvanceDurableEnd(durable_end); }
   void ExpireProducers(Instant now);
   void ForgetProducers() { producers_.Clear(); }
+  // The log was recovered once more, for the state of its producers. False when that is not whole,
+  // or not as of the end of this log.
+  bool RestoreProducers(const RecoveredLog& recovered);
 
   // ---- reads ----
   [[nodiscard]] const LogOffsets& offsets() const { return offsets_; }
@@ -57,6 +62,10 @@ class ReplicaLog {
   [[nodiscard]] LeaderEpoch leader_epoch() const { return leader_epoch_; }
   [[nodiscard]] PartitionEpoch partition_epoch() const { return partition_epoch_; }
   [[nodiscard]] bool truncating() const { return truncating_; }
+  // False: a batch that would tell what producers have sent is damaged on every replica, so that
+  // nothing can be said of the next sequence number of anybody (PR6, P03). Until it is repaired or
+  // given up (trimmed).
+  [[nodiscard]] bool producers_known() const { return offsets_.log_start() >= unknown_below_; }
   [[nodiscard]] const PartitionLimits& limits() const { return limits_; }
 
   void CheckInvariants() const;
@@ -80,6 +89,7 @@ class ReplicaLog {
   LeaderEpochCache epochs_;
   ProducerTable producers_;
   bool truncating_ = false;
+  Offset unknown_below_{0};            // see producers_known
   Offset snapshot_as_of_ = kNoOffset;  // of the newest producer snapshot; none known: kNoOffset
   int64_t bytes_since_snapshot_ = 0;
 };

@@ -150,6 +150,7 @@ bool Read(const Bytes& bytes, FetchPartitionResult& out, Bytes& records) {
   out.leader_epoch = LeaderEpoch(0);
   out.diverging_epoch = LeaderEpoch(0);
   out.diverging_end_offset = Offset(0);
+  out.refused_end_offset = Offset(0);
   bool has_id = false;
   const bool ok = ReadFields(bytes, [&](const WireField& field) {
     switch (field.key) {
@@ -184,6 +185,11 @@ bool Read(const Bytes& bytes, FetchPartitionResult& out, Bytes& records) {
         break;
       case VarintField(11):
         out.diverging_end_offset = Offset(field.AsInt64());
+        break;
+      case LengthField(12):
+        return ReadText(field, out.error_message);
+      case VarintField(13):
+        out.refused_end_offset = Offset(field.AsInt64());
         break;
       default:
         break;
@@ -288,6 +294,27 @@ bool Read(const Bytes& bytes, ReplicaPush& out, Bytes& records) {
       default:
         break;
     }
+    return true;
+  });
+}
+
+bool Read(const Bytes& bytes, RepairRequest& out) {
+  return ReadFields(bytes, [&](const WireField& field) {
+    if (field.key == VarintField(1)) out.uid = PartitionUid(field.number);
+    if (field.key == VarintField(2)) out.leader_epoch = LeaderEpoch(field.AsInt32());
+    if (field.key == VarintField(3)) out.last_offset = Offset(field.AsInt64());
+    if (field.key == VarintField(4)) out.batch_epoch = LeaderEpoch(field.AsInt32());
+    return true;
+  });
+}
+
+bool Read(const Bytes& bytes, RepairAnswer& out) {
+  return ReadFields(bytes, [&](const WireField& field) {
+    if (field.key == VarintField(1)) out.uid = PartitionUid(field.number);
+    if (field.key == VarintField(2)) out.leader_epoch = LeaderEpoch(field.AsInt32());
+    if (field.key == VarintField(3)) out.last_offset = Offset(field.AsInt64());
+    if (field.key == VarintField(4)) out.error = ReadError(field);
+    if (field.key == LengthField(5)) out.records = field.bytes;
     return true;
   });
 }
@@ -428,6 +455,8 @@ absl::StatusOr<ReplicaToLeader> DecodeReplicaToLeader(const Bytes& bytes) {
       case VarintField(3):
         out.credit_bytes = field.AsInt64();
         break;
+      case LengthField(4):
+        return Read(field.bytes, out.repairs.emplace_back());
       default:
         break;
     }
@@ -450,6 +479,8 @@ absl::StatusOr<LeaderToReplica> DecodeLeaderToReplica(const Bytes& bytes) {
         return ReadText(field, out.error_message);
       case LengthField(3):
         return Read(field.bytes, out.pushes.emplace_back(), records.emplace_back());
+      case LengthField(4):
+        return Read(field.bytes, out.repairs.emplace_back());
       default:
         break;
     }

@@ -54,6 +54,8 @@ WireWriter Body(const FetchPartitionResult& result) {
   out.Signed(9, result.leader_epoch.value());
   out.Signed(10, result.diverging_epoch.value());
   out.Signed(11, result.diverging_end_offset.value());
+  out.Text(12, result.error_message);
+  out.Signed(13, result.refused_end_offset.value());
   out.Shared(7, result.batches);
   return out;
 }
@@ -91,6 +93,25 @@ WireWriter Body(const ReplicaPush& push) {
   out.Signed(9, push.base_offset.value());
   if (!push.producers.empty()) out.Shared(10, {push.producers});
   out.Shared(6, push.batches);
+  return out;
+}
+
+WireWriter Body(const RepairRequest& request) {
+  WireWriter out;
+  out.Unsigned(1, request.uid.value());
+  out.Signed(2, request.leader_epoch.value());
+  out.Signed(3, request.last_offset.value());
+  out.Signed(4, request.batch_epoch.value());
+  return out;
+}
+
+WireWriter Body(const RepairAnswer& answer) {
+  WireWriter out;
+  out.Unsigned(1, answer.uid.value());
+  out.Signed(2, answer.leader_epoch.value());
+  out.Signed(3, answer.last_offset.value());
+  out.Signed(4, WireError(answer.error));
+  out.Shared(5, {answer.records});
   return out;
 }
 
@@ -137,6 +158,7 @@ ByteChain Encode(const ReplicaToLeader& message) {
   if (message.has_open) out.Message(1, Body(message.open));
   for (const ReplicaUpdate& update : message.updates) out.Message(2, Body(update));
   out.Signed(3, message.credit_bytes);
+  for (const RepairRequest& request : message.repairs) out.Message(4, Body(request));
   return out.Finish();
 }
 
@@ -145,6 +167,7 @@ ByteChain Encode(const LeaderToReplica& message) {
   out.Signed(1, WireError(message.error));
   out.Text(2, message.error_message);
   for (const ReplicaPush& push : message.pushes) out.Message(3, Body(push));
+  for (const RepairAnswer& answer : message.repairs) out.Message(4, Body(answer));
   return out.Finish();
 }
 

@@ -70,6 +70,8 @@ struct FetchPartitionResult {
   LeaderEpoch leader_epoch = kNoLeaderEpoch;
   LeaderEpoch diverging_epoch = kNoLeaderEpoch;
   Offset diverging_end_offset = kNoOffset;
+  std::string error_message = {};
+  Offset refused_end_offset = kNoOffset;
 };
 struct FetchResponse {
   uint64_t request_id = 0;
@@ -92,11 +94,25 @@ struct ReplicaUpdate {
   LeaderEpoch last_epoch = kNoLeaderEpoch;
   bool restart = false;
 };
+struct RepairRequest {
+  PartitionUid uid;
+  LeaderEpoch leader_epoch;
+  Offset last_offset;
+  LeaderEpoch batch_epoch;
+};
+struct RepairAnswer {
+  PartitionUid uid;
+  LeaderEpoch leader_epoch;
+  Offset last_offset;
+  ErrorCode error = ErrorCode::kNone;
+  Bytes records;
+};
 struct ReplicaToLeader {
   bool has_open = false;
   ReplicaOpen open;
   std::vector<ReplicaUpdate> updates;
   int64_t credit_bytes = 0;
+  std::vector<RepairRequest> repairs = {};
 };
 struct ReplicaPush {
   PartitionUid uid;
@@ -114,6 +130,7 @@ struct LeaderToReplica {
   ErrorCode error = ErrorCode::kNone;
   std::string error_message;
   std::vector<ReplicaPush> pushes;
+  std::vector<RepairAnswer> repairs = {};
 };
 
 }  // namespace quipu

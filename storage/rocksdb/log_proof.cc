@@ -13,20 +13,18 @@
 namespace quipu {
 namespace {
 
-absl::Status Unproven(const std::string& path, absl::string_view what) {
-  return ToStatus(
-      ErrorCode::kUnprovenDirectory,
-      absl::StrCat("the log in ", path, " cannot be shown to be complete: ", what,
-                   ". Its files were left as they are. Keep them for examination, format a new "
-                   "directory with a new directory id (quipu storage format), and let the node "
-                   "take its data from its peers"));
+// Inside this file: what was found; ProveDatabase makes a proof of it. Statuses with a code of ours
+// are trouble with the machine.
+absl::Status Unproven(absl::string_view what) { return absl::DataLossError(what); }
+bool IsUnproven(const absl::Status& status) {
+  return absl::IsDataLoss(status) && CodeOf(status) == ErrorCode::kUnknownServerError;
 }
 
 // Damage and missing files are a matter of proof; anything else is trouble with the machine.
 absl::Status OpenError(const std::string& path, const rocksdb::Status& status) {
   if (status.IsCorruption() || status.IsNotFound() || status.IsPathNotFound() ||
       status.IsInvalidArgument()) {
-    return Unproven(path, status.ToString());
+    return Unproven(status.ToString());
   }
   return FromRocksdb(status, absl::StrCat("cannot read the database ", path));
 }
@@ -40,31 +38,29 @@ absl::StatusOr<GroupRecord> FlushedGroup(rocksdb::DB& db, rocksdb::ColumnFamilyH
   if (status.IsNotFound()) return GroupRecord{};
   if (!status.ok()) return OpenError(path, status);
   const std::optional<GroupRecord> record = DecodeGroupRecord(value);
-  if (!record.has_value()) return Unproven(path, "a group record is damaged");
+  if (!record.has_value()) return Unproven("a group record is damaged");
   return *record;
 }
 
 // Tables [.. lowest] .. highest] and the WAL [first .. last] must join without a gap:
 //   every group above `lowest` is missing in some family's tables, so the WAL must hold it.
-absl::Status CheckJoin(const std::string& path, const std::vector<GroupRecord>& flushed,
-                       const ChainWalFilter& wal) {
+absl::Status CheckJoin(const std::vector<GroupRecord>& flushed, const ChainWalFilter& wal) {
   const auto by_number = [](const GroupRecord& a, const GroupRecord& b) {
     return a.number < b.number;
   };
   const auto [lowest, highest] = std::minmax_element(flushed.begin(), flushed.end(), by_number);
-  if (!wal.broken().empty()) return Unproven(path, wal.broken());
   if (!wal.seen_any()) {
     if (lowest->number == highest->number) return absl::OkStatus();
-    return Unproven(path, absl::StrCat("groups ", lowest->number + 1, " to ", highest->number,
-                                       " are missing in the WAL"));
+    return Unproven(absl::StrCat("groups ", lowest->number + 1, " to ", highest->number,
+                                 " are missing in the WAL"));
   }
   if (wal.first().number > lowest->number + 1) {
-    return Unproven(path, absl::StrCat("groups ", lowest->number + 1, " to ",
-                                       wal.first().number - 1, " are missing in the WAL"));
+    return Unproven(absl::StrCat("groups ", lowest->number + 1, " to ", wal.first().number - 1,
+                                 " are missing in the WAL"));
   }
   if (wal.last().number < highest->number) {
-    return Unproven(path, absl::StrCat("groups ", wal.last().number + 1, " to ", highest->number,
-                                       " are missing in the WAL"));
+    return Unproven(absl::StrCat("groups ", wal.last().number + 1, " to ", highest->number,
+                                 " are missing in the WAL"));
   }
   for (const GroupRecord& record : flushed) {
     const uint64_t number = record.number;
@@ -73,7 +69,7 @@ absl::Status CheckJoin(const std::string& path, const std::vector<GroupRecord>& 
         (number + 1 == wal.first().number ? record.chain == wal.first().previous_chain
                                           : record.chain == wal.ChainOf(number));
     if (!matches) {
-      return Unproven(path, absl::StrCat("group ", number, " differs between tables and WAL"));
+      return Unproven(absl::StrCat("group ", number, " differs between tables and WAL"));
     }
   }
   return absl::OkStatus();
@@ -106,37 +102,44 @@ rocksdb::WalFilter::WalProcessingOption ChainWalFilter::LogRecordFound(
   return WalProcessingOption::kIgnoreCurrentRecord;
 }
 
-absl::StatusOr<GroupRecord> ProveDatabase(const std::string& path,
-                                          const std::vector<std::string>& families,
-                                          uint64_t watermark, rocksdb::Env& env) {
-  const rocksdb::Status found = env.FileExists(path + "/CURRENT");
-  if (!found.ok() && !found.IsNotFound()) return OpenError(path, found);
-  if (found.IsNotFound()) {
-    if (watermark == 0) return GroupRecord{};
-    return Unproven(
-        path, absl::StrCat("there is no database, but group ", watermark, " was synced to it"));
-  }
+absl::Status UnprovenError(const std::string& path, const std::string& what) {
+  return ToStatus(
+      ErrorCode::kUnprovenDirectory,
+      absl::StrCat("the log in ", path, " cannot be shown to be complete: ", what,
+                   ". Its files were left as they are. Keep them for examination, format a new "
+                   "directory with a new directory id (quipu storage format), and let the node "
+                   "take its data from its peers"));
+}
+
+namespace {
+
+// What the tables and the WAL hold, in one read-only opening.
+struct FoundGroups {
+  std::vector<GroupRecord> flushed;  // of each family
+  ChainWalFilter wal;
+  std::string missing;  // a family that is not there
+};
+
+absl::Status ReadGroups(const std::string& path, const std::vector<std::string>& families,
+                        rocksdb::Env& env, FoundGroups& found) {
   rocksdb::DBOptions options = DatabaseOptions();
   options.env = &env;
   options.create_if_missing = false;
   options.create_missing_column_families = false;
   options.max_open_files = 64;  // only group records are read
-  ChainWalFilter filter(families.size());
-  options.wal_filter = &filter;
+  options.wal_filter = &found.wal;
 
   std::vector<std::string> existing;
   rocksdb::Status status = rocksdb::DB::ListColumnFamilies(options, path, &existing);
   if (!status.ok()) return OpenError(path, status);
   const std::shared_ptr<rocksdb::Cache> cache = BlockCache();
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  std::vector<GroupRecord> flushed;
-  std::string missing;
   for (const std::string& name : families) {
     if (std::find(existing.begin(), existing.end(), name) != existing.end()) {
       descriptors.emplace_back(name, SmallFamilyOptions(cache));
     } else {
-      flushed.emplace_back();  // its creation was cut short: it holds nothing
-      missing = name;
+      found.flushed.emplace_back();  // its creation was cut short: it holds nothing
+      found.missing = name;
     }
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
@@ -147,23 +150,50 @@ absl::StatusOr<GroupRecord> ProveDatabase(const std::string& path,
   absl::Status result;
   for (rocksdb::ColumnFamilyHandle* handle : handles) {
     absl::StatusOr<GroupRecord> record = FlushedGroup(*db, handle, path);
-    if (record.ok()) flushed.push_back(*record);
+    if (record.ok()) found.flushed.push_back(*record);
     result.Update(record.status());
   }
   for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
-  QUIPU_RETURN_IF_ERROR(result);
-  QUIPU_RETURN_IF_ERROR(CheckJoin(path, flushed, filter));
+  return result;
+}
+
+DatabaseProof NoPrefix(absl::string_view why) {
+  return {.last = {}, .unproven = std::string(why), .is_prefix = false};
+}
+
+}  // namespace
+
+absl::StatusOr<DatabaseProof> ProveDatabase(const std::string& path,
+                                            const std::vector<std::string>& families,
+                                            uint64_t watermark, rocksdb::Env& env) {
+  const rocksdb::Status current = env.FileExists(path + "/CURRENT");
+  if (!current.ok() && !current.IsNotFound()) {
+    return FromRocksdb(current, absl::StrCat("cannot read the database ", path));
+  }
+  if (current.IsNotFound()) {
+    if (watermark == 0) return DatabaseProof{};
+    return NoPrefix(
+        absl::StrCat("there is no database, but group ", watermark, " was synced to it"));
+  }
+  FoundGroups found{.flushed = {}, .wal = ChainWalFilter(families.size()), .missing = {}};
+  absl::Status joined = ReadGroups(path, families, env, found);
+  if (joined.ok()) joined = CheckJoin(found.flushed, found.wal);
   // All families are there before the first group is written. RocksDB would step over what the WAL
   // holds of one that is not (WriteBatchInternal::InsertInto at recovery).
-  if (!missing.empty() && filter.seen_any()) {
-    return Unproven(path, absl::StrCat("it holds groups, but not the family ", missing));
+  if (joined.ok() && !found.missing.empty() && found.wal.seen_any()) {
+    joined = Unproven(absl::StrCat("it holds groups, but not the family ", found.missing));
   }
-  const GroupRecord last = filter.seen_any() ? filter.last() : flushed.front();
-  if (last.number < watermark) {
-    return Unproven(path, absl::StrCat("it ends at group ", last.number, ", but group ", watermark,
-                                       " was synced"));
+  if (IsUnproven(joined)) return NoPrefix(joined.message());
+  QUIPU_RETURN_IF_ERROR(joined);
+  DatabaseProof proof;
+  proof.last = found.wal.seen_any() ? found.wal.last() : found.flushed.front();
+  if (!found.wal.broken().empty()) {
+    proof.unproven = found.wal.broken();
+  } else if (proof.last.number < watermark) {
+    proof.unproven = absl::StrCat("it ends at group ", proof.last.number, ", but group ", watermark,
+                                  " was synced");
   }
-  return last;
+  return proof;
 }
 
 }  // namespace quipu

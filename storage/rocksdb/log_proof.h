@@ -42,17 +42,30 @@ class ChainWalFilter final : public rocksdb::WalFilter {
   std::string broken_;
 };
 
-// Reads the database at `path` without changing it and returns its last group.
+// What the files of a database show.
+struct DatabaseProof {
+  // The last group up to which every group is there and continues the one before.
+  GroupRecord last;
+  // Why the log is not known to be complete; empty: it is.
+  std::string unproven;
+  // The database can be opened so that it holds the groups up to `last`, and nothing else.
+  bool is_prefix = true;
+};
+
+// Reads the database at `path` without changing it.
 //   families   all names, "default" first
 //   watermark  the last group that is known to have been synced
 //   env        where the files are
-// Errors: kUnprovenDirectory with the reason when the last group is below the watermark, the chain
-// is broken, groups that are not in the tables are not in the WAL either, or RocksDB refuses the
-// files; kStorageError when they could not be read at all.
+// Unproven is a log that ends below the watermark or whose chain breaks (what is before the break
+// is a prefix), whose groups are neither in the tables nor in the WAL, or whose files RocksDB
+// refuses (no prefix). Error: kStorageError when the files could not be read at all.
 // A path without a database is proven only with watermark 0, and gives group 0.
-absl::StatusOr<GroupRecord> ProveDatabase(const std::string& path,
-                                          const std::vector<std::string>& families,
-                                          uint64_t watermark,
-                                          rocksdb::Env& env = *rocksdb::Env::Default());
+absl::StatusOr<DatabaseProof> ProveDatabase(const std::string& path,
+                                            const std::vector<std::string>& families,
+                                            uint64_t watermark,
+                                            rocksdb::Env& env = *rocksdb::Env::Default());
+
+// kUnprovenDirectory for what ProveDatabase has found, with what to do.
+absl::Status UnprovenError(const std::string& path, const std::string& what);
 
 }  // namespace quipu

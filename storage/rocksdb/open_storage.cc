@@ -1,10 +1,16 @@
+// Everything durable of a process, and what happens to a broker's log that is unproven (D4).
 #include "storage/rocksdb/open_storage.h"
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/error_code.h"
+#include "base/logging.h"
 #include "base/status_macros.h"
+#include "rocksdb/env.h"
 #include "storage/file_watermark.h"
+#include "storage/rocksdb/log_proof.h"
 #include "storage/rocksdb/rocksdb_log_store.h"
 #include "storage/rocksdb/rocksdb_raft_store.h"
 
@@ -24,6 +30,144 @@ rocksdb::Env* EnvOf(const OpenStorageOptions& options) {
   return options.env != nullptr ? options.env : rocksdb::Env::Default();
 }
 
+bool IsUnusable(const absl::Status& status) {
+  // kCorruptMessage: a table of the small families does not read, so nothing can be opened.
+  return CodeOf(status) == ErrorCode::kUnprovenDirectory ||
+         CodeOf(status) == ErrorCode::kCorruptMessage;
+}
+
+// Opens the log of a broker's directory, or makes one that can be opened of what is there.
+class BrokerLogOpener {
+ public:
+  BrokerLogOpener(const OpenStorageOptions& options, BrokerStorage& storage)
+      : options_(options),
+        files_(FilesOf(options)),
+        env_(*EnvOf(options)),
+        storage_(storage),
+        path_(storage.directory->database_path()) {}
+
+  absl::Status Open() {
+    QUIPU_RETURN_IF_ERROR(OpenWatermark());
+    absl::Status opened = OpenStore(/*keep_prefix=*/false);
+    if (!IsUnusable(opened)) return opened;
+    QUIPU_ASSIGN_OR_RETURN(
+        const DatabaseProof proof,
+        ProveDatabase(path_, RocksdbLogStore::FamilyNames(), watermark_->last_group(), env_));
+    if (proof.is_prefix && CodeOf(opened) == ErrorCode::kUnprovenDirectory) {
+      // Mark and new watermark are one write, before the database is touched: from here on every
+      // start is unclean until the controllers know it.
+      QUIPU_RETURN_IF_ERROR(watermark_->MarkUnclean(proof.last.number));
+      LogWarn("storage.unproven", {{"path", path_},
+                                   {"detail", proof.unproven},
+                                   {"kept_up_to_group", std::to_string(proof.last.number)}});
+      QUIPU_RETURN_IF_ERROR(KeepWal());
+      opened = OpenStore(/*keep_prefix=*/true);
+      if (!IsUnusable(opened)) return opened;
+    }
+    QUIPU_RETURN_IF_ERROR(SetAside(opened));
+    return OpenStore(/*keep_prefix=*/false);
+  }
+
+ private:
+  [[nodiscard]] std::string evidence_path() const { return path_ + ".unproven"; }
+
+  absl::Status OpenWatermark() {
+    const std::string path = storage_.directory->watermark_path();
+    absl::StatusOr<std::unique_ptr<FileWatermark>> file = FileWatermark::Open(path, files_);
+    if (CodeOf(file.status()) == ErrorCode::kUnprovenDirectory) {
+      LogWarn("storage.unproven",
+              {{"path", path}, {"detail", std::string(file.status().message())}});
+      QUIPU_RETURN_IF_ERROR(FileWatermark::Create(path, files_, /*unclean=*/true));
+      file = FileWatermark::Open(path, files_);
+    }
+    QUIPU_RETURN_IF_ERROR(file.status());
+    watermark_ = file->get();
+    storage_.watermark = *std::move(file);
+    return absl::OkStatus();
+  }
+
+  absl::Status OpenStore(bool keep_prefix) {
+    absl::StatusOr<std::unique_ptr<RocksdbLogStore>> store =
+        RocksdbLogStore::Open({.path = path_,
+                               .identity = IdentityText(storage_.directory->identity()),
+                               .fatal = options_.fatal,
+                               .trimmer = {},
+                               .keep_prefix = keep_prefix,
+                               .env = &env_},
+                              *watermark_);
+    QUIPU_RETURN_IF_ERROR(store.status());
+    storage_.store = *std::move(store);
+    return absl::OkStatus();
+  }
+
+  // RocksDB removes the WAL behind the prefix when it opens. It may hold acknowledged records, so
+  // it stays reachable under another name; links cost no space.
+  absl::Status KeepWal() {
+    if (env_.FileExists(evidence_path()).ok()) return absl::OkStatus();
+    QUIPU_RETURN_IF_ERROR(Check(env_.CreateDir(evidence_path()), "cannot make"));
+    linked_ = true;
+    std::vector<std::string> names;
+    QUIPU_RETURN_IF_ERROR(Check(env_.GetChildren(path_, &names), "cannot read"));
+    for (const std::string& name : names) {
+      if (!absl::EndsWith(name, ".log")) continue;
+      QUIPU_RETURN_IF_ERROR(
+          Check(env_.LinkFile(path_ + "/" + name, evidence_path() + "/" + name), "cannot link"));
+    }
+    QUIPU_RETURN_IF_ERROR(SyncFolder(evidence_path()));
+    return SyncFolder(FolderOf(path_));
+  }
+
+  // Links to what is about to be renamed there are no evidence of their own.
+  absl::Status RemoveLinks() {
+    if (!std::exchange(linked_, false)) return absl::OkStatus();
+    std::vector<std::string> names;
+    QUIPU_RETURN_IF_ERROR(Check(env_.GetChildren(evidence_path(), &names), "cannot read"));
+    for (const std::string& name : names) {
+      if (!absl::EndsWith(name, ".log")) continue;  // "." and ".."
+      QUIPU_RETURN_IF_ERROR(Check(env_.DeleteFile(evidence_path() + "/" + name), "cannot remove"));
+    }
+    return Check(env_.DeleteDir(evidence_path()), "cannot remove");
+  }
+
+  absl::Status SetAside(const absl::Status& why) {
+    QUIPU_RETURN_IF_ERROR(RemoveLinks());
+    const bool there = env_.FileExists(path_).ok();
+    if (there && env_.FileExists(evidence_path()).ok()) {
+      return ToStatus(ErrorCode::kUnprovenDirectory,
+                      absl::StrCat(path_, " cannot be used (", why.message(),
+                                   ") and would be set aside, but ", evidence_path(),
+                                   " is there from an earlier time. Examine that, move it out of "
+                                   "the data directory or remove it, and start the broker again"));
+    }
+    QUIPU_RETURN_IF_ERROR(watermark_->MarkUnclean(0));
+    LogWarn("storage.unproven", {{"path", path_},
+                                 {"detail", std::string(why.message())},
+                                 {"set_aside", there ? evidence_path() : "nothing was there"}});
+    if (!there) return absl::OkStatus();
+    QUIPU_RETURN_IF_ERROR(Check(env_.RenameFile(path_, evidence_path()), "cannot rename"));
+    return SyncFolder(FolderOf(path_));
+  }
+
+  [[nodiscard]] absl::Status Check(const rocksdb::Status& status, absl::string_view what) const {
+    if (status.ok()) return absl::OkStatus();
+    return ToStatus(ErrorCode::kStorageError,
+                    absl::StrCat(what, " in ", FolderOf(path_), ": ", status.ToString()));
+  }
+  absl::Status SyncFolder(const std::string& path) {
+    std::unique_ptr<rocksdb::Directory> folder;
+    QUIPU_RETURN_IF_ERROR(Check(env_.NewDirectory(path, &folder), "cannot open a folder"));
+    return Check(folder->Fsync(), "cannot sync a folder");
+  }
+
+  const OpenStorageOptions& options_;
+  Files& files_;
+  rocksdb::Env& env_;
+  BrokerStorage& storage_;
+  const std::string path_;
+  FileWatermark* watermark_ = nullptr;
+  bool linked_ = false;  // log.unproven was made in this start, of links
+};
+
 }  // namespace
 
 absl::StatusOr<BrokerStorage> OpenBrokerStorage(const OpenStorageOptions& options) {
@@ -32,15 +176,7 @@ absl::StatusOr<BrokerStorage> OpenBrokerStorage(const OpenStorageOptions& option
   expected.role = NodeRole::kBroker;
   QUIPU_ASSIGN_OR_RETURN(storage.directory,
                          DataDirectory::Open(options.path, expected, FilesOf(options)));
-  QUIPU_ASSIGN_OR_RETURN(storage.watermark, FileWatermark::Open(storage.directory->watermark_path(),
-                                                                FilesOf(options)));
-  QUIPU_ASSIGN_OR_RETURN(
-      storage.store, RocksdbLogStore::Open({.path = storage.directory->database_path(),
-                                            .identity = IdentityText(storage.directory->identity()),
-                                            .fatal = options.fatal,
-                                            .trimmer = {},
-                                            .env = EnvOf(options)},
-                                           *storage.watermark));
+  QUIPU_RETURN_IF_ERROR(BrokerLogOpener(options, storage).Open());
   storage.writer = std::make_unique<WalWriter>(*storage.store, options.fatal, options.writer);
   return storage;
 }

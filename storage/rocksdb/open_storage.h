@@ -33,6 +33,7 @@ struct OpenStorageOptions {
 // lock goes last. Stop everything that submits or reads before.
 struct BrokerStorage {
   std::unique_ptr<DataDirectory> directory;
+  // Its mark (unclean) says that the log is not known to be complete.
   std::unique_ptr<WatermarkFile> watermark;
   std::unique_ptr<LogStore> store;
   std::unique_ptr<WalWriter> writer;
@@ -45,11 +46,17 @@ struct ControllerStorage {
   std::unique_ptr<RaftStore> store;
 };
 
+// A broker whose log cannot be shown to be complete (D4) opens all the same, marked as unclean. The
+// mark is durable before anything else changes. Of the database then
+//   - a prefix, in the order of groups and for all logs alike, is kept and goes on; its WAL as it
+//     was found is linked to a folder `log.unproven` beside it, unless there is one already;
+//   - one that does not open, or is no prefix, becomes `log.unproven`, and an empty one begins.
 // Errors of DataDirectory::Open, and
-//   kUnprovenDirectory  the log cannot be shown to be complete (D4): the broker must not start. The
-//                       database is left as it was found.
+//   kUnprovenDirectory  the database would have to be set aside, and `log.unproven` is there from
+//                       an earlier time: evidence is never removed by itself
 //   kStorageError       the database cannot be opened for another reason
 absl::StatusOr<BrokerStorage> OpenBrokerStorage(const OpenStorageOptions& options);
+// A controller's must be proven: kUnprovenDirectory, and the database is left as it was found.
 absl::StatusOr<ControllerStorage> OpenControllerStorage(const OpenStorageOptions& options);
 
 }  // namespace quipu

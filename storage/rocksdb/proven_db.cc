@@ -13,6 +13,33 @@
 
 namespace quipu {
 
+namespace {
+
+// Ends the replay behind a group: what follows it in the WAL is not its continuation.
+class PrefixWalFilter final : public rocksdb::WalFilter {
+ public:
+  PrefixWalFilter(size_t family_count, uint64_t last_group)
+      : family_count_(family_count), last_group_(last_group) {}
+  WalProcessingOption LogRecordFound(unsigned long long /*log_number*/,
+                                     const std::string& /*file_name*/,
+                                     const rocksdb::WriteBatch& batch,
+                                     rocksdb::WriteBatch* /*new_batch*/,
+                                     bool* /*batch_changed*/) override {
+    if (batch.Count() == 0) return WalProcessingOption::kContinueProcessing;  // RocksDB's own
+    const std::optional<GroupRecord> group = ReadSealedGroup(batch.Data(), family_count_);
+    return group.has_value() && group->number <= last_group_
+               ? WalProcessingOption::kContinueProcessing
+               : WalProcessingOption::kStopReplay;
+  }
+  [[nodiscard]] const char* Name() const override { return "quipu.prefix"; }
+
+ private:
+  const size_t family_count_;
+  const uint64_t last_group_;
+};
+
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<ProvenDb>> ProvenDb::Open(Options options,
                                                          WatermarkFile& watermark) {
   std::vector<std::string> names;
@@ -21,10 +48,15 @@ absl::StatusOr<std::unique_ptr<ProvenDb>> ProvenDb::Open(Options options,
   }
   auto db = std::unique_ptr<ProvenDb>(new ProvenDb());
   db->env_ = NewManifestEnv(*options.env);
-  QUIPU_ASSIGN_OR_RETURN(const GroupRecord proven,
+  QUIPU_ASSIGN_OR_RETURN(const DatabaseProof proof,
                          ProveDatabase(options.path, names, watermark.last_group(), *db->env_));
+  if (!proof.unproven.empty() && !(options.keep_prefix && proof.is_prefix)) {
+    return UnprovenError(options.path, proof.unproven);
+  }
   rocksdb::DBOptions db_options = DatabaseOptions();
   db_options.env = db->env_.get();
+  db->replay_filter_ = std::make_unique<PrefixWalFilter>(names.size(), proof.last.number);
+  if (!proof.unproven.empty()) db_options.wal_filter = db->replay_filter_.get();
   rocksdb::DB* raw = nullptr;
   const rocksdb::Status status =
       rocksdb::DB::Open(db_options, options.path, options.families, &db->handles_, &raw);
@@ -35,13 +67,14 @@ absl::StatusOr<std::unique_ptr<ProvenDb>> ProvenDb::Open(Options options,
   QUIPU_ASSIGN_OR_RETURN(const std::optional<std::string> value,
                          db->Get(db->handles_[0], key.view()));
   if (value.has_value()) db->last_ = DecodeGroupRecord(*value).value_or(GroupRecord{});
-  if (db->last_.number != proven.number || db->last_.chain != proven.chain) {
-    return ToStatus(ErrorCode::kUnprovenDirectory,
-                    absl::StrCat("the log in ", options.path, " opened at group ", db->last_.number,
-                                 ", proven was group ", proven.number));
+  if (db->last_.number != proof.last.number || db->last_.chain != proof.last.chain) {
+    return UnprovenError(options.path, absl::StrCat("it opened at group ", db->last_.number,
+                                                    ", proven was group ", proof.last.number));
   }
+  // What was replayed has been written to tables and synced.
+  QUIPU_RETURN_IF_ERROR(watermark.StoreLastGroup(db->last_.number));
   db->watermark_writer_ =
-      std::make_unique<WatermarkWriter>(watermark, proven.number, options.fatal);
+      std::make_unique<WatermarkWriter>(watermark, proof.last.number, options.fatal);
   QUIPU_RETURN_IF_ERROR(db->CheckIdentity(options));
   return db;
 }
@@ -66,6 +99,7 @@ absl::Status ProvenDb::CheckIdentity(const Options& options) {
                                  found.value_or("an unreadable identity"), ", not to ",
                                  options.identity, "; put back the directory's own database"));
   }
+  if (last_.number > 0) return UnprovenError(options.path, "its identity is missing");
   rocksdb::WriteBatch batch;
   const rocksdb::Status status =
       batch.Put(handles_[0], ToSlice(key.view()), EncodeText(options.identity));

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
+#include "rocksdb/wal_filter.h"
 #include "storage/broker_identity.h"
 #include "storage/rocksdb/group_chain.h"
 #include "storage/watermark_writer.h"
@@ -26,12 +27,15 @@ class ProvenDb {
     // Who owns the directory, as text: written at the first opening, compared at each later one.
     std::string identity;
     FatalHandler fatal;
+    // A log that is unproven opens too, if what is left is a prefix: what is behind it is given up.
+    // The caller has marked the directory as unclean and moved the watermark back before.
+    bool keep_prefix = false;
     // Where the files are; must outlive the database.
     rocksdb::Env* env = rocksdb::Env::Default();
   };
 
   // `watermark` must outlive the database.
-  //   kUnprovenDirectory  see ProveDatabase; nothing was changed
+  //   kUnprovenDirectory  see ProveDatabase, or the database has no identity; nothing was changed
   //   kInvalidConfig      the database is that of another directory
   //   kStorageError       cannot be opened
   static absl::StatusOr<std::unique_ptr<ProvenDb>> Open(Options options, WatermarkFile& watermark);
@@ -55,6 +59,7 @@ class ProvenDb {
   ProvenDb() = default;
   absl::Status CheckIdentity(const Options& options);
 
+  std::unique_ptr<rocksdb::WalFilter> replay_filter_;  // must outlive db_
   std::unique_ptr<rocksdb::Env> env_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;

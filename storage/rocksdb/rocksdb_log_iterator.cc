@@ -1,6 +1,7 @@
 #include "storage/rocksdb/rocksdb_log_iterator.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
@@ -24,19 +25,119 @@ Offset AtLeastZero(Offset offset) { return std::max(offset, Offset{0}); }
 
 }  // namespace
 
-LogIterator::LogIterator(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* log_family, LogId log_id,
-                         Offset from, Offset end, const rocksdb::Snapshot* snapshot)
+LogRange::LogRange(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, LogId log_id, Offset from,
+                   Offset end, const rocksdb::Snapshot* snapshot)
     : log_id_(log_id),
       from_(EncodeLogKey(log_id, AtLeastZero(from))),
       end_(EncodeLogKey(log_id, std::max(AtLeastZero(from), end))),
       from_slice_(ToSlice(from_.view())),
       end_slice_(ToSlice(end_.view())),
-      iterator_(db.NewIterator(RangeRead(from_slice_, end_slice_, snapshot), log_family)) {
-  iterator_->Seek(from_slice_);
+      iterator_(db.NewIterator(RangeRead(from_slice_, end_slice_, snapshot), family)) {}
+
+void LogRange::SeekTo(Offset from) {
+  const LogKey key = EncodeLogKey(log_id_, from);
+  iterator_->Seek(ToSlice(key.view()));
+}
+
+LogIterator::LogIterator(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* log_family, LogId log_id,
+                         Offset from, Offset end, const rocksdb::Snapshot* snapshot)
+    : db_(db),
+      family_(log_family),
+      log_id_(log_id),
+      from_(AtLeastZero(from)),
+      end_(std::max(from_, end)),
+      own_snapshot_(snapshot == nullptr ? std::optional<ScopedSnapshot>(std::in_place, db)
+                                        : std::nullopt),
+      snapshot_(snapshot == nullptr ? own_snapshot_->get() : snapshot),
+      range_(db, log_family, log_id, from_, end_, snapshot_) {
+  range_.SeekTo(from_);
+  if (Failed()) FindUnreadable(from_);
+}
+
+bool LogIterator::Failed() const {
+  return !range_.iterator().Valid() && !range_.iterator().status().ok();
+}
+
+bool LogIterator::FirstFails(Offset from, Offset end) const {
+  const LogRange range(db_, family_, log_id_, from, end, snapshot_);
+  range.iterator().SeekToFirst();
+  return !range.iterator().Valid() && !range.iterator().status().ok();
+}
+
+bool LogIterator::LastFails(Offset from, Offset end) const {
+  const LogRange range(db_, family_, log_id_, from, end, snapshot_);
+  range.iterator().SeekToLast();
+  return !range.iterator().Valid() && !range.iterator().status().ok();
+}
+
+// [at, x) fails for every x above the key of the first batch and for no other: the key is found in
+// steps that double, then halve.
+void LogIterator::FindUnreadable(Offset at) {
+  why_unreadable_ = range_.iterator().status();
+  Offset below = at;  // [at, below) does not fail
+  if (FirstFails(at, at)) return;
+  Offset above = end_;  // [at, above) fails
+  for (int64_t step = 1; step < end_ - at; step *= 2) {
+    if (FirstFails(at, at + step)) {
+      above = at + step;
+      break;
+    }
+    below = at + step;
+    if (step > INT64_MAX / 2) break;
+  }
+  while (above - below > 1) {
+    const Offset middle = below + (above - below) / 2;
+    (FirstFails(at, middle) ? above : below) = middle;
+  }
+  // Where the keys themselves are damaged, the walk fails behind this offset too.
+  if (above < end_ && FirstFails(above, above)) return;
+  unreadable_ = below;
+}
+
+// The mirror image: [x, end) fails for every x up to the key of the last batch.
+void LogIterator::FindUnreadableLast() {
+  why_unreadable_ = range_.iterator().status();
+  if (FirstFails(end_, end_)) return;
+  Offset fails = from_;
+  Offset passes = end_;
+  for (int64_t step = 1; step < end_ - from_; step *= 2) {
+    if (!LastFails(from_ + step, end_)) {
+      passes = from_ + step;
+      break;
+    }
+    fails = from_ + step;
+    if (step > INT64_MAX / 2) break;
+  }
+  while (passes - fails > 1) {
+    const Offset middle = fails + (passes - fails) / 2;
+    (LastFails(middle, end_) ? fails : passes) = middle;
+  }
+  if (FirstFails(fails, fails)) return;
+  unreadable_ = fails;
+}
+
+void LogIterator::Next() {
+  if (!unreadable_) {
+    const Offset before = last_offset();
+    range_.iterator().Next();
+    if (Failed()) FindUnreadable(before + 1);
+    return;
+  }
+  const Offset at = *unreadable_ + 1;
+  unreadable_.reset();
+  range_.SeekTo(at);
+  if (Failed()) FindUnreadable(at);
+}
+
+void LogIterator::SeekToLast() {
+  unreadable_.reset();
+  range_.iterator().SeekToLast();
+  if (Failed()) FindUnreadableLast();
 }
 
 Offset LogIterator::last_offset() const {
-  const std::optional<DecodedLogKey> key = DecodeLogKey(ToView(iterator_->key()));
+  if (unreadable_) return *unreadable_;
+  const std::optional<DecodedLogKey> key = DecodeLogKey(ToView(range_.iterator().key()));
   QUIPU_CHECK_MSG(key.has_value(), "a key of the log family is not 16 bytes long");
   return key->last_offset;
 }
@@ -44,22 +145,38 @@ Offset LogIterator::last_offset() const {
 size_t LogIterator::batch_bytes() const { return batch().size(); }
 
 absl::string_view LogIterator::batch() const {
-  absl::string_view value = ToView(iterator_->value());
+  if (unreadable_) return {};
+  absl::string_view value = ToView(range_.iterator().value());
   value.remove_prefix(std::min(value.size(), kBatchChecksumBytes));
   return value;
 }
 
+DamagedBatch LogIterator::Place() const {
+  const Offset last = last_offset();
+  LogIterator before(db_, family_, log_id_, Offset{0}, last, snapshot_);
+  before.SeekToLast();
+  return {.first_offset = before.Valid() ? before.last_offset() + 1 : Offset{0},
+          .last_offset = last};
+}
+
 absl::StatusOr<StoredBatch> LogIterator::Checked() const {
-  if (!BatchChecksumMatches(ToView(iterator_->value()))) {
-    return DamagedBatch(log_id_, last_offset(), "the header's checksum does not match");
+  if (unreadable_) {
+    return WithPlace(DamagedAt(log_id_, *unreadable_, why_unreadable_.ToString()), Place());
   }
-  return CheckedBatch(log_id_, last_offset(), Bytes::CopyOf(batch()));
+  if (!BatchChecksumMatches(ToView(range_.iterator().value()))) {
+    return WithPlace(DamagedAt(log_id_, last_offset(), "the header's checksum does not match"),
+                     Place());
+  }
+  absl::StatusOr<StoredBatch> checked =
+      CheckedBatch(log_id_, last_offset(), Bytes::CopyOf(batch()));
+  if (!checked.ok()) return WithPlace(checked.status(), Place());
+  return checked;
 }
 
 absl::Status LogIterator::status() const {
-  return FromRocksdb(iterator_->status(),
-                     absl::StrCat("cannot read log ", log_id_.value(), " from offset ",
-                                  DecodeLogKey(from_.view())->last_offset.value()));
+  if (unreadable_) return absl::OkStatus();
+  return FromRocksdb(range_.iterator().status(), absl::StrCat("cannot read log ", log_id_.value(),
+                                                              " from offset ", from_.value()));
 }
 
 TimeIndexIterator::TimeIndexIterator(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family,

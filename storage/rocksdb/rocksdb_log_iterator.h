@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,29 +27,15 @@ class ScopedSnapshot {
   const rocksdb::Snapshot* snapshot_;
 };
 
-// Batches of a log in offset order, with last offsets in [from, end). Stands on the first one, or
-// behind all. One thread. Read-ahead is left to the kernel: values lie in blob files, each read by
-// one pread of its own, and RocksDB's own read-ahead covers tables only.
-class LogIterator {
+// A rocksdb iterator over the keys of one log with last offsets in [from, end).
+class LogRange {
  public:
-  // `snapshot` nullptr: as of now.
-  LogIterator(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* log_family, LogId log_id, Offset from,
-              Offset end, const rocksdb::Snapshot* snapshot);
-
-  // False behind the last batch and after an error; ask status().
-  [[nodiscard]] bool Valid() const { return iterator_->Valid(); }
-  void Next() { iterator_->Next(); }
-  // Goes to the last batch instead.
-  void SeekToLast() { iterator_->SeekToLast(); }
-  [[nodiscard]] Offset last_offset() const;
-  // Of the batch, without our checksum.
-  [[nodiscard]] size_t batch_bytes() const;
-  // A view of the batch, unchecked; until Next.
-  [[nodiscard]] absl::string_view batch() const;
-  // A checked copy of the batch: kCorruptMessage, naming log and offset (D5).
-  [[nodiscard]] absl::StatusOr<StoredBatch> Checked() const;
-  // kCorruptMessage or kStorageError when the walk ended early.
-  [[nodiscard]] absl::Status status() const;
+  LogRange(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, LogId log_id, Offset from,
+           Offset end, const rocksdb::Snapshot* snapshot);
+  LogRange(const LogRange&) = delete;
+  LogRange& operator=(const LogRange&) = delete;
+  [[nodiscard]] rocksdb::Iterator& iterator() const { return *iterator_; }
+  void SeekTo(Offset from);
 
  private:
   const LogId log_id_;
@@ -57,6 +44,58 @@ class LogIterator {
   const rocksdb::Slice from_slice_;
   const rocksdb::Slice end_slice_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
+};
+
+// Batches of a log in offset order, with last offsets in [from, end). Stands on the first one, or
+// behind all. One thread. Read-ahead is left to the kernel: values lie in blob files, each read by
+// one pread of its own, and RocksDB's own read-ahead covers tables only.
+//
+// A value that the database itself cannot read (its blob fails RocksDB's checksum, the file is too
+// short, the disk reports an error) ends a rocksdb::Iterator without telling the key. The key is
+// still there: this iterator finds it by halving the range in which a seek fails, stands on it like
+// on any other, and goes on behind it. Only damage of the keys themselves ends the walk.
+class LogIterator {
+ public:
+  // `snapshot` nullptr: as of now.
+  LogIterator(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* log_family, LogId log_id, Offset from,
+              Offset end, const rocksdb::Snapshot* snapshot);
+
+  // False behind the last batch and after an error; ask status().
+  [[nodiscard]] bool Valid() const { return unreadable_.has_value() || range_.iterator().Valid(); }
+  void Next();
+  // Goes to the last batch instead.
+  void SeekToLast();
+  [[nodiscard]] Offset last_offset() const;
+  // Of the batch, without our checksum; 0 when it cannot be read.
+  [[nodiscard]] size_t batch_bytes() const;
+  // A view of the batch, unchecked; until Next. Empty when it cannot be read.
+  [[nodiscard]] absl::string_view batch() const;
+  // A checked copy of the batch: kCorruptMessage, naming log and offset (D5) and with its place.
+  [[nodiscard]] absl::StatusOr<StoredBatch> Checked() const;
+  // Where this batch lies, by the keys alone.
+  [[nodiscard]] DamagedBatch Place() const;
+  // kCorruptMessage or kStorageError when the walk ended early.
+  [[nodiscard]] absl::Status status() const;
+
+ private:
+  // The seek to `at` ended without a batch: finds the one that cannot be read.
+  void FindUnreadable(Offset at);
+  void FindUnreadableLast();
+  // Whether the first (last) batch of [from, end) cannot be read.
+  [[nodiscard]] bool FirstFails(Offset from, Offset end) const;
+  [[nodiscard]] bool LastFails(Offset from, Offset end) const;
+  [[nodiscard]] bool Failed() const;
+
+  rocksdb::DB& db_;
+  rocksdb::ColumnFamilyHandle* const family_;
+  const LogId log_id_;
+  const Offset from_;
+  const Offset end_;
+  const std::optional<ScopedSnapshot> own_snapshot_;
+  const rocksdb::Snapshot* const snapshot_;
+  LogRange range_;
+  std::optional<Offset> unreadable_;  // stands on this batch, whose value cannot be read
+  rocksdb::Status why_unreadable_;
 };
 
 // Entries of a log's time index. Stands nowhere until a Seek.

@@ -74,8 +74,12 @@ absl::StatusOr<RecoveredLog> RocksdbLogStore::Recover(LogId log_id) const {
   LogIterator it(db_->db(), family(kLog), log_id, std::max(producers.from(), log_start),
                  Offset::Max(), nullptr);
   for (; it.Valid(); it.Next()) {
-    QUIPU_ASSIGN_OR_RETURN(const StoredBatch batch, it.Checked());
-    QUIPU_RETURN_IF_ERROR(producers.Add(log_id, batch));
+    const absl::StatusOr<StoredBatch> batch = it.Checked();
+    if (!batch.ok()) {
+      NameDamaged(it.Place(), recovered);
+      continue;
+    }
+    QUIPU_RETURN_IF_ERROR(producers.Add(log_id, *batch));
   }
   QUIPU_RETURN_IF_ERROR(it.status());
   recovered.producers = producers.Finish();
@@ -92,7 +96,7 @@ absl::StatusOr<std::optional<ProducerSnapshot>> RocksdbLogStore::NewestSnapshot(
   if (!key.has_value() || key->log_id != log_id) return std::optional<ProducerSnapshot>();
   std::optional<ProducerSnapshot> snapshot = DecodeProducerSnapshot(ToView(it->value()));
   if (!snapshot.has_value() || snapshot->as_of != key->as_of) {
-    return DamagedBatch(log_id, key->as_of, "the producer snapshot up to here is damaged");
+    return DamagedAt(log_id, key->as_of, "the producer snapshot up to here is damaged");
   }
   return snapshot;
 }
@@ -142,8 +146,9 @@ absl::StatusOr<std::optional<StoredBatch>> RocksdbLogStore::FindByTimestamp(
   if (index.Valid()) from = std::max(from, index.entry().last_offset + 1);
   LogIterator it(db_->db(), family(kLog), log_id, from, Offset::Max(), snapshot.get());
   for (; it.Valid(); it.Next()) {
-    if (MaxTimestampOf(it.batch()) < timestamp) continue;
+    // Checked before its time is believed: a damaged one could have been the first.
     QUIPU_ASSIGN_OR_RETURN(StoredBatch batch, it.Checked());
+    if (batch.max_timestamp < timestamp) continue;
     return std::optional<StoredBatch>(std::move(batch));
   }
   QUIPU_RETURN_IF_ERROR(it.status());
@@ -173,11 +178,13 @@ absl::StatusOr<Offset> RocksdbLogStore::OffsetForSize(LogId log_id, int64_t byte
   }
   QUIPU_RETURN_IF_ERROR(index.status());
 
-  std::vector<std::pair<Offset, int64_t>> batches;  // base offset and size, in [from, to)
+  // Where a batch begins and its size, in [from, to); by the keys, so that damage is no obstacle.
+  std::vector<std::pair<Offset, int64_t>> batches;
   LogIterator it(db_->db(), family(kLog), log_id, from, to, snapshot.get());
+  Offset begins = from;
   for (; it.Valid(); it.Next()) {
-    QUIPU_ASSIGN_OR_RETURN(const StoredBatch batch, it.Checked());
-    batches.emplace_back(batch.base_offset, static_cast<int64_t>(batch.bytes.size()));
+    batches.emplace_back(begins, static_cast<int64_t>(it.batch_bytes()));
+    begins = it.last_offset() + 1;
   }
   QUIPU_RETURN_IF_ERROR(it.status());
   Offset keep = to;

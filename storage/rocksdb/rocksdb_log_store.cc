@@ -31,12 +31,14 @@ absl::StatusOr<std::unique_ptr<RocksdbLogStore>> RocksdbLogStore::Open(Options o
                                .families = {},
                                .identity = options.identity,
                                .fatal = options.fatal,
+                               .keep_prefix = options.keep_prefix,
                                .env = options.env};
+  const std::vector<std::string> names = FamilyNames();
   db_options.families = {
-      {rocksdb::kDefaultColumnFamilyName, SmallFamilyOptions(cache)},
-      {"meta", SmallFamilyOptions(cache)},
-      {"log", LogFamilyOptions(cache, MakeTrimFilter(store->trim_table_, TrimFamily::kLog))},
-      {"time_index",
+      {names[kDefault], SmallFamilyOptions(cache)},
+      {names[kMeta], SmallFamilyOptions(cache)},
+      {names[kLog], LogFamilyOptions(cache, MakeTrimFilter(store->trim_table_, TrimFamily::kLog))},
+      {names[kTimeIndex],
        TimeIndexFamilyOptions(cache, MakeTrimFilter(store->trim_table_, TrimFamily::kTimeIndex))}};
   QUIPU_CHECK(db_options.families.size() == kFamilyCount);
   QUIPU_ASSIGN_OR_RETURN(store->db_, ProvenDb::Open(std::move(db_options), watermark));
@@ -50,6 +52,10 @@ absl::StatusOr<std::unique_ptr<RocksdbLogStore>> RocksdbLogStore::Open(Options o
     if (log_start > Offset{0}) store->trimmer_->OnTrimmed(log_id, log_start);
   }
   return store;
+}
+
+std::vector<std::string> RocksdbLogStore::FamilyNames() {
+  return {rocksdb::kDefaultColumnFamilyName, "meta", "log", "time_index"};
 }
 
 RocksdbLogStore::~RocksdbLogStore() = default;

@@ -29,6 +29,7 @@ class RocksdbLogStore final : public LogStore {
     std::string identity;  // see ProvenDb
     FatalHandler fatal;    // after a failed write, sync or compaction (D3)
     Trimmer::Options trimmer;
+    bool keep_prefix = false;                     // see ProvenDb
     rocksdb::Env* env = rocksdb::Env::Default();  // see ProvenDb
   };
 
@@ -36,6 +37,8 @@ class RocksdbLogStore final : public LogStore {
   // outlive the store.
   static absl::StatusOr<std::unique_ptr<RocksdbLogStore>> Open(Options options,
                                                                WatermarkFile& watermark);
+  // Names of the column families, as ProveDatabase wants them.
+  static std::vector<std::string> FamilyNames();
   ~RocksdbLogStore() override;
 
   absl::Status Write(const std::vector<LogWrite>& group) override;
@@ -90,6 +93,7 @@ class RocksdbLogStore final : public LogStore {
     std::optional<PartitionState> state;
     const std::vector<EpochEntry>* epochs = nullptr;
     bool appended = false;
+    bool truncated = false;
   };
   // One group under construction.
   struct Group {
@@ -109,6 +113,8 @@ class RocksdbLogStore final : public LogStore {
   // ---- rocksdb_log_write.cc ----
   absl::Status AddMutation(const LogWrite& write, Group& group);
   absl::Status AddTruncation(LogId log_id, Offset log_end, Group& group);
+  absl::Status AddRepairs(const LogWrite& write, Group& group);
+  rocksdb::Status PutBatch(LogId log_id, const StoredBatch& batch, Group& group);
   absl::Status AddAppends(const LogWrite& write, Group& group);
   absl::Status AddEpochs(const LogWrite& write, Change& change, Group& group);
   absl::Status AddProducers(LogId log_id, const ProducerSnapshot& snapshot, Group& group);

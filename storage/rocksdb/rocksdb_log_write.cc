@@ -28,7 +28,10 @@ absl::Status RocksdbLogStore::Write(const std::vector<LogWrite>& group) {
   for (const LogWrite& write : group) {
     // What is to be cut off must be in the database to be found: an append of the same group and
     // log is written first. Rare: a follower truncates when it changes its leader.
-    if (write.mutation.truncate_to.has_value() && building.changes[write.log_id].appended) {
+    const Change& before = building.changes[write.log_id];
+    const bool cuts_appended = write.mutation.truncate_to.has_value() && before.appended;
+    // A repair looks at what is stored, so a cut of the same group must be written first, too.
+    if (cuts_appended || (!write.mutation.repairs.empty() && before.truncated)) {
       QUIPU_RETURN_IF_ERROR(CommitGroup(building));
     }
     QUIPU_RETURN_IF_ERROR(AddMutation(write, building));
@@ -41,6 +44,11 @@ absl::Status RocksdbLogStore::AddMutation(const LogWrite& write, Group& group) {
   Change& change = group.changes[write.log_id];
   if (mutation.truncate_to.has_value()) {
     QUIPU_RETURN_IF_ERROR(AddTruncation(write.log_id, *mutation.truncate_to, group));
+    change.truncated = true;
+  }
+  if (!mutation.repairs.empty()) {
+    QUIPU_CHECK_MSG(!mutation.truncate_to.has_value(), "a repair together with a truncation");
+    QUIPU_RETURN_IF_ERROR(AddRepairs(write, group));
   }
   if (!mutation.appends.empty()) {
     QUIPU_RETURN_IF_ERROR(AddAppends(write, group));
@@ -97,6 +105,30 @@ absl::Status RocksdbLogStore::DeleteFrom(LogId log_id, Offset log_end, rocksdb::
   return FromRocksdb(status, "cannot truncate a log");
 }
 
+absl::Status RocksdbLogStore::AddRepairs(const LogWrite& write, Group& group) {
+  const Offset log_start = LogStartIn(write.log_id, group);
+  rocksdb::Status status;
+  for (const StoredBatch& batch : write.mutation.repairs) {
+    const LogIterator place(db_->db(), family(kLog), write.log_id, batch.last_offset,
+                            batch.last_offset + 1, nullptr);
+    QUIPU_RETURN_IF_ERROR(place.status());
+    if (!place.Valid() || batch.last_offset < log_start) continue;
+    if (batch.base_offset < place.Place().first_offset) continue;
+    KeepFirst(status, PutBatch(write.log_id, batch, group));
+  }
+  return FromRocksdb(status, "cannot repair a log");
+}
+
+rocksdb::Status RocksdbLogStore::PutBatch(LogId log_id, const StoredBatch& batch, Group& group) {
+  const LogKey key = EncodeLogKey(log_id, batch.last_offset);
+  const FixedKey<4> checksum = EncodeBatchChecksum(batch.bytes.view());
+  const rocksdb::Slice key_slice = ToSlice(key.view());
+  const std::array<rocksdb::Slice, 2> value = {ToSlice(checksum.view()),
+                                               ToSlice(batch.bytes.view())};
+  return group.batch.Put(family(kLog), rocksdb::SliceParts(&key_slice, 1),
+                         rocksdb::SliceParts(value.data(), 2));
+}
+
 absl::Status RocksdbLogStore::AddAppends(const LogWrite& write, Group& group) {
   const LogId log_id = write.log_id;
   WriterLog& log = writer_logs_[log_id];
@@ -112,13 +144,7 @@ absl::Status RocksdbLogStore::AddAppends(const LogWrite& write, Group& group) {
     // A log start may lie inside a batch: an empty log may begin with the whole of it.
     const bool begins = tail.log_end == log_start && batch.last_offset >= log_start;
     QUIPU_CHECK_MSG(begins || batch.base_offset >= tail.log_end, "an append below the log end");
-    const LogKey key = EncodeLogKey(log_id, batch.last_offset);
-    const FixedKey<4> checksum = EncodeBatchChecksum(batch.bytes.view());
-    const rocksdb::Slice key_slice = ToSlice(key.view());
-    const std::array<rocksdb::Slice, 2> value = {ToSlice(checksum.view()),
-                                                 ToSlice(batch.bytes.view())};
-    KeepFirst(status, group.batch.Put(family(kLog), rocksdb::SliceParts(&key_slice, 1),
-                                      rocksdb::SliceParts(value.data(), 2)));
+    KeepFirst(status, PutBatch(log_id, batch, group));
     tail.log_end = batch.last_offset + 1;
     tail.running_max = std::max(tail.running_max, batch.max_timestamp);
     tail.bytes += static_cast<int64_t>(batch.bytes.size());

@@ -94,7 +94,9 @@ rocksdb::ColumnFamilyOptions LogFamilyOptions(
       rocksdb::NewFixedPrefixTransform(sizeof(uint64_t)));
   // Batches never go through levelled compaction: only 16-byte keys and pointers do.
   options.enable_blob_files = true;
-  options.min_blob_size = 1024;  // a smaller batch costs less inline than by one more read
+  // Every batch, however small: damage in a blob is that of one batch and is repaired from a peer;
+  // in a table it would take the keys of its whole block along.
+  options.min_blob_size = 0;
   options.blob_file_size = 256 * kMiB;
   options.blob_compression_type = rocksdb::kNoCompression;
   options.blob_compaction_readahead_size = 2 * kMiB;

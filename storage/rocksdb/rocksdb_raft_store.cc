@@ -34,6 +34,7 @@ absl::StatusOr<std::unique_ptr<RocksdbRaftStore>> RocksdbRaftStore::Open(const O
                                .families = {},
                                .identity = options.identity,
                                .fatal = options.fatal,
+                               .keep_prefix = false,
                                .env = options.env};
   for (const char* name : {"default", "raft_log", "raft_meta", "snapshot"}) {
     db_options.families.emplace_back(name, SmallFamilyOptions(cache));
@@ -93,6 +94,9 @@ absl::Status RocksdbRaftStore::Write(const RaftWrite& write) {
   if (write.snapshot.has_value()) {
     KeepFirst(status, batch.Put(family(kSnapshot), ToSlice(EncodeSingleKey(kSnapshotKey).view()),
                                 EncodeRaftSnapshot(*write.snapshot)));
+    KeepFirst(status,
+              batch.Put(family(kSnapshot), ToSlice(EncodeSingleKey(KeyPrefix::kVoters).view()),
+                        EncodeText(write.snapshot->voters)));
   }
   QUIPU_RETURN_IF_ERROR(FromRocksdb(status, "cannot write Raft state"));
   if (write.truncate_from.has_value() && *write.truncate_from <= last_) {
@@ -143,6 +147,12 @@ absl::StatusOr<RecoveredRaft> RocksdbRaftStore::Load() const {
   if (snapshot.has_value()) {
     recovered.snapshot = DecodeRaftSnapshot(*snapshot);
     if (!recovered.snapshot.has_value()) return Damaged("the snapshot");
+    // Absent: written before voters could be replaced.
+    QUIPU_ASSIGN_OR_RETURN(const std::optional<std::string> voters,
+                           db_->Get(family(kSnapshot), EncodeSingleKey(KeyPrefix::kVoters).view()));
+    const std::optional<std::string> text = voters ? DecodeText(*voters) : std::string();
+    if (!text.has_value()) return Damaged("the set of voters");
+    recovered.snapshot->voters = *text;
   }
   QUIPU_ASSIGN_OR_RETURN(recovered.entries, LoadEntries());
   if (recovered.entries.empty()) return recovered;

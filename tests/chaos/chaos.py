@@ -33,6 +33,7 @@ PADDING = 400                  # bytes that each record is longer
 VALUES = 10**9                 # each producer's values begin at a multiple of it
 # Bounds of the time after the last fault. They only have to hold on a busy machine.
 SETTLE_SECONDS_MAX = 120
+ACKNOWLEDGED_IN_A_ROUND = 300  # of --kill-rounds, from the kill on
 START_SECONDS_MAX = 90
 
 
@@ -168,10 +169,15 @@ class Run:
             rng = random.Random(f"{self.options.seed}/{number}")
             since = time.monotonic_ns()
             began = time.monotonic()
+            self.history.refresh()
+            wanted = self.history.counts["ok"] + ACKNOWLEDGED_IN_A_ROUND
             what = self.kill_one(rng)
             wait_until(self.cluster.is_whole, SETTLE_SECONDS_MAX, "all replicas to be in sync",
                        meanwhile=self.watch)
             whole = time.monotonic() - began
+            wait_until(lambda: self.history.counts["ok"] >= wanted, SETTLE_SECONDS_MAX,
+                       "acknowledgements after a kill", meanwhile=self.watch)
+            self.history.refresh()
             self.await_reads(set(self.history.unread))
             self.counts["KillRound"] += 1
             say(f"{number:5}  {what:18} {whole:15.1f} s {self.history.longest_gap(since):17.2f} s  "

@@ -240,13 +240,5 @@ TEST_P(LogStoreAppendTest, HeaderThatNamesAnotherOffsetIsDamage) {
             ErrorCode::kCorruptMessage);
 }
 
-TEST_P(LogStoreAppendTest, RecoverReportsDamage) {
-  const LogId log = Create(1);
-  LogMutation mutation;
-  mutation.appends = {Damaged(MakeBatch({.base = Offset(0)}), 90)};
-  Write(log, mutation);
-  EXPECT_EQ(CodeOf(store().Recover(log).status()), ErrorCode::kCorruptMessage);
-}
-
 }  // namespace
 }  // namespace quipu::conformance

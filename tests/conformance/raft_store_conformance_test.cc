@@ -159,6 +159,14 @@ TEST_P(RaftStoreTest, InstalledSnapshotMayLieBeyondTheLog) {
   EXPECT_THAT(LoadedEntries(), ElementsAre(std::pair(51, 4), std::pair(52, 4)));
 }
 
+TEST_P(RaftStoreTest, ASnapshotKeepsTheVotersOfItsTime) {
+  Write({.snapshot = RaftSnapshot{LogIndex(2), Term(1), "old", "some voters"}});
+  EXPECT_EQ(Load().snapshot->voters, "some voters");
+  // From before the first change, or with others.
+  Write({.snapshot = RaftSnapshot{LogIndex(5), Term(2), "new"}});
+  EXPECT_EQ(Load().snapshot->voters, "");
+}
+
 TEST_P(RaftStoreTest, NewestSnapshotReplacesTheFormerOne) {
   Write({.snapshot = RaftSnapshot{LogIndex(2), Term(1), "old"}});
   Write({.snapshot = RaftSnapshot{LogIndex(5), Term(2), std::string(1 << 20, 'n')}});

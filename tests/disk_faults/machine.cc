@@ -26,6 +26,7 @@ class ShownWatermark final : public WatermarkFile {
     return file_.StoreLastGroup(early_ ? group + 1 : group);
   }
   [[nodiscard]] uint64_t last_group() const override { return file_.last_group(); }
+  [[nodiscard]] bool unclean() const override { return file_.unclean(); }
 
  private:
   FileWatermark& file_;

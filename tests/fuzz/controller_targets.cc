@@ -22,14 +22,16 @@ RaftOptions VoterOptions() {
   RaftOptions options;
   options.cluster_id = Uuid(7, 7);
   for (int id = 1; id <= 3; ++id) {
-    options.voters.push_back({ControllerId(id), Uuid(9, static_cast<uint64_t>(id))});
+    options.voters.push_back({{ControllerId(id), Uuid(9, static_cast<uint64_t>(id))}});
   }
-  options.self = options.voters.front();
+  options.self = options.voters.front().identity;
   options.snapshot_bytes_max = 4096;
   return options;
 }
 
-// Whatever comes from a process that is no voter of this cluster is dropped and changes nothing.
+// Whatever is not for this voter, comes from another cluster, or answers under a directory that is
+// no voter's is dropped and changes nothing. (A request of an unknown directory is answered: it may
+// be a voter by a newer log, C19.)
 void StepFromOutside(message::RaftMessage message, uint32_t kind) {
   switch (kind) {
     case 0:
@@ -37,6 +39,7 @@ void StepFromOutside(message::RaftMessage message, uint32_t kind) {
       break;
     case 1:
       message.set_from_directory_id(Uuid(9, 99).ToBytes());
+      message.set_type(message::RaftMessage::VOTE_RESPONSE);
       break;
     case 2:
       message.set_to_directory_id(Uuid(9, 2).ToBytes());
@@ -46,6 +49,7 @@ void StepFromOutside(message::RaftMessage message, uint32_t kind) {
       break;
     default:
       message.set_from(1);
+      message.set_from_directory_id(Uuid(9, 1).ToBytes());
       break;
   }
   const Instant now{};
@@ -64,7 +68,7 @@ void StepFromVoter(message::RaftMessage message) {
   const RaftOptions options = VoterOptions();
   message.set_cluster_id(options.cluster_id.ToBytes());
   message.set_from(2);
-  message.set_from_directory_id(options.voters[1].directory_id.ToBytes());
+  message.set_from_directory_id(options.voters[1].identity.directory_id.ToBytes());
   message.set_to(1);
   message.set_to_directory_id(options.self.directory_id.ToBytes());
   // That more is committed than this voter has: it ends itself, for it must have lost its log (I8).

@@ -71,9 +71,30 @@ std::string Describe(const HistoryIndex& index, const Send& before, const Send& 
          std::to_string(before.value) + " at " + ToText(*index.FindPlace(before.value));
 }
 
+// What stands behind a failure, and was sent without knowing of it, fails too: else a payment is
+// made that its sender wanted to follow another.
+void FindWrittenBehindFailure(const HistoryIndex& index, Findings& findings) {
+  std::map<std::pair<int64_t, std::string>, const Send*> failed;  // by process and key: told last
+  for (const Send& send : index.sends()) {
+    if (send.key.empty()) continue;
+    const Send*& last = failed[{send.process, send.key}];
+    if (send.outcome == EventType::kFail) {
+      if (last == nullptr || send.ended_ns > last->ended_ns) last = &send;
+    } else if (send.outcome == EventType::kOk && last != nullptr &&
+               send.invoked_ns < last->ended_ns) {
+      findings.Add("written-behind-failure", [&] {
+        return "key " + send.key + ": value " + std::to_string(send.value) +
+               " was acknowledged, though " + std::to_string(last->value) +
+               " before it failed and its sender did not know yet";
+      });
+    }
+  }
+}
+
 }  // namespace
 
 void FindSendOrder(const HistoryIndex& index, Findings& findings) {
+  FindWrittenBehindFailure(index, findings);
   std::map<std::pair<int64_t, int64_t>, const Send*> last_to;      // process, partition
   std::map<std::pair<int64_t, std::string>, const Send*> last_of;  // process, key
   for (const Send& send : index.sends()) {

@@ -19,6 +19,9 @@
 //   nonmonotonic-send      a later send of a process to a partition stands before an earlier one
 //   int-send-skip, int-nonmonotonic-send   within one batch: a value between; out of order
 //   account-order          a later send of a process for a key stands before an earlier one [I42]
+//   written-behind-failure a send of a process for a key failed, and a later one that was sent
+//   before
+//                          the process was told of it was acknowledged
 //   wrong-transfer         a transfer was read that differs from what was sent
 //   total-not-conserved    the balances that the readers have do not add up to nothing, or not to
 //                          what the transfers that are in the log make them

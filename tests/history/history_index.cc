@@ -58,6 +58,7 @@ void HistoryIndex::ReadInvoke(const Event& event) {
                       .process = event.process,
                       .key = event.key,
                       .invoked_ns = event.time_ns,
+                      .ended_ns = kNone,
                       .outcome = EventType::kInfo,
                       .partition = event.partition,
                       .offset = kNone,
@@ -89,6 +90,7 @@ void HistoryIndex::SetOutcome(const Event& event, int64_t value, int64_t offset)
     });
   }
   send.outcome = event.type;
+  send.ended_ns = event.time_ns;
   if (event.type != EventType::kOk) return;
   if (event.partition != kNone) send.partition = event.partition;
   send.offset = offset;

@@ -31,6 +31,7 @@ struct Send {
   int64_t process = 0;
   std::string key;
   int64_t invoked_ns = 0;
+  int64_t ended_ns = kNone;              // kNone: nobody was told
   EventType outcome = EventType::kInfo;  // until told otherwise
   int64_t partition = kNone;             // as acknowledged
   int64_t offset = kNone;

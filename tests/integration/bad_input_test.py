@@ -241,7 +241,7 @@ class ClusterIdTest(Directories):
 
 
 class DiskBytesTest(Directories):
-    def test_a_log_that_lost_synced_writes_is_unproven(self):
+    def test_a_log_that_lost_synced_writes_serves_nobody_until_it_is_told_to(self):
         cluster = Cluster(1)
         self.addCleanup(cluster.down)
         self.check(cluster.quipu("topic", "create", "kept", "-r", 1, "-p", 1), 0)
@@ -254,9 +254,17 @@ class DiskBytesTest(Directories):
         newest = max(logs, key=os.path.getmtime)
         with open(newest, "r+b") as file:
             file.truncate(os.path.getsize(newest) // 3)
-        done = run("quipu-broker", "--config", os.path.join(cluster.directory, "broker-1",
-                                                            "node.properties"))
-        self.check(done, 3, "UNPROVEN_DIRECTORY", data)
+        cluster.up()
+        self.assertIn("storage.unproven", read(cluster.nodes["broker-1"]["log"]))
+        told = cluster.json("partition", "list", "kept")
+        self.assertEqual([p["state"] for p in told], ["unrecovered"])
+        done = cluster.json("partition", "recover", "kept", 0, "--unclean", "--execute")
+        self.assertEqual(done["chosen"], 1)
+        end = done["replicas"][0]["log_end_offset"]
+        self.assertLess(end, 800)
+        cluster.json("produce", "kept", text="c\n")
+        values = cluster.quipu("consume", "kept", "--from-beginning", "-n", end + 1).stdout.split()
+        self.assertEqual(values, (["a", "b"] * 400)[:end] + ["c"])
 
 
 class PaymentsRowsTest(programs.TestCase):

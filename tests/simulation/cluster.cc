@@ -35,11 +35,15 @@ Cluster::Cluster(World& world, ClusterOptions options)
     config.peer_endpoint = HostPort{.host = "broker-peer", .port = static_cast<uint16_t>(i)};
     for (const Voter& voter : voters) config.controllers.push_back(voter.endpoint);
     config.num_shards = options_.shards;
+    // Runs are short: everything is read again every few seconds.
+    config.scrub_interval = std::chrono::seconds(2);
+    config.scrub_bytes_per_second = int64_t{64} << 20;
     config.offsets_topic_partitions = 2;
     // Short, so that silent members are removed in the middle of a run.
     config.group_session_timeout = options_.group_session;
     config.group_heartbeat_interval = std::chrono::milliseconds(400);
     config.partition.replica_lag_max = options_.replica_lag_max;
+    config.partition.producer_id_expiration = options_.producer_expiration;
     config.partition.producer_snapshot_bytes = options_.producer_snapshot_bytes;
     brokers_.push_back(std::make_unique<SimBroker>(*this, std::move(config)));
   }

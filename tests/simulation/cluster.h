@@ -16,6 +16,7 @@ struct ClusterOptions {
   size_t shards = 1;
   Duration broker_session = std::chrono::milliseconds(3000);
   Duration group_session = std::chrono::milliseconds(2500);
+  Duration producer_expiration = std::chrono::hours(24 * 7);
   Duration replica_lag_max = std::chrono::milliseconds(1000);
   // Small, so that snapshots and chunked installs happen in short runs.
   int64_t snapshot_entries = 100;
@@ -39,6 +40,9 @@ class Cluster {
   [[nodiscard]] DiskCounters& disk_counters() { return disk_counters_; }
   [[nodiscard]] const DiskCounters& disk_counters() const { return disk_counters_; }
   [[nodiscard]] const ClusterOptions& options() const { return options_; }
+  // Answers to repair requests that arrived with a flipped bit.
+  [[nodiscard]] uint64_t& repairs_damaged_on_way() { return repairs_damaged_on_way_; }
+  [[nodiscard]] uint64_t repairs_damaged_on_way() const { return repairs_damaged_on_way_; }
   [[nodiscard]] ClusterId cluster_id() const { return cluster_id_; }
   [[nodiscard]] std::vector<std::unique_ptr<SimController>>& controllers() { return controllers_; }
   [[nodiscard]] const std::vector<std::unique_ptr<SimController>>& controllers() const {
@@ -78,6 +82,7 @@ class Cluster {
   ClusterOptions options_;
   Network network_;
   DiskCounters disk_counters_;
+  uint64_t repairs_damaged_on_way_ = 0;
   ClusterId cluster_id_;
   std::vector<std::unique_ptr<SimController>> controllers_;
   std::vector<std::unique_ptr<SimBroker>> brokers_;
@@ -129,7 +134,7 @@ void Cluster::Call(NodeId client, const ProcessPtr& client_process, BrokerId bro
   call->b = BrokerNodeId(broker);
   network_.Register(call);
   world_.After(
-      network_.Delay(), nullptr, "call",
+      network_.Delay(client, BrokerNodeId(broker)), nullptr, "call",
       [this, call, broker, method, client, shared = std::make_shared<Request>(std::move(request))] {
         if (call->done()) return;
         SimBroker* machine = FindBroker(broker);

@@ -10,6 +10,7 @@
 #include "storage/broker_identity.h"
 #include "storage/log_store.h"
 #include "storage/log_writer.h"
+#include "storage/memory_log_store.h"
 #include "storage/raft_store.h"
 #include "tests/simulation/world.h"
 
@@ -41,14 +42,27 @@ struct DiskCounters {
   uint64_t sync_errors = 0;
 };
 
-// Lives as long as the machine, across the incarnations of its process.
+// Lives as long as the machine, across the incarnations of its process. A copy is the whole disk as
+// it was then.
 class BrokerDisk final : public WatermarkFile {
  public:
-  explicit BrokerDisk(std::unique_ptr<LogStore> store) : store_(std::move(store)) {}
-  [[nodiscard]] LogStore& store() { return *store_; }
+  [[nodiscard]] LogStore& store() { return store_; }
+
+  // What opening a broker's storage does with a log that has lost its end: the proof fails, the
+  // directory is marked as unclean, and what is left goes on (D4).
+  void Open() {
+    if (lost_tail_) unclean_ = true;
+    lost_tail_ = false;
+  }
+  // The log goes back to what `older` holds; the watermark, in a file of its own, does not.
+  void LoseTail(const BrokerDisk& older) {
+    store_ = older.store_;
+    lost_tail_ = true;
+  }
 
   absl::Status StoreBrokerEpoch(BrokerEpoch epoch) override {
     broker_epoch_ = epoch;
+    unclean_ = false;
     return absl::OkStatus();
   }
   [[nodiscard]] BrokerEpoch broker_epoch() const override { return broker_epoch_; }
@@ -57,9 +71,12 @@ class BrokerDisk final : public WatermarkFile {
     return absl::OkStatus();
   }
   [[nodiscard]] uint64_t last_group() const override { return last_group_; }
+  [[nodiscard]] bool unclean() const override { return unclean_; }
 
  private:
-  std::unique_ptr<LogStore> store_;
+  MemoryLogStore store_;
+  bool unclean_ = false;
+  bool lost_tail_ = false;
   BrokerEpoch broker_epoch_ = kNoBrokerEpoch;
   uint64_t last_group_ = 0;
 };

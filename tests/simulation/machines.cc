@@ -65,6 +65,13 @@ void SimController::Crash() {
   node_.reset();
 }
 
+void SimController::LoseDisk(DirectoryId directory_id) {
+  Crash();
+  store_ = MemoryRaftStore();
+  config_.directory_id = directory_id;
+  config_.observer = true;
+}
+
 void SimController::Persist(RaftWrite write, std::function<void()> done) {
   if (cluster_.on_raft_write) cluster_.on_raft_write(*this, write);
   disk_->Persist(std::move(write), std::move(done));
@@ -103,13 +110,25 @@ void SimController::StopProcess(const std::string& reason) { throw ProcessStoppe
 // ---- broker ----------------------------------------------------------------------------------
 
 SimBroker::SimBroker(Cluster& cluster, BrokerConfig config)
-    : cluster_(cluster), config_(std::move(config)), disk_(std::make_unique<MemoryLogStore>()) {}
+    : cluster_(cluster), config_(std::move(config)) {}
 SimBroker::~SimBroker() = default;
+
+void SimBroker::ReplaceDisk(BrokerDisk disk) {
+  QUIPU_CHECK(!running());
+  writer_.reset();  // refers to the store
+  disk_ = std::move(disk);
+}
+
+void SimBroker::FormatDisk(DirectoryId directory_id) {
+  config_.directory_id = directory_id;
+  ReplaceDisk(BrokerDisk());
+}
 
 void SimBroker::Start() {
   QUIPU_CHECK(!running());
   ++incarnation_;
   World& world = cluster_.world();
+  disk_.Open();
   process_ = std::make_shared<Process>(world, "broker-" + config_.broker_id.ToString());
   process_->on_stopped = [this](const std::string&) {
     Crash();
@@ -169,9 +188,24 @@ std::unique_ptr<MessageSender<message::BrokerToController>> SimBroker::OpenContr
       });
 }
 
+void SimBroker::DamageSometimes(RepairAnswer& answer) {
+  constexpr size_t kHeader = 21;  // what follows is covered by the batch's CRC
+  Rng& rng = cluster_.world().rng();
+  if (answer.records.size() <= kHeader || !rng.Chance(1, 8)) return;
+  std::string bytes = answer.records.ToString();
+  const size_t at = kHeader + rng.Below(bytes.size() - kHeader);
+  bytes[at] = static_cast<char>(bytes[at] ^ (1 << rng.Below(8)));
+  answer.records = Bytes(std::move(bytes));
+  ++cluster_.repairs_damaged_on_way();
+}
+
 std::unique_ptr<MessageSender<ReplicaToLeader>> SimBroker::OpenReplicaStream(
     const HostPort& leader, MessageHandler<LeaderToReplica> handler) {
   using Stream = SimStream<ReplicaToLeader, LeaderToReplica>;
+  handler.on_message = [this, take = std::move(handler.on_message)](LeaderToReplica message) {
+    for (RepairAnswer& answer : message.repairs) DamageSometimes(answer);
+    take(std::move(message));
+  };
   const BrokerId target(static_cast<int32_t>(leader.port));
   auto stream = std::make_shared<Stream>(cluster_.network(), BrokerNodeId(id()), process_,
                                          std::move(handler), BrokerNodeId(target));

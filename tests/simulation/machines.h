@@ -37,6 +37,9 @@ class SimController final : public ControllerPorts {
   [[nodiscard]] ControllerNode* node() { return node_.get(); }
   [[nodiscard]] const ProcessPtr& process() const { return process_; }
   [[nodiscard]] ControllerId id() const { return config_.controller_id; }
+  [[nodiscard]] DirectoryId directory_id() const { return config_.directory_id; }
+  // The process dies and the disk with it; the next start is that of an observer on an empty one.
+  void LoseDisk(DirectoryId directory_id);
   // Counts the starts of this machine's process.
   [[nodiscard]] uint64_t incarnation() const { return incarnation_; }
   // The next write fails; nothing when the process is not running.
@@ -49,6 +52,7 @@ class SimController final : public ControllerPorts {
   RaftStore& raft_store() override { return store_; }
   void Persist(RaftWrite write, std::function<void()> done) override;
   void SendRaft(message::RaftMessage message) override;
+  void OnVoters(const VoterSet& /*voters*/) override {}  // a machine is found by its node id
   void ProbeBroker(const HostPort& peer, std::function<void(bool refused)> done) override;
   uint64_t RandomSeed() override;
   [[noreturn]] void StopProcess(const std::string& reason) override;
@@ -76,6 +80,10 @@ class SimBroker final : public BrokerPorts {
   [[nodiscard]] const ProcessPtr& process() const { return process_; }
   [[nodiscard]] BrokerId id() const { return config_.broker_id; }
   [[nodiscard]] BrokerDisk& disk() { return disk_; }
+  // While it is not running: another disk, under the directory id of the former one, or (an empty
+  // one) under a new id.
+  void ReplaceDisk(BrokerDisk disk);
+  void FormatDisk(DirectoryId directory_id);
   // Counts the starts of this machine's process.
   [[nodiscard]] uint64_t incarnation() const { return incarnation_; }
   // The next group of writes fails; nothing when the process is not running.
@@ -100,6 +108,9 @@ class SimBroker final : public BrokerPorts {
   [[noreturn]] void StopProcess(const std::string& reason) override;
 
  private:
+  // A peer or the way from it may change a bit of what it was asked for.
+  void DamageSometimes(RepairAnswer& answer);
+
   Cluster& cluster_;
   BrokerConfig config_;
   BrokerDisk disk_;

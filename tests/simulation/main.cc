@@ -2,6 +2,7 @@
 //
 //   quipu-sim --seed N              one run with a readable trace
 //   quipu-sim --seeds N --from M    N runs; totals at the end; exit 1 on a violation
+//   quipu-sim --raft-only ...       the same for a Raft quorum alone, many times cheaper
 //   quipu-sim --planted NAME ...    (planted build) the same with one safety rule taken away
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include "base/logging.h"
 #include "base/planted_bug.h"
 #include "tests/history/history_json.h"
+#include "tests/simulation/raft_only/raft_campaign.h"
 #include "tests/simulation/run.h"
 #include "tests/simulation/swarm/campaign.h"
 
@@ -27,6 +29,7 @@ struct Arguments {
   bool check_coverage = false;
   bool twice = false;
   bool minimise = false;
+  bool raft_only = false;
   std::vector<std::string> set;
   std::string history;
   std::string planted;
@@ -97,12 +100,19 @@ int Run(const Arguments& arguments) {
     PlantedBug bug{};
     if (!Plant(arguments.planted, bug)) return 2;
 #ifdef QUIPU_PLANTED_BUGS
+    if (arguments.seeds > 0 && arguments.raft_only) {
+      return HuntInRaft(bug, arguments.invariant, arguments.seeds, arguments.from);
+    }
     if (arguments.seeds > 0) {
       return Hunt(bug, arguments.invariant, arguments.seeds, arguments.from);
     }
     SetPlantedBug(bug);
 #endif
   }
+  if (arguments.raft_only && arguments.seeds > 0) {
+    return RunRaftCampaign(arguments.seeds, arguments.from, arguments.check_coverage);
+  }
+  if (arguments.raft_only) return RunOneRaftSeed(arguments.seed, arguments.quiet);
   if (arguments.seeds > 0) {
     return RunCampaign({.seeds = arguments.seeds,
                         .from = arguments.from,
@@ -134,6 +144,7 @@ int main(int argc, char** argv) {
   app.add_option("--set", arguments.set, "name=number: an option that the seed does not draw");
   app.add_option("--history", arguments.history,
                  "With --seed: what the clients did, as JSON lines");
+  app.add_flag("--raft-only", arguments.raft_only, "A Raft quorum alone, without brokers");
   app.add_option("--planted", arguments.planted, "Take this safety rule away (planted build)");
   app.add_option("--invariant", arguments.invariant,
                  "With --planted --seeds: the violations that count");

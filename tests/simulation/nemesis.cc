@@ -23,12 +23,15 @@ void Nemesis::Machine::Arm(DiskFault fault) const {
 }
 
 Nemesis::Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& producers,
-                 std::vector<std::unique_ptr<SimConsumer>>& consumers, Options options)
+                 std::vector<std::unique_ptr<SimConsumer>>& consumers, DiskDamage& damage,
+                 Options options)
     : cluster_(cluster),
       world_(cluster.world()),
       producers_(producers),
       consumers_(consumers),
-      options_(options) {
+      damage_(damage),
+      options_(options),
+      lost_voter_(cluster) {
   cluster_.on_sync = [this](NodeId node, Duration time) { OnSync(node, time); };
   cluster_.on_raft_sync = [this](SimController& voter, const RaftWrite& write, Duration time) {
     OnRaftSync(voter, write, time);
@@ -77,7 +80,8 @@ Fault Nemesis::PickFault() {
 }
 
 void Nemesis::Strike() {
-  switch (PickFault()) {
+  const Fault fault = PickFault();
+  switch (fault) {
     case Fault::kCrashBroker:
       return CrashBroker(Pick(cluster_.brokers()), kDownMax);
     case Fault::kCrashController:
@@ -120,12 +124,25 @@ void Nemesis::Strike() {
       return SkewClock();
     case Fault::kSlowNode:
       return SlowNode();
+    case Fault::kSlowConsumer:
+      return SlowConsumer();
     case Fault::kWriteError:
       return FailDisk(Fault::kWriteError, DiskFault::kWriteError);
     case Fault::kSyncError:
       return FailDisk(Fault::kSyncError, DiskFault::kSyncError);
     case Fault::kDiskFull:
       return FillDisk();
+    case Fault::kEmptyDisk:
+    case Fault::kRolledBackDisk:
+    case Fault::kLostTail:
+      return on_disk_fault(fault);
+    case Fault::kBitFlip:
+      return Damage(Fault::kBitFlip, DiskDamage::Kind::kBitFlip);
+    case Fault::kMisdirectedWrite:
+      return Damage(Fault::kMisdirectedWrite, DiskDamage::Kind::kMisdirectedWrite);
+    case Fault::kReplaceVoter:
+      if (lost_voter_.Strike()) Count(Fault::kReplaceVoter);
+      return;
   }
 }
 
@@ -163,11 +180,12 @@ void Nemesis::HealAll(bool core_only) {
   network.long_delay = 0;
   network.stream_break = 0;
   if (core_only) {
-    auto& controllers = cluster_.controllers();
-    const Machine away[] = {
-        {.controller = controllers[world_.rng().Below(controllers.size())].get(),
-         .broker = nullptr},
-        {.controller = nullptr, .broker = &Pick(cluster_.brokers())}};
+    std::vector<Machine> away{{.controller = nullptr, .broker = &Pick(cluster_.brokers())}};
+    // A single controller is no minority; and while one is lost and not replaced, the others are
+    // needed.
+    if (cluster_.controllers().size() > 1 && !lost_voter_.open()) {
+      away.push_back({.controller = &Pick(cluster_.controllers()), .broker = nullptr});
+    }
     for (const Machine& machine : away) {
       away_[machine.node()] = machine;
       world_.Note("stays away: " + std::to_string(machine.node()));

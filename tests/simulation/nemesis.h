@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "tests/simulation/cluster.h"
+#include "tests/simulation/faults/damage.h"
+#include "tests/simulation/faults/nemesis_voters.h"
 #include "tests/simulation/sim_consumer.h"
 #include "tests/simulation/sim_producer.h"
 #include "tests/simulation/swarm/faults.h"
@@ -27,7 +29,8 @@ class Nemesis {
     FaultNumbers weights{};  // how often each fault is picked
   };
   Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& producers,
-          std::vector<std::unique_ptr<SimConsumer>>& consumers, Options options);
+          std::vector<std::unique_ptr<SimConsumer>>& consumers, DiskDamage& damage,
+          Options options);
 
   // Faults from now until `until`.
   void Run(Instant until);
@@ -37,8 +40,11 @@ class Nemesis {
   void ReturnRest();
   // Controllers and brokers that HealAll has left away.
   [[nodiscard]] bool IsAway(NodeId node) const { return node != 0 && away_.contains(node); }
+  // Takes a disk away; set before Run.
+  std::function<void(Fault)> on_disk_fault;
   // A broker is about to say this to its controller.
   void OnControlSent(BrokerId sender, const message::BrokerToController& message);
+  [[nodiscard]] const LostVoter& lost_voter() const { return lost_voter_; }
   // How often each fault has struck.
   [[nodiscard]] const std::array<uint64_t, kFaultCount>& counters() const { return counters_; }
 
@@ -83,8 +89,15 @@ class Nemesis {
   void JumpClock();  // wall time, by an hour at most
   void SkewClock();  // the monotonic clock goes up to a tenth too fast or too slow for a while
   void SlowNode();
+  // All that a member says is late by its own draw: a commit may overtake the heartbeats, or come
+  // when the member has been removed.
+  void SlowConsumer();
   void FailDisk(Fault fault, DiskFault disk_fault);
   void FillDisk();
+  // ---- faults/damage.cc ----
+  void Damage(Fault fault, DiskDamage::Kind kind) {
+    if (damage_.Strike(kind)) Count(fault);
+  }
 
   // ---- faults/cuts.cc ----
   void Cut(bool one_way);
@@ -123,6 +136,7 @@ class Nemesis {
   World& world_;
   std::vector<std::unique_ptr<SimProducer>>& producers_;
   std::vector<std::unique_ptr<SimConsumer>>& consumers_;
+  DiskDamage& damage_;
   Options options_;
   std::array<uint64_t, kFaultCount> counters_{};
   Instant until_{};
@@ -133,6 +147,7 @@ class Nemesis {
   Instant contested_until_{};
   Instant bounce_until_{};
   std::map<NodeId, Machine> away_;
+  LostVoter lost_voter_;
   // False: the fault phase is over, and its heals do nothing.
   std::shared_ptr<bool> active_ = std::make_shared<bool>(false);
 };

@@ -14,6 +14,7 @@
 #include "tests/simulation/checkers/partition_checker.h"
 #include "tests/simulation/checkers/raft_checker.h"
 #include "tests/simulation/cluster.h"
+#include "tests/simulation/faults/lost_disks.h"
 #include "tests/simulation/nemesis.h"
 #include "tests/simulation/sim_consumer.h"
 #include "tests/simulation/sim_producer.h"
@@ -26,6 +27,10 @@ constexpr char kTopic[] = "payments";
 // After healing: sessions, elections, back-offs and catch-up fit in this many times over.
 constexpr auto kLivenessTime = std::chrono::seconds(90);
 constexpr int64_t kAmountMax = 1000;
+// The faults go on for longer than drawn until so much has happened, unless somebody wants another
+// run than the seed's.
+constexpr uint64_t kFaultStepsMin = 4500;
+constexpr auto kFaultTimeMore = std::chrono::seconds(120);
 
 void ThrowViolation(absl::string_view id, absl::string_view condition, absl::string_view file,
                     int line, absl::string_view detail) {
@@ -41,6 +46,7 @@ SwarmOptions Draw(uint64_t seed, Rng& rng, const Overrides& overrides) {
   if (drawn.consumers == 0) {
     drawn.faults[static_cast<size_t>(Fault::kCrashConsumer)] = 0;
     drawn.faults[static_cast<size_t>(Fault::kPauseConsumer)] = 0;
+    drawn.faults[static_cast<size_t>(Fault::kSlowConsumer)] = 0;
   }
   drawn.replicas = std::min(drawn.replicas, drawn.brokers);
   if (drawn.salt != 0) rng = Rng(seed * 1000003 + static_cast<uint64_t>(drawn.salt));
@@ -49,6 +55,7 @@ SwarmOptions Draw(uint64_t seed, Rng& rng, const Overrides& overrides) {
 
 ClusterOptions OptionsOf(const SwarmOptions& drawn) {
   ClusterOptions options;
+  options.controllers = static_cast<int>(drawn.controllers);
   options.brokers = static_cast<int>(drawn.brokers);
   options.shards = static_cast<size_t>(drawn.shards);
   options.broker_session = std::chrono::milliseconds(drawn.session_ms);
@@ -56,6 +63,7 @@ ClusterOptions OptionsOf(const SwarmOptions& drawn) {
   options.replica_lag_max = std::chrono::milliseconds(drawn.lag_ms);
   options.snapshot_entries = drawn.snapshot_entries;
   options.producer_snapshot_bytes = drawn.snapshot_bytes;
+  if (drawn.expire_ms > 0) options.producer_expiration = std::chrono::milliseconds(drawn.expire_ms);
   options.network.datagram_loss = static_cast<uint64_t>(drawn.loss);
   options.network.datagram_duplicate = static_cast<uint64_t>(drawn.duplication);
   options.network.long_delay = static_cast<uint64_t>(drawn.delay);
@@ -96,15 +104,19 @@ class Run {
   Run(uint64_t seed, const RunSettings& settings)
       : world_(seed),
         drawn_(Draw(seed, world_.rng(), settings.overrides)),
+        steps_min_(settings.overrides.empty() ? kFaultStepsMin : 0),
         cluster_(world_, OptionsOf(drawn_)),
         raft_(cluster_),
         partitions_(cluster_),
         group_(partitions_),
         clients_(world_),
+        // With a broker away, one more sound copy may be away, too.
+        damage_(cluster_, partitions_, drawn_.core_only != 0 ? 2 : 1),
         nemesis_(
-            cluster_, producers_, consumers_,
+            cluster_, producers_, consumers_, damage_,
             {.interval = std::chrono::milliseconds(drawn_.interval_ms), .weights = drawn_.faults}),
-        liveness_({cluster_, partitions_, nemesis_, producers_, consumers_}, kTopic) {
+        disks_(cluster_, partitions_),
+        liveness_({cluster_, partitions_, nemesis_, damage_, producers_, consumers_}, kTopic) {
     world_.trace_sink = settings.trace;
     if (settings.status) {
       status_ = std::make_unique<StatusLine>(cluster_, partitions_);
@@ -118,6 +130,7 @@ class Run {
     cluster_.on_control_sent = [this](BrokerId sender, const message::BrokerToController& m) {
       partitions_.OnControlSent(m);
       nemesis_.OnControlSent(sender, m);
+      disks_.OnControlSent(sender, m);
     };
     partitions_.on_offsets_committed = [this](const std::vector<StoredBatch>& batches) {
       group_.ownership().OnCommitted(batches);
@@ -144,9 +157,15 @@ class Run {
       consumers_.back()->Start();
     }
     world_.RunUntil(world_.now() + std::chrono::seconds(1));
+    nemesis_.on_disk_fault = [this](Fault fault) { disks_.Strike(fault); };
     const Instant healed = world_.now() + std::chrono::milliseconds(drawn_.fault_ms);
-    nemesis_.Run(healed);
+    nemesis_.Run(healed + kFaultTimeMore);
     world_.RunUntil(healed);
+    // A quiet cluster has not done enough by then.
+    const Instant end = healed + kFaultTimeMore;
+    while (world_.steps() < steps_min_ && world_.now() < end) {
+      world_.RunUntil(world_.now() + std::chrono::milliseconds(500));
+    }
     AwaitLiveness();
     // Without a group somebody else has to read.
     ClientHistory* auditor = consumers_.empty() ? &clients_ : nullptr;
@@ -228,6 +247,7 @@ class Run {
   // minority still away.
   void AwaitLiveness() {
     const bool core_only = drawn_.core_only != 0;
+    disks_.Stop();
     nemesis_.HealAll(core_only);
     if (core_only) {
       world_.RunUntil(world_.now() + std::chrono::seconds(2));
@@ -255,6 +275,7 @@ class Run {
 
   World world_;
   SwarmOptions drawn_;
+  uint64_t steps_min_;
   Cluster cluster_;
   RaftChecker raft_;
   PartitionChecker partitions_;
@@ -262,7 +283,9 @@ class Run {
   ClientHistory clients_;
   std::vector<std::unique_ptr<SimProducer>> producers_;
   std::vector<std::unique_ptr<SimConsumer>> consumers_;
+  DiskDamage damage_;
   Nemesis nemesis_;
+  DiskNemesis disks_;
   LivenessChecker liveness_;
   std::unique_ptr<StatusLine> status_;  // nullptr: nobody reads it
   std::vector<std::map<std::string, uint64_t>> sequences_;
@@ -291,10 +314,17 @@ void Run::Fill(RunResult& result) const {
   c["fault.synced_unconfirmed"] = disk.synced_unconfirmed;
   c["fault.torn_tail"] = disk.torn_tails;
   c["fault.slow_sync"] = disk.slow_syncs;
+  c["fault.repair_damaged_on_way"] = cluster_.repairs_damaged_on_way();
+  c["repair.batches"] = partitions_.shadows().repairs();
   // As they have struck, not as they were armed.
   c["fault.write_error"] = disk.write_errors;
   c["fault.sync_error"] = disk.sync_errors;
+  c["fault.empty_disk"] = disks_.counters().empty_disks;
+  c["fault.rolled_back_disk"] = disks_.counters().rolled_back;
+  c["fault.lost_tail"] = disks_.counters().lost_tails;
+  c["fault.crash_registering_unclean"] = disks_.counters().crashes_unclean;
   c["raft.leader_changes"] = raft_.counters().leader_changes;
+  c["raft.voters_replaced"] = nemesis_.lost_voter().replaced();
   c["raft.truncations"] = raft_.counters().truncations;
   c["raft.snapshots_installed"] = raft_.counters().snapshots_installed;
   c["partition.leader_changes"] = partitions_.counters().leader_changes;

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "base/check.h"
+#include "core/record/record_batch.h"
+#include "tests/simulation/checkers/violation.h"
 #include "tests/simulation/sim_producer.h"
 
 namespace quipu::sim {
@@ -25,6 +27,8 @@ SimConsumer::SimConsumer(Cluster& cluster, int number, std::string topic, Consum
       checker_(checker),
       history_(history) {}
 SimConsumer::~SimConsumer() = default;
+
+NodeId SimConsumer::node() const { return NodeOf(number_); }
 
 void SimConsumer::Start() {
   QUIPU_CHECK(!running());
@@ -98,6 +102,18 @@ void SimConsumer::Carry(ConsumerEffects& effects) {
   for (FetchSend& send : effects.fetches) StreamTo(send.address).Send(std::move(send.request));
 }
 
+void SimConsumer::RequireSound(const FetchResponse& response) {
+  for (const FetchPartitionResult& partition : response.partitions) {
+    for (const Bytes& bytes : partition.batches) {
+      const auto batch = RecordBatchView::Parse(bytes);
+      Require(batch.ok() && batch->CrcMatches(), "I62", [&] {
+        return "a damaged batch of partition index " + partition.partition.ToString() +
+               " was served";
+      });
+    }
+  }
+}
+
 void SimConsumer::Call(const UnaryCall& call) {
   if (std::holds_alternative<message::OffsetFetchRequest>(call.request)) {
     committed_at_fetch_ = checker_.committed();
@@ -156,6 +172,7 @@ MessageSender<FetchRequest>& SimConsumer::StreamTo(const ServerAddress& address)
                   .on_message =
                       [machine, sender](FetchRequest request) {
                         machine->node()->Fetch(std::move(request), [sender](FetchResponse r) {
+                          RequireSound(r);
                           sender->Send(std::move(r));
                         });
                       },

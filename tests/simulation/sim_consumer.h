@@ -27,6 +27,7 @@ class SimConsumer {
   void Crash();
   [[nodiscard]] bool running() const { return core_ != nullptr; }
   [[nodiscard]] const ProcessPtr& process() const { return process_; }
+  [[nodiscard]] NodeId node() const;
   [[nodiscard]] const ConsumerCore& core() const { return *core_; }
 
  private:
@@ -38,6 +39,8 @@ class SimConsumer {
 
   void Turn(const std::function<void(Instant, ConsumerEffects&)>& input);
   void Carry(ConsumerEffects& effects);
+  // I62: what a broker serves has a matching checksum.
+  static void RequireSound(const FetchResponse& response);
   void Call(const UnaryCall& call);
   MessageSender<FetchRequest>& StreamTo(const ServerAddress& address);
   void PollLater();

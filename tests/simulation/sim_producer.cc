@@ -133,6 +133,7 @@ void SimProducer::Turn(const std::function<void(Instant, ProducerEffects&)>& inp
   input(now, effects);
   core_->Pull(now, effects);
   core_->Pump(now, effects);
+  core_->FailQueued(effects);  // before the deliveries are told
   core_->CheckInvariants();
   in_turn_ = false;
   Carry(effects);

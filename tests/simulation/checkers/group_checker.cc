@@ -14,13 +14,28 @@ std::string Name(const TopicPartition& partition) {
 
 }  // namespace
 
-Offset GroupChecker::TrueHighWatermark(const TopicPartition& partition) const {
+const PartitionImage* GroupChecker::FindImage(const TopicPartition& partition) const {
   for (const auto& [uid, image] : partitions_.image()->partitions()) {
-    if (image.topic_id == partition.topic_id && image.index == partition.partition) {
-      return partitions_.TrueHighWatermark(uid);
-    }
+    if (image.topic_id == partition.topic_id && image.index == partition.partition) return &image;
   }
-  return Offset(0);
+  return nullptr;
+}
+
+Offset GroupChecker::TrueHighWatermark(const TopicPartition& partition) const {
+  const PartitionImage* image = FindImage(partition);
+  return image == nullptr ? Offset(0) : partitions_.TrueHighWatermark(image->uid);
+}
+
+void GroupChecker::CheckEpoch(const TopicPartition& partition,
+                              const OffsetAndMetadata& offset) const {
+  const PartitionImage* image = FindImage(partition);
+  if (image == nullptr || offset.offset <= Offset(0)) return;
+  const auto epoch = partitions_.EpochOfRecord(image->uid, offset.offset - 1);
+  Require(!epoch || *epoch == offset.leader_epoch, "I53", [&] {
+    return Name(partition) + ": offset " + offset.offset.ToString() +
+           " was committed with leader epoch " + offset.leader_epoch.ToString() +
+           ", the record before it is of epoch " + epoch->ToString();
+  });
 }
 
 void GroupChecker::OnAssigned(const TopicPartition& partition, Offset start,
@@ -72,6 +87,7 @@ void GroupChecker::OnCommitAnswered(const PartitionOffsets& offsets, const Commi
   }
   ++counters_.commits;
   for (const auto& [partition, offset] : offsets) {
+    CheckEpoch(partition, offset);
     // Members begin where the last commit stands and read on: a lower one is an earlier owner's.
     const auto before = committed.find(partition);
     Require(before == committed.end() || offset.offset >= before->second, "I51", [&] {

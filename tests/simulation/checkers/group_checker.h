@@ -48,6 +48,11 @@ class GroupChecker {
 
  private:
   [[nodiscard]] Offset TrueHighWatermark(const TopicPartition& partition) const;
+  // nullptr: no such partition.
+  [[nodiscard]] const PartitionImage* FindImage(const TopicPartition& partition) const;
+  // I53: a committed offset carries the epoch of the record before it, so that a reader who goes
+  // on from there can be told that the log was cut (R21).
+  void CheckEpoch(const TopicPartition& partition, const OffsetAndMetadata& offset) const;
 
   const PartitionChecker& partitions_;
   OwnershipChecker ownership_;

@@ -20,10 +20,14 @@ std::string LivenessChecker::Unsettled() const {
   for (const auto& producer : ports_.producers) {
     if (!producer->Idle()) open += " a producer still has batches;";
   }
+  if (ports_.nemesis.lost_voter().open()) open += " a lost voter is not replaced;";
   CheckControllers(open);
   CheckBrokers(open);
   CheckPartitions(open);
-  if (!SomebodyIsAway()) CheckGroup(open);
+  if (!SomebodyIsAway()) {
+    CheckGroup(open);
+    open += ports_.damage.Unrepaired();
+  }
   return open;
 }
 

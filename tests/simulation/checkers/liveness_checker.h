@@ -19,6 +19,7 @@ class LivenessChecker {
     Cluster& cluster;
     const PartitionChecker& partitions;
     const Nemesis& nemesis;
+    const DiskDamage& damage;
     const std::vector<std::unique_ptr<SimProducer>>& producers;
     const std::vector<std::unique_ptr<SimConsumer>>& consumers;
   };
@@ -26,12 +27,12 @@ class LivenessChecker {
   LivenessChecker(Ports ports, std::string topic) : ports_(ports), topic_(std::move(topic)) {}
 
   // What is still open, in words; empty: everything has settled.
-  //   With everybody back: the controllers have one leader and all follow it, every broker is
-  //   registered and unfenced, all have the same metadata, every partition is led by somebody who
-  //   knows it and has committed all that it has, every ISR is full, every payment that was sent is
-  //   reported, the group owns each partition once and has read everything.
-  //   With a minority away: the same of those that are there, for each partition that somebody who
-  //   is there may lead; nothing of the group, whose coordinator may be away.
+  //   With everybody back: no stored batch is damaged, the controllers have one leader and all
+  //   follow it, every broker is registered and unfenced, all have the same metadata, every
+  //   partition is led by somebody who knows it and has committed all that it has, every ISR is
+  //   full, every payment that was sent is reported, the group owns each partition once and has
+  //   read everything. With a minority away: the same of those that are there, for each partition
+  //   that somebody who is there may lead; nothing of the group, whose coordinator may be away.
   [[nodiscard]] std::string Unsettled() const;
 
  private:

@@ -6,14 +6,12 @@
 #include <vector>
 
 #include "broker/shard/assignment.h"
+#include "core/metadata/controller_core.h"
+#include "core/metadata/leader_selector.h"
 #include "tests/simulation/checkers/violation.h"
 
 namespace quipu::sim {
 namespace {
-
-bool Contains(const std::vector<BrokerId>& brokers, BrokerId broker) {
-  return std::find(brokers.begin(), brokers.end(), broker) != brokers.end();
-}
 
 std::string Name(PartitionUid uid) { return "partition " + uid.ToString(); }
 
@@ -37,7 +35,49 @@ void PartitionChecker::OnDurable(BrokerId broker, const std::vector<LogWrite>& w
   shadows_.OnDurable(broker, cluster_.FindBroker(broker)->disk().store(), writes);
 }
 
+void PartitionChecker::OnDiskLost(SimBroker& broker) {
+  lost_[broker.id()].clear();
+  for (const auto& [uid, partition] : image_->partitions()) {
+    Offset& former = former_ends_[{broker.id(), uid}];
+    former = std::max(former, shadows_.End(broker.id(), uid));
+  }
+  shadows_.OnReplaced(broker.id(), broker.disk().store());
+  // Logs are compared with one that has everything.
+  for (auto& [uid, holder] : holder_) {
+    if (holder != broker.id()) continue;
+    const PartitionImage& partition = *image_->FindPartition(uid);
+    for (const auto* members : {&partition.elr, &partition.isr}) {
+      for (const BrokerId member : *members) {
+        if (member != broker.id() && !IsLost(member)) holder = member;
+      }
+    }
+  }
+}
+
+Offset PartitionChecker::CountedEnd(BrokerId broker, PartitionUid uid) const {
+  const auto former = former_ends_.find({broker, uid});
+  const Offset end = shadows_.End(broker, uid);
+  return former == former_ends_.end() ? end : std::max(end, former->second);
+}
+
+void PartitionChecker::LearnRegistrations() {
+  std::erase_if(lost_, [this](const auto& entry) {
+    const BrokerImage* known = image_->FindBroker(entry.first);
+    return known != nullptr && entry.second.contains(known->incarnation_id.ToBytes());
+  });
+  std::erase_if(former_ends_, [this](const auto& entry) {
+    const auto& [broker, uid] = entry.first;
+    const PartitionImage* partition = image_->FindPartition(uid);
+    // Its registration took it out of the ISR: who is in has joined since.
+    return partition == nullptr || (!IsLost(broker) && Contains(partition->isr, broker));
+  });
+}
+
 void PartitionChecker::OnControlSent(const message::BrokerToController& message) {
+  if (message.has_register_()) {
+    const auto lost = lost_.find(BrokerId(message.register_().broker_id()));
+    if (lost != lost_.end()) lost->second.insert(message.register_().incarnation_id());
+  }
   for (const message::IsrChange& change : message.alter_partitions().changes()) {
     for (const message::IsrMember& member : change.new_isr()) {
       proposed_[{PartitionUid(change.partition_uid()), PartitionEpoch(change.partition_epoch()),
@@ -69,13 +109,25 @@ Offset PartitionChecker::TrueHighWatermark(PartitionUid uid) const {
   return found == true_high_watermark_.end() ? Offset(0) : found->second;
 }
 
+std::optional<LeaderEpoch> PartitionChecker::EpochOfRecord(PartitionUid uid, Offset offset) const {
+  const auto holder = holder_.find(uid);
+  if (holder == holder_.end()) return std::nullopt;
+  const ShadowLog* log = shadows_.Find(holder->second, uid);
+  if (log == nullptr) return std::nullopt;
+  const auto batch = log->batches.lower_bound(offset);
+  if (batch == log->batches.end() || batch->second.base_offset > offset) return std::nullopt;
+  return batch->second.epoch;
+}
+
 void PartitionChecker::AfterControllerStep(SimController& controller) {
   if (!controller.running()) return;
   const MetadataImagePtr image = controller.node()->inspector().image();
   if (image == nullptr || (image_ != nullptr && image->index() <= image_->index())) return;
+  controller.node()->inspector().core().CheckInvariants();
   CheckImage(image_ == nullptr ? MetadataImage() : *image_, *image);
   const MetadataImagePtr before = image_;
   image_ = image;
+  LearnRegistrations();
   for (const auto& [uid, partition] : image_->partitions()) {
     const PartitionImage* old = before == nullptr ? nullptr : before->FindPartition(uid);
     // Only a change of the partition changes who may lead.
@@ -100,6 +152,8 @@ void PartitionChecker::CheckImage(const MetadataImage& before, const MetadataIma
     }
     Require(partition.isr.size() < min_isr || partition.elr.empty(), "I31",
             [&] { return Name(uid) + ": the ISR is large enough and the ELR is not empty"; });
+    Require(!partition.isr.empty() || !partition.elr.empty(), "I31",
+            [&] { return Name(uid) + ": nobody may lead it any more"; });
     if (!partition.elr.empty()) ++counters_.elr_uses;
     if (old == nullptr) continue;
     Require(partition.leader_epoch >= old->leader_epoch, "I26",
@@ -124,6 +178,7 @@ void PartitionChecker::CheckIsrHasCommitted(PartitionUid uid, Offset from) {
   for (const auto* members : {&partition->isr, &partition->elr}) {
     const char* id = members == &partition->isr ? "I20" : "I21";
     for (const BrokerId member : *members) {
+      if (IsLost(member)) continue;
       Require(shadows_.End(member, uid) >= mark, id, [&] {
         return Name(uid) + ": broker " + member.ToString() + " may lead but holds only up to " +
                shadows_.End(member, uid).ToString() + " durably; committed is " + mark.ToString();
@@ -202,10 +257,10 @@ void PartitionChecker::CheckLeader(BrokerId broker, const PartitionCore& core) {
   if (core.high_watermark() <= mark) return;
   // The mark rises: everything below it is durable on the whole maximal ISR (I28).
   for (const BrokerId member : core.maximal_isr()) {
-    Require(shadows_.End(member, uid) >= core.high_watermark(), "I28", [&] {
+    Require(CountedEnd(member, uid) >= core.high_watermark(), "I28", [&] {
       return Name(uid) + ": high watermark " + core.high_watermark().ToString() + " of leader " +
-             broker.ToString() + " is above the durable end " +
-             shadows_.End(member, uid).ToString() + " of in-sync broker " + member.ToString();
+             broker.ToString() + " is above the durable end " + CountedEnd(member, uid).ToString() +
+             " of in-sync broker " + member.ToString();
     });
   }
   if (committed != nullptr) {

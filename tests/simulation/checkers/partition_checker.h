@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
+#include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -30,7 +32,13 @@ class PartitionChecker {
   explicit PartitionChecker(Cluster& cluster) : cluster_(cluster) {}
 
   void OnDurable(BrokerId broker, const std::vector<LogWrite>& writes);
-  // A leader proposes ISRs: remembers which incarnations of the members it has seen.
+  // The broker, which is down, has lost its disk or a part of it: until the controllers have
+  // committed another registration of it, what they believe of its log is out of date.
+  void OnDiskLost(SimBroker& broker);
+  // Whether the broker has lost its disk and the controllers do not know yet.
+  [[nodiscard]] bool IsLost(BrokerId broker) const { return lost_.contains(broker); }
+  // A leader proposes ISRs: remembers which incarnations of the members it has seen. A broker
+  // registers: remembers its incarnation.
   void OnControlSent(const message::BrokerToController& message);
   // Called with what was newly committed to a partition of __consumer_offsets.
   std::function<void(const std::vector<StoredBatch>&)> on_offsets_committed;
@@ -42,6 +50,8 @@ class PartitionChecker {
   [[nodiscard]] const MetadataImagePtr& image() const { return image_; }
   // The highest high watermark that any leader has ever served; 0 for a new partition.
   [[nodiscard]] Offset TrueHighWatermark(PartitionUid uid) const;
+  // The epoch of the committed record at `offset`; nullopt: nobody is known to hold it.
+  [[nodiscard]] std::optional<LeaderEpoch> EpochOfRecord(PartitionUid uid, Offset offset) const;
   [[nodiscard]] const ShadowLogs& shadows() const { return shadows_; }
   [[nodiscard]] const PartitionCounters& counters() const { return counters_; }
 
@@ -67,6 +77,11 @@ class PartitionChecker {
   void CheckLeader(BrokerId broker, const PartitionCore& core);
   // Batches in [from, to) of a partition of __consumer_offsets have just been committed.
   void TellCommitted(BrokerId broker, PartitionUid uid, Offset from, Offset to);
+  // Durable end as a leader may still count it: what a lost disk held before counts until the
+  // broker has joined the ISR again.
+  [[nodiscard]] Offset CountedEnd(BrokerId broker, PartitionUid uid) const;
+  // The controllers have committed registrations.
+  void LearnRegistrations();
   // `from`: batches below it were compared before.
   void CheckIsrHasCommitted(PartitionUid uid, Offset from);
 
@@ -75,6 +90,10 @@ class PartitionChecker {
   MetadataImagePtr image_;
   std::map<PartitionUid, Offset> true_high_watermark_;
   std::map<PartitionUid, BrokerId> holder_;  // a broker that had everything below the true mark
+  // Brokers whose disk was lost, with the incarnations that have registered since; a registration
+  // from before may still be on its way.
+  std::map<BrokerId, std::set<std::string>> lost_;
+  std::map<std::pair<BrokerId, PartitionUid>, Offset> former_ends_;
   std::map<std::pair<BrokerId, PartitionUid>, Seen> seen_;
   // Proposed incarnations by partition, the partition epoch that the proposal is for, and broker.
   using ProposalKey = std::tuple<PartitionUid, PartitionEpoch, BrokerId>;

@@ -5,6 +5,7 @@
 
 #include "core/raft/raft_core.h"
 #include "tests/simulation/checkers/violation.h"
+#include "tests/unit/core/raft/quorum_overlap.h"
 
 namespace quipu::sim {
 namespace {
@@ -19,6 +20,10 @@ uint64_t HashOf(const message::RaftEntry& entry) {
 }
 
 std::string Name(ControllerId id) { return "controller " + id.ToString(); }
+// A machine whose disk was lost has had other identities before.
+std::string Name(const RaftIdentity& who) {
+  return Name(who.id) + " (" + who.directory_id.ToText().substr(0, 4) + ")";
+}
 
 }  // namespace
 
@@ -26,7 +31,8 @@ void RaftChecker::AfterStep(SimController& controller) {
   if (!controller.running()) return;
   const ControllerId id = controller.id();
   const RaftCore& raft = controller.node()->inspector().raft();
-  Seen& seen = seen_[id];
+  const RaftIdentity self{id, controller.directory_id()};
+  Seen& seen = seen_[self.directory_id];
   if (seen.incarnation != controller.incarnation()) {
     // What was not on the disk is gone; the rest stays.
     seen = Seen{.incarnation = controller.incarnation(),
@@ -44,13 +50,16 @@ void RaftChecker::AfterStep(SimController& controller) {
              std::to_string(term);
     });
     seen.term = term;
-    const ControllerId voted_for = raft.hard_state().voted_for;
-    if (voted_for != kNoController) CountVote(id, term, voted_for);
+    const RaftHardState& state = raft.hard_state();
+    if (state.voted_for != kNoController) {
+      CountVote(self, term, {state.voted_for, state.voted_directory});
+    }
   }
   if (leads) {
-    const auto [leader, is_new] = leaders_.try_emplace(term, id);
-    Require(leader->second == id, "I1", [&] {
-      return Name(id) + " and " + Name(leader->second) + " both lead term " + std::to_string(term);
+    const auto [leader, is_new] = leaders_.try_emplace(term, self);
+    Require(leader->second == self, "I1", [&] {
+      return Name(self) + " and " + Name(leader->second) + " both lead term " +
+             std::to_string(term);
     });
     if (is_new) ++counters_.leader_changes;
     Require(!seen.leader || raft.last_index().value() >= seen.last_index, "I4",
@@ -60,15 +69,45 @@ void RaftChecker::AfterStep(SimController& controller) {
   seen.leader = leads;
   seen.snapshot_index = raft.log().snapshot_index().value();
   seen.last_index = raft.last_index().value();
+  seen.last_term = raft.log().last_term().value();
   seen.durable = raft.durable_index().value();
+  seen.pending = raft.HasPendingWrites();
   CheckCommitted(id, raft, seen);
   seen.kept = std::max(seen.kept, std::min(seen.commit, seen.durable));
+  voters_changed_ = voters_changed_ || raft.voter_history().version() > 1;
+  if (voters_changed_) CheckQuorumsOverlap();
+}
+
+void RaftChecker::CheckQuorumsOverlap() {
+  std::vector<QuorumMember> members;
+  for (const auto& controller : cluster_.controllers()) {
+    const RaftIdentity self{controller->id(), controller->directory_id()};
+    if (controller->running()) {
+      const RaftCore& raft = controller->node()->inspector().raft();
+      members.push_back({.identity = self,
+                         .last_term = raft.log().last_term(),
+                         .last_index = raft.last_index(),
+                         .voters = raft.IsObserver() ? VoterSet() : raft.voters()});
+    } else {
+      // Its disk holds at most this.
+      const Seen& seen = seen_[self.directory_id];
+      members.push_back({.identity = self,
+                         .last_term = Term(seen.last_term),
+                         .last_index = LogIndex(seen.last_index),
+                         .voters = VoterSet()});
+    }
+  }
+  const std::string disjoint = FindDisjointQuorums(members);
+  Require(disjoint.empty(), "I11", [&] { return disjoint; });
 }
 
 void RaftChecker::OnWrite(SimController& controller, const RaftWrite& write) {
-  const Seen& seen = seen_[controller.id()];
-  // As of the last step: an input may well cut first and commit what it added then.
-  const uint64_t commit = seen.incarnation == controller.incarnation() ? seen.commit : 0;
+  const Seen& seen = seen_[controller.directory_id()];
+  // As of the last step: an input may well cut first and commit what it added then. A write that
+  // had to wait for the one before it was decided on earlier than that, and may well be followed
+  // by the commit of what took the place of what it cuts; what counts for it is what was durable.
+  const bool decided_now = seen.incarnation == controller.incarnation() && !seen.pending;
+  const uint64_t commit = decided_now ? seen.commit : 0;
   if (write.snapshot) return CheckSnapshot(controller, write, commit);
   if (!write.truncate_from) return;
   ++counters_.truncations;
@@ -133,19 +172,22 @@ void RaftChecker::CheckLogStart(ControllerId id, const RaftCore& raft, const See
 }
 
 void RaftChecker::OnSent(const message::RaftMessage& message) {
+  const auto identity = [](int32_t id, const std::string& directory) {
+    return RaftIdentity{ControllerId(id), Uuid::FromBytes(directory).value_or(Uuid())};
+  };
+  const RaftIdentity sender = identity(message.from(), message.from_directory_id());
   // Who asks for votes has voted for itself.
-  if (message.type() == message::RaftMessage::VOTE) {
-    CountVote(ControllerId(message.from()), message.term(), ControllerId(message.from()));
-  }
+  if (message.type() == message::RaftMessage::VOTE) CountVote(sender, message.term(), sender);
   if (message.type() != message::RaftMessage::VOTE_RESPONSE || message.reject()) return;
-  CountVote(ControllerId(message.from()), message.term(), ControllerId(message.to()));
+  CountVote(sender, message.term(), identity(message.to(), message.to_directory_id()));
 }
 
-void RaftChecker::CountVote(ControllerId voter, uint64_t term, ControllerId candidate) {
-  const auto [vote, is_new] = votes_.try_emplace({voter, term}, candidate);
+void RaftChecker::CountVote(const RaftIdentity& voter, uint64_t term,
+                            const RaftIdentity& candidate) {
+  const auto [vote, is_new] = votes_.try_emplace({voter.directory_id, term}, candidate);
   Require(is_new || vote->second == candidate, "I3", [&] {
-    return Name(voter) + " voted for " + vote->second.ToString() + " and for " +
-           candidate.ToString() + " in term " + std::to_string(term);
+    return Name(voter) + " voted for " + Name(vote->second) + " and for " + Name(candidate) +
+           " in term " + std::to_string(term);
   });
 }
 
@@ -164,12 +206,14 @@ void RaftChecker::CheckCommitted(ControllerId id, const RaftCore& raft, Seen& se
       return Name(id) + ": committed entry " + std::to_string(index) + " differs from another's";
     });
     if (!is_new) continue;
-    // I8: newly committed means durable on a majority, this moment.
+    // I8: newly committed means durable on a majority of those who count for its leader, this
+    // moment.
     size_t holders = 0;
-    for (const auto& [other, state] : seen_) {
-      if (state.durable >= index) ++holders;
+    for (const RaftVoter& voter : raft.voters().members()) {
+      const auto state = seen_.find(voter.identity.directory_id);
+      if (state != seen_.end() && state->second.durable >= index) ++holders;
     }
-    Require(2 * holders > cluster_.controllers().size(), "I8", [&] {
+    Require(holders >= raft.voters().majority(), "I8", [&] {
       return "entry " + std::to_string(index) + " is committed but durable on " +
              std::to_string(holders) + " voters only";
     });

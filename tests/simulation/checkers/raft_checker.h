@@ -1,5 +1,5 @@
-// The Raft invariants I1-I4, I7-I9 and I12, checked over all controllers after each step of one and
-// at each write.
+// The Raft invariants I1-I4, I7-I9, I11 and I12, checked over all controllers after each step of
+// one and at each write.
 #pragma once
 
 #include <cstdint>
@@ -43,19 +43,27 @@ class RaftChecker {
     uint64_t snapshot_index = 0;
     uint64_t durable = 0;  // end of what its disk holds, as last reported
     uint64_t kept = 0;     // end of what it knew to be committed and has on its disk
+    uint64_t last_term = 0;
     bool leader = false;
+    bool pending = false;  // a write waited for the disk
   };
-  void CountVote(ControllerId voter, uint64_t term, ControllerId candidate);
+  void CountVote(const RaftIdentity& voter, uint64_t term, const RaftIdentity& candidate);
   void CheckSnapshot(SimController& controller, const RaftWrite& write, uint64_t commit);
   void CheckLogStart(ControllerId id, const RaftCore& raft, const Seen& seen) const;
   void CheckCommitted(ControllerId id, const RaftCore& raft, Seen& seen);
+  // I11: of two configurations that may decide, every quorum of one shares a voter with every
+  // quorum of the other.
+  void CheckQuorumsOverlap();
 
   Cluster& cluster_;
-  std::map<uint64_t, ControllerId> leaders_;                         // by term
-  std::map<std::pair<ControllerId, uint64_t>, ControllerId> votes_;  // by voter and term
-  std::map<uint64_t, Entry> committed_;                              // by index
-  std::map<uint64_t, size_t> snapshots_;                             // hash, by last index
-  std::map<ControllerId, Seen> seen_;
+  std::map<uint64_t, RaftIdentity> leaders_;                        // by term
+  std::map<std::pair<DirectoryId, uint64_t>, RaftIdentity> votes_;  // by voter and term
+  std::map<uint64_t, Entry> committed_;                             // by index
+  std::map<uint64_t, size_t> snapshots_;                            // hash, by last index
+  // By directory: a disk that is lost stays as it was last seen, and what it held it did
+  // acknowledge.
+  std::map<DirectoryId, Seen> seen_;
+  bool voters_changed_ = false;
   RaftCounters counters_;
 };
 

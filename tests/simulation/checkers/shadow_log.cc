@@ -28,6 +28,23 @@ void ShadowLogs::OnDurable(BrokerId broker, const LogStore& disk,
     if (write.mutation.truncate_to.has_value()) {
       log.batches.erase(log.batches.lower_bound(*write.mutation.truncate_to), log.batches.end());
     }
+    for (const StoredBatch& stored : write.mutation.repairs) {
+      const auto view = RecordBatchView::Parse(stored.bytes);
+      Require(view.ok() && view->CrcMatches(), "I64", [&] {
+        return "a repair wrote a damaged batch at offset " + stored.base_offset.ToString();
+      });
+      const auto known = log.batches.find(stored.last_offset);
+      if (known == log.batches.end()) continue;  // cut off or trimmed: the store leaves it out
+      const ShadowBatch batch{.base_offset = stored.base_offset,
+                              .last_offset = stored.last_offset,
+                              .epoch = view->leader_epoch(),
+                              .crc = view->crc()};
+      Require(known->second == batch, "I64", [&] {
+        return "broker " + broker.ToString() + " repaired " + Describe(uid->second, known->second) +
+               " with " + Describe(uid->second, batch);
+      });
+      ++repairs_;
+    }
     for (const StoredBatch& stored : write.mutation.appends) {
       const auto view = RecordBatchView::Parse(stored.bytes);
       Require(view.ok() && view->CrcMatches(), "I62", [&] {
@@ -50,6 +67,26 @@ void ShadowLogs::OnDurable(BrokerId broker, const LogStore& disk,
     }
     if (write.mutation.state.has_value()) {
       log.log_start = std::max(log.log_start, write.mutation.state->log_start_offset);
+    }
+  }
+}
+
+void ShadowLogs::OnReplaced(BrokerId broker, const LogStore& disk) {
+  std::erase_if(logs_, [broker](const auto& entry) { return entry.first.first == broker; });
+  for (const KnownLog& known : disk.Logs()) {
+    ShadowLog& log = logs_[{broker, known.uid}];
+    const auto recovered = disk.Recover(known.log_id);
+    Require(recovered.ok(), "I62", [] { return std::string("a disk that is put in is damaged"); });
+    log.log_start = recovered->state.log_start_offset;
+    const auto batches =
+        disk.Read(known.log_id, Offset(0), recovered->log_end_offset, size_t{1} << 40);
+    Require(batches.ok(), "I62", [] { return std::string("a disk that is put in is damaged"); });
+    for (const StoredBatch& stored : *batches) {
+      const auto view = RecordBatchView::Parse(stored.bytes);
+      log.batches[stored.last_offset] = {.base_offset = stored.base_offset,
+                                         .last_offset = stored.last_offset,
+                                         .epoch = view->leader_epoch(),
+                                         .crc = view->crc()};
     }
   }
 }

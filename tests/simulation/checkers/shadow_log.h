@@ -31,11 +31,13 @@ struct ShadowLog {
 };
 
 // All replicas of all brokers. Also checks I29 at every write: one (partition, epoch, offset) has
-// one record hash for ever, on whichever disk.
+// one record hash for ever, on whichever disk; and I64: a repair writes what had been there.
 class ShadowLogs {
  public:
   // A group of writes became durable on `broker`. `uid_of` maps log ids of its disk.
   void OnDurable(BrokerId broker, const LogStore& disk, const std::vector<LogWrite>& writes);
+  // The broker has another disk now: what it holds is what `disk` holds.
+  void OnReplaced(BrokerId broker, const LogStore& disk);
   // nullptr: the broker has never written to this partition.
   [[nodiscard]] const ShadowLog* Find(BrokerId broker, PartitionUid uid) const;
   [[nodiscard]] Offset End(BrokerId broker, PartitionUid uid) const;
@@ -43,10 +45,14 @@ class ShadowLogs {
   void RequireSame(const char* id, PartitionUid uid, BrokerId a, BrokerId b, Offset from,
                    Offset end) const;
 
+  // Batches repaired so far.
+  [[nodiscard]] uint64_t repairs() const { return repairs_; }
+
  private:
   using Key = std::pair<BrokerId, PartitionUid>;
   std::map<Key, ShadowLog> logs_;
   std::map<std::pair<PartitionUid, std::pair<LeaderEpoch, Offset>>, uint32_t> first_seen_;
+  uint64_t repairs_ = 0;
 };
 
 }  // namespace quipu::sim

@@ -58,6 +58,19 @@ void Nemesis::SlowNode() {
   }
 }
 
+void Nemesis::SlowConsumer() {
+  if (consumers_.empty()) return;
+  const uint64_t number = world_.rng().Below(consumers_.size());
+  Count(Fault::kSlowConsumer);
+  world_.Note("slow consumer " + std::to_string(number));
+  const Duration extra = world_.Between(std::chrono::milliseconds(500), std::chrono::seconds(5));
+  const Instant until =
+      world_.now() + world_.Between(std::chrono::seconds(1), std::chrono::seconds(6));
+  for (auto& broker : cluster_.brokers()) {
+    cluster_.network().Slow(consumers_[number]->node(), BrokerNodeId(broker->id()), extra, until);
+  }
+}
+
 void Nemesis::FailDisk(Fault fault, DiskFault disk_fault) {
   const Machine machine = PickMachine();
   if (!machine.running()) return;

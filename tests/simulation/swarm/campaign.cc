@@ -30,6 +30,7 @@ int CheckCoverage(const Coverage& totals, uint64_t seeds) {
   need("partition.leader_changes", 1000);
   need("raft.leader_changes", 1000);
   need("raft.truncations", 400);  // about half of what 2,000 seeds show
+  need("raft.voters_replaced", 400);
   need("partition.truncations", 1000);
   need("partition.isr_shrinks", 1000);
   need("producer.retries", 1000);
@@ -75,7 +76,15 @@ void RunOne(const Campaign& campaign, uint64_t seed, bool twice, Totals& totals)
 }  // namespace
 
 std::string CommandLine(uint64_t seed, const Overrides& overrides) {
-  std::string text = "quipu-sim --seed " + std::to_string(seed);
+  std::string text = "quipu-sim";
+#ifdef QUIPU_PLANTED_BUGS
+  text += "-planted";
+  for (int i = 0; i < kPlantedBugCount; ++i) {
+    const auto bug = static_cast<PlantedBug>(i);
+    if (IsPlanted(bug)) text += std::string(" --planted ") + PlantedBugName(bug);
+  }
+#endif
+  text += " --seed " + std::to_string(seed);
   for (const auto& [name, value] : overrides) {
     text += " --set " + name + '=' + std::to_string(value);
   }

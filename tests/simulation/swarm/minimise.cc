@@ -82,6 +82,7 @@ bool Pass(Search& search, const SwarmOptions& start) {
   for (const char* name : kFaultNames) any |= lower(name, 0);
   for (const char* name : {"producers", "partitions", "shards", "accounts"}) any |= lower(name, 1);
   any |= lower("brokers", 3);
+  any |= lower("controllers", 3);
   while (now("fault_ms") > 500 && search.Try("fault_ms", now("fault_ms") / 2)) any = true;
   return any;
 }

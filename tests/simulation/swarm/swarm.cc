@@ -26,6 +26,8 @@ class Subset {
 };
 
 void DrawCluster(Rng& rng, SwarmOptions& options) {
+  const uint64_t quorum = rng.Below(20);
+  options.controllers = quorum == 0 ? 1 : quorum <= 3 ? 5 : 3;
   options.brokers = rng.Between(3, 5);
   options.shards = rng.Between(1, 4);
   options.partitions = rng.Between(1, 4);
@@ -39,12 +41,27 @@ void DrawCluster(Rng& rng, SwarmOptions& options) {
 
 void DrawClients(Rng& rng, SwarmOptions& options) {
   options.producers = rng.Between(1, 3);
-  options.consumers = rng.Chance(2, 5) ? 0 : rng.Between(1, 3);
+  // Partitions move between members: mostly there are several.
+  options.consumers = rng.Chance(1, 3) ? 0 : rng.Chance(1, 5) ? 1 : rng.Between(2, 3);
   options.group_session_ms = rng.Between(1500, 3500);
   options.send_ms = rng.Between(2, 60);
   options.accounts = rng.Between(1, 8);
   options.linger_ms = rng.Between(0, 20);
   options.batch_bytes = rng.Between(120, 600);
+}
+
+// Disks that are lost and disks that are damaged each leave a good copy, but do not know of each
+// other: a run has one kind.
+void SeparateDiskFaults(Rng& rng, SwarmOptions& options) {
+  const auto switch_off = [&options](Fault fault) {
+    options.faults[static_cast<size_t>(fault)] = 0;
+  };
+  if (rng.Chance(1, 2)) {
+    for (Fault lost : {Fault::kEmptyDisk, Fault::kRolledBackDisk, Fault::kLostTail})
+      switch_off(lost);
+  } else {
+    for (Fault damage : {Fault::kBitFlip, Fault::kMisdirectedWrite}) switch_off(damage);
+  }
 }
 
 }  // namespace
@@ -76,15 +93,18 @@ SwarmOptions DrawSwarm(Rng& rng) {
       case Fault::kCutOneWay:
       case Fault::kIsolate:
       case Fault::kIsolateLeader:
+      case Fault::kPauseConsumer:
+      case Fault::kSlowConsumer:
       case Fault::kContestElection:
       case Fault::kStrandLeader:
         return 4;
       case Fault::kBounceJoiner:
-      case Fault::kPauseConsumer:
       case Fault::kPartialPartition:
       case Fault::kSlowNode:
       case Fault::kWriteError:
       case Fault::kSyncError:
+      case Fault::kLostTail:
+      case Fault::kReplaceVoter:
         return 3;
       case Fault::kCrashProducer:
       case Fault::kCrashConsumer:
@@ -94,13 +114,19 @@ SwarmOptions DrawSwarm(Rng& rng) {
       case Fault::kClockJump:
       case Fault::kClockSkew:
       case Fault::kDiskFull:
+      case Fault::kEmptyDisk:
+      case Fault::kRolledBackDisk:
         return 2;
+      case Fault::kBitFlip:
+      case Fault::kMisdirectedWrite:
+        return 5;
     }
     return 0;
   };
   for (size_t i = 0; i < kFaultCount; ++i) {
     options.faults[i] = subset.Maybe(1, most(static_cast<Fault>(i)));
   }
+  SeparateDiskFaults(rng, options);
   return options;
 }
 

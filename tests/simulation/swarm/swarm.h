@@ -21,6 +21,7 @@ struct SwarmOptions {
   int64_t core_only = 0;      // 1: the liveness phase begins with a minority still away
   int64_t interval_ms = 800;  // between two strikes, on average
   // The cluster.
+  int64_t controllers = 3;
   int64_t brokers = 3;
   int64_t shards = 1;
   int64_t partitions = 3;
@@ -31,6 +32,9 @@ struct SwarmOptions {
   int64_t lag_ms = 1000;
   int64_t snapshot_entries = 100;
   int64_t snapshot_bytes = 5000;  // of producers
+  // Idle producers are forgotten after this; 0: after a week. Never drawn: what is retried later
+  // than that is doubled, so that it has to be longer than any delivery.
+  int64_t expire_ms = 0;
   // The clients.
   int64_t producers = 1;
   int64_t consumers = 0;
@@ -56,6 +60,7 @@ void ForEachOption(Options& options, Visit visit) {
   visit("fault_ms", options.fault_ms);
   visit("core_only", options.core_only);
   visit("interval_ms", options.interval_ms);
+  visit("controllers", options.controllers);
   visit("brokers", options.brokers);
   visit("shards", options.shards);
   visit("partitions", options.partitions);
@@ -66,6 +71,7 @@ void ForEachOption(Options& options, Visit visit) {
   visit("lag_ms", options.lag_ms);
   visit("snapshot_entries", options.snapshot_entries);
   visit("snapshot_bytes", options.snapshot_bytes);
+  visit("expire_ms", options.expire_ms);
   visit("producers", options.producers);
   visit("consumers", options.consumers);
   visit("send_ms", options.send_ms);

@@ -33,7 +33,7 @@ TEST(FingerprintTest, EqualStatesAreEqual) {
 TEST(FingerprintTest, EveryDifferenceCounts) {
   const std::vector<std::function<void(Fingerprint&)>> states = {
       [](Fingerprint&) {},
-      [](Fingerprint& s) { s.Add(0); },
+      [](Fingerprint& s) { s.Add(7); },
       [](Fingerprint& s) { s.Add(1, 2); },
       [](Fingerprint& s) { s.Add(2, 1); },
       [](Fingerprint& s) { s.Add(Machine{Offset(3), {1, 2}}); },

@@ -71,7 +71,28 @@ TEST(Lifecycle, ASilentControllerIsGivenUpAndFoundAgain) {
   world.RunUntil([&] { return !world.controller.image().FindBroker(BrokerId(1))->fenced; });
 }
 
-TEST(Lifecycle, AnotherDirectoryUnderAKnownIdStopsTheProcess) {
+// D4: the mark on the disk ends when the granted epoch is synced, not before.
+TEST(Lifecycle, AnUncleanDirectorySaysSoUntilTheControllersKnow) {
+  FakeWorld world;
+  world.machine(1).Crash();
+  world.machine(1).watermark.MarkUnclean();
+  world.machine(1).Boot();
+  world.machine(1).writer->Pause();
+  world.RunFor(seconds(1));
+  EXPECT_TRUE(world.controller.image().FindBroker(BrokerId(1))->unclean);
+  EXPECT_TRUE(world.machine(1).watermark.unclean());
+  world.machine(1).Crash();
+  world.machine(1).Boot();
+  world.RunFor(seconds(2));
+  EXPECT_TRUE(world.controller.image().FindBroker(BrokerId(1))->unclean);
+  EXPECT_FALSE(world.machine(1).watermark.unclean());
+  world.machine(1).Crash();
+  world.machine(1).Boot();
+  world.RunFor(seconds(2));
+  EXPECT_FALSE(world.controller.image().FindBroker(BrokerId(1))->unclean);
+}
+
+TEST(Lifecycle, ARefusalForGoodStopsTheProcess) {
   FakeWorld world;
   world.machine(1).Crash();
   world.RunFor(seconds(5));

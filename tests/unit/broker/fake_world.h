@@ -85,6 +85,7 @@ class FakeWatermark final : public WatermarkFile {
  public:
   absl::Status StoreBrokerEpoch(BrokerEpoch epoch) override {
     epoch_ = epoch;
+    unclean_ = false;
     return absl::OkStatus();
   }
   [[nodiscard]] BrokerEpoch broker_epoch() const override { return epoch_; }
@@ -93,8 +94,11 @@ class FakeWatermark final : public WatermarkFile {
     return absl::OkStatus();
   }
   [[nodiscard]] uint64_t last_group() const override { return group_; }
+  void MarkUnclean() { unclean_ = true; }
+  [[nodiscard]] bool unclean() const override { return unclean_; }
 
  private:
+  bool unclean_ = false;
   BrokerEpoch epoch_ = kNoBrokerEpoch;
   uint64_t group_ = 0;
 };

@@ -103,6 +103,10 @@ class LockedWatermark final : public WatermarkFile {
     const std::lock_guard<std::mutex> lock(mutex_);
     return file_.last_group();
   }
+  [[nodiscard]] bool unclean() const override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return file_.unclean();
+  }
 
  private:
   mutable std::mutex mutex_;

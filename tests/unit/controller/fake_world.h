@@ -79,6 +79,7 @@ class FakePorts final : public ControllerPorts {
   void SendRaft(message::RaftMessage message) override {
     if (send) send(std::move(message));
   }
+  void OnVoters(const VoterSet& now) override { voters = now; }
   void ProbeBroker(const HostPort& peer, std::function<void(bool refused)> done) override {
     probed.push_back(peer);
     executor_.Post([this, done = std::move(done)] { done(refused); });
@@ -89,6 +90,7 @@ class FakePorts final : public ControllerPorts {
   }
 
   MemoryRaftStore store;
+  VoterSet voters;  // as last told
   std::function<void(message::RaftMessage)> send;
   std::vector<HostPort> probed;
   bool refused = false;
@@ -211,13 +213,26 @@ class FakeQuorum {
     ControllerConfig config;
     config.cluster_id = Uuid(7, 7);
     config.controller_id = ControllerId(id);
-    config.directory_id = voters_[static_cast<size_t>(id - 1)].directory_id;
+    config.directory_id = DirectoryOf(id);
+    config.observer = new_directories_.contains(id);
     config.voters = voters_;
     config.snapshot_entries = snapshot_entries;
     auto& slot = nodes_[static_cast<size_t>(id - 1)];
     slot = std::make_unique<ControllerNode>(config, ports(id));
     const absl::Status started = slot->Start();
     QUIPU_CHECK_MSG(started.ok(), std::string(started.message()));
+  }
+  [[nodiscard]] DirectoryId DirectoryOf(int id) const {
+    const auto found = new_directories_.find(id);
+    return found != new_directories_.end() ? found->second
+                                           : voters_[static_cast<size_t>(id - 1)].directory_id;
+  }
+  // The disk is gone; the node starts as an observer on an empty one.
+  void LoseDisk(int id, DirectoryId fresh) {
+    StopNode(id);
+    ports(id).store = MemoryRaftStore();
+    new_directories_[id] = fresh;
+    StartNode(id);
   }
   void StopNode(int id) { nodes_[static_cast<size_t>(id - 1)] = nullptr; }
   // Takes `id` off the network, both ways.
@@ -249,6 +264,7 @@ class FakeQuorum {
 
  private:
   std::vector<Voter> voters_;
+  std::map<int, DirectoryId> new_directories_;
   std::vector<std::unique_ptr<FakePorts>> ports_;
   std::vector<std::unique_ptr<ControllerNode>> nodes_;
 };

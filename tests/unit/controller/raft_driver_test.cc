@@ -59,6 +59,7 @@ class FakePorts final : public ControllerPorts {
   RaftStore& raft_store() override { return store; }
   void Persist(RaftWrite write, std::function<void()> done) override;
   void SendRaft(message::RaftMessage message) override;
+  void OnVoters(const VoterSet& /*voters*/) override {}
   void ProbeBroker(const HostPort& /*peer*/, std::function<void(bool)> done) override {
     done(false);
   }

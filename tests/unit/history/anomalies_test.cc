@@ -286,6 +286,20 @@ TEST(AnomaliesTest, AccountOrderGoesByProcessAndKey) {
   EXPECT_EQ(Names(history("b")), Found({"nonmonotonic-send"}));
 }
 
+TEST(AnomaliesTest, WrittenBehindFailureWasSentWithoutKnowingOfIt) {
+  const auto history = [](const std::string& key, bool knew, EventType outcome) {
+    Script script = Script().Invoke(1, 10, "a");
+    if (knew) script.End(1, 10, outcome);
+    script.Invoke(1, 11, key);
+    if (!knew) script.End(1, 10, outcome);
+    return script.Ok(1, 11, 0, 0).Poll(5, 0, {{0, 11}});
+  };
+  EXPECT_EQ(Names(history("a", false, EventType::kFail)), Found({"written-behind-failure"}));
+  EXPECT_EQ(Names(history("a", true, EventType::kFail)), Found());
+  EXPECT_EQ(Names(history("b", false, EventType::kFail)), Found());
+  EXPECT_EQ(Names(history("a", false, EventType::kInfo)), Found());
+}
+
 TEST(AnomaliesTest, AccountThatChangesItsPartitionBackIsOutOfOrder) {
   const auto history = [](int64_t first, int64_t second) {
     return Script()

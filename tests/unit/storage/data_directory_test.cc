@@ -168,6 +168,31 @@ TEST_F(DataDirectoryTest, IncompleteIdentitiesAreNotFormatted) {
   EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
+TEST_F(DataDirectoryTest, AnObserverIsFormattedOnPurposeAndKeepsThatItIsOne) {
+  DirectoryIdentity identity = ControllerIdentity();
+  identity.directory_id = DirectoryId(8, 8);
+  const absl::Status refused = FormatDirectory(path_, identity);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("--observer"));
+  identity.observer = true;
+  identity.voters.pop_back();  // there may be two, or four, in the middle of a replacement
+  ASSERT_TRUE(FormatDirectory(path_, identity).ok());
+  const auto directory = DataDirectory::Open(path_, {.role = NodeRole::kController});
+  ASSERT_TRUE(directory.ok()) << directory.status();
+  EXPECT_EQ((*directory)->identity(), identity);
+}
+
+TEST_F(DataDirectoryTest, AnObserverHasADirectoryIdOfItsOwnAndKnowsSomebody) {
+  DirectoryIdentity identity = ControllerIdentity();
+  identity.observer = true;  // under a voter's directory id
+  EXPECT_EQ(CodeOf(FormatDirectory(path_, identity)), ErrorCode::kInvalidConfig);
+  identity.directory_id = DirectoryId(8, 8);
+  identity.voters.clear();
+  EXPECT_EQ(CodeOf(FormatDirectory(path_, identity)), ErrorCode::kInvalidConfig);
+  identity = BrokerIdentity();
+  identity.observer = true;
+  EXPECT_EQ(CodeOf(FormatDirectory(path_, identity)), ErrorCode::kInvalidConfig);
+}
+
 TEST(VoterTextTest, VoterComesBackFromItsText) {
   const VoterIdentity voter = ControllerIdentity().voters[0];
   EXPECT_EQ(ParseVoter(VoterText(voter)), voter);

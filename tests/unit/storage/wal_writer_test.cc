@@ -228,6 +228,7 @@ class FakeWatermark final : public WatermarkFile {
     const std::lock_guard<std::mutex> lock(mutex_);
     return stored_;
   }
+  [[nodiscard]] bool unclean() const override { return false; }
   void WaitFor(uint64_t group) {
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [&] { return stored_ >= group; });

@@ -252,6 +252,30 @@ TEST_F(FetchCoreTest, BatchDamagedAtTheLeaderIsAnErrorUntilSought) {
   EXPECT_EQ(fetches_.size(), 1U);
 }
 
+TEST_F(FetchCoreTest, BatchUnderRepairIsAskedForAgainWithoutAnError) {
+  AssignAt(7);
+  AnswerFetch(ErrorCode::kUnderRepair);
+  Advance(1000);
+  EXPECT_EQ(fetches_.size(), 1U);
+  Poll();
+  EXPECT_TRUE(errors_.empty());
+}
+
+TEST_F(FetchCoreTest, RefusedOffsetsAreToldWithTheBrokersWordsUntilSought) {
+  AssignAt(7);
+  FetchPartitionResult result = Result();
+  result.error = ErrorCode::kDamagedOnAllReplicas;
+  result.error_message = "offsets 7 to 9 are damaged; seek to 10";
+  result.refused_end_offset = Offset(10);
+  AnswerFetch(std::move(result));
+  Advance(1000);
+  EXPECT_TRUE(fetches_.empty());
+  Poll();
+  ASSERT_EQ(errors_.size(), 1U);
+  EXPECT_EQ(errors_[0].error, ErrorCode::kDamagedOnAllReplicas);
+  EXPECT_THAT(errors_[0].message, HasSubstr("seek to 10"));
+}
+
 TEST_F(FetchCoreTest, AnswerForAnOlderPositionIsIgnored) {
   AssignAt(0);
   core_.fetch().Seek(test::Partition(0), {.offset = Offset(100), .metadata = {}});

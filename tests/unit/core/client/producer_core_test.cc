@@ -255,6 +255,29 @@ TEST(ProducerCoreTest, WhatIsQueuedBehindAFailedBatchFailsToo) {
   EXPECT_EQ(h.ReportOf(later)->error, ErrorCode::kNone);
 }
 
+// What waits for its answer behind a failure fails later than that is told. What was sent in
+// between, perhaps for the same account, must not be written in its place.
+TEST(ProducerCoreTest, WhatFailsLateBehindAFailureTakesAlongWhatWasSentSince) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  const uint64_t bad = h.Send(0);
+  const uint64_t open = h.Send(0);
+  h.Answer(ErrorCode::kMessageTooLarge);
+  ASSERT_NE(h.ReportOf(bad), nullptr);
+  ASSERT_EQ(h.ReportOf(open), nullptr) << "its answer is still due";
+  const uint64_t since = h.Send(0);
+  EXPECT_EQ(h.ReportOf(since), nullptr);
+  h.Answer(ErrorCode::kOutOfOrderSequence);
+  EXPECT_EQ(h.ReportOf(open)->persisted, Persisted::kNo);
+  ASSERT_NE(h.ReportOf(since), nullptr);
+  EXPECT_EQ(h.ReportOf(since)->error, ErrorCode::kOperationNotAttempted);
+  EXPECT_EQ(h.ReportOf(since)->persisted, Persisted::kNo);
+  h.GiveId(77, 1);
+  const uint64_t later = h.Send(0);
+  h.Answer(ErrorCode::kNone, 6);
+  EXPECT_EQ(h.ReportOf(later)->error, ErrorCode::kNone);
+}
+
 TEST(ProducerCoreTest, BatchesQueuedBehindAnExpiredOneExpireWithIt) {
   ProducerHarness h;
   h.Ready({{-1, 3}});

@@ -1,6 +1,7 @@
 // Goal: no sequence of commands makes an impossible image. Method: seeded random commands, sound
 // and absurd, with I31 checked after each (ControllerHarness::Append), and three more facts that
-// span time: epochs only rise, the eligible are never lost, and a snapshot is the image.
+// span time: epochs only rise, an unclean broker is eligible for nothing, and a snapshot is the
+// image.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -19,9 +20,14 @@ class Chaos {
 
   void Step() {
     const int32_t broker = static_cast<int32_t>(rng_.Between(1, kBrokers));
+    if (rng_.Chance(1, 10)) RecoverSome();
     switch (rng_.Below(12)) {
       case 0:
-        cluster_.Restart(broker);
+        if (rng_.Chance(1, 4)) {
+          Lose(broker);
+        } else {
+          cluster_.Restart(broker);
+        }
         break;
       case 1:
         cluster_.Fence(broker);
@@ -60,8 +66,40 @@ class Chaos {
 
   [[nodiscard]] int isr_changes() const { return isr_changes_; }
   [[nodiscard]] int leaderless() const { return leaderless_; }
+  [[nodiscard]] int recovered() const { return recovered_; }
 
  private:
+  // The broker comes back without a complete log: nobody may lead by that.
+  void Lose(int32_t broker) {
+    message::RegisterBroker request =
+        ControllerHarness::Registration(broker, cluster_.Epoch(broker), 100000 + rng_.Below(1000));
+    request.set_unclean(true);
+    cluster_.Register(request);
+    for (const auto& [uid, partition] : cluster_.image().partitions()) {
+      ASSERT_FALSE(Contains(partition.isr, BrokerId(broker)));
+      ASSERT_FALSE(Contains(partition.elr, BrokerId(broker)));
+    }
+  }
+  // Tries to recover a partition, whether it needs it or not; only one that nobody may lead is.
+  void RecoverSome() {
+    if (cluster_.image().partitions().empty()) return;
+    auto it = cluster_.image().partitions().begin();
+    std::advance(it, static_cast<std::ptrdiff_t>(rng_.Below(cluster_.image().partitions().size())));
+    const PartitionImage before = it->second;
+    const BrokerId chosen = before.replicas[rng_.Below(before.replicas.size())];
+    message::AdminRequest request;
+    message::RecoverPartition* recover = request.mutable_recover_partition();
+    recover->set_topic(cluster_.image().FindTopic(before.topic_id)->name);
+    recover->set_partition(before.index.value());
+    recover->set_broker_id(chosen.value());
+    recover->set_broker_epoch(cluster_.Epoch(chosen.value()));
+    recover->set_leader_epoch(before.leader_epoch.value());
+    recover->set_partition_epoch(before.partition_epoch.value());
+    const bool taken = cluster_.Admin(request).error_code() == 0;
+    if (!taken) return;
+    ASSERT_TRUE(before.isr.empty() && before.elr.empty());
+    ++recovered_;
+  }
   std::string Name() { return std::string(1, static_cast<char>('a' + rng_.Below(4))); }
 
   void AlterSome() {
@@ -116,12 +154,14 @@ class Chaos {
   std::map<BrokerId, BrokerEpoch> epochs_;
   int isr_changes_ = 0;
   int leaderless_ = 0;
+  int recovered_ = 0;
   int checks_ = 0;
 };
 
 TEST(ControllerPropertyTest, RandomCommandsNeverMakeAnImpossibleImage) {
   int isr_changes = 0;
   int leaderless = 0;
+  int recovered = 0;
   for (uint64_t seed = 1; seed <= 40; ++seed) {
     SCOPED_TRACE(seed);
     Chaos chaos(seed);
@@ -129,10 +169,12 @@ TEST(ControllerPropertyTest, RandomCommandsNeverMakeAnImpossibleImage) {
     ASSERT_FALSE(testing::Test::HasFatalFailure());
     isr_changes += chaos.isr_changes();
     leaderless += chaos.leaderless();
+    recovered += chaos.recovered();
   }
   // The walk reached what it is meant to reach.
   EXPECT_GT(isr_changes, 300);
   EXPECT_GT(leaderless, 100);
+  EXPECT_GT(recovered, 10);
 }
 
 }  // namespace

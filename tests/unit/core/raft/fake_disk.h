@@ -40,6 +40,10 @@ class FakeDisk {
     if (!entries_.empty()) return entries_.rbegin()->first;
     return snapshot_ ? snapshot_->last_index : LogIndex(0);
   }
+  [[nodiscard]] Term last_term() const {
+    if (!entries_.empty()) return Term(entries_.rbegin()->second.term());
+    return snapshot_ ? snapshot_->last_term : Term(0);
+  }
   // Whether the entry (index, term) is on disk, by itself or inside the snapshot.
   [[nodiscard]] bool Holds(LogIndex index, Term term) const {
     if (snapshot_ && index <= snapshot_->last_index) return true;

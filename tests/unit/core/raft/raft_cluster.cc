@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "tests/unit/core/raft/quorum_overlap.h"
 
 namespace quipu {
 namespace {
@@ -13,8 +14,14 @@ namespace {
 using message::RaftEntry;
 using message::RaftMessage;
 
-RaftIdentity IdentityOf(int id) {
-  return {ControllerId(id), DirectoryId(0xD1, static_cast<uint64_t>(id))};
+constexpr uint64_t kFirstDisk = 0xD1;
+
+RaftIdentity IdentityOf(int id, uint64_t disk = 1) {
+  return {ControllerId(id), DirectoryId(kFirstDisk + disk - 1, static_cast<uint64_t>(id))};
+}
+
+std::string NameOf(const RaftIdentity& who) {
+  return who.id.ToString() + std::string(who.directory_id.high() - kFirstDisk, '\'');
 }
 
 }  // namespace
@@ -25,12 +32,18 @@ RaftCluster::RaftCluster(size_t size, const std::function<void(RaftOptions&)>& a
     node.options.cluster_id = ClusterId(0xC1, 0xC1);
     node.options.self = IdentityOf(id);
     for (int voter = 1; voter <= static_cast<int>(size); ++voter) {
-      node.options.voters.push_back(IdentityOf(voter));
+      node.options.voters.push_back({IdentityOf(voter), ""});
     }
     node.options.seed = static_cast<uint64_t>(id);
     if (adjust) adjust(node.options);
     Restart(id);
   }
+}
+
+std::vector<int> RaftCluster::Ids() const {
+  std::vector<int> ids;
+  for (const auto& [id, node] : nodes_) ids.push_back(id);
+  return ids;
 }
 
 void RaftCluster::Step(const RaftMessage& message) {
@@ -58,6 +71,37 @@ RaftCore::Proposed RaftCluster::Propose(int id, const std::string& data) {
   RaftCore::Proposed proposed = nodes_.at(id).core->Propose(data, now, effects);
   Carry(id, std::move(effects));
   return proposed;
+}
+
+RaftCore::Proposed RaftCluster::ChangeVoters(int id, VoterSet next) {
+  RaftEffects effects;
+  RaftCore::Proposed proposed = nodes_.at(id).core->ChangeVoters(std::move(next), now, effects);
+  Carry(id, std::move(effects));
+  return proposed;
+}
+
+void RaftCluster::Wipe(int id) {
+  Node& node = nodes_.at(id);
+  const uint64_t disks = node.disks + 1;
+  const RaftOptions options = node.options;
+  lost_disks_.emplace(options.self.directory_id, std::move(node.disk));
+  node = Node{};
+  node.options = options;
+  node.options.voters.clear();
+  node.options.self = IdentityOf(id, disks);
+  node.disks = disks;
+  node.lives = disks;
+  Restart(id);
+}
+
+void RaftCluster::AddObserver(int id) {
+  QUIPU_CHECK(!nodes_.contains(id));
+  RaftOptions options = nodes_.begin()->second.options;
+  options.voters.clear();
+  options.self = IdentityOf(id);
+  options.seed += static_cast<uint64_t>(id);
+  nodes_[id].options = std::move(options);
+  Restart(id);
 }
 
 ErrorCode RaftCluster::ReadIndex(int id, RaftReadToken token) {
@@ -96,13 +140,19 @@ void RaftCluster::Restart(int id) {
 
 void RaftCluster::Carry(int id, RaftEffects effects) {
   Node& node = nodes_.at(id);
+  Count(node, effects);
+  node.voters_index = node.core->voter_history().index();
   for (RaftPersist& persist : effects.persists) {
     Trace(absl::StrCat(id, " writes #", persist.id, ": ", Describe(persist.write)));
+    for (const RaftEntry& entry : persist.write.append) {
+      voters_changed_ = voters_changed_ || entry.kind() == RaftEntry::VOTERS;
+    }
     node.disk.Submit(std::move(persist));
   }
   for (RaftMessage& message : effects.messages) {
     Trace(Describe(message));
     CheckPersistedBeforeSpoken(node, message);
+    CheckVote(message);
     network.push_back(std::move(message));
   }
   for (const RaftRoleChange& change : effects.role_changes) {
@@ -112,6 +162,7 @@ void RaftCluster::Carry(int id, RaftEffects effects) {
     if (change.role == RaftRole::kLeader) {
       auto [it, first] = leaders_.try_emplace(change.term, id);
       QUIPU_INVARIANT("I1", first || it->second == id);
+      counters_.leaders += first ? 1 : 0;
     }
   }
   if (effects.restore) {
@@ -139,6 +190,28 @@ void RaftCluster::Carry(int id, RaftEffects effects) {
   CheckAll(id);
 }
 
+void RaftCluster::Count(const Node& node, const RaftEffects& effects) {
+  ++counters_.steps;
+  const auto hash = [this](uint64_t value) {
+    counters_.hash = (counters_.hash ^ value) * 0x100000001B3ULL;
+  };
+  for (const RaftMessage& message : effects.messages) {
+    hash(static_cast<uint64_t>(message.type()));
+    hash(static_cast<uint64_t>(message.from()));
+    hash(static_cast<uint64_t>(message.to()));
+    hash(message.term());
+    hash(message.last_log_index() + message.match_index());
+  }
+  for (const RaftPersist& persist : effects.persists) {
+    if (!persist.write.truncate_from) continue;
+    ++counters_.truncations;
+    if (*persist.write.truncate_from <= node.voters_index && !persist.write.snapshot) {
+      ++counters_.voters_rolled_back;
+    }
+  }
+  if (effects.restore) ++counters_.restores;
+}
+
 void RaftCluster::CheckPersistedBeforeSpoken(const Node& node, const RaftMessage& message) const {
   const bool pre_vote = message.type() == RaftMessage::PRE_VOTE ||
                         (message.type() == RaftMessage::PRE_VOTE_RESPONSE && !message.reject());
@@ -160,15 +233,59 @@ void RaftCluster::CheckCommitted(int id, const RaftEntry& entry) {
   QUIPU_INVARIANT("I7", it->second.data() == entry.data());
   if (!first) return;
   // Committed for the first time, by a leader: it is on the disks of a majority [I8, I10].
-  QUIPU_INVARIANT("I8", nodes_.at(id).core->role() == RaftRole::kLeader);
+  const RaftCore& core = *nodes_.at(id).core;
+  QUIPU_INVARIANT("I8", core.role() == RaftRole::kLeader || core.IsObserver());
+  // The leader may have gone with it, as one that is no voter any more.
+  const VoterSet& voters = nodes_.at(id).core->voters();
   size_t holders = 0;
-  for (const auto& [other, node] : nodes_) holders += node.disk.Holds(index, Term(entry.term()));
-  QUIPU_INVARIANT("I8", holders >= nodes_.size() / 2 + 1);
+  for (const RaftVoter& voter : voters.members()) {
+    const FakeDisk* disk = DiskOf(voter.identity);
+    holders += disk != nullptr && disk->Holds(index, Term(entry.term()));
+  }
+  QUIPU_INVARIANT("I8", holders >= voters.majority());
+}
+
+const FakeDisk* RaftCluster::DiskOf(const RaftIdentity& who) const {
+  const auto node = nodes_.find(who.id.value());
+  if (node != nodes_.end() && node->second.options.self == who) return &node->second.disk;
+  const auto lost = lost_disks_.find(who.directory_id);
+  return lost == lost_disks_.end() ? nullptr : &lost->second;
+}
+
+// A vote that was spoken counts for ever, whatever becomes of the disk [I3].
+void RaftCluster::CheckVote(const RaftMessage& message) {
+  RaftIdentity candidate;
+  if (message.type() == RaftMessage::VOTE) {
+    candidate = {ControllerId(message.from()), *Uuid::FromBytes(message.from_directory_id())};
+  } else if (message.type() == RaftMessage::VOTE_RESPONSE && !message.reject()) {
+    candidate = {ControllerId(message.to()), *Uuid::FromBytes(message.to_directory_id())};
+  } else {
+    return;
+  }
+  const DirectoryId voter = *Uuid::FromBytes(message.from_directory_id());
+  const auto [vote, first] = votes_.try_emplace({voter, message.term()}, candidate);
+  QUIPU_INVARIANT("I3", first || vote->second == candidate);
+}
+
+void RaftCluster::CheckQuorumsOverlap() const {
+  std::vector<QuorumMember> members;
+  for (const auto& [id, node] : nodes_) {
+    if (node.core == nullptr) {
+      members.push_back({node.options.self, node.disk.last_term(), node.disk.last_index(), {}});
+    } else {
+      const RaftCore& core = *node.core;
+      members.push_back({node.options.self, core.log().last_term(), core.last_index(),
+                         core.IsObserver() ? VoterSet() : core.voters()});
+    }
+  }
+  const std::string disjoint = FindDisjointQuorums(members);
+  QUIPU_INVARIANT_MSG("I11", disjoint.empty(), disjoint);
 }
 
 void RaftCluster::CheckAll(int id) {
   const Node& node = nodes_.at(id);
   node.core->CheckInvariants();
+  if (voters_changed_) CheckQuorumsOverlap();
   QUIPU_INVARIANT("I7", node.applied == node.core->commit_index());
   if (node.core->role() == RaftRole::kLeader) {
     // A leader has everything that was committed in earlier terms [I6].
@@ -213,9 +330,19 @@ const char* RoleName(RaftRole role) {
   return "?";
 }
 
+std::string Describe(const VoterSet& voters) {
+  std::string text = absl::StrJoin(voters.members(), ",", [](std::string* out, const auto& voter) {
+    *out += NameOf(voter.identity);
+  });
+  if (voters.joining()) text += " joining " + NameOf(voters.joining()->identity);
+  return text;
+}
+
 std::string Describe(const RaftEntry& entry) {
-  return absl::StrCat(entry.index(), "/", entry.term(), " ",
-                      entry.kind() == RaftEntry::NO_OP ? "no-op" : entry.data());
+  const std::string place = absl::StrCat(entry.index(), "/", entry.term(), " ");
+  if (entry.kind() == RaftEntry::NO_OP) return place + "no-op";
+  if (entry.kind() == RaftEntry::COMMAND) return place + entry.data();
+  return place + "voters " + Describe(*VoterSet::Parse(entry.data()));
 }
 
 namespace {

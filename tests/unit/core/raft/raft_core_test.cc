@@ -72,17 +72,18 @@ TEST(RaftCoreTest, ForeignAndMalformedMessagesAreDropped) {
   cluster.OnTime(2);
   const RaftMessage good = cluster.network.front();
   ASSERT_EQ(good.to(), 1);
-  std::vector<RaftMessage> bad(9, good);
+  std::vector<RaftMessage> bad(10, good);
   bad[0].set_cluster_id(Uuid(7, 7).ToBytes());
   bad[1].set_cluster_id("short");
   bad[2].set_to(3);
   bad[3].set_to_directory_id(Uuid(7, 7).ToBytes());
-  bad[4].set_from(3);
-  bad[5].set_from_directory_id(Uuid(7, 7).ToBytes());
+  bad[4].set_from(-1);
+  bad[5].set_from_directory_id(Uuid().ToBytes());
   bad[6].set_from(good.to());
   bad[6].set_from_directory_id(good.to_directory_id());
   bad[7].set_term(0);
   bad[8].set_type(static_cast<RaftMessage::Type>(77));
+  bad[9].set_from_directory_id("short");
   RaftCore& core = *cluster.node(1).core;
   for (size_t i = 0; i < bad.size(); ++i) {
     RaftEffects effects;
@@ -93,6 +94,31 @@ TEST(RaftCoreTest, ForeignAndMalformedMessagesAreDropped) {
   RaftEffects effects;
   core.Step(good, cluster.now, effects);
   EXPECT_EQ(effects.messages.size(), 1U);
+}
+
+TEST(RaftCoreTest, ARequestOfAStrangerIsAnsweredAndItsAnswersAreDropped) {
+  RaftCluster cluster(3);
+  cluster.OnTime(2);
+  cluster.now = cluster.node(2).core->deadline();
+  cluster.OnTime(2);
+  RaftMessage message = cluster.network.front();
+  // It may be a voter in a configuration that has not come here yet (C19).
+  message.set_from_directory_id(Uuid(7, 7).ToBytes());
+  RaftCore& core = *cluster.node(1).core;
+  RaftEffects effects;
+  core.Step(message, cluster.now, effects);
+  EXPECT_EQ(effects.messages.size(), 1U);
+  // Here it is not, so that it counts for nothing and raises no term (C06).
+  for (const auto type :
+       {RaftMessage::PRE_VOTE_RESPONSE, RaftMessage::VOTE_RESPONSE, RaftMessage::APPEND_RESPONSE,
+        RaftMessage::HEARTBEAT_RESPONSE, RaftMessage::INSTALL_SNAPSHOT_RESPONSE}) {
+    message.set_type(type);
+    message.set_term(99);
+    const uint64_t dropped = core.dropped_messages();
+    core.Step(message, cluster.now, effects);
+    EXPECT_EQ(core.dropped_messages(), dropped + 1);
+    EXPECT_LT(core.term(), Term(99));
+  }
 }
 
 // Found by the fuzz target raft_message: the replica took the snapshot over, and its log was ahead

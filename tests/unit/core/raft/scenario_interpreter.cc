@@ -95,12 +95,22 @@ bool ScenarioInterpreter::RunOnCluster(const std::vector<std::string>& words) {
 bool ScenarioInterpreter::RunOnNode(const std::vector<std::string>& words) {
   const std::string& verb = words[0];
   const int id = words.size() > 1 ? NumberOf(words[1]) : -1;
-  if (id < 1 || id > static_cast<int>(cluster_->size())) return false;
+  if (id < 1) return false;
+  if (verb == "machine" && !cluster_->Has(id)) {
+    cluster_->AddObserver(id);
+    return true;
+  }
+  if (!cluster_->Has(id)) return false;
+  if (verb == "wipe") {
+    cluster_->Wipe(id);
+    return true;
+  }
   if (verb == "restart" && !cluster_->IsUp(id)) {
     cluster_->Restart(id);
     return true;
   }
   if (!cluster_->IsUp(id)) return false;
+  if (verb == "voters") return ChangeVoters(id, words);
   if (verb == "elect") {
     cluster_->now = std::max(cluster_->now, cluster_->node(id).core->deadline());
     cluster_->OnTime(id);
@@ -136,7 +146,7 @@ void ScenarioInterpreter::Expire(int id) {
 
 void ScenarioInterpreter::Tick(int64_t milliseconds) {
   cluster_->now += std::chrono::milliseconds(milliseconds);
-  for (int id = 1; id <= static_cast<int>(cluster_->size()); ++id) {
+  for (const int id : cluster_->Ids()) {
     if (cluster_->IsUp(id) && cluster_->node(id).core->deadline() <= cluster_->now) {
       cluster_->OnTime(id);
     }
@@ -147,7 +157,7 @@ void ScenarioInterpreter::Settle() {
   bool busy = true;
   while (busy) {
     busy = false;
-    for (int id = 1; id <= static_cast<int>(cluster_->size()); ++id) {
+    for (const int id : cluster_->Ids()) {
       while (cluster_->IsUp(id) && !held_.contains(id) &&
              !cluster_->node(id).disk.under_way().empty()) {
         cluster_->CompleteWrite(id);
@@ -168,23 +178,48 @@ void ScenarioInterpreter::Propose(int id, const std::string& data) {
   }
 }
 
+bool ScenarioInterpreter::ChangeVoters(int id, const std::vector<std::string>& words) {
+  const std::string verb = words.size() > 2 ? words[2] : "";
+  const int who = words.size() > 3 ? NumberOf(words[3]) : -1;
+  VoterSet next = cluster_->node(id).core->voters();
+  if (verb == "join" && cluster_->Has(who)) {
+    next = next.WithJoining(cluster_->VoterAt(who));
+  } else if (verb == "cancel") {
+    next = next.WithJoining(std::nullopt);
+  } else if (verb == "remove" && next.FindId(ControllerId(who)) != nullptr) {
+    next = next.WithoutVoter(next.FindId(ControllerId(who))->identity);
+  } else if (verb == "admit" && next.joining()) {
+    next = next.WithJoinedVoter();
+  } else {
+    return false;
+  }
+  RaftCore::Proposed proposed = cluster_->ChangeVoters(id, std::move(next));
+  if (proposed.error != ErrorCode::kNone) {
+    Say(absl::StrCat("  refused: ", std::string(ErrorName(proposed.error))));
+  }
+  return true;
+}
+
 void ScenarioInterpreter::Read(int id, RaftReadToken token) {
   ErrorCode error = cluster_->ReadIndex(id, token);
   if (error != ErrorCode::kNone) Say(absl::StrCat("  refused: ", std::string(ErrorName(error))));
 }
 
 void ScenarioInterpreter::Show() {
-  for (int id = 1; id <= static_cast<int>(cluster_->size()); ++id) {
+  for (const int id : cluster_->Ids()) {
     const RaftCluster::Node& node = cluster_->node(id);
     if (node.core == nullptr) {
       Say(absl::StrCat("  ", id, ": down"));
       continue;
     }
     const RaftCore& core = *node.core;
-    Say(absl::StrCat("  ", id, ": ", RoleName(core.role()), " term=", core.term().value(), " log=(",
-                     core.log().snapshot_index().value(), ",", core.last_index().value(),
-                     "] durable=", core.durable_index().value(),
-                     " commit=", core.commit_index().value(), " state=\"", node.state, "\""));
+    const std::string voters =
+        core.voter_history().version() > 1 ? absl::StrCat(" voters=", Describe(core.voters())) : "";
+    Say(absl::StrCat("  ", id, ": ", core.IsObserver() ? "observer" : RoleName(core.role()),
+                     " term=", core.term().value(), " log=(", core.log().snapshot_index().value(),
+                     ",", core.last_index().value(), "] durable=", core.durable_index().value(),
+                     " commit=", core.commit_index().value(), " state=\"", node.state, "\"",
+                     voters));
   }
 }
 

@@ -32,6 +32,11 @@ namespace quipu {
 //   crash N [kept]  N loses all but its first `kept` writes under way
 //   restart N
 //   compact N
+//   machine N      a new machine with an empty disk: an observer
+//   wipe N         N's disk is gone; it is back as N' with an empty disk of another directory id
+//   voters L join N | cancel | remove N | admit
+//                  leader L appends the next configuration: N's machine joins, or nobody does; N is
+//                  no voter any more; who joins is one
 //   show           one line per node
 //   quiet / loud   whether what happens is told
 class ScenarioInterpreter {
@@ -47,6 +52,7 @@ class ScenarioInterpreter {
   void Tick(int64_t milliseconds);
   void Settle();
   void Propose(int id, const std::string& data);
+  bool ChangeVoters(int id, const std::vector<std::string>& words);
   void Read(int id, RaftReadToken token);
   void Show();
   // Takes the messages under way that match `filter` (all when empty) out of the network.

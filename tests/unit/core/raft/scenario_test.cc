@@ -34,7 +34,9 @@ TEST_P(ScenarioTest, HappensAsWritten) {
 INSTANTIATE_TEST_SUITE_P(Raft, ScenarioTest,
                          testing::Values("election", "replication", "conflict", "snapshot",
                                          "prevote_and_checkquorum", "partial_partition",
-                                         "read_index", "late_append_completion", "restart"),
+                                         "read_index", "late_append_completion", "restart",
+                                         "same_id_new_disk", "single_server_change",
+                                         "removed_server", "rolled_back_configuration"),
                          [](const auto& test) { return test.param; });
 
 TEST(ScenarioFilesTest, EveryFileIsRun) {
@@ -43,7 +45,7 @@ TEST(ScenarioFilesTest, EveryFileIsRun) {
        std::filesystem::directory_iterator(QUIPU_SOURCE_DIR "/tests/scenario/raft")) {
     files += entry.path().extension() == ".txt" ? 1 : 0;
   }
-  EXPECT_EQ(files, 9U);
+  EXPECT_EQ(files, 13U);
 }
 
 TEST(ScenarioInterpreterTest, ACommandThatIsNotUnderstoodShowsInTheAccount) {

@@ -30,6 +30,19 @@ TEST(SnapshotTransferTest, ChunksAddUpToTheSnapshot) {
   EXPECT_EQ(snapshot.last_term, Term(3));
 }
 
+TEST(SnapshotTransferTest, TheVotersComeAlongUnderTheChecksum) {
+  const auto snapshot =
+      std::make_shared<const RaftSnapshot>(RaftSnapshot{LogIndex(9), Term(3), "abc", "voters"});
+  SnapshotSender sender(snapshot, 100);
+  SnapshotReceiver receiver(1000);
+  message::SnapshotChunk chunk = sender.NextChunk({});
+  message::SnapshotChunk damaged = chunk;
+  damaged.set_voters("others");
+  EXPECT_EQ(receiver.Add(damaged), Result::kRestart);
+  EXPECT_EQ(receiver.Add(chunk), Result::kComplete);
+  EXPECT_EQ(receiver.Take().voters, "voters");
+}
+
 TEST(SnapshotTransferTest, AnEmptySnapshotIsOneChunk) {
   SnapshotSender sender(Snapshot(""), 4);
   SnapshotReceiver receiver(1000);

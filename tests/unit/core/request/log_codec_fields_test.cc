@@ -63,7 +63,9 @@ TEST(LogCodecFieldsTest, FetchResultsLandInTheirPlaces) {
                          .leader_id = BrokerId(8),
                          .leader_epoch = LeaderEpoch(9),
                          .diverging_epoch = LeaderEpoch(10),
-                         .diverging_end_offset = Offset(11)}};
+                         .diverging_end_offset = Offset(11),
+                         .error_message = "e",
+                         .refused_end_offset = Offset(13)}};
   message::FetchResponse generated;
   ASSERT_TRUE(generated.ParseFromString(Join(Encode(message))));
   EXPECT_EQ(generated.error_code(), 1000);
@@ -77,6 +79,8 @@ TEST(LogCodecFieldsTest, FetchResultsLandInTheirPlaces) {
   EXPECT_EQ(partition.leader_epoch(), 9);
   EXPECT_EQ(partition.diverging_epoch(), 10);
   EXPECT_EQ(partition.diverging_end_offset(), 11);
+  EXPECT_EQ(partition.error_message(), "e");
+  EXPECT_EQ(partition.refused_end_offset(), 13);
 }
 
 TEST(LogCodecFieldsTest, PushesLandInTheirPlaces) {
@@ -106,6 +110,44 @@ TEST(LogCodecFieldsTest, PushesLandInTheirPlaces) {
   EXPECT_EQ(generated.pushes(0).diverging_epoch(), 7);
   EXPECT_EQ(generated.pushes(0).diverging_end_offset(), 8);
   EXPECT_EQ(generated.pushes(0).base_offset(), 9);
+}
+
+TEST(LogCodecFieldsTest, RepairsLandInTheirPlacesAndComeBack) {
+  ReplicaToLeader question;
+  question.repairs = {{.uid = PartitionUid(1),
+                       .leader_epoch = LeaderEpoch(2),
+                       .last_offset = Offset(3),
+                       .batch_epoch = LeaderEpoch(4)}};
+  message::ReplicaToLeader asked;
+  ASSERT_TRUE(asked.ParseFromString(Join(Encode(question))));
+  EXPECT_EQ(asked.repairs(0).partition_uid(), 1U);
+  EXPECT_EQ(asked.repairs(0).leader_epoch(), 2);
+  EXPECT_EQ(asked.repairs(0).last_offset(), 3);
+  EXPECT_EQ(asked.repairs(0).batch_epoch(), 4);
+  const auto question_back = DecodeReplicaToLeader(Bytes(asked.SerializeAsString()));
+  ASSERT_TRUE(question_back.ok());
+  EXPECT_EQ(question_back->repairs[0].batch_epoch, LeaderEpoch(4));
+  EXPECT_EQ(question_back->repairs[0].last_offset, Offset(3));
+
+  LeaderToReplica answer;
+  answer.repairs = {{.uid = PartitionUid(1),
+                     .leader_epoch = LeaderEpoch(2),
+                     .last_offset = Offset(3),
+                     .error = ErrorCode::kCorruptMessage,
+                     .records = MakeBatch()}};
+  message::LeaderToReplica answered;
+  ASSERT_TRUE(answered.ParseFromString(Join(Encode(answer))));
+  EXPECT_EQ(answered.repairs(0).partition_uid(), 1U);
+  EXPECT_EQ(answered.repairs(0).leader_epoch(), 2);
+  EXPECT_EQ(answered.repairs(0).last_offset(), 3);
+  EXPECT_EQ(answered.repairs(0).error_code(), 2);
+  EXPECT_EQ(answered.repairs(0).records(), MakeBatch().ToString());
+  // What a peer sends is judged by the one who asked: broken bytes do not break the stream.
+  answered.mutable_repairs(0)->set_records("no batch");
+  const auto answer_back = DecodeLeaderToReplica(Bytes(answered.SerializeAsString()));
+  ASSERT_TRUE(answer_back.ok());
+  EXPECT_EQ(answer_back->repairs[0].records.ToString(), "no batch");
+  EXPECT_EQ(answer_back->repairs[0].error, ErrorCode::kCorruptMessage);
 }
 
 TEST(LogCodecFieldsTest, ProduceFieldsLandInTheirPlaces) {

@@ -1,0 +1,54 @@
+// Damage of batches that lie on simulated disks, and the atlas that keeps it survivable.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/memory_log_store.h"
+#include "tests/simulation/checkers/partition_checker.h"
+#include "tests/simulation/cluster.h"
+
+namespace quipu::sim {
+
+// Only committed batches are damaged, and of each at least `good_copies` other replicas keep a
+// sound copy (fault atlas: the disks of all replicas, looked at before each strike).
+class DiskDamage {
+ public:
+  enum class Kind {
+    kBitFlip,           // of what the batch's CRC covers
+    kMisdirectedWrite,  // another batch of the same log lies in its place
+  };
+  DiskDamage(Cluster& cluster, const PartitionChecker& partitions, size_t good_copies)
+      : cluster_(cluster), partitions_(partitions), good_copies_(good_copies) {}
+
+  // Damages one to three batches in a row on one disk. False: there was nothing to damage.
+  bool Strike(Kind kind);
+  // What is damaged still, on brokers that are running, in words; empty: everything is sound.
+  [[nodiscard]] std::string Unrepaired() const;
+
+ private:
+  struct Place {
+    BrokerId broker;
+    PartitionUid uid;
+    Offset last_offset;
+  };
+  [[nodiscard]] static MemoryLogStore& StoreOf(SimBroker& broker);
+  // nullptr: the broker's disk holds no such batch.
+  [[nodiscard]] const StoredBatch* Find(BrokerId broker, PartitionUid uid, Offset last) const;
+  [[nodiscard]] bool IsSound(const Place& place) const;
+  [[nodiscard]] bool MayDamage(const Place& place) const;
+  // A place where another replica holds a batch of another epoch under the same last offset, which
+  // it has yet to cut off: what a repair must not take.
+  [[nodiscard]] std::optional<Place> FindDivergent() const;
+  [[nodiscard]] std::optional<Place> Draw();
+  bool Damage(const Place& place, Kind kind);
+
+  Cluster& cluster_;
+  const PartitionChecker& partitions_;
+  const size_t good_copies_;
+  std::vector<Place> damaged_;
+};
+
+}  // namespace quipu::sim

@@ -1,0 +1,74 @@
+#include "tests/simulation/faults/nemesis_voters.h"
+
+#include <string>
+
+namespace quipu::sim {
+
+bool LostVoter::Strike() {
+  // The disk of a lone voter is the only copy.
+  if (lost_ || cluster_.controllers().size() < 3) return false;
+  World& world = cluster_.world();
+  SimController& victim = *cluster_.controllers()[world.rng().Below(cluster_.controllers().size())];
+  world.Note("the disk of controller " + victim.id().ToString() + " is lost");
+  victim.LoseDisk(Uuid::Random(world.rng()));
+  lost_ = RaftIdentity{victim.id(), victim.directory_id()};
+  if (operator_ == nullptr) operator_ = std::make_shared<Process>(world, "operator");
+  StartLater(victim);
+  Operate();
+  return true;
+}
+
+void LostVoter::StartLater(SimController& controller) {
+  World& world = cluster_.world();
+  world.After(world.Between(std::chrono::milliseconds(1), std::chrono::milliseconds(2000)), nullptr,
+              "new-disk", [&controller] {
+                if (!controller.running()) controller.Start();
+              });
+}
+
+void LostVoter::Operate() {
+  World& world = cluster_.world();
+  world.After(world.Between(std::chrono::milliseconds(200), std::chrono::milliseconds(1000)),
+              nullptr, "operator", [this] {
+                if (!lost_) return;
+                Ask();
+                Operate();
+              });
+}
+
+void LostVoter::Ask() {
+  World& world = cluster_.world();
+  message::AdminRequest request;
+  ask_for_status_ = !ask_for_status_;
+  if (ask_for_status_) {
+    request.mutable_describe_quorum();
+  } else {
+    message::ReplaceVoter* replace = request.mutable_replace_voter();
+    replace->set_controller_id(lost_->id.value());
+    replace->set_directory_id(lost_->directory_id.ToBytes());
+    replace->set_timeout_ms(world.rng().Between(1000, 10000));
+  }
+  const BrokerId broker(static_cast<int32_t>(world.rng().Between(1, cluster_.options().brokers)));
+  cluster_.Call<message::AdminRequest, message::AdminResponse>(
+      ClientNodeId(91), operator_, broker, request, &BrokerNode::Admin,
+      [this](const message::AdminResponse& response) {
+        if (response.error_code() == 0 && response.has_describe_quorum()) {
+          OnQuorum(response.describe_quorum());
+        }
+      },
+      [] {});
+}
+
+void LostVoter::OnQuorum(const message::DescribeQuorumResult& quorum) {
+  if (!lost_ || !quorum.voters_committed()) return;
+  for (const message::DescribeQuorumResult::Voter& voter : quorum.voters()) {
+    if (voter.id() != lost_->id.value()) continue;
+    if (voter.directory_id() != lost_->directory_id.ToBytes()) continue;
+    cluster_.world().Note("controller " + lost_->id.ToString() + " is replaced");
+    lost_.reset();
+    ++replaced_;
+    return;
+  }
+}
+
+}  // namespace quipu::sim

@@ -1,0 +1,42 @@
+// A controller whose disk is gone for good, and the operator who replaces it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/raft/raft_types.h"
+#include "proto/message/admin.pb.h"
+#include "tests/simulation/cluster.h"
+
+namespace quipu::sim {
+
+// The machine comes back with the same node id and an empty disk of another directory id, as an
+// observer. The operator asks any broker for its replacement, again and again, whatever else goes
+// on, until the quorum names the new directory as a voter. One at a time: with a second disk lost
+// before that, what was acknowledged could really be gone.
+class LostVoter {
+ public:
+  // `cluster` outlives it.
+  explicit LostVoter(Cluster& cluster) : cluster_(cluster) {}
+
+  // A controller drawn now loses its disk. False: the last one is not replaced yet.
+  bool Strike();
+  // A disk is lost and its voter not replaced.
+  [[nodiscard]] bool open() const { return lost_.has_value(); }
+  [[nodiscard]] uint64_t replaced() const { return replaced_; }
+
+ private:
+  void StartLater(SimController& controller);
+  // Once or twice a second, until it is done.
+  void Operate();
+  void Ask();
+  void OnQuorum(const message::DescribeQuorumResult& quorum);
+
+  Cluster& cluster_;
+  std::optional<RaftIdentity> lost_;  // the new identity of who is to be replaced
+  bool ask_for_status_ = false;
+  uint64_t replaced_ = 0;
+  ProcessPtr operator_;
+};
+
+}  // namespace quipu::sim
