@@ -168,7 +168,8 @@ class StalledDiskTest(programs.TestCase):
         # A change of metadata makes it write; another leader carries it out.
         self.check(self.cluster.quipu("topic", "create", "t", "-p", 1, "-r", 3, "--timeout",
                                       PATIENCE * 1000), 0)
-        self.assertIn("controller.disk_stalled", self.log(f"controller-{leader}"))
+        eventually(lambda: "controller.disk_stalled" in self.log(f"controller-{leader}"),
+                   "the stall to be noticed")
         eventually(lambda: not self.cluster.pid_is_alive(f"controller-{leader}"),
                    "the controller to end")
         self.assertIn("the disk has not answered for", self.log(f"controller-{leader}"))
