@@ -118,10 +118,13 @@ VoterReplacement::Begun VoterReplacement::CheckOld(const RaftVoter& old, bool fo
                    "the only voter has what no other has, and cannot be replaced");
   }
   if (!force && MayBeAlive(old.identity)) {
-    return Refused(ErrorCode::kInvalidRequest,
-                   absl::StrCat(NameOf(old),
-                                " is a voter and answers; --force replaces it all "
-                                "the same"));
+    return Refused(
+        ErrorCode::kInvalidRequest,
+        absl::StrCat(
+            NameOf(old), " is a voter and has answered within the last ",
+            ToMillis(config_.election_timeout),
+            " ms, or may have; if it is lost, try again in a moment; --force replaces it all "
+            "the same"));
   }
   if (!OthersSuffice(old.identity)) {
     return Refused(ErrorCode::kNotEnoughReplicas,

@@ -273,7 +273,13 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::st
   QUIPU_ASSIGN_OR_RETURN(DirectoryIdentity identity, ParseIdentity(path, *text));
   QUIPU_RETURN_IF_ERROR(CheckExpected(identity, expected, path));
   const std::string lock_path = absl::StrCat(path, kLockFile);
-  QUIPU_ASSIGN_OR_RETURN(std::unique_ptr<FileLock> lock, files.Lock(lock_path));
+  absl::StatusOr<std::unique_ptr<FileLock>> locked = files.Lock(lock_path);
+  if (!locked.ok()) {
+    return ToStatus(
+        CodeOf(locked.status()),
+        absl::StrCat("data directory ", path, " is not writable: ", locked.status().message()));
+  }
+  std::unique_ptr<FileLock> lock = *std::move(locked);
   if (lock == nullptr) {
     return ToStatus(
         ErrorCode::kStorageError,

@@ -1,5 +1,6 @@
 """The faults of a chaos test. A schedule is drawn from a seed; who is struck is drawn when it begins,
 since leaders are known only then. Each fault ends what it began."""
+import errno
 import os
 import random
 import signal
@@ -142,11 +143,7 @@ class FullDisk(Fault):
         for node in self.pick(run.cluster, "broker"):
             node.may_stop = True
             left = self.rng.choice([0, 0, 64 << 10, 8 << 20])
-            disk = os.path.join(node.folder, "disk")
-            stat = os.statvfs(disk)
-            size = max(0, stat.f_bavail * stat.f_frsize - left)
-            with open(os.path.join(disk, "ballast"), "wb") as file:
-                os.posix_fallocate(file.fileno(), 0, max(size, 1))
+            self.take_space(os.path.join(node.folder, "disk"), left)
             again = self.rng.random() < 0.5
             if again:
                 run.cluster.kill(node)
@@ -155,9 +152,24 @@ class FullDisk(Fault):
                     f"{', and it is killed and started' if again else ''}")
         return None
 
+    @staticmethod
+    def take_space(disk, left):
+        """Leaves `left` bytes free, or fewer. The broker writes meanwhile, so what was free may be
+        gone by the time that it is taken; then again."""
+        with open(os.path.join(disk, "taken"), "wb") as file:
+            for _ in range(20):
+                stat = os.statvfs(disk)
+                size = os.fstat(file.fileno()).st_size + stat.f_bavail * stat.f_frsize - left
+                try:
+                    os.posix_fallocate(file.fileno(), 0, max(size, 1))
+                    return
+                except OSError as full:
+                    if full.errno != errno.ENOSPC:
+                        raise
+
     def end(self, run):
         for node in self.struck:
-            os.unlink(os.path.join(node.folder, "disk", "ballast"))
+            os.unlink(os.path.join(node.folder, "disk", "taken"))
             run.stopped_by_full_disk += not node.running()
             # A write that failed just now ends the process a moment later.
             node.may_stop, node.may_stop_until = False, time.monotonic() + 3

@@ -94,7 +94,9 @@ class ReplaceControllerTest(programs.TestCase):
                       read(log))
         self.assertNotEqual(controllers_of(cluster)[1][lost]["directory_id"], directory_id)
 
-        self.check(self.replace("--id", lost, "--directory-id", directory_id), 0)
+        # For a moment the leader cannot tell a dead voter from a silent one.
+        eventually(lambda: self.replace("--id", lost, "--directory-id", directory_id).returncode == 0,
+                   "the replacement")
         told, by_id = controllers_of(cluster)
         self.assertEqual(sorted(by_id), [1, 2, 3])
         self.assertEqual(by_id[lost]["directory_id"], directory_id)
