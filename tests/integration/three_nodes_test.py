@@ -58,12 +58,12 @@ class UnderFire(programs.TestCase):
 
 class DefaultShards(UnderFire):
     def test_nothing_is_lost_doubled_or_reordered(self):
-        self.fire("--input", first_rows(SAMPLE, 10000), "--rate", "1000")
+        self.fire("--input", first_rows(SAMPLE, 15000), "--rate", "1000")
 
 
 class ThreeShards(UnderFire):
     def test_nothing_is_lost_doubled_or_reordered(self):
-        self.fire("--input", first_rows(SAMPLE, 10000), "--rate", "1000",
+        self.fire("--input", first_rows(SAMPLE, 15000), "--rate", "1000",
                   "--broker-set", "num.shards=3")
 
 

@@ -385,7 +385,7 @@ TEST_F(ThreadsTest, ClientsInManyThreadsReadWhatWasAcknowledged) {
   }
   std::atomic<bool> done{false};
   std::thread reader([&] {
-    for (int i = 0; !done; ++i) {
+    while (!done) {
       FetchRequest request;
       request.max_wait_ms = 5;
       for (int p = 0; p < kPartitions; ++p)
