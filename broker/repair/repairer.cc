@@ -264,7 +264,11 @@ void Repairer::RecoverProducers(PartitionUid uid) {
           return;
         }
         RepairEffects effects;
-        if (recovered.ok()) {
+        if (!recovered.ok()) {
+          LogError("log.producers_not_recovered",
+                   {{"partition_uid", uid.ToString()},
+                    {"error", std::string(recovered.status().message())}});
+        } else {
           for (const DamagedBatch& place : recovered->damaged) {
             again->repair.OnDamage(place, EpochOf(uid, place.last_offset), context_.GetNow(),
                                    effects);

@@ -22,9 +22,9 @@ class ReplicaLog {
   ReplicaLog(const PartitionLimits& limits, RecoveredLog recovered);
 
   // ---- changes; each adds to `effects.mutation` ----
-  // The epochs of a newer image.
   // Before SetEpochs, which makes it durable: what older leaders had committed may be cut off now.
   void ForgetHighWatermark() { offsets_.ForgetHighWatermark(); }
+  // The epochs of a newer image.
   void SetEpochs(LeaderEpoch leader_epoch, PartitionEpoch partition_epoch,
                  PartitionEffects& effects);
   // This replica leads in the epoch of the state: the epoch begins at the log end, also when no

@@ -101,36 +101,40 @@ class BrokerLogOpener {
   }
 
   // RocksDB removes the WAL behind the prefix when it opens. It may hold acknowledged records, so
-  // it stays reachable under another name; links cost no space.
+  // it stays reachable under another name; links cost no space. All of it is there, or the folder
+  // is not: a start that is cut short leaves one of another name.
   absl::Status KeepWal() {
     if (env_.FileExists(evidence_path()).ok()) return absl::OkStatus();
-    QUIPU_RETURN_IF_ERROR(Check(env_.CreateDir(evidence_path()), "cannot make"));
-    linked_ = true;
+    const std::string unfinished = evidence_path() + ".tmp";
+    QUIPU_RETURN_IF_ERROR(RemoveLinks(unfinished));
+    QUIPU_RETURN_IF_ERROR(Check(env_.CreateDir(unfinished), "cannot make"));
     std::vector<std::string> names;
     QUIPU_RETURN_IF_ERROR(Check(env_.GetChildren(path_, &names), "cannot read"));
     for (const std::string& name : names) {
       if (!absl::EndsWith(name, ".log")) continue;
       QUIPU_RETURN_IF_ERROR(
-          Check(env_.LinkFile(path_ + "/" + name, evidence_path() + "/" + name), "cannot link"));
+          Check(env_.LinkFile(path_ + "/" + name, unfinished + "/" + name), "cannot link"));
     }
-    QUIPU_RETURN_IF_ERROR(SyncFolder(evidence_path()));
+    QUIPU_RETURN_IF_ERROR(SyncFolder(unfinished));
+    QUIPU_RETURN_IF_ERROR(Check(env_.RenameFile(unfinished, evidence_path()), "cannot rename"));
+    linked_ = true;
     return SyncFolder(FolderOf(path_));
   }
 
-  // Links to what is about to be renamed there are no evidence of their own.
-  absl::Status RemoveLinks() {
-    if (!std::exchange(linked_, false)) return absl::OkStatus();
+  absl::Status RemoveLinks(const std::string& folder) {
+    if (!env_.FileExists(folder).ok()) return absl::OkStatus();
     std::vector<std::string> names;
-    QUIPU_RETURN_IF_ERROR(Check(env_.GetChildren(evidence_path(), &names), "cannot read"));
+    QUIPU_RETURN_IF_ERROR(Check(env_.GetChildren(folder, &names), "cannot read"));
     for (const std::string& name : names) {
       if (!absl::EndsWith(name, ".log")) continue;  // "." and ".."
-      QUIPU_RETURN_IF_ERROR(Check(env_.DeleteFile(evidence_path() + "/" + name), "cannot remove"));
+      QUIPU_RETURN_IF_ERROR(Check(env_.DeleteFile(folder + "/" + name), "cannot remove"));
     }
-    return Check(env_.DeleteDir(evidence_path()), "cannot remove");
+    return Check(env_.DeleteDir(folder), "cannot remove");
   }
 
   absl::Status SetAside(const absl::Status& why) {
-    QUIPU_RETURN_IF_ERROR(RemoveLinks());
+    // Links to what is about to be renamed there are no evidence of their own.
+    if (std::exchange(linked_, false)) QUIPU_RETURN_IF_ERROR(RemoveLinks(evidence_path()));
     const bool there = env_.FileExists(path_).ok();
     if (there && env_.FileExists(evidence_path()).ok()) {
       return ToStatus(ErrorCode::kUnprovenDirectory,

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "base/check.h"
 #include "storage/log_recovery.h"
 #include "storage/rocksdb/rocksdb_options.h"
@@ -22,6 +24,20 @@ rocksdb::ReadOptions RangeRead(const rocksdb::Slice& from, const rocksdb::Slice&
 }
 
 Offset AtLeastZero(Offset offset) { return std::max(offset, Offset{0}); }
+
+Offset LastOffsetOf(const rocksdb::Iterator& it) {
+  const std::optional<DecodedLogKey> key = DecodeLogKey(ToView(it.key()));
+  QUIPU_CHECK_MSG(key.has_value(), "a key of the log family is not 16 bytes long");
+  return key->last_offset;
+}
+
+// Whether a walk ended at a value and not at the keys: RocksDB names the blob file, or says "blob",
+// in every error of one (BlobFileReader, BlobSource), and a table's file in all others.
+bool IsOfValue(const rocksdb::DB& db, const rocksdb::Status& status) {
+  std::string text = status.ToString();
+  text = absl::StrReplaceAll(text, {{db.GetName(), ""}});
+  return absl::StrContains(text, "blob") || absl::StrContains(text, "Blob");
+}
 
 }  // namespace
 
@@ -58,62 +74,61 @@ bool LogIterator::Failed() const {
   return !range_.iterator().Valid() && !range_.iterator().status().ok();
 }
 
-bool LogIterator::FirstFails(Offset from, Offset end) const {
+LogIterator::Answer LogIterator::Ask(Offset from, Offset end, Which which) const {
   const LogRange range(db_, family_, log_id_, from, end, snapshot_);
-  range.iterator().SeekToFirst();
-  return !range.iterator().Valid() && !range.iterator().status().ok();
+  rocksdb::Iterator& it = range.iterator();
+  which == Which::kFirst ? it.SeekToFirst() : it.SeekToLast();
+  if (it.Valid()) return {.kind = Answer::kBatch, .last_offset = LastOffsetOf(it)};
+  if (it.status().ok()) return {.kind = Answer::kNone};
+  return {.kind = IsOfValue(db_, it.status()) ? Answer::kUnreadable : Answer::kFailed};
 }
 
-bool LogIterator::LastFails(Offset from, Offset end) const {
-  const LogRange range(db_, family_, log_id_, from, end, snapshot_);
-  range.iterator().SeekToLast();
-  return !range.iterator().Valid() && !range.iterator().status().ok();
-}
-
-// [at, x) fails for every x above the key of the first batch and for no other: the key is found in
-// steps that double, then halve.
+// [at, below) holds no batch, [at, above) does: found in steps that double, then halve.
 void LogIterator::FindUnreadable(Offset at) {
   why_unreadable_ = range_.iterator().status();
-  Offset below = at;  // [at, below) does not fail
-  if (FirstFails(at, at)) return;
-  Offset above = end_;  // [at, above) fails
-  for (int64_t step = 1; step < end_ - at; step *= 2) {
-    if (FirstFails(at, at + step)) {
-      above = at + step;
-      break;
-    }
-    below = at + step;
-    if (step > INT64_MAX / 2) break;
-  }
+  if (!IsOfValue(db_, why_unreadable_)) return;
+  Offset below = at;
+  Offset above = end_;
+  int64_t step = 1;
+  bool doubling = true;
   while (above - below > 1) {
-    const Offset middle = below + (above - below) / 2;
-    (FirstFails(at, middle) ? above : below) = middle;
+    doubling = doubling && step < end_ - at;
+    const Offset middle = doubling ? at + step : below + (above - below) / 2;
+    const Answer answer = Ask(at, middle, Which::kFirst);
+    if (answer.kind == Answer::kFailed) return;
+    if (answer.kind == Answer::kBatch) {
+      unreadable_ = answer.last_offset;
+      return;
+    }
+    doubling = doubling && answer.kind == Answer::kNone && step <= INT64_MAX / 2;
+    if (doubling) step *= 2;
+    (answer.kind == Answer::kNone ? below : above) = middle;
   }
-  // Where the keys themselves are damaged, the walk fails behind this offset too.
-  if (above < end_ && FirstFails(above, above)) return;
   unreadable_ = below;
 }
 
-// The mirror image: [x, end) fails for every x up to the key of the last batch.
+// The mirror image: [from, end) holds a batch for every `from` up to `holds`, from `empty` on none.
 void LogIterator::FindUnreadableLast() {
   why_unreadable_ = range_.iterator().status();
-  if (FirstFails(end_, end_)) return;
-  Offset fails = from_;
-  Offset passes = end_;
-  for (int64_t step = 1; step < end_ - from_; step *= 2) {
-    if (!LastFails(from_ + step, end_)) {
-      passes = from_ + step;
-      break;
+  if (!IsOfValue(db_, why_unreadable_)) return;
+  Offset holds = from_;
+  Offset empty = end_;
+  int64_t step = 1;
+  bool doubling = true;
+  while (empty - holds > 1) {
+    doubling = doubling && step < end_ - from_;
+    const Offset middle = doubling ? from_ + step : holds + (empty - holds) / 2;
+    const Answer answer = Ask(middle, end_, Which::kLast);
+    if (answer.kind == Answer::kFailed) return;
+    if (answer.kind == Answer::kBatch) {
+      unreadable_ = answer.last_offset;
+      return;
     }
-    fails = from_ + step;
-    if (step > INT64_MAX / 2) break;
+    doubling = doubling && answer.kind == Answer::kUnreadable && step <= INT64_MAX / 2;
+    if (doubling) step *= 2;
+    (answer.kind == Answer::kNone ? empty : holds) = middle;
   }
-  while (passes - fails > 1) {
-    const Offset middle = fails + (passes - fails) / 2;
-    (LastFails(middle, end_) ? fails : passes) = middle;
-  }
-  if (FirstFails(fails, fails)) return;
-  unreadable_ = fails;
+  unreadable_ = holds;
 }
 
 void LogIterator::Next() {
@@ -137,9 +152,7 @@ void LogIterator::SeekToLast() {
 
 Offset LogIterator::last_offset() const {
   if (unreadable_) return *unreadable_;
-  const std::optional<DecodedLogKey> key = DecodeLogKey(ToView(range_.iterator().key()));
-  QUIPU_CHECK_MSG(key.has_value(), "a key of the log family is not 16 bytes long");
-  return key->last_offset;
+  return LastOffsetOf(range_.iterator());
 }
 
 size_t LogIterator::batch_bytes() const { return batch().size(); }

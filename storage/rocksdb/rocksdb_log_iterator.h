@@ -53,7 +53,9 @@ class LogRange {
 // A value that the database itself cannot read (its blob fails RocksDB's checksum, the file is too
 // short, the disk reports an error) ends a rocksdb::Iterator without telling the key. The key is
 // still there: this iterator finds it by halving the range in which a seek fails, stands on it like
-// on any other, and goes on behind it. Only damage of the keys themselves ends the walk.
+// on any other, and goes on behind it. Only damage of the keys themselves ends the walk. A disk
+// that reads well one time and badly the next misleads nobody: an answer counts only when the keys
+// of the range were read, and their checksums match.
 class LogIterator {
  public:
   // `snapshot` nullptr: as of now.
@@ -81,9 +83,18 @@ class LogIterator {
   // The seek to `at` ended without a batch: finds the one that cannot be read.
   void FindUnreadable(Offset at);
   void FindUnreadableLast();
-  // Whether the first (last) batch of [from, end) cannot be read.
-  [[nodiscard]] bool FirstFails(Offset from, Offset end) const;
-  [[nodiscard]] bool LastFails(Offset from, Offset end) const;
+  // What a seek to the first or last batch of [from, end) meets.
+  enum class Which { kFirst, kLast };
+  struct Answer {
+    enum Kind {
+      kNone,        // no batch
+      kBatch,       // this one, and its value can be read
+      kUnreadable,  // one whose value cannot
+      kFailed,      // the keys cannot be read
+    } kind;
+    Offset last_offset = kNoOffset;  // of kBatch
+  };
+  [[nodiscard]] Answer Ask(Offset from, Offset end, Which which) const;
   [[nodiscard]] bool Failed() const;
 
   rocksdb::DB& db_;

@@ -10,6 +10,7 @@
 #include "rocksdb/env.h"
 #include "storage/data_directory.h"
 #include "storage/file_watermark.h"
+#include "storage/wal_writer.h"
 #include "tests/faultfs/fault_disk.h"
 #include "tests/faultfs/fault_files.h"
 

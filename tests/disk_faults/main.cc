@@ -6,6 +6,9 @@
 //                                                      with 1 when there is none
 //   quipu-disk-faults call-errors --calls N            N trials, each with one failing call or with
 //                                                      syncs that lie from one on
+//   quipu-disk-faults bad-reads --trials N             N trials, in each of which reads of a sound
+//   disk
+//                                                      fail, are short, damaged, or from elsewhere
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cinttypes>
@@ -15,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/disk_faults/bad_reads.h"
 #include "tests/disk_faults/call_errors.h"
 #include "tests/disk_faults/log_round.h"
 #include "tests/disk_faults/raft_round.h"
@@ -162,6 +166,40 @@ int CallErrors(const CallErrorOptions& options) {
   return violations > 0 || !violation.empty() || !seen ? 1 : 0;
 }
 
+int BadReads(uint64_t trials, uint64_t from) {
+  constexpr std::pair<const char*, faultfs::Fault> kFaults[] = {
+      {"error", faultfs::Fault::kIoError},
+      {"short read", faultfs::Fault::kShortRead},
+      {"flipped bit", faultfs::Fault::kFlippedBit},
+      {"read from elsewhere", faultfs::Fault::kMisdirected}};
+  BadReadCounts counts;
+  uint64_t violations = 0;
+  for (uint64_t seed = from; counts.trials < trials && violations < kViolationsMax; ++seed) {
+    const auto& [name, fault] = kFaults[seed % std::size(kFaults)];
+    // One in four is a controller's.
+    const bool controller = seed / std::size(kFaults) % 4 == 3;
+    const Violation violation = controller ? BadReadsOfController(seed, fault, counts)
+                                           : BadReadsOfBroker(seed, fault, counts);
+    if (violation.empty()) continue;
+    ++violations;
+    std::printf("trial %" PRIu64 " (%s, %s): VIOLATION\n  %s\n", seed,
+                controller ? "controller" : "broker", name, violation.c_str());
+  }
+  std::printf("%" PRIu64 " trials, %" PRIu64 " violations\n", counts.trials, violations);
+  std::printf("  %10" PRIu64 "  bad reads\n", counts.bad_reads);
+  std::printf("  %10" PRIu64 "  refused an opening\n", counts.refused);
+  std::printf("  %10" PRIu64 "  marked the log as unproven\n", counts.unclean);
+  std::printf("  %10" PRIu64 "  opened\n", counts.opened);
+  std::printf("  %10" PRIu64 "  batches served, each right\n", counts.batches);
+  std::printf("  %10" PRIu64 "  reads that reported an error\n", counts.reads_failed);
+  std::printf("  %10" PRIu64 "  operations acknowledged meanwhile\n", counts.operations);
+  std::printf("  %10" PRIu64 "  ended the process\n", counts.fatal);
+  const bool seen = counts.refused > 0 && counts.unclean > 0 && counts.batches > 0 &&
+                    counts.reads_failed > 0 && counts.operations > 0;
+  if (!seen) std::printf("coverage: something of this was never seen\n");
+  return violations > 0 || !seen ? 1 : 0;
+}
+
 }  // namespace
 }  // namespace quipu::disk_faults
 
@@ -183,7 +221,13 @@ int main(int argc, char** argv) {
   CLI::App* calls = app.add_subcommand("call-errors", "One failing call, at each call in turn");
   calls->add_option("--calls", call_errors.trials, "How many trials");
   calls->add_option("--from", call_errors.from, "Seed of the first list of operations");
+  uint64_t trials = 200;
+  uint64_t from = 1;
+  CLI::App* reads = app.add_subcommand("bad-reads", "Reads that fail, or are wrong");
+  reads->add_option("--trials", trials, "How many trials");
+  reads->add_option("--from", from, "Seed of the first trial");
   CLI11_PARSE(app, argc, argv);
+  if (reads->parsed()) return quipu::disk_faults::BadReads(trials, from);
   if (calls->parsed()) return quipu::disk_faults::CallErrors(call_errors);
   return quipu::disk_faults::PowerLoss(power_loss);
 }

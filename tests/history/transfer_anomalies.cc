@@ -38,8 +38,8 @@ void FindTransfers(const HistoryIndex& index, const Options& options, Findings& 
     const Send* send = index.FindSend(value);
     if (send == nullptr) continue;  // a phantom
     if (!(send->transfer == transfer)) {
-      findings.Add("wrong-transfer", [&, value = value, read = transfer] {
-        return "transfer " + std::to_string(value) + " was sent as " + ToText(send->transfer) +
+      findings.Add("wrong-transfer", [send, sent_value = value, read = transfer] {
+        return "transfer " + std::to_string(sent_value) + " was sent as " + ToText(send->transfer) +
                " and read as " + ToText(read);
       });
     }

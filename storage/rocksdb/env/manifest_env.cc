@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -66,19 +68,34 @@ class ManifestFileSystem final : public rocksdb::FileSystemWrapper {
       *result = std::move(file);
       return status;
     }
-    std::string content;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    auto known = manifests_.find(path);
+    if (known == manifests_.end()) {
+      std::string content;
+      status = ReadAll(*file, content, dbg);
+      if (!status.ok()) return status;
+      content.resize(SoundManifestBytes(content));
+      known = manifests_.emplace(path, std::move(content)).first;
+    }
+    *result = std::make_unique<SoundFile>(known->second);
+    return rocksdb::IOStatus::OK();
+  }
+
+ private:
+  static rocksdb::IOStatus ReadAll(rocksdb::FSSequentialFile& file, std::string& content,
+                                   rocksdb::IODebugContext* dbg) {
     std::string buffer(kBlockBytes, '\0');
     while (true) {
       rocksdb::Slice bytes;
-      status = file->Read(buffer.size(), rocksdb::IOOptions(), &bytes, buffer.data(), dbg);
-      if (!status.ok()) return status;
-      if (bytes.empty()) break;
+      rocksdb::IOStatus status =
+          file.Read(buffer.size(), rocksdb::IOOptions(), &bytes, buffer.data(), dbg);
+      if (!status.ok() || bytes.empty()) return status;
       content.append(bytes.data(), bytes.size());
     }
-    content.resize(SoundManifestBytes(content));
-    *result = std::make_unique<SoundFile>(std::move(content));
-    return rocksdb::IOStatus::OK();
   }
+
+  std::mutex mutex_;
+  std::map<std::string, std::string> manifests_;  // under mutex_; by path, the sound bytes
 };
 
 class ManifestEnv final : public rocksdb::EnvWrapper {

@@ -23,6 +23,10 @@ size_t SoundManifestBytes(absl::string_view content);
 // (that groups are in tables, and their WAL may go) is missed by the proof of D4 if anybody had
 // acted on it, since RocksDB removes a file only when the record that replaces it is synced.
 // RocksDB writes a new MANIFEST at each opening, so nothing is ever appended behind the damage.
+//
+// Each MANIFEST is read once: who reads it again gets the same bytes. So a database is opened by
+// the very MANIFEST that it was proven by, although the disk may read badly the second time. Make a
+// new environment for each opening.
 std::unique_ptr<rocksdb::Env> NewManifestEnv(rocksdb::Env& base);
 
 }  // namespace quipu

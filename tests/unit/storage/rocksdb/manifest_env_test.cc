@@ -93,6 +93,23 @@ TEST_F(ManifestTest, EveryFlippedBitEndsTheSoundPartBeforeIt) {
   }
 }
 
+TEST_F(ManifestTest, TheOpeningGoesByTheManifestOfTheProof) {
+  const std::string content = Read(ManifestPath());
+  const auto read_by = [this](rocksdb::Env& env) {
+    std::unique_ptr<rocksdb::SequentialFile> file;
+    EXPECT_TRUE(env.NewSequentialFile(ManifestPath(), &file, rocksdb::EnvOptions()).ok());
+    std::string scratch(1 << 16, '\0');
+    rocksdb::Slice bytes;
+    EXPECT_TRUE(file->Read(scratch.size(), &bytes, scratch.data()).ok());
+    return bytes.ToString();
+  };
+  const std::unique_ptr<rocksdb::Env> env = NewManifestEnv(*rocksdb::Env::Default());
+  EXPECT_EQ(read_by(*env), content);
+  Write(ManifestPath(), content.substr(0, content.size() - 1));
+  EXPECT_EQ(read_by(*env), content);
+  EXPECT_LT(read_by(*NewManifestEnv(*rocksdb::Env::Default())).size(), content.size());
+}
+
 TEST_F(ManifestTest, RecordOverSeveralBlocksIsSoundAsAWhole) {
   // RocksDB's own writer, with a column family of a name longer than a block.
   rocksdb::ColumnFamilyHandle* handle = nullptr;

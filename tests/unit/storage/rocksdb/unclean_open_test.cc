@@ -144,6 +144,18 @@ TEST_F(UncleanOpenTest, FlippedBitKeepsThePrefixAndTheWalAsEvidence) {
   EXPECT_EQ(ExpectPrefix(), end + 30);
 }
 
+// A start that was cut short while it made the links.
+TEST_F(UncleanOpenTest, HalfTheEvidenceIsMadeAnew) {
+  FlipBitInTheMiddleOfTheWal();
+  const std::string wal_name = fs::path(WalPath()).filename();
+  fs::create_directory(evidence() + ".tmp");
+  fs::create_hard_link(WalPath(), evidence() + ".tmp/000000.log");
+  Open();
+  EXPECT_TRUE(fs::exists(evidence() + "/" + wal_name));
+  EXPECT_FALSE(fs::exists(evidence() + "/000000.log"));
+  EXPECT_FALSE(fs::exists(evidence() + ".tmp"));
+}
+
 // A second start finds nothing wrong with the log that the first one left: only the mark says it.
 TEST_F(UncleanOpenTest, TheMarkOutlivesFurtherStartsUntilAnEpochIsGranted) {
   FlipBitInTheMiddleOfTheWal();
