@@ -94,6 +94,7 @@ TEST_F(ManifestTest, EveryFlippedBitEndsTheSoundPartBeforeIt) {
 }
 
 TEST_F(ManifestTest, TheOpeningGoesByTheManifestOfTheProof) {
+  db_.reset();
   const std::string content = Read(ManifestPath());
   const auto read_by = [this](rocksdb::Env& env) {
     std::unique_ptr<rocksdb::SequentialFile> file;
