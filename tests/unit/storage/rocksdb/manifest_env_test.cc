@@ -11,6 +11,7 @@
 
 #include "base/error_code.h"
 #include "gtest/gtest.h"
+#include "rocksdb/file_system.h"
 #include "storage/file_watermark.h"
 #include "storage/rocksdb/proven_db.h"
 #include "storage/rocksdb/rocksdb_options.h"
@@ -97,11 +98,12 @@ TEST_F(ManifestTest, TheOpeningGoesByTheManifestOfTheProof) {
   db_.reset();
   const std::string content = Read(ManifestPath());
   const auto read_by = [this](rocksdb::Env& env) {
-    std::unique_ptr<rocksdb::SequentialFile> file;
-    EXPECT_TRUE(env.NewSequentialFile(ManifestPath(), &file, rocksdb::EnvOptions()).ok());
+    std::unique_ptr<rocksdb::FSSequentialFile> file;
+    rocksdb::FileSystem& files = *env.GetFileSystem();
+    EXPECT_TRUE(files.NewSequentialFile(ManifestPath(), {}, &file, nullptr).ok());
     std::string scratch(1 << 16, '\0');
     rocksdb::Slice bytes;
-    EXPECT_TRUE(file->Read(scratch.size(), &bytes, scratch.data()).ok());
+    EXPECT_TRUE(file->Read(scratch.size(), {}, &bytes, scratch.data(), nullptr).ok());
     return bytes.ToString();
   };
   const std::unique_ptr<rocksdb::Env> env = NewManifestEnv(*rocksdb::Env::Default());
