@@ -2,54 +2,19 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
-#include "tests/disk_faults/log_operations.h"
+#include "base/status_macros.h"
 #include "tests/disk_faults/raft_operations.h"
 
 namespace quipu::disk_faults {
 
-Violation RaftRound::Run() {
-  const int64_t lives = rng_.Between(2, 4);
-  for (int64_t life = 0; life <= lives; ++life) {
-    const Violation violation = Life(life == lives);
-    if (!violation.empty()) return absl::StrCat("life ", life + 1, ": ", violation);
-  }
-  counts_.disk = machine_.disk().losses();
-  return "";
-}
-
-Violation RaftRound::Life(bool last) {
-  machine_.Arm(!last && Percent(rng_, 35) ? 1 + rng_.Below(kCallsOfOpen) : 0);
-  Violation violation;
-  if (Open(violation)) {
-    ++counts_.opens;
-    violation = Verify();
-    if (violation.empty() && !last) violation = Work();
-  } else if (violation.empty()) {
-    ++counts_.losses_in_open;
-  }
-  if (!violation.empty()) return violation;
-  if (!last && Percent(rng_, 50)) machine_.disk().CutPower();
-  store_.reset();
-  machine_.Close();
-  if (machine_.disk().has_power() && Percent(rng_, 50)) machine_.disk().CutPower();
-  machine_.Restart(rng_.Next());
-  return "";
-}
-
-bool RaftRound::Open(Violation& violation) {
-  absl::Status status = machine_.Open(NodeRole::kController, formatted_);
-  if (status.ok()) {
-    auto store = RocksdbRaftStore::Open({.path = Machine::path() + "/log",
-                                         .identity = "test",
-                                         .fatal = machine_.fatal(),
-                                         .env = &machine_.env()},
-                                        machine_.watermark());
-    status = store.status();
-    if (store.ok()) store_ = *std::move(store);
-  }
-  if (!machine_.disk().has_power()) return false;  // whatever it says now
-  if (!status.ok()) violation = absl::StrCat("does not open: ", status.ToString());
-  return status.ok();
+absl::Status RaftRound::Open() {
+  QUIPU_RETURN_IF_ERROR(machine_.Open(NodeRole::kController, formatted_));
+  QUIPU_ASSIGN_OR_RETURN(store_, RocksdbRaftStore::Open({.path = Machine::path() + "/log",
+                                                         .identity = "test",
+                                                         .fatal = machine_.fatal(),
+                                                         .env = &machine_.env()},
+                                                        machine_.watermark()));
+  return absl::OkStatus();
 }
 
 Violation RaftRound::Verify() {
@@ -65,23 +30,13 @@ Violation RaftRound::Verify() {
                       difference);
 }
 
-Violation RaftRound::Work() {
-  const uint64_t operations = 1 + rng_.Below(kOperationsMax);
-  const uint64_t arm_at = rng_.Below(operations + 1);
-  for (uint64_t i = 0; i < operations; ++i) {
-    if (i == arm_at) machine_.Arm(1 + rng_.Below(6));
-    const RaftWrite write = NextWrite(may_hold_[0], rng_);
-    may_hold_.push_back(may_hold_[0]);
-    QUIPU_CHECK(may_hold_[1].Write(write).ok());
-    const absl::Status status = store_->Write(write);
-    if (!status.ok()) return status.ToString();
-    if (!machine_.disk().has_power()) {
-      ++counts_.losses_in_write;
-      return "";
-    }
-    may_hold_ = {MemoryRaftStore(may_hold_[1])};
-    ++counts_.operations;
-  }
+Violation RaftRound::Step() {
+  const RaftWrite write = NextWrite(may_hold_[0], rng_);
+  may_hold_.push_back(may_hold_[0]);
+  QUIPU_CHECK(may_hold_[1].Write(write).ok());
+  const absl::Status status = store_->Write(write);
+  if (!status.ok()) return status.ToString();
+  if (machine_.disk().has_power()) may_hold_ = {MemoryRaftStore(may_hold_[1])};
   return "";
 }
 

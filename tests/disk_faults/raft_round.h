@@ -2,37 +2,28 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "storage/memory_raft_store.h"
 #include "storage/rocksdb/rocksdb_raft_store.h"
-#include "tests/disk_faults/log_round.h"
-#include "tests/disk_faults/machine.h"
+#include "tests/disk_faults/power_loss_round.h"
 
 namespace quipu::disk_faults {
 
 // LogRound for term and vote, entries and snapshots (PR7, I2, I3, I9).
-class RaftRound {
+class RaftRound final : public PowerLossRound {
  public:
-  RaftRound(uint64_t seed, Planted planted) : rng_(seed), machine_(planted) {}
-  Violation Run();
-  [[nodiscard]] const RoundCounts& counts() const { return counts_; }
-  Machine& machine() { return machine_; }
+  using PowerLossRound::PowerLossRound;
 
  private:
-  Violation Life(bool last);
-  // False without a violation: the power went.
-  bool Open(Violation& violation);
-  Violation Verify();
-  Violation Work();
+  absl::Status Open() override;
+  void CloseStore() override { store_.reset(); }
+  Violation Verify() override;
+  Violation Step() override;
+  [[nodiscard]] uint64_t CallsOfStep() const override { return 6; }
 
-  Rng rng_;
-  Machine machine_;
   std::unique_ptr<RocksdbRaftStore> store_;
-  bool formatted_ = false;
   std::vector<MemoryRaftStore> may_hold_ = {MemoryRaftStore()};  // first: what was acknowledged
-  RoundCounts counts_;
 };
 
 }  // namespace quipu::disk_faults
