@@ -139,17 +139,24 @@ void Repairer::Forget(PartitionUid uid) {
   if (items_.empty()) links_.CloseAll();
 }
 
-void Repairer::OnImage() {
-  links_.OnImage();
+void Repairer::ForEach(
+    const std::function<void(PartitionUid, BatchRepair&, RepairEffects&)>& input) {
   std::vector<PartitionUid> uids;
   for (const auto& [uid, item] : items_) uids.push_back(uid);
   for (const PartitionUid uid : uids) {
     Item* item = Find(uid);
-    if (item == nullptr) continue;
+    if (item == nullptr) continue;  // gone with what an earlier one brought about
     RepairEffects effects;
-    item->repair.OnView(ViewOf(uid), context_.GetNow(), effects);
+    input(uid, item->repair, effects);
     Absorb(uid, effects);
   }
+}
+
+void Repairer::OnImage() {
+  links_.OnImage();
+  ForEach([this](PartitionUid uid, BatchRepair& repair, RepairEffects& effects) {
+    repair.OnView(ViewOf(uid), context_.GetNow(), effects);
+  });
 }
 
 // ---- answers ----
@@ -164,15 +171,9 @@ void Repairer::OnAnswer(BrokerId peer, const RepairAnswer& answer) {
 }
 
 void Repairer::OnLost(BrokerId peer) {
-  std::vector<PartitionUid> uids;
-  for (const auto& [uid, item] : items_) uids.push_back(uid);
-  for (const PartitionUid uid : uids) {
-    Item* item = Find(uid);
-    if (item == nullptr) continue;
-    RepairEffects effects;
-    item->repair.OnLost(peer, context_.GetNow(), effects);
-    Absorb(uid, effects);
-  }
+  ForEach([this, peer](PartitionUid /*uid*/, BatchRepair& repair, RepairEffects& effects) {
+    repair.OnLost(peer, context_.GetNow(), effects);
+  });
 }
 
 void Repairer::Absorb(PartitionUid uid, RepairEffects& effects) {
@@ -297,19 +298,13 @@ void Repairer::Arm() {
   context_.PostAfter(delay, [this, at = *next] {
     if (armed_at_ != at) return;
     armed_at_.reset();
-    std::vector<PartitionUid> uids;
-    for (const auto& [uid, item] : items_) uids.push_back(uid);
-    for (const PartitionUid uid : uids) {
-      Item* item = Find(uid);
-      if (item == nullptr) continue;
+    ForEach([this](PartitionUid uid, BatchRepair& repair, RepairEffects& effects) {
       // What was given up in the meantime needs no repair.
       if (const PartitionHost* host = context_.Find(uid)) {
-        item->repair.Keep(host->core.log_start_offset(), host->core.log_end_offset());
+        repair.Keep(host->core.log_start_offset(), host->core.log_end_offset());
       }
-      RepairEffects effects;
-      item->repair.OnTime(context_.GetNow(), effects);
-      Absorb(uid, effects);
-    }
+      repair.OnTime(context_.GetNow(), effects);
+    });
     Arm();
   });
 }

@@ -57,6 +57,8 @@ class Repairer {
   void OnAnswer(BrokerId peer, const RepairAnswer& answer);
   void OnLost(BrokerId peer);
   void OnStored(PartitionUid uid, LogId log_id, Offset last_offset);
+  // Gives an input to each machine, and carries out what it brings about.
+  void ForEach(const std::function<void(PartitionUid, BatchRepair&, RepairEffects&)>& input);
   // Carries out what an input to the item's machine brought about. The item may be gone afterwards.
   void Absorb(PartitionUid uid, RepairEffects& effects);
   void Store(PartitionUid uid, LogId log_id, StoredBatch batch);

@@ -83,15 +83,15 @@ class BadDisk {
   std::atomic<uint64_t> bad_reads_ = 0;
 };
 
-// ---- brokers ----
-
-class BrokerTrial {
+// The course of a trial; a role says how its storage is opened, used and judged.
+class BadReadTrial {
  public:
-  BrokerTrial(uint64_t seed, Fault fault, BadReadCounts& counts)
+  BadReadTrial(uint64_t seed, Fault fault, BadReadCounts& counts)
       : rng_(seed), disk_(seed, fault), counts_(counts) {}
+  virtual ~BadReadTrial() = default;
 
-  Violation Run() {
-    if (!disk_.Make(NodeRole::kBroker)) return "cannot be formatted";
+  Violation Run(NodeRole role) {
+    if (!disk_.Make(role)) return "cannot be formatted";
     if (!Open().ok()) return "cannot be opened";
     for (int i = 0; i < kOperationsBefore; ++i) {
       if (!Operate()) return "an operation failed on a sound disk";
@@ -108,17 +108,50 @@ class BrokerTrial {
     return violation;
   }
 
+ protected:
+  virtual absl::Status Open() = 0;
+  virtual void Close() = 0;
+  // True: acknowledged.
+  virtual bool Operate() = 0;
+  // Opens, reads and works while reads are bad.
+  virtual Violation Meanwhile() = 0;
+  // Opens and compares when they are good again.
+  virtual Violation Afterwards() = 0;
+
+  Violation OperateMeanwhile() {
+    for (int i = 0; i < kOperationsMeanwhile; ++i) {
+      if (!Operate()) {
+        ++counts_.fatal;
+        return "";
+      }
+      ++counts_.operations;
+    }
+    return "";
+  }
+
+  Rng rng_;
+  BadDisk disk_;
+  BadReadCounts& counts_;
+  bool refused_ = false;  // the opening, while reads were bad
+};
+
+// ---- brokers ----
+
+class BrokerTrial final : public BadReadTrial {
+ public:
+  using BadReadTrial::BadReadTrial;
+
  private:
-  absl::Status Open() {
+  absl::Status Open() override {
     absl::StatusOr<BrokerStorage> storage = OpenBrokerStorage(disk_.options());
     if (storage.ok()) storage_ = std::make_unique<BrokerStorage>(*std::move(storage));
     return storage.status();
   }
-  void Close() { storage_.reset(); }
+  void Close() override { storage_.reset(); }
   RocksdbLogStore& store() { return static_cast<RocksdbLogStore&>(*storage_->store); }
 
   // True: acknowledged. What it may have left behind is in `states_`, newest last.
-  bool Operate() {
+  bool Operate() override {
     const LogOperation operation = NextOperation(states_.back(), rng_);
     if (operation.kind == LogOperation::Kind::kFlush) return store().Flush().ok();
     const std::vector<MemoryLogStore> within = StatesWithin(states_.back(), operation);
@@ -128,7 +161,7 @@ class BrokerTrial {
     return done;
   }
 
-  Violation Meanwhile() {
+  Violation Meanwhile() override {
     const bool from_the_start = rng_.Chance(1, 2);
     if (from_the_start) disk_.ReadBadly();
     const absl::Status opened = Open();
@@ -145,14 +178,7 @@ class BrokerTrial {
       Violation violation = Read(log.log_id);
       if (!violation.empty()) return violation;
     }
-    for (int i = 0; i < kOperationsMeanwhile; ++i) {
-      if (!Operate()) {
-        ++counts_.fatal;
-        return "";
-      }
-      ++counts_.operations;
-    }
-    return "";
+    return OperateMeanwhile();
   }
 
   // Everything that the log serves, compared with what it should.
@@ -203,7 +229,7 @@ class BrokerTrial {
     return "";
   }
 
-  Violation Afterwards() {
+  Violation Afterwards() override {
     const absl::Status opened = Open();
     if (!opened.ok()) {
       // Nothing is set aside twice.
@@ -220,51 +246,27 @@ class BrokerTrial {
                         difference);
   }
 
-  Rng rng_;
-  BadDisk disk_;
-  BadReadCounts& counts_;
   std::unique_ptr<BrokerStorage> storage_;
   std::vector<MemoryLogStore> states_ = {MemoryLogStore()};
   size_t acknowledged_ = 0;  // of states_
-  bool refused_ = false;
   bool unclean_ = false;
 };
 
 // ---- controllers ----
 
-class ControllerTrial {
+class ControllerTrial final : public BadReadTrial {
  public:
-  ControllerTrial(uint64_t seed, Fault fault, BadReadCounts& counts)
-      : rng_(seed), disk_(seed, fault), counts_(counts) {}
-
-  Violation Run() {
-    if (!disk_.Make(NodeRole::kController)) return "cannot be formatted";
-    if (!Open().ok()) return "cannot be opened";
-    for (int i = 0; i < kOperationsBefore; ++i) {
-      if (!Operate()) return "a write failed on a sound disk";
-    }
-    Close();
-    disk_.machine().Restart(0);
-    disk_.ReadBadly();
-    Violation violation = Meanwhile();
-    Close();
-    counts_.bad_reads += disk_.bad_reads();
-    disk_.ReadWell();
-    disk_.machine().Restart(0);
-    if (violation.empty()) violation = Afterwards();
-    Close();
-    return violation;
-  }
+  using BadReadTrial::BadReadTrial;
 
  private:
-  absl::Status Open() {
+  absl::Status Open() override {
     absl::StatusOr<ControllerStorage> storage = OpenControllerStorage(disk_.options());
     if (storage.ok()) storage_ = std::make_unique<ControllerStorage>(*std::move(storage));
     return storage.status();
   }
-  void Close() { storage_.reset(); }
+  void Close() override { storage_.reset(); }
 
-  bool Operate() {
+  bool Operate() override {
     const RaftWrite write = NextWrite(acknowledged_, rng_);
     under_way_ = acknowledged_;
     if (!under_way_.Write(write).ok()) return false;
@@ -273,7 +275,8 @@ class ControllerTrial {
     return true;
   }
 
-  Violation Meanwhile() {
+  Violation Meanwhile() override {
+    disk_.ReadBadly();
     refused_ = !Open().ok();
     if (refused_) {
       ++counts_.refused;
@@ -289,17 +292,10 @@ class ControllerTrial {
     if (!difference.empty() && !absl::StartsWith(difference, "cannot be loaded")) {
       return absl::StrCat("loads what is not there (C15): ", difference);
     }
-    for (int i = 0; i < kOperationsMeanwhile; ++i) {
-      if (!Operate()) {
-        ++counts_.fatal;
-        return "";
-      }
-      ++counts_.operations;
-    }
-    return "";
+    return OperateMeanwhile();
   }
 
-  Violation Afterwards() {
+  Violation Afterwards() override {
     const absl::Status opened = Open();
     if (!opened.ok()) {
       // RocksDB may have cut the WAL where it could not read it: noticed then, and ever after.
@@ -310,25 +306,21 @@ class ControllerTrial {
     return Difference(*storage_->store, acknowledged_);
   }
 
-  Rng rng_;
-  BadDisk disk_;
-  BadReadCounts& counts_;
   std::unique_ptr<ControllerStorage> storage_;
   MemoryRaftStore acknowledged_;
   MemoryRaftStore under_way_;
-  bool refused_ = false;
 };
 
 }  // namespace
 
 Violation BadReadsOfBroker(uint64_t seed, Fault fault, BadReadCounts& counts) {
   ++counts.trials;
-  return BrokerTrial(seed, fault, counts).Run();
+  return BrokerTrial(seed, fault, counts).Run(NodeRole::kBroker);
 }
 
 Violation BadReadsOfController(uint64_t seed, Fault fault, BadReadCounts& counts) {
   ++counts.trials;
-  return ControllerTrial(seed, fault, counts).Run();
+  return ControllerTrial(seed, fault, counts).Run(NodeRole::kController);
 }
 
 }  // namespace quipu::disk_faults

@@ -157,44 +157,56 @@ void FakeController::BreakStreams() {
   streams_.clear();
 }
 
+bool Decide(ControllerCore& core, const message::BrokerToController& message, Instant now,
+            const std::function<LogIndex(const record::MetadataBatch&)>& commit,
+            message::ControllerToBroker& out) {
+  if (message.has_register_()) {
+    auto decision = core.Register(message.register_(), now);
+    ControllerCore::FillEpoch(commit(decision.batch), decision.response);
+    *out.mutable_register_() = decision.response;
+  } else if (message.has_heartbeat()) {
+    auto decision = core.Heartbeat(message.heartbeat(), now);
+    commit(decision.batch);
+    *out.mutable_heartbeat() = decision.response;
+  } else if (message.has_alter_partitions()) {
+    auto decision = core.AlterPartitions(message.alter_partitions());
+    commit(decision.batch);
+    *out.mutable_alter_partitions() = decision.response;
+  } else if (message.has_allocate_producer_ids()) {
+    auto decision = core.AllocateProducerIds(message.allocate_producer_ids());
+    commit(decision.batch);
+    *out.mutable_allocate_producer_ids() = decision.response;
+  } else if (message.has_admin()) {
+    auto decision = core.Admin(message.admin());
+    commit(decision.batch);
+    *out.mutable_admin() = decision.response;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 void FakeController::OnMessage(const std::shared_ptr<ControlStream>& stream,
                                const message::BrokerToController& message) {
   if (silent) return;
   message::ControllerToBroker out;
   out.set_request_id(message.request_id());
+  if (message.has_register_()) ++registrations;
+  if (message.has_alter_partitions()) ++alter_requests;
   if (refuse_all) {
     out.mutable_not_controller()->set_leader_id(-1);
-  } else if (message.has_register_()) {
-    ++registrations;
-    if (refuse_registration) {
-      out.mutable_register_()->set_error_code(static_cast<int32_t>(*refuse_registration));
-    } else {
-      auto decision = core_.Register(message.register_(), time_.now());
-      Commit(decision.batch);
-      core_.FillEpoch(LogIndex(log_.size()), decision.response);
-      *out.mutable_register_() = decision.response;
-    }
-  } else if (message.has_heartbeat()) {
-    auto decision = core_.Heartbeat(message.heartbeat(), time_.now());
-    Commit(decision.batch);
-    *out.mutable_heartbeat() = decision.response;
+  } else if (message.has_register_() && refuse_registration) {
+    out.mutable_register_()->set_error_code(static_cast<int32_t>(*refuse_registration));
   } else if (message.has_subscribe()) {
     subscribers_.push_back(stream);
     SendEntries(stream, message.subscribe().next_index());
     return;
-  } else if (message.has_alter_partitions()) {
-    ++alter_requests;
-    auto decision = core_.AlterPartitions(message.alter_partitions());
-    Commit(decision.batch);
-    *out.mutable_alter_partitions() = decision.response;
-  } else if (message.has_allocate_producer_ids()) {
-    auto decision = core_.AllocateProducerIds(message.allocate_producer_ids());
-    Commit(decision.batch);
-    *out.mutable_allocate_producer_ids() = decision.response;
-  } else if (message.has_admin()) {
-    auto decision = core_.Admin(message.admin());
-    Commit(decision.batch);
-    *out.mutable_admin() = decision.response;
+  } else {
+    const auto commit = [this](const record::MetadataBatch& batch) {
+      Commit(batch);
+      return LogIndex(log_.size());
+    };
+    Decide(core_, message, time_.now(), commit, out);
   }
   stream->ServerEnd()->Send(std::move(out));
 }

@@ -161,6 +161,12 @@ class FakeStream : public std::enable_shared_from_this<FakeStream<A, B>> {
 using ControlStream = FakeStream<message::BrokerToController, message::ControllerToBroker>;
 using FollowStream = FakeStream<ReplicaToLeader, LeaderToReplica>;
 
+// The core's answer to a request of a broker; `commit` appends the decision and returns its index.
+// False: a message of another kind.
+bool Decide(ControllerCore& core, const message::BrokerToController& message, Instant now,
+            const std::function<LogIndex(const record::MetadataBatch&)>& commit,
+            message::ControllerToBroker& out);
+
 // One controller that is always active unless told otherwise.
 class FakeController {
  public:

@@ -164,32 +164,15 @@ class ThreadedController {
                  const message::BrokerToController& message) {
     message::ControllerToBroker out;
     out.set_request_id(message.request_id());
-    const Instant now = thread_.GetNow().mono;
-    if (message.has_register_()) {
-      auto decision = core_.Register(message.register_(), now);
-      Commit(decision.batch);
-      ControllerCore::FillEpoch(LogIndex(log_.size()), decision.response);
-      *out.mutable_register_() = decision.response;
-    } else if (message.has_heartbeat()) {
-      auto decision = core_.Heartbeat(message.heartbeat(), now);
-      Commit(decision.batch);
-      *out.mutable_heartbeat() = decision.response;
-    } else if (message.has_subscribe()) {
+    if (message.has_subscribe()) {
       subscribers_.push_back(handler);
       return Tell(*handler, message.subscribe().next_index());
-    } else if (message.has_alter_partitions()) {
-      auto decision = core_.AlterPartitions(message.alter_partitions());
-      Commit(decision.batch);
-      *out.mutable_alter_partitions() = decision.response;
-    } else if (message.has_allocate_producer_ids()) {
-      auto decision = core_.AllocateProducerIds(message.allocate_producer_ids());
-      Commit(decision.batch);
-      *out.mutable_allocate_producer_ids() = decision.response;
-    } else if (message.has_admin()) {
-      auto decision = core_.Admin(message.admin());
-      Commit(decision.batch);
-      *out.mutable_admin() = decision.response;
     }
+    const auto commit = [this](const record::MetadataBatch& batch) {
+      Commit(batch);
+      return LogIndex(log_.size());
+    };
+    testing::Decide(core_, message, thread_.GetNow().mono, commit, out);
     handler->on_message(std::move(out));
   }
   void Commit(const record::MetadataBatch& batch) {
