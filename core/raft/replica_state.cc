@@ -39,9 +39,7 @@ void ReplicaState::VoteFor(const RaftIdentity& who) {
   writes_.current().hard_state = hard_state_;
 }
 
-bool ReplicaState::MayStand() const {
-  return IsVoter() || voters_.AsOf(commit_index_).Contains(options_.self);
-}
+bool ReplicaState::MayStand() const { return voters_.NamedSince(commit_index_, options_.self); }
 
 LogIndex ReplicaState::AppendVoters(VoterSet next) {
   // One voter at a time, so that old and new quorums overlap.

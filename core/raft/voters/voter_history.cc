@@ -1,5 +1,6 @@
 #include "core/raft/voters/voter_history.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/check.h"
@@ -13,6 +14,13 @@ const VoterSet& VoterHistory::AsOf(LogIndex last) const {
     found = &entry.voters;
   }
   return *found;
+}
+
+bool VoterHistory::NamedSince(LogIndex last, const RaftIdentity& who) const {
+  if (AsOf(last).Contains(who)) return true;
+  return std::any_of(entries_.begin(), entries_.end(), [last, &who](const Entry& entry) {
+    return entry.index > last && entry.voters.Contains(who);
+  });
 }
 
 std::string VoterHistory::SerializedAsOf(LogIndex last) const {

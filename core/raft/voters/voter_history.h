@@ -33,7 +33,9 @@ class VoterHistory {
   }
   // What is in force for a log that ends at `last`, which is not below the snapshot.
   [[nodiscard]] const VoterSet& AsOf(LogIndex last) const;
-  // The same for a snapshot. Empty: the format's, no entry has said anything else yet.
+  // Whether `who` votes in what was in force for a log that ended at `last`, or in anything since.
+  [[nodiscard]] bool NamedSince(LogIndex last, const RaftIdentity& who) const;
+  // As AsOf, for a snapshot. Empty: the format's, no entry has said anything else yet.
   [[nodiscard]] std::string SerializedAsOf(LogIndex last) const;
   // Counts the changes of `current`, for whoever follows it.
   [[nodiscard]] uint64_t version() const { return version_; }

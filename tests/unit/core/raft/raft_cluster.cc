@@ -234,6 +234,7 @@ void RaftCluster::CheckCommitted(int id, const RaftEntry& entry) {
   if (!first) return;
   // Committed for the first time, by a leader: it is on the disks of a majority [I8, I10].
   const RaftCore& core = *nodes_.at(id).core;
+  committed_in_[index] = core.term();
   QUIPU_INVARIANT("I8", core.role() == RaftRole::kLeader || core.IsObserver());
   // The leader may have gone with it, as one that is no voter any more.
   const VoterSet& voters = nodes_.at(id).core->voters();
@@ -288,10 +289,11 @@ void RaftCluster::CheckAll(int id) {
   if (voters_changed_) CheckQuorumsOverlap();
   QUIPU_INVARIANT("I7", node.applied == node.core->commit_index());
   if (node.core->role() == RaftRole::kLeader) {
-    // A leader has everything that was committed in earlier terms [I6].
+    // A leader has everything that was committed in earlier terms [I6]: what a later leader has
+    // committed may be of an earlier term, and one that is deposed already need not have it.
     for (const auto& [index, entry] : committed_) {
       if (index <= node.core->log().snapshot_index()) continue;
-      if (Term(entry.term()) >= node.core->term()) break;
+      if (committed_in_.at(index) >= node.core->term()) continue;
       QUIPU_INVARIANT("I6", node.core->log().TermAt(index) == Term(entry.term()));
     }
   }

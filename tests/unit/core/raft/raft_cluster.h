@@ -105,7 +105,8 @@ class RaftCluster {
 
   std::map<int, Node> nodes_;
   std::map<LogIndex, message::RaftEntry> committed_;
-  std::map<Term, int> leaders_;  // over all of history [I1]
+  std::map<LogIndex, Term> committed_in_;  // the term of the leader that did
+  std::map<Term, int> leaders_;            // over all of history [I1]
   std::map<RaftReadToken, Read> reads_;
   std::map<std::pair<DirectoryId, uint64_t>, RaftIdentity> votes_;  // by voter and term [I3]
   bool voters_changed_ = false;

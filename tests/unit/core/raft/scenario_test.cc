@@ -36,7 +36,8 @@ INSTANTIATE_TEST_SUITE_P(Raft, ScenarioTest,
                                          "prevote_and_checkquorum", "partial_partition",
                                          "read_index", "late_append_completion", "restart",
                                          "same_id_new_disk", "single_server_change",
-                                         "removed_server", "rolled_back_configuration"),
+                                         "removed_server", "rolled_back_configuration",
+                                         "removed_leader_restarts"),
                          [](const auto& test) { return test.param; });
 
 TEST(ScenarioFilesTest, EveryFileIsRun) {
@@ -45,7 +46,7 @@ TEST(ScenarioFilesTest, EveryFileIsRun) {
        std::filesystem::directory_iterator(QUIPU_SOURCE_DIR "/tests/scenario/raft")) {
     files += entry.path().extension() == ".txt" ? 1 : 0;
   }
-  EXPECT_EQ(files, 13U);
+  EXPECT_EQ(files, 14U);
 }
 
 TEST(ScenarioInterpreterTest, ACommandThatIsNotUnderstoodShowsInTheAccount) {
