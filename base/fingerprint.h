@@ -1,17 +1,36 @@
 // A hash of the whole state of a machine, for explorers that ask whether they were here before.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/string_view.h"
 #include "base/ids.h"
 #include "base/time.h"
 
 namespace quipu {
+
+// Epochs are only ever compared, so what counts of them is which are equal and which is greater. A
+// Fingerprint that is given one of these adds, instead of an epoch, its place in here; whoever
+// asked for it adds how they are ordered. "None" (-1) counts as itself.
+struct EpochNames {
+  template <typename Epoch>
+  using List = absl::InlinedVector<Epoch, 8>;
+  List<LeaderEpoch> leader;
+  List<PartitionEpoch> partition;
+  List<BrokerEpoch> broker;
+
+  void Clear() {
+    leader.clear();
+    partition.clear();
+    broker.clear();
+  }
+};
 
 // Takes in values one after another; equal sequences give equal values, others (in 2^128) hardly
 // ever do. Not for secrets, not kept anywhere: the value may change with the code. One owner.
@@ -21,7 +40,9 @@ namespace quipu {
 // taken for one.
 class Fingerprint {
  public:
-  Fingerprint(Instant now, Duration grain) : now_(now), grain_(grain) {}
+  // `names`, if given, must outlive this object.
+  Fingerprint(Instant now, Duration grain, EpochNames* names = nullptr)
+      : now_(now), grain_(grain), names_(names) {}
 
   template <typename... Values>
   void Add(const Values&... values) {
@@ -30,6 +51,9 @@ class Fingerprint {
   [[nodiscard]] std::pair<uint64_t, uint64_t> value() const { return {a_, b_}; }
   // From here on instants are compared with another clock.
   void SetNow(Instant now) { now_ = now; }
+  // From here on no instant counts: for machines whose time stands still from now on.
+  void IgnoreTime() { counts_time_ = false; }
+  [[nodiscard]] bool counts_time() const { return counts_time_; }
 
  private:
   template <typename T>
@@ -41,7 +65,18 @@ class Fingerprint {
   void AddOne(StrongInt<Tag, Rep> value) {
     Mix(static_cast<uint64_t>(value.value()));
   }
+  void AddOne(LeaderEpoch value) { AddEpoch(value, names_ ? &names_->leader : nullptr); }
+  void AddOne(PartitionEpoch value) { AddEpoch(value, names_ ? &names_->partition : nullptr); }
+  void AddOne(BrokerEpoch value) { AddEpoch(value, names_ ? &names_->broker : nullptr); }
+  template <typename Epoch>
+  void AddEpoch(Epoch value, EpochNames::List<Epoch>* names) {
+    if (names == nullptr || value.value() < 0) return Mix(static_cast<uint64_t>(value.value()));
+    const auto found = std::find(names->begin(), names->end(), value);
+    Mix(static_cast<uint64_t>(found - names->begin()));
+    if (found == names->end()) names->push_back(value);
+  }
   void AddOne(Instant value) {
+    if (!counts_time_) return;
     const Duration distance = value - now_;
     const Duration none = Duration::zero();
     Mix(distance > grain_ ? 3u : distance > none ? 2u : distance > none - grain_ ? 1u : 0u);
@@ -90,6 +125,8 @@ class Fingerprint {
 
   Instant now_;
   Duration grain_;
+  EpochNames* names_;
+  bool counts_time_ = true;
   uint64_t a_ = 1;
   uint64_t b_ = 2;
 };

@@ -22,35 +22,36 @@ constexpr Duration kPositionRepeatDelay = std::chrono::seconds(2);
 FollowerRole::FollowerRole(PartitionUid uid, BrokerId leader, ReplicaLog& log, Now now)
     : uid_(uid),
       leader_(leader),
-      log_(log),
+      log_(&log),
       next_send_(now.mono + kPositionRepeatDelay),
       seek_delay_(kSeekDelayMin) {}
 
 void FollowerRole::SendUpdate(bool restart, Now now, PartitionEffects& effects) {
-  const LogOffsets& offsets = log_.offsets();
+  const LogOffsets& offsets = log_->offsets();
   const bool hides_epoch = IsPlanted(PlantedBug::kNoEpochCheckOnTruncation);
   effects.replica_updates.push_back(
       {.uid = uid_,
-       .leader_epoch = log_.leader_epoch(),
+       .leader_epoch = log_->leader_epoch(),
        .fetch_offset = offsets.log_end(),
        .durable_end_offset = AcknowledgedEnd(),
        .log_start_offset = offsets.log_start(),
        .last_epoch = hides_epoch || offsets.empty() ? kNoLeaderEpoch
-                                                    : log_.epochs().EpochBefore(offsets.log_end()),
+                                                    : log_->epochs().EpochBefore(offsets.log_end()),
        .restart = restart});
   told_end_ = AcknowledgedEnd();
   told_log_start_ = offsets.log_start();
   if (restart) phase_ = Phase::kSeeking;
-  next_send_ = now.mono + (restart ? kPositionRepeatDelay : log_.limits().replica_lag_max / 2);
+  next_send_ = now.mono + (restart ? kPositionRepeatDelay : log_->limits().replica_lag_max / 2);
 }
 
 Offset FollowerRole::AcknowledgedEnd() const {
-  const LogOffsets& offsets = log_.offsets();
+  const LogOffsets& offsets = log_->offsets();
   return IsPlanted(PlantedBug::kDurableEndOverReported) ? offsets.log_end() : offsets.durable_end();
 }
 
 void FollowerRole::TellNews(Now now, PartitionEffects& effects) {
-  const bool news = AcknowledgedEnd() != told_end_ || log_.offsets().log_start() != told_log_start_;
+  const bool news =
+      AcknowledgedEnd() != told_end_ || log_->offsets().log_start() != told_log_start_;
   // While seeking, the leader would not count it; the next restart says it.
   if (news && phase_ == Phase::kStreaming) SendUpdate(/*restart=*/false, now, effects);
 }
@@ -62,7 +63,7 @@ void FollowerRole::SeekLater(Now now) {
 }
 
 void FollowerRole::OnReplicaStreamOpened(Now now, PartitionEffects& effects) {
-  if (log_.truncating()) return;
+  if (log_->truncating()) return;
   SendUpdate(/*restart=*/true, now, effects);
 }
 
@@ -74,7 +75,7 @@ void FollowerRole::OnReplicaPush(const ReplicaPush& push, Now now, PartitionEffe
   // Of another epoch, or aimed at a log end that is just being cut off.
   const bool fenced =
       !IsPlanted(PlantedBug::kTruncationNotFenced) || push.diverging_end_offset == kNoOffset;
-  if ((fenced && push.leader_epoch != log_.leader_epoch()) || log_.truncating()) return;
+  if ((fenced && push.leader_epoch != log_->leader_epoch()) || log_->truncating()) return;
   if (push.error != ErrorCode::kNone) {
     OnError(push, now, effects);
     return;
@@ -83,9 +84,9 @@ void FollowerRole::OnReplicaPush(const ReplicaPush& push, Now now, PartitionEffe
     OnDivergence(push, now, effects);
     return;
   }
-  const Offset end_before = log_.offsets().log_end();
+  const Offset end_before = log_->offsets().log_end();
   const bool whole = AppendBatches(push, effects);
-  const bool grew = log_.offsets().log_end() > end_before;
+  const bool grew = log_->offsets().log_end() > end_before;
   matched_ = matched_ || whole || grew;
   if (!whole) {
     // While seeking, what was sent before the leader heard of it may still arrive: wait for the
@@ -95,7 +96,7 @@ void FollowerRole::OnReplicaPush(const ReplicaPush& push, Now now, PartitionEffe
   }
   phase_ = Phase::kStreaming;
   seek_delay_ = kSeekDelayMin;
-  next_send_ = std::max(next_send_, now.mono + log_.limits().replica_lag_max / 2);
+  next_send_ = std::max(next_send_, now.mono + log_->limits().replica_lag_max / 2);
   leader_high_watermark_ = std::max(leader_high_watermark_, push.high_watermark);
   leader_log_start_ = std::max(leader_log_start_, push.log_start_offset);
   FollowMarks(effects);
@@ -105,7 +106,7 @@ void FollowerRole::OnReplicaPush(const ReplicaPush& push, Now now, PartitionEffe
 void FollowerRole::OnError(const ReplicaPush& push, Now now, PartitionEffects& effects) {
   // Nothing that is committed gets lost: what lies below the leader's log start is given up, and of
   // what lies above it nothing was acknowledged as long as there was no match.
-  const LogOffsets& offsets = log_.offsets();
+  const LogOffsets& offsets = log_->offsets();
   const bool anew = push.error == ErrorCode::kOffsetOutOfRange &&
                     (push.log_start_offset >= offsets.log_end() ||
                      (!matched_ && push.log_start_offset >= offsets.high_watermark()));
@@ -114,16 +115,16 @@ void FollowerRole::OnError(const ReplicaPush& push, Now now, PartitionEffects& e
     SeekLater(now);
     return;
   }
-  log_.RestartAt(push.log_start_offset, *producers, effects);
+  log_->RestartAt(push.log_start_offset, *producers, effects);
   phase_ = Phase::kSeeking;
 }
 
 void FollowerRole::OnDivergence(const ReplicaPush& push, Now now, PartitionEffects& effects) {
   if (matched_) return;
-  const LogOffsets& offsets = log_.offsets();
+  const LogOffsets& offsets = log_->offsets();
   // leader:  [3 ....][4 ...................]     says: epoch 4 ends at 90
   // here:    [3 ....][4 ......][5 ..........]    epoch 4 ends at 70: cut to 70, and ask again
-  const auto own = log_.epochs().EndOffsetFor(push.diverging_epoch, offsets.log_end());
+  const auto own = log_->epochs().EndOffsetFor(push.diverging_epoch, offsets.log_end());
   const Offset own_end = own ? own->end_offset : offsets.log_end();
   const Offset cut = std::min(push.diverging_end_offset, own_end);
   if (cut >= offsets.log_end()) {
@@ -137,12 +138,12 @@ void FollowerRole::OnDivergence(const ReplicaPush& push, Now now, PartitionEffec
     SeekLater(now);
     return;
   }
-  log_.TruncateTo(cut, effects);
+  log_->TruncateTo(cut, effects);
 }
 
 bool FollowerRole::MayAppend(const RecordBatchView& batch) const {
-  return batch.leader_epoch() >= log_.epochs().EpochBefore(log_.offsets().log_end()) &&
-         batch.leader_epoch() <= log_.leader_epoch() && batch.CrcMatches();
+  return batch.leader_epoch() >= log_->epochs().EpochBefore(log_->offsets().log_end()) &&
+         batch.leader_epoch() <= log_->leader_epoch() && batch.CrcMatches();
 }
 
 bool FollowerRole::AppendBatches(const ReplicaPush& push, PartitionEffects& effects) {
@@ -153,37 +154,37 @@ bool FollowerRole::AppendBatches(const ReplicaPush& push, PartitionEffects& effe
           RecordBatchView::Parse(bytes.Slice(position, bytes.size() - position));
       if (!batch.ok()) return false;
       position += batch->size();
-      const LogOffsets& offsets = log_.offsets();
+      const LogOffsets& offsets = log_->offsets();
       if (batch->end_offset() <= offsets.log_end()) continue;  // known
       // A log start may lie inside a batch: an empty log begins with the whole of it.
       const bool fits = batch->base_offset() == offsets.log_end() ||
                         (batch->base_offset() < offsets.log_end() && offsets.empty());
       if (!fits || !MayAppend(*batch)) return false;
-      log_.Append(*batch, effects);
+      log_->Append(*batch, effects);
     }
   }
   return true;
 }
 
 void FollowerRole::FollowMarks(PartitionEffects& effects) {
-  const LogOffsets& offsets = log_.offsets();
-  log_.AdvanceHighWatermark(std::min(leader_high_watermark_, offsets.durable_end()), effects);
-  log_.RaiseLogStart(leader_log_start_, effects);
+  const LogOffsets& offsets = log_->offsets();
+  log_->AdvanceHighWatermark(std::min(leader_high_watermark_, offsets.durable_end()), effects);
+  log_->RaiseLogStart(leader_log_start_, effects);
 }
 
 void FollowerRole::OnLogDurable(Now now, PartitionEffects& effects) {
-  if (log_.truncating()) return;
+  if (log_->truncating()) return;
   if (matched_) FollowMarks(effects);
   TellNews(now, effects);
 }
 
 void FollowerRole::OnTime(Now now, PartitionEffects& effects) {
-  if (log_.truncating() || now.mono < next_send_) return;
+  if (log_->truncating() || now.mono < next_send_) return;
   SendUpdate(/*restart=*/phase_ == Phase::kSeeking, now, effects);
 }
 
 std::optional<Instant> FollowerRole::NextDeadline() const {
-  if (log_.truncating()) return std::nullopt;
+  if (log_->truncating()) return std::nullopt;
   return next_send_;
 }
 

@@ -39,6 +39,8 @@ class FollowerRole {
   }
 
   [[nodiscard]] BrokerId leader() const { return leader_; }
+  // The same role upon a copy of its log, which must outlive this object.
+  void MoveTo(ReplicaLog& log) { log_ = &log; }
 
  private:
   enum class Phase { kSeeking, kStreaming };
@@ -61,7 +63,7 @@ class FollowerRole {
 
   PartitionUid uid_;
   BrokerId leader_;
-  ReplicaLog& log_;
+  ReplicaLog* log_;
   Phase phase_ = Phase::kSeeking;
   bool matched_ = false;  // a push of this epoch was taken
   Instant next_send_;     // kSeeking: ask again; kStreaming: show that the position is known

@@ -31,7 +31,7 @@ std::string CodecName(Compression codec) {
 ErrorCode LeaderRole::CheckProduce(const ProduceInput& input) const {
   if (input.acks < -1 || input.acks > 1) return ErrorCode::kInvalidRequiredAcks;
   if (isr_.isr().size() < MinIsrEffective()) return ErrorCode::kNotEnoughReplicas;
-  if (parked_.acks() >= log_.limits().parked_acks_max) return ErrorCode::kLimitReached;
+  if (parked_.acks() >= log_->limits().parked_acks_max) return ErrorCode::kLimitReached;
   return ErrorCode::kNone;
 }
 
@@ -41,11 +41,11 @@ ErrorCode LeaderRole::CheckBatch(const ProduceInput& input, const RecordBatchVie
   if (!input.from_coordinator && (batch.is_control() || batch.is_transactional())) {
     return ErrorCode::kInvalidRecord;
   }
-  if (!log_.producers_known() && !input.from_coordinator && batch.producer_id() >= ProducerId{0}) {
+  if (!log_->producers_known() && !input.from_coordinator && batch.producer_id() >= ProducerId{0}) {
     return ErrorCode::kDamagedOnAllReplicas;
   }
   return ValidateBatch(batch, {.batch_bytes_max = config_.message_bytes_max,
-                               .validate_compressed = log_.limits().validate_compressed});
+                               .validate_compressed = log_->limits().validate_compressed});
 }
 
 std::string LeaderRole::RefusalText(ErrorCode error, const RecordBatchView* batch) const {
@@ -54,7 +54,7 @@ std::string LeaderRole::RefusalText(ErrorCode error, const RecordBatchView* batc
                         " replicas; min.insync.replicas: ", MinIsrEffective());
   }
   if (error == ErrorCode::kLimitReached && batch == nullptr) {
-    return absl::StrCat(log_.limits().parked_acks_max, " batches wait for their acknowledgement");
+    return absl::StrCat(log_->limits().parked_acks_max, " batches wait for their acknowledgement");
   }
   if (batch == nullptr) return {};
   if (error == ErrorCode::kDamagedOnAllReplicas) {
@@ -93,7 +93,7 @@ void LeaderRole::OnProduce(const ProduceInput& input, Now now, PartitionEffects&
   reply.error = parsed.ok() ? CheckBatch(input, *parsed) : CodeOf(parsed.status());
   ProducerTable::Verdict verdict;
   if (reply.error == ErrorCode::kNone && !input.from_coordinator) {
-    verdict = log_.producers().Check(*parsed);
+    verdict = log_->producers().Check(*parsed);
     reply.error = verdict.error;
   }
   if (reply.error != ErrorCode::kNone) {
@@ -112,19 +112,19 @@ void LeaderRole::OnProduce(const ProduceInput& input, Now now, PartitionEffects&
   }
   const auto time = stamps_time ? std::optional(now.wall) : std::nullopt;
   const absl::StatusOr<RecordBatchView> stamped = RecordBatchView::Parse(
-      StampBatch(*parsed, log_.offsets().log_end(), log_.leader_epoch(), time));
+      StampBatch(*parsed, log_->offsets().log_end(), log_->leader_epoch(), time));
   QUIPU_CHECK(stamped.ok());
   reply.base_offset = stamped->base_offset();
   reply.end_offset = stamped->end_offset();
   if (stamps_time) reply.log_append_time = now.wall;
-  log_.Append(*stamped, effects);
+  log_->Append(*stamped, effects);
   effects.log_end_moved = true;
   Park(input, std::move(reply), now, effects);
 }
 
 void LeaderRole::Park(const ProduceInput& input, ProduceReply reply, Now now,
                       PartitionEffects& effects) {
-  const bool committed = reply.end_offset <= log_.offsets().high_watermark();
+  const bool committed = reply.end_offset <= log_->offsets().high_watermark();
   if (committed || input.acks == 0 || IsPlanted(PlantedBug::kAckBeforeSync)) {
     effects.replies.push_back(std::move(reply));
     return;

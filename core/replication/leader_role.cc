@@ -12,13 +12,13 @@ namespace quipu {
 LeaderRole::LeaderRole(Options options, ReplicaLog& log, const PartitionAssignment& assignment,
                        ParkedReplies parked, Now now, PartitionEffects& effects)
     : options_(options),
-      log_(log),
+      log_(&log),
       isr_(options.self, options.uid, assignment.leader_epoch),
       parked_(std::move(parked)),
       epoch_start_(log.StartLeaderEpoch(effects)),
       next_isr_check_(now.mono + log.limits().replica_lag_max / 2) {
-  QUIPU_CHECK(log_.leader_epoch() == assignment.leader_epoch);
-  if (IsPlanted(PlantedBug::kDuplicateAfterFailover)) log_.ForgetProducers();
+  QUIPU_CHECK(log_->leader_epoch() == assignment.leader_epoch);
+  if (IsPlanted(PlantedBug::kDuplicateAfterFailover)) log_->ForgetProducers();
   OnImage(assignment, now, effects);
 }
 
@@ -65,26 +65,26 @@ void LeaderRole::AnswerError(BrokerId follower, LeaderEpoch asked_in, ErrorCode 
       follower, ReplicaPush{.uid = options_.uid,
                             .leader_epoch = asked_in,
                             .error = error,
-                            .high_watermark = log_.offsets().high_watermark(),
-                            .log_start_offset = log_.offsets().log_start(),
+                            .high_watermark = log_->offsets().high_watermark(),
+                            .log_start_offset = log_->offsets().log_start(),
                             .batches = {}});
 }
 
 void LeaderRole::SendToLogStart(BrokerId follower, PartitionEffects& effects) const {
-  AnswerError(follower, log_.leader_epoch(), ErrorCode::kOffsetOutOfRange, effects);
+  AnswerError(follower, log_->leader_epoch(), ErrorCode::kOffsetOutOfRange, effects);
   // The follower cannot read what was trimmed, so what it tells of producers must come along (P03).
   effects.replica_answers.back().second.producers =
-      EncodeProducers(log_.producers().Snapshot(log_.offsets().log_start()).producers);
+      EncodeProducers(log_->producers().Snapshot(log_->offsets().log_start()).producers);
 }
 
 bool LeaderRole::Match(const FollowerProgress& follower, const ReplicaUpdate& update,
                        PartitionEffects& effects) const {
   const BrokerId broker = follower.info.broker;
-  const LogOffsets& offsets = log_.offsets();
+  const LogOffsets& offsets = log_->offsets();
   // An epoch older than all that is known here cannot be compared: what the follower holds below
   // the log start may differ, and nothing here would tell.
   const bool incomparable = update.last_epoch != kNoLeaderEpoch &&
-                            update.last_epoch < log_.epochs().entries().front().epoch;
+                            update.last_epoch < log_->epochs().entries().front().epoch;
   if (update.fetch_offset < offsets.log_start() || incomparable) {
     SendToLogStart(broker, effects);
     return false;
@@ -97,7 +97,7 @@ bool LeaderRole::Match(const FollowerProgress& follower, const ReplicaUpdate& up
   }
   const bool within = update.fetch_offset <= offsets.log_end();
   if (IsPlanted(PlantedBug::kDivergenceNotLookedFor) && within) return true;
-  const auto end = log_.epochs().EndOffsetFor(update.last_epoch, offsets.log_end());
+  const auto end = log_->epochs().EndOffsetFor(update.last_epoch, offsets.log_end());
   QUIPU_CHECK(end.has_value());  // the epoch of this leader, at least
   if (IsPlanted(PlantedBug::kUnknownEpochTakenAsMatch) && within &&
       end->epoch != update.last_epoch) {
@@ -117,7 +117,7 @@ bool LeaderRole::Match(const FollowerProgress& follower, const ReplicaUpdate& up
 
 void LeaderRole::OnReplicaUpdate(BrokerId broker, BrokerEpoch broker_epoch,
                                  const ReplicaUpdate& update, Now now, PartitionEffects& effects) {
-  QUIPU_INVARIANT("I32", update.leader_epoch == log_.leader_epoch());
+  QUIPU_INVARIANT("I32", update.leader_epoch == log_->leader_epoch());
   FollowerProgress* follower = Find(broker);
   if (follower == nullptr) {
     // Not a replica, as far as the image here knows.
@@ -131,7 +131,7 @@ void LeaderRole::OnReplicaUpdate(BrokerId broker, BrokerEpoch broker_epoch,
     return;
   }
   if (broker_epoch > follower->broker_epoch) follower->Forget(broker_epoch);
-  const LogOffsets& offsets = log_.offsets();
+  const LogOffsets& offsets = log_->offsets();
   if (update.restart) {
     if (!Match(*follower, update, effects)) {
       if (IsPlanted(PlantedBug::kUncomparedFollowerCounted) &&
@@ -170,10 +170,10 @@ void LeaderRole::OnReplicaGone(BrokerId broker) {
 }
 
 PartitionCore::SendPlan LeaderRole::PlanSend(BrokerId broker) const {
-  const LogOffsets& offsets = log_.offsets();
+  const LogOffsets& offsets = log_->offsets();
   PartitionCore::SendPlan plan{.from = offsets.log_end(),
                                .end = offsets.log_end(),
-                               .leader_epoch = log_.leader_epoch(),
+                               .leader_epoch = log_->leader_epoch(),
                                .high_watermark = offsets.high_watermark(),
                                .log_start_offset = offsets.log_start()};
   const FollowerProgress* follower = Find(broker);
@@ -187,7 +187,7 @@ PartitionCore::SendPlan LeaderRole::PlanSend(BrokerId broker) const {
 void LeaderRole::OnSent(BrokerId broker, Offset sent_end, Offset high_watermark, Offset log_start) {
   FollowerProgress* follower = Find(broker);
   if (follower == nullptr || !follower->connected) return;
-  follower->sent_end = std::min(std::max(follower->sent_end, sent_end), log_.offsets().log_end());
+  follower->sent_end = std::min(std::max(follower->sent_end, sent_end), log_->offsets().log_end());
   follower->told_high_watermark = high_watermark;
   follower->told_log_start = log_start;
 }
@@ -200,8 +200,8 @@ size_t LeaderRole::MinIsrEffective() const {
 }
 
 IsrTracker::LogView LeaderRole::LogNow() const {
-  return {.high_watermark = log_.offsets().high_watermark(),
-          .log_end = log_.offsets().log_end(),
+  return {.high_watermark = log_->offsets().high_watermark(),
+          .log_end = log_->offsets().log_end(),
           .epoch_start = epoch_start_};
 }
 
@@ -211,16 +211,16 @@ void LeaderRole::MaybeAdvanceHighWatermark(PartitionEffects& effects) {
   }
   const std::vector<BrokerId>& members =
       IsPlanted(PlantedBug::kMaximalIsrIgnored) ? isr_.isr() : isr_.maximal();
-  Offset end = IsPlanted(PlantedBug::kLeaderCountsUnsyncedEnd) ? log_.offsets().log_end()
-                                                               : log_.offsets().durable_end();
+  Offset end = IsPlanted(PlantedBug::kLeaderCountsUnsyncedEnd) ? log_->offsets().log_end()
+                                                               : log_->offsets().durable_end();
   for (BrokerId member : members) {
     if (member == options_.self) continue;
     const FollowerProgress* follower = Find(member);
     if (follower == nullptr || !follower->matched) return;
     end = std::min(end, follower->durable_end);
   }
-  if (!log_.AdvanceHighWatermark(end, effects)) return;
-  parked_.AnswerAcks(log_.offsets().high_watermark(), effects);
+  if (!log_->AdvanceHighWatermark(end, effects)) return;
+  parked_.AnswerAcks(log_->offsets().high_watermark(), effects);
 }
 
 void LeaderRole::MaybeExpandIsr(Now now, PartitionEffects& effects) {
@@ -240,12 +240,12 @@ void LeaderRole::OnLogDurable(PartitionEffects& effects) { MaybeAdvanceHighWater
 
 void LeaderRole::OnDeleteRecords(ReplyToken token, Offset before, Duration timeout, Now now,
                                  PartitionEffects& effects) {
-  const Offset high_watermark = log_.offsets().high_watermark();
+  const Offset high_watermark = log_->offsets().high_watermark();
   const Offset target = before == kNoOffset ? high_watermark : before;
   DeleteRecordsReply reply{.token = token, .log_start_offset = target};
   if (target < Offset{0} || target > high_watermark) {
     reply.error = ErrorCode::kOffsetOutOfRange;
-  } else if (parked_.deletes() >= log_.limits().parked_acks_max) {
+  } else if (parked_.deletes() >= log_->limits().parked_acks_max) {
     reply.error = ErrorCode::kLimitReached;
   }
   if (reply.error != ErrorCode::kNone) {
@@ -254,7 +254,7 @@ void LeaderRole::OnDeleteRecords(ReplyToken token, Offset before, Duration timeo
     return;
   }
   RaiseLogStart(target, effects);
-  reply.log_start_offset = std::max(target, log_.offsets().log_start());
+  reply.log_start_offset = std::max(target, log_->offsets().log_start());
   parked_.ParkDelete(reply, now.mono + timeout);
   AnswerDeletes(effects);
 }
@@ -264,8 +264,8 @@ void LeaderRole::OnRetention(Offset new_log_start, PartitionEffects& effects) {
 }
 
 void LeaderRole::RaiseLogStart(Offset log_start, PartitionEffects& effects) {
-  if (!log_.RaiseLogStart(log_start, effects)) return;
-  const LogOffsets& offsets = log_.offsets();
+  if (!log_->RaiseLogStart(log_start, effects)) return;
+  const LogOffsets& offsets = log_->offsets();
   for (FollowerProgress& follower : followers_) {
     if (!follower.connected || follower.sent_end >= offsets.log_start()) continue;
     // What comes next for it is gone; it has to begin anew at the log start.
@@ -276,7 +276,7 @@ void LeaderRole::RaiseLogStart(Offset log_start, PartitionEffects& effects) {
 
 void LeaderRole::AnswerDeletes(PartitionEffects& effects) {
   if (!parked_.waits_for_deletes()) return;
-  Offset lowest = log_.offsets().log_start();
+  Offset lowest = log_->offsets().log_start();
   for (BrokerId member : isr_.isr()) {
     if (member == options_.self) continue;
     const FollowerProgress* follower = Find(member);
@@ -292,7 +292,7 @@ void LeaderRole::OnTime(Now now, PartitionEffects& effects) {
   parked_.AnswerExpired(now.mono, effects);
   if (auto proposal = isr_.Repeat(now)) effects.isr_proposal = std::move(proposal);
   if (now.mono < next_isr_check_) return;
-  const Duration lag_max = log_.limits().replica_lag_max;
+  const Duration lag_max = log_->limits().replica_lag_max;
   next_isr_check_ = now.mono + lag_max / 2;
   auto proposal = isr_.ProposeShrink(followers_, LogNow(), lag_max, now);
   if (proposal) effects.isr_proposal = std::move(proposal);
@@ -308,13 +308,13 @@ std::optional<Instant> LeaderRole::NextDeadline() const {
 
 void LeaderRole::CheckInvariants() const {
   isr_.CheckInvariants();
-  parked_.CheckInvariants(log_.offsets().high_watermark());
+  parked_.CheckInvariants(log_->offsets().high_watermark());
   QUIPU_INVARIANT("I31", isr_.InIsr(options_.self));
-  QUIPU_INVARIANT("I30", log_.epochs().newest_epoch() == log_.leader_epoch());
+  QUIPU_INVARIANT("I30", log_->epochs().newest_epoch() == log_->leader_epoch());
   for (const FollowerProgress& follower : followers_) {
     if (!follower.matched) continue;
-    QUIPU_INVARIANT("I24", follower.sent_end <= log_.offsets().log_end());
-    QUIPU_INVARIANT("I24", follower.durable_end <= log_.offsets().log_end());
+    QUIPU_INVARIANT("I24", follower.sent_end <= log_->offsets().log_end());
+    QUIPU_INVARIANT("I24", follower.durable_end <= log_->offsets().log_end());
   }
 }
 

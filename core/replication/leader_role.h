@@ -56,6 +56,9 @@ class LeaderRole {
   [[nodiscard]] const IsrTracker& isr() const { return isr_; }
   [[nodiscard]] const ParkedReplies& parked() const { return parked_; }
 
+  // The same role upon a copy of its log, which must outlive this object.
+  void MoveTo(ReplicaLog& log) { log_ = &log; }
+
   void CheckInvariants() const;
   void AddTo(Fingerprint& state) const {
     state.Add(config_.min_insync_replicas, isr_, followers_, parked_, epoch_start_,
@@ -92,7 +95,7 @@ class LeaderRole {
   [[nodiscard]] IsrTracker::LogView LogNow() const;
 
   Options options_;
-  ReplicaLog& log_;
+  ReplicaLog* log_;
   PartitionConfig config_;
   IsrTracker isr_;
   std::vector<FollowerProgress> followers_;  // the other replicas

@@ -43,7 +43,15 @@ struct PartitionCore::Parts {
 
 PartitionCore::PartitionCore(Options options, RecoveredLog recovered)
     : parts_(std::make_unique<Parts>(std::move(options), std::move(recovered))) {}
+PartitionCore::PartitionCore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 PartitionCore::~PartitionCore() = default;
+
+std::unique_ptr<PartitionCore> PartitionCore::Clone() const {
+  auto parts = std::make_unique<Parts>(*parts_);
+  if (parts->leader) parts->leader->MoveTo(parts->log);
+  if (parts->follower) parts->follower->MoveTo(parts->log);
+  return std::unique_ptr<PartitionCore>(new PartitionCore(std::move(parts)));
+}
 
 // ---- metadata -------------------------------------------------------------------------------
 

@@ -34,6 +34,9 @@ class PartitionCore {
   ~PartitionCore();
   PartitionCore(const PartitionCore&) = delete;
   PartitionCore& operator=(const PartitionCore&) = delete;
+  // Another core in the same state, which shares nothing with this one. Copies everything: for
+  // those who try what each of several inputs would do, not for the data path.
+  [[nodiscard]] std::unique_ptr<PartitionCore> Clone() const;
 
   // ---- inputs: metadata ----
   // A newer metadata image. Older leader or partition epochs are ignored (R22, R05). A higher
@@ -163,6 +166,7 @@ class PartitionCore {
 
  private:
   struct Parts;
+  explicit PartitionCore(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };
 

@@ -39,6 +39,12 @@ void ProducerTable::State::Add(const ProducerBatch& batch) {
   last_timestamp = batch.timestamp;
 }
 
+ProducerTable::ProducerTable(const ProducerTable& other) : producers_max_(other.producers_max_) {
+  for (const auto& [id, state] : other.producers_) {
+    producers_.emplace(id, std::make_unique<State>(*state));
+  }
+}
+
 ProducerTable::Verdict ProducerTable::Check(const RecordBatchView& batch) const {
   if (batch.producer_id() < ProducerId{0}) return {};
   if (batch.producer_epoch() < ProducerEpoch{0} || batch.base_sequence() < Sequence{0}) {

@@ -40,6 +40,8 @@ class ProducerTable {
   };
 
   explicit ProducerTable(size_t producers_max = 100000) : producers_max_(producers_max) {}
+  ProducerTable(const ProducerTable& other);
+  ProducerTable& operator=(const ProducerTable&) = delete;
 
   // Judges a batch before it is appended; batches without a producer id are always taken. Changes
   // nothing.

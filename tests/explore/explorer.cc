@@ -2,124 +2,183 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
+#include <iterator>
+#include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "tests/explore/seen_set.h"
 
 namespace quipu::explore {
 namespace {
 
-using StateHash = std::pair<uint64_t, uint64_t>;
-constexpr uint32_t kRoot = 0;
-
 void ThrowViolation(absl::string_view id, absl::string_view condition, absl::string_view file,
                     int line, absl::string_view detail) {
-  throw sim::Violation{std::string(id), std::string(file) + ":" + std::to_string(line) + ": " +
-                                            std::string(condition) + " " + std::string(detail)};
+  throw sim::Violation{std::string(id),
+                       absl::StrCat(file, ":", line, ": ", condition, " ", detail)};
 }
 
-struct Node {
-  uint32_t parent;
-  Action action;  // that led here from the parent
+// The last action of a way, and the way before it.
+struct Step {
+  std::shared_ptr<const Step> before;
+  Action action;
+};
+using Way = std::shared_ptr<const Step>;  // nullptr: the beginning
+
+std::vector<Action> ActionsOf(Way way) {
+  std::vector<Action> actions;
+  for (; way != nullptr; way = way->before) actions.push_back(way->action);
+  std::reverse(actions.begin(), actions.end());
+  return actions;
+}
+
+// A state that was met and not gone on from.
+struct Visit {
+  SmallWorld world;
+  Way way;
+  size_t depth = 0;
 };
 
-// What one thread found while it expanded its share of a level.
-struct Found {
-  struct Child {
-    StateHash hash;
-    Node node;
-  };
-  std::vector<Child> children;
+// What one thread has done.
+struct Tally {
   size_t transitions = 0;
   size_t ends = 0;
-  std::optional<sim::Violation> violation;
-  std::vector<Action> path;
+  size_t depth = 0;
 };
 
 class Walk {
  public:
-  explicit Walk(const ExploreOptions& options) : options_(options) {}
+  explicit Walk(const ExploreOptions& options) : options_(options) {
+    Visit start{.world = SmallWorld(options_.bounds), .way = nullptr};
+    IsNew(start.world);
+    open_.push_back(std::move(start));
+  }
 
   ExploreResult Run() {
-    nodes_.push_back({kRoot, {}});
-    seen_.insert(SmallWorld(options_.bounds).Hash());
-    size_t begin = 0;
-    while (begin < nodes_.size() && !result_.violation && nodes_.size() < options_.states_max) {
-      const size_t end = nodes_.size();
-      ExpandLevel(begin, end);
-      begin = end;
-      if (nodes_.size() > end) ++result_.depth;
+    if (options_.order == Order::kDepth) {
+      OnThreads([this](Tally& tally) { GoDeep(tally); });
+    } else {
+      while (!open_.empty() && !stop_) GoOneLevel();
     }
-    result_.states = nodes_.size();
-    result_.complete = !result_.violation && begin == nodes_.size();
+    result_.states = states_;
+    result_.complete = !stop_;
     return std::move(result_);
   }
 
  private:
-  [[nodiscard]] std::vector<Action> PathTo(uint32_t node) const {
-    std::vector<Action> path;
-    for (; node != kRoot; node = nodes_[node].parent) path.push_back(nodes_[node].action);
-    std::reverse(path.begin(), path.end());
-    return path;
-  }
-
-  // The threads share nothing but the nodes, which stand still meanwhile, and the next one to take.
-  void ExpandLevel(size_t begin, size_t end) {
-    std::vector<Found> found(static_cast<size_t>(options_.threads));
-    std::atomic<size_t> next = begin;
+  template <typename Work>
+  void OnThreads(Work work) {
+    std::vector<Tally> tallies(static_cast<size_t>(options_.threads));
     std::vector<std::thread> threads;
-    for (Found& share : found) {
-      threads.emplace_back([&] {
-        for (size_t i = next++; i < end && !share.violation; i = next++) {
-          ExpandNode(static_cast<uint32_t>(i), share);
-        }
-      });
-    }
+    for (Tally& tally : tallies) threads.emplace_back([&] { work(tally); });
     for (std::thread& thread : threads) thread.join();
-    for (Found& share : found) {
-      result_.transitions += share.transitions;
-      result_.ends += share.ends;
-      if (share.violation && !result_.violation) {
-        result_.violation = std::move(share.violation);
-        result_.path = std::move(share.path);
-      }
-      for (const Found::Child& child : share.children) {
-        if (seen_.insert(child.hash).second) nodes_.push_back(child.node);
-      }
+    for (const Tally& tally : tallies) {
+      result_.transitions += tally.transitions;
+      result_.ends += tally.ends;
+      result_.depth = std::max(result_.depth, tally.depth);
     }
   }
 
-  void ExpandNode(uint32_t node, Found& found) const {
-    std::vector<Action> path = PathTo(node);
-    SmallWorld here(options_.bounds);
-    for (const Action action : path) here.Take(action);
-    const std::vector<Action> enabled = here.Enabled();
+  bool IsNew(const SmallWorld& world) {
+    if (!seen_.Insert(world.Hash())) return false;
+    if (++states_ >= options_.states_max) stop_ = true;
+    return true;
+  }
+
+  void NoteViolation(const sim::Violation& violation, const Way& way) {
+    const std::lock_guard lock(mutex_);
+    if (!result_.violation) {
+      result_.violation = violation;
+      result_.path = ActionsOf(way);
+    }
+    stop_ = true;
+  }
+
+  // The new states that are one action away go to `out`.
+  void GoOn(const Visit& visit, Tally& tally, std::vector<Visit>& out) {
+    Way way = visit.way;
     try {
-      if (enabled.empty()) {
-        ++found.ends;
-        here.RequireSettles();
+      if (visit.world.EnabledBySelf().empty()) {
+        ++tally.ends;
+        SmallWorld(visit.world).RequireSettles();
       }
-      for (const Action action : enabled) {
-        path.push_back(action);
-        SmallWorld world(options_.bounds);
-        for (const Action step : path) world.Take(step);
-        ++found.transitions;
-        const StateHash hash = world.Hash();
-        // seen_ stands still during a level: what two threads find at once is sorted out after it.
-        if (!seen_.contains(hash)) found.children.push_back({hash, {node, action}});
-        path.pop_back();
+      for (const Action action : visit.world.Enabled()) {
+        way = std::make_shared<const Step>(Step{visit.way, action});
+        SmallWorld next = visit.world;
+        next.Take(action);
+        ++tally.transitions;
+        if (!IsNew(next)) continue;
+        out.push_back({.world = std::move(next), .way = way, .depth = visit.depth + 1});
+        tally.depth = std::max(tally.depth, visit.depth + 1);
       }
     } catch (const sim::Violation& violation) {
-      found.violation = violation;
-      found.path = path;
+      NoteViolation(violation, way);
     }
+  }
+
+  // ---- breadth first: level by level ----
+
+  void GoOneLevel() {
+    const std::vector<Visit> level = std::exchange(open_, {});
+    std::atomic<size_t> next = 0;
+    OnThreads([&](Tally& tally) {
+      std::vector<Visit> found;
+      for (size_t i = next++; i < level.size() && !stop_; i = next++) GoOn(level[i], tally, found);
+      const std::lock_guard lock(mutex_);
+      std::move(found.begin(), found.end(), std::back_inserter(open_));
+    });
+  }
+
+  // ---- depth first: each thread on a stack of its own, whose bottom it shares with who has none
+  // ----
+
+  void GoDeep(Tally& tally) {
+    std::vector<Visit> stack;
+    while (TakeShared(stack)) {
+      while (!stack.empty() && !stop_) {
+        const Visit visit = std::move(stack.back());
+        stack.pop_back();
+        GoOn(visit, tally, stack);
+        if (hungry_ > 0 && stack.size() > 1) Share(stack);
+      }
+    }
+  }
+
+  // Waits for something to do. False: nothing will come.
+  bool TakeShared(std::vector<Visit>& stack) {
+    std::unique_lock lock(mutex_);
+    ++hungry_;
+    if (hungry_ == options_.threads) changed_.notify_all();
+    changed_.wait(lock, [this] { return stop_ || !open_.empty() || hungry_ == options_.threads; });
+    if (stop_ || open_.empty()) {
+      changed_.notify_all();
+      return false;
+    }
+    --hungry_;
+    stack = std::exchange(open_, {});
+    return true;
+  }
+
+  void Share(std::vector<Visit>& stack) {
+    const auto middle = stack.begin() + static_cast<std::ptrdiff_t>(stack.size() / 2);
+    const std::lock_guard lock(mutex_);
+    std::move(stack.begin(), middle, std::back_inserter(open_));
+    stack.erase(stack.begin(), middle);
+    changed_.notify_one();
   }
 
   ExploreOptions options_;
-  std::vector<Node> nodes_;
-  absl::flat_hash_set<StateHash> seen_;
+  SeenSet seen_;
+  std::atomic<size_t> states_ = 0;
+  std::atomic<bool> stop_ = false;  // a violation, or states_max
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Visit> open_;      // to go on from; under mutex_ while threads run
+  std::atomic<int> hungry_ = 0;  // threads that wait, changed under mutex_
   ExploreResult result_;
 };
 

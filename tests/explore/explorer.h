@@ -1,10 +1,8 @@
-// Walks through every state of a SmallWorld, breadth first, so that the first violation found is
-// one of the shortest.
+// Walks through every state of a SmallWorld.
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "tests/explore/small_world.h"
@@ -12,24 +10,28 @@
 
 namespace quipu::explore {
 
+// kBreadth: the way to a violation is one of the shortest, but a whole level of worlds is in
+// memory. kDepth: hardly more than the hashes is.
+enum class Order { kBreadth, kDepth };
+
 struct ExploreOptions {
   Bounds bounds;
-  size_t states_max = 20'000'000;  // then it stops, and says so
+  Order order = Order::kDepth;
+  size_t states_max = 1'000'000'000;  // then it stops, and says so
   int threads = 1;
 };
 
 struct ExploreResult {
   size_t states = 0;       // different ones
   size_t transitions = 0;  // actions taken
-  size_t ends = 0;         // states in which nothing may happen any more; each settled
-  size_t depth = 0;        // actions on the longest shortest path
+  size_t ends = 0;         // states in which nothing happens by itself any more; each settled
+  size_t depth = 0;        // actions on the longest way that was gone
   bool complete = false;   // every state within the bounds was seen
   std::optional<sim::Violation> violation;
   std::vector<Action> path;  // to the violation
 };
 
-// Cores keep no copy of themselves, so a state is reached again by its path: memory is a few bytes
-// a state, time grows with the depth. Blocks; uses `threads` threads of its own.
+// Blocks; uses `threads` threads of its own.
 ExploreResult Explore(const ExploreOptions& options);
 
 }  // namespace quipu::explore

@@ -1,29 +1,48 @@
 // quipu-explore: every state of a small world, within the bounds given.
+#include <sys/resource.h>
+
 #include <chrono>
 #include <cstdio>
+#include <ctime>
+#include <map>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
 #include "base/planted_bug.h"
 #include "tests/explore/explorer.h"
 
 namespace quipu::explore {
 namespace {
 
+// "crash+1": a crash that leaves one silent write.
+std::string NameOf(Action action) {
+  std::string name = ActionName(action.kind);
+  if (action.kept > 0) absl::StrAppend(&name, "+", action.kept);
+  return name;
+}
+
 void PrintPath(const ExploreOptions& options, const ExploreResult& result) {
   SmallWorld world(options.bounds);
   std::printf("     %-14s %s\n", "", world.Describe().c_str());
   for (size_t i = 0; i < result.path.size(); ++i) {
     const Action action = result.path[i];
+    const std::string name = NameOf(action);
     try {
       world.Take(action);
     } catch (const sim::Violation&) {
-      std::printf("%3zu  %-12s %d  violates\n", i + 1, ActionName(action.kind), action.broker);
+      std::printf("%3zu  %-12s %d  violates\n", i + 1, name.c_str(), action.broker);
       return;
     }
-    std::printf("%3zu  %-12s %d  %s\n", i + 1, ActionName(action.kind), action.broker,
+    std::printf("%3zu  %-12s %d  %s\n", i + 1, name.c_str(), action.broker,
                 world.Describe().c_str());
   }
   std::printf("     nothing may happen any more\n");
+}
+
+double PeakMemoryMib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
 void Plant([[maybe_unused]] const std::string& name) {
@@ -62,6 +81,11 @@ int Main(int argc, char** argv) {
   app.add_option("--min-isr", bounds.min_insync_replicas, "min.insync.replicas")
       ->check(CLI::Range(1, 3))
       ->capture_default_str();
+  app.add_option("--order", options.order, "breadth: the shortest way to a violation; depth: any")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Order>{{"breadth", Order::kBreadth}, {"depth", Order::kDepth}}))
+      ->default_str("depth");
+  app.add_flag("!--no-reductions", bounds.reductions, "tell all states apart (small_world.h)");
   app.add_option("--states-max", options.states_max, "stop after so many states, with exit code 2")
       ->capture_default_str();
   app.add_option("--threads", options.threads, "threads")
@@ -79,14 +103,20 @@ int Main(int argc, char** argv) {
   const ExploreResult result = Explore(options);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  std::printf("%zu states, %zu transitions, %zu ends, depth %zu, %.1f s, %.0f transitions/s: %s\n",
-              result.states, result.transitions, result.ends, result.depth, seconds,
-              static_cast<double>(result.transitions) / seconds,
-              result.violation  ? "VIOLATION"
-              : result.complete ? "complete, 0 violations"
-                                : "not complete, 0 violations");
+  const double cpu_seconds = static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+  std::printf(
+      "%zu states, %zu transitions, %zu ends, depth %zu, %.1f s (%.1f s of CPU), %.0f "
+      "transitions/s, %.1f MiB: %s\n",
+      result.states, result.transitions, result.ends, result.depth, seconds, cpu_seconds,
+      static_cast<double>(result.transitions) / seconds, PeakMemoryMib(),
+      result.violation  ? "VIOLATION"
+      : result.complete ? "complete, 0 violations"
+                        : "not complete, 0 violations");
   if (result.violation) {
     std::printf("%s: %s\n", result.violation->id.c_str(), result.violation->what.c_str());
+    if (options.order == Order::kDepth) {
+      std::printf("a way to it, hardly the shortest (--order breadth finds that):\n");
+    }
     PrintPath(options, result);
   }
   if (!planted.empty()) {

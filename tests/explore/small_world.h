@@ -5,14 +5,33 @@
 // The same actions give the same world. What is left out: the controllers' own quorum (a decision
 // is committed at once, and brokers hear of it at once unless they are deaf), trims, and batches of
 // several records. Replicas talk over streams: in order, and lost only with the stream.
+//
+// Reductions (Bounds::reductions) make fewer states of it and lose nothing:
+//   silent writes     A write that changes no log end (epochs, a high watermark) does nothing when
+//                     it is synced: all that depends on it is what a crash leaves. So it is not an
+//                     action; a crash chooses how many of those at the head of the queue it leaves
+//                     (Action::kept), and a sync of a later write takes them along.
+//   partition epochs  A disk does not keep them: a broker that starts hears the newest image before
+//                     anything else, which knows a partition epoch at least as new. A write that
+//                     says nothing else is none.
+//   stale proposals   One that the controller is asked at once, refuses, and will refuse for ever,
+//                     because epochs only rise, and whose answer nobody waits for, is gone. One
+//                     that it takes (a bug) stays.
+//   epochs by rank    Epochs are only compared, and new ones are greater than all: two worlds are
+//                     equal when theirs are ordered alike; broker epochs, those of each broker.
+//   spent history     What was acknowledged counts only while a record may be sent again, times
+//                     only while replica.lag.time.max.ms may pass. Answers that a crash took along
+//                     are not waited for.
 #pragma once
 
-#include <deque>
-#include <map>
+#include <array>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
+#include "base/fingerprint.h"
 #include "core/metadata/controller_core.h"
 #include "core/replication/partition_core.h"
 #include "tests/unit/core/replication/fake_disk.h"
@@ -38,9 +57,15 @@ enum class ActionKind : uint8_t {
 };
 const char* ActionName(ActionKind kind);
 
+// What happens on time happens by an action, whenever it likes; only whether a follower has lagged
+// for too long must be told apart (replica.lag.time.max.ms).
+inline constexpr Duration kGrain = PartitionLimits{}.replica_lag_max;
+inline constexpr Instant kStart{std::chrono::seconds(1000)};
+
 struct Action {
   ActionKind kind;
-  uint8_t broker;  // from 1; 0: no broker's
+  uint8_t broker;    // from 1; 0: no broker's
+  uint8_t kept = 0;  // kCrash: silent writes that are synced
   friend bool operator==(const Action&, const Action&) = default;
 };
 
@@ -54,8 +79,11 @@ struct Bounds {
   int broken_streams = 0;
   int lags = 1;
   int min_insync_replicas = 2;
+  bool reductions = true;
 };
 
+// A copy shares with its origin what neither has changed since, so it costs little. One thread at a
+// time; copies may be on different threads.
 class SmallWorld {
  public:
   static constexpr int kBrokers = 3;
@@ -65,76 +93,100 @@ class SmallWorld {
 
   // What may happen now, in a fixed order: what a sound cluster does by itself first, then faults.
   [[nodiscard]] std::vector<Action> Enabled() const;
+  // That of it which is no fault. Nothing: the world has come to rest.
+  [[nodiscard]] std::vector<Action> EnabledBySelf() const;
   // Throws sim::Violation when the action or what follows from it breaks an invariant.
   void Take(Action action);
   // Equal for worlds that cannot be told apart by what may happen next.
   [[nodiscard]] std::pair<uint64_t, uint64_t> Hash() const;
-  // Nothing may happen any more: lets time pass, and everybody must agree on all that was sent.
+  // Nothing happens by itself any more: lets time pass, and everybody must agree on all that was
+  // sent.
   void RequireSettles();
   // "1 leads epoch 3 isr 12 | 1L end 2 hw 1 | ..." for people who read a path.
   [[nodiscard]] std::string Describe() const;
 
  private:
+  struct Proposal {
+    BrokerId by;
+    BrokerEpoch epoch;  // of the life that made it
+    IsrProposal proposal;
+  };
   struct Broker {
     BrokerId id;
     BrokerEpoch epoch;
     bool up = false;
     FakeDisk disk;
-    std::unique_ptr<PartitionCore> core;
-    Instant now{std::chrono::seconds(1000)};
-    size_t next_image = 0;  // of SmallWorld::images_
+    std::shared_ptr<PartitionCore> core;  // changed through SmallWorld::Core alone
+    Instant now = kStart;
+    std::vector<std::shared_ptr<const PartitionAssignment>> unheard;
     bool deaf = false;
     int stream_to = 0;
-    std::deque<ReplicaUpdate> updates;
-    std::deque<ReplicaPush> pushes;
-    struct Proposal {
-      BrokerEpoch epoch;  // of the life that made it
-      IsrProposal proposal;
-    };
-    std::deque<Proposal> proposals;
+    std::vector<ReplicaUpdate> updates;  // these three: oldest first
+    std::vector<ReplicaPush> pushes;
+    std::vector<Proposal> proposals;
+    std::vector<std::pair<ReplyToken, int32_t>> asked;  // of this life, not yet answered: sequence
+    // What Hash() takes of it, as of the last action.
+    bool counted = false;
+    std::pair<uint64_t, uint64_t> fingerprint;
+    EpochNames names;
   };
 
-  [[nodiscard]] Broker& At(int id) { return brokers_[static_cast<size_t>(id - 1)]; }
-  [[nodiscard]] const Broker& At(int id) const { return brokers_[static_cast<size_t>(id - 1)]; }
+  [[nodiscard]] const Broker& At(int id) const { return *brokers_[static_cast<size_t>(id - 1)]; }
+  // The same to be changed: this world's own from here on.
+  Broker& Change(int id);
+  [[nodiscard]] static PartitionCore& Core(Broker& broker);
+  [[nodiscard]] ControllerCore& ChangeController();
   [[nodiscard]] const MetadataImage& image() const { return controller_->image(); }
   [[nodiscard]] const PartitionImage& partition() const {
     return *image().FindPartition(PartitionUid(1));
   }
   [[nodiscard]] Now NowAt(const Broker& broker) const { return {broker.now, TimestampMs(1000)}; }
   void Setup();
+  void TakeAt(Broker& broker, Action action);
   // Takes what a sound cluster does by itself until nothing is left to do. Spends the bounds.
   void Rest();
   void AddEnabledOf(int id, std::vector<Action>& out) const;
   void AddFaults(std::vector<Action>& out) const;
-  [[nodiscard]] bool MaySeek(const Broker& broker) const;
+  void AddCrashes(const Broker& broker, std::vector<Action>& out) const;
+  [[nodiscard]] static bool MaySeek(const Broker& broker);
 
   // ---- the controller ----
   LogIndex Append(const record::MetadataBatch& batch);
+  void NoteImage();
   void Register(Broker& broker);
   void Heartbeat(const Broker& broker);
   void Fence(const Broker& broker);
+  [[nodiscard]] Decision<message::AlterPartitionsResponse> Ask(const Proposal& asked) const;
   void Decide(Broker& broker);
+  void DropStaleProposals();
 
   // ---- brokers and streams ----
   template <typename Input>
   void Turn(Broker& broker, Input input);
   void Carry(Broker& broker, PartitionEffects& effects);
+  void Submit(Broker& broker, PartitionEffects& effects) const;
+  // Writes at the head of the queue whose sync does nothing.
+  [[nodiscard]] static size_t SilentWrites(const Broker& broker);
   void Boot(Broker& broker);
   void OpenStream(Broker& broker);
   void BreakStream(Broker& broker);
-  void Pump(const Broker& leader);
+  void Pump(Broker& leader);
+  void OpenStreamsTo(const Broker& leader);
   // Tells each broker that hears what it has not heard.
   void TellImages();
   void SyncOne(Broker& broker);
+  void SyncSilent(Broker& broker, size_t count);
   void DeliverUpdate(Broker& follower);
   void DeliverPush(Broker& follower);
-  void Crash(Broker& broker);
+  void Crash(Broker& broker, size_t kept);
   void Restart(Broker& broker);
   void LagPasses();
+  void AskTime(Broker& broker);
+  void AnswerIsrResult(Broker& broker, PartitionEpoch proposed_at, ErrorCode error);
 
   // ---- the producer ----
   void Send(Broker& to, int32_t sequence);
-  void NoteReply(const ProduceReply& reply);
+  void NoteReply(Broker& broker, const ProduceReply& reply);
   [[nodiscard]] int32_t OldestUnacknowledged() const;
 
   // ---- what must hold ----
@@ -143,21 +195,26 @@ class SmallWorld {
   void CheckLeader(const Broker& broker, bool current);
   void NoteCommitted(const Broker& broker);
 
+  // ---- what counts ----
+  void Count(Broker& broker) const;
+  [[nodiscard]] Fingerprint NewFingerprint(Instant now, EpochNames& names) const;
+  void AddRanks(const EpochNames& all, Fingerprint& state) const;
+
   Bounds bounds_;  // what is left of them
-  std::unique_ptr<ControllerCore> controller_;
-  // What brokers hear of, one after another.
-  std::vector<PartitionAssignment> images_;
-  std::vector<Broker> brokers_;
+  std::shared_ptr<ControllerCore> controller_;
+  std::shared_ptr<const PartitionAssignment> newest_;  // as the controller has decided
+  std::array<std::shared_ptr<Broker>, kBrokers> brokers_;
   uint64_t incarnations_ = 0;
+  absl::InlinedVector<std::pair<BrokerEpoch, int>, 8> granted_;  // epochs, and whose
 
   int32_t next_sequence_ = 0;
   ReplyToken next_token_ = 0;
-  std::map<ReplyToken, int32_t> asked_;  // not yet answered: its sequence
-  std::map<int32_t, Offset> acknowledged_;
-  std::vector<StoredBatch> committed_;  // seen below some leader's high watermark
-  std::map<int32_t, Offset> committed_sequences_;
+  // By sequence; kNoOffset: not yet.
+  using Offsets = absl::InlinedVector<Offset, 4>;
+  Offsets acknowledged_;
+  Offsets committed_at_;
+  absl::InlinedVector<StoredBatch, 2> committed_;  // seen below some leader's high watermark
   Offset true_high_watermark_{0};
-  size_t records_ = 0;
 };
 
 }  // namespace quipu::explore

@@ -26,18 +26,20 @@ std::string Ids(const std::vector<BrokerId>& list) {
 
 }  // namespace
 
-void SmallWorld::NoteReply(const ProduceReply& reply) {
-  const auto asked = asked_.find(reply.token);
-  Require(asked != asked_.end(), "I41",
+void SmallWorld::NoteReply(Broker& broker, const ProduceReply& reply) {
+  const auto asked = std::find_if(broker.asked.begin(), broker.asked.end(),
+                                  [&](const auto& one) { return one.first == reply.token; });
+  Require(asked != broker.asked.end(), "I41",
           [&] { return absl::StrCat("token ", reply.token, " answered twice"); });
   const int32_t sequence = asked->second;
-  asked_.erase(asked);
+  broker.asked.erase(asked);
   if (reply.error != ErrorCode::kNone) return;
-  const auto known = acknowledged_.emplace(sequence, reply.base_offset);
-  Require(known.first->second == reply.base_offset, "I41", [&] {
-    return absl::StrCat("sequence ", sequence, " was acknowledged at ", known.first->second.value(),
+  Offset& known = acknowledged_[static_cast<size_t>(sequence)];
+  Require(known == kNoOffset || known == reply.base_offset, "I41", [&] {
+    return absl::StrCat("sequence ", sequence, " was acknowledged at ", known.value(),
                         " and then at ", reply.base_offset.value());
   });
+  known = reply.base_offset;
 }
 
 void SmallWorld::NoteCommitted(const Broker& broker) {
@@ -52,12 +54,12 @@ void SmallWorld::NoteCommitted(const Broker& broker) {
       });
     } else {
       const auto view = *RecordBatchView::Parse(batch.bytes);
-      const auto known =
-          committed_sequences_.emplace(view.base_sequence().value(), batch.base_offset);
-      Require(known.second, "I40", [&] {
+      Offset& known = committed_at_[static_cast<size_t>(view.base_sequence().value())];
+      Require(known == kNoOffset, "I40", [&] {
         return absl::StrCat("sequence ", view.base_sequence().value(), " is committed at ",
-                            known.first->second.value(), " and at ", batch.base_offset.value());
+                            known.value(), " and at ", batch.base_offset.value());
       });
+      known = batch.base_offset;
       committed_.push_back(batch);
     }
     ++i;
@@ -93,7 +95,7 @@ void SmallWorld::CheckLeader(const Broker& broker, bool current) {
 
 void SmallWorld::CheckBroker(const Broker& broker) {
   const PartitionCore& core = *broker.core;
-  core.CheckInvariants();
+  if (!broker.counted) core.CheckInvariants();
   if (!broker.disk.truncating()) {
     Require(core.high_watermark() <= broker.disk.log_end(), "I28", [&] {
       return absl::StrCat("broker ", broker.id.value(), " shows up to ",
@@ -105,13 +107,13 @@ void SmallWorld::CheckBroker(const Broker& broker) {
     CheckLeader(broker,
                 partition().leader == broker.id && partition().leader_epoch == core.leader_epoch());
   }
-  NoteCommitted(broker);
+  if (!broker.counted) NoteCommitted(broker);
 }
 
+// What has not changed since the last action was checked then, as far as it stands alone.
 void SmallWorld::Check() {
-  if (images_.empty()) return;
-  for (const Broker& broker : brokers_) {
-    if (broker.up) CheckBroker(broker);
+  for (const auto& broker : brokers_) {
+    if (broker->up) CheckBroker(*broker);
   }
   // Whoever may lead next holds everything that was ever committed, synced, and the same of it.
   for (const auto* members : {&partition().isr, &partition().elr}) {
@@ -130,13 +132,12 @@ void SmallWorld::Check() {
       }
     }
   }
-  for (const auto& [sequence, offset] : acknowledged_) {
-    const auto found = committed_sequences_.find(sequence);
-    Require(found != committed_sequences_.end() && found->second == offset, "I22",
-            [&, s = sequence, o = offset] {
-              return absl::StrCat("sequence ", s, " was acknowledged at ", o.value(),
-                                  " and is not committed there");
-            });
+  for (size_t sequence = 0; sequence < acknowledged_.size(); ++sequence) {
+    const Offset offset = acknowledged_[sequence];
+    Require(offset == kNoOffset || committed_at_[sequence] == offset, "I22", [&] {
+      return absl::StrCat("sequence ", sequence, " was acknowledged at ", offset.value(),
+                          " and is not committed there");
+    });
   }
 }
 
@@ -145,7 +146,8 @@ void SmallWorld::Rest() {
              .retries = 0,
              .crashes = 0,
              .lags = 0,
-             .min_insync_replicas = bounds_.min_insync_replicas};
+             .min_insync_replicas = bounds_.min_insync_replicas,
+             .reductions = bounds_.reductions};
   int steps = 0;
   for (std::vector<Action> next = Enabled(); !next.empty(); next = Enabled()) {
     Require(++steps < 1000, "liveness", [&] { return "never comes to rest: " + Describe(); });
@@ -162,19 +164,22 @@ void SmallWorld::RequireSettles() {
   Rest();
   Require(partition().leader != kNoBroker && partition().isr.size() == kBrokers, "liveness",
           [&] { return "healed, and yet: " + Describe(); });
-  for (const Broker& broker : brokers_) {
-    Require(broker.core->high_watermark() == broker.core->log_end_offset() &&
-                broker.disk.synced().size() == committed_.size(),
+  for (const auto& broker : brokers_) {
+    Require(broker->core->high_watermark() == broker->core->log_end_offset() &&
+                broker->disk.synced().size() == committed_.size(),
             "liveness", [&] { return "healed, and yet: " + Describe(); });
   }
 }
 
 std::string SmallWorld::Describe() const {
-  std::string text = absl::StrCat("leader ", partition().leader.value(), " epoch ",
-                                  partition().leader_epoch.value(), " isr ", Ids(partition().isr),
-                                  " elr ", Ids(partition().elr), " committed ", committed_.size(),
-                                  " acked ", acknowledged_.size());
-  for (const Broker& broker : brokers_) {
+  std::string text = absl::StrCat(
+      "leader ", partition().leader.value(), " epoch ", partition().leader_epoch.value(), " isr ",
+      Ids(partition().isr), " elr ", Ids(partition().elr), " committed ", committed_.size(),
+      " acked ", std::count_if(acknowledged_.begin(), acknowledged_.end(), [](Offset offset) {
+        return offset != kNoOffset;
+      }));
+  for (const auto& each : brokers_) {
+    const Broker& broker = *each;
     absl::StrAppend(&text, " | ", broker.id.value());
     if (!broker.up) {
       absl::StrAppend(&text, " down, synced ", broker.disk.log_end().value());

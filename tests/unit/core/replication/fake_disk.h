@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <deque>
 #include <map>
 #include <optional>
 #include <utility>
@@ -12,6 +11,13 @@
 #include "core/replication/producer_table.h"
 
 namespace quipu {
+
+// A stored batch; its leader epoch by name (EpochNames).
+inline void AddBatch(const Bytes& batch, Fingerprint& state) {
+  constexpr size_t kLeaderEpochAt = 12;
+  state.Add(batch.view().substr(0, kLeaderEpochAt), RecordBatchView::Parse(batch)->leader_epoch(),
+            batch.view().substr(kLeaderEpochAt + sizeof(int32_t)));
+}
 
 class FakeDisk {
  public:
@@ -24,6 +30,7 @@ class FakeDisk {
 
   void Submit(Write write) { unsynced_.push_back(std::move(write)); }
   [[nodiscard]] bool idle() const { return unsynced_.empty(); }
+  [[nodiscard]] const std::vector<Write>& unsynced() const { return unsynced_; }  // oldest first
   [[nodiscard]] bool truncating() const {
     return !unsynced_.empty() && unsynced_.back().truncating;
   }
@@ -31,7 +38,7 @@ class FakeDisk {
   // Syncs the oldest write and gives it back.
   Write SyncOne() {
     Write write = std::move(unsynced_.front());
-    unsynced_.pop_front();
+    unsynced_.erase(unsynced_.begin());
     Apply(write.mutation);
     return write;
   }
@@ -81,7 +88,7 @@ class FakeDisk {
     };
     const auto add_batches = [&state](const std::vector<StoredBatch>& batches) {
       state.Add(batches.size());
-      for (const StoredBatch& batch : batches) state.Add(batch.base_offset, batch.bytes.view());
+      for (const StoredBatch& batch : batches) AddBatch(batch.bytes, state);
     };
     add_state(state_);
     add_batches(batches_);
@@ -113,7 +120,7 @@ class FakeDisk {
                   [&](const StoredBatch& b) { return b.last_offset < state_.log_start_offset; });
   }
 
-  std::deque<Write> unsynced_;
+  std::vector<Write> unsynced_;
   PartitionState state_;
   std::vector<StoredBatch> batches_;
   std::vector<EpochEntry> epochs_;
