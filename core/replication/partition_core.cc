@@ -387,9 +387,10 @@ size_t PartitionCore::parked_acks() const {
 
 void PartitionCore::AddTo(Fingerprint& state) const {
   const Parts& parts = *parts_;
-  state.Add(parts.recovered_epoch, parts.log, parts.config.min_insync_replicas, parts.leader_broker,
-            parts.isr, parts.leader, parts.follower, parts.pending_assignment, parts.pending_resign,
-            parts.next_expiry);
+  // It forbids to lead in epochs up to it, and lower ones than the log's do not come any more.
+  state.Add(parts.recovered_epoch >= parts.log.leader_epoch(), parts.log,
+            parts.config.min_insync_replicas, parts.leader_broker, parts.isr, parts.leader,
+            parts.follower, parts.pending_assignment, parts.pending_resign, parts.next_expiry);
 }
 
 void PartitionCore::CheckInvariants() const {

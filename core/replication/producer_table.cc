@@ -173,7 +173,8 @@ ProducerSnapshot ProducerTable::Snapshot(Offset as_of) const {
 void ProducerTable::AddTo(Fingerprint& state) const {
   state.Add(producers_.size());
   for (const auto& [id, producer] : producers_) {
-    state.Add(id, producer->epoch, producer->last_timestamp, producer->touched, producer->count);
+    state.Add(id, producer->epoch, producer->last_timestamp, producer->count);
+    if (state.counts_time()) state.Add(producer->touched);
     if (!producer->touched) state.Add(producer->idle_since);
     for (size_t i = 0; i < producer->count; ++i) state.Add(producer->batches[i]);
   }

@@ -21,7 +21,14 @@
 //                     equal when theirs are ordered alike; broker epochs, those of each broker.
 //   spent history     What was acknowledged counts only while a record may be sent again, times
 //                     only while replica.lag.time.max.ms may pass. Answers that a crash took along
-//                     are not waited for.
+//                     are not waited for. Once no crash will come any more, a disk keeps only what
+//                     a truncation reads again, and silent writes are synced at once. Of an update
+//                     that does not restart the stream only what leaders read counts.
+//   pushes first      When nothing but messages can still reach a follower in this leader epoch (no
+//                     fault is left that would touch it, its leader stays), a push that cuts
+//                     nothing off, to a follower with an idle disk, commutes with all that others
+//                     may do; nobody else sees what it does, and it neither breaks nor mends what
+//                     is checked of others: nothing else is tried before it.
 #pragma once
 
 #include <array>
@@ -148,6 +155,9 @@ class SmallWorld {
   void AddEnabledOf(int id, std::vector<Action>& out) const;
   void AddFaults(std::vector<Action>& out) const;
   void AddCrashes(const Broker& broker, std::vector<Action>& out) const;
+  // 0: none. A follower whose next push is taken before anything else.
+  [[nodiscard]] int PushFirst() const;
+  [[nodiscard]] bool LeaderStays() const;
   [[nodiscard]] static bool MaySeek(const Broker& broker);
 
   // ---- the controller ----
@@ -165,6 +175,8 @@ class SmallWorld {
   void Turn(Broker& broker, Input input);
   void Carry(Broker& broker, PartitionEffects& effects);
   void Submit(Broker& broker, PartitionEffects& effects) const;
+  // What only a crash would bring to light, once no more will come.
+  void ForgetSpent(Broker& broker) const;
   // Writes at the head of the queue whose sync does nothing.
   [[nodiscard]] static size_t SilentWrites(const Broker& broker);
   void Boot(Broker& broker);
@@ -175,7 +187,7 @@ class SmallWorld {
   // Tells each broker that hears what it has not heard.
   void TellImages();
   void SyncOne(Broker& broker);
-  void SyncSilent(Broker& broker, size_t count);
+  static void SyncSilent(Broker& broker, size_t count);
   void DeliverUpdate(Broker& follower);
   void DeliverPush(Broker& follower);
   void Crash(Broker& broker, size_t kept);

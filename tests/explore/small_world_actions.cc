@@ -8,15 +8,22 @@
 namespace quipu::explore {
 namespace {
 
-// Where each value stands among all of its kind: 1 is the greatest.
+// What is greater among those of a kind: places are told from the greatest on.
 template <typename Epoch, typename IsOneKind>
-size_t RankOf(Epoch value, const EpochNames::List<Epoch>& all, IsOneKind is_one_kind) {
-  EpochNames::List<Epoch> greater;
-  for (const Epoch other : all) {
-    if (other < value || !is_one_kind(other)) continue;
-    if (std::find(greater.begin(), greater.end(), other) == greater.end()) greater.push_back(other);
+size_t RankOf(Epoch value, const EpochNames::List<Epoch>& distinct, IsOneKind is_one_kind) {
+  return static_cast<size_t>(std::count_if(distinct.begin(), distinct.end(), [&](Epoch other) {
+    return other > value && is_one_kind(other);
+  }));
+}
+
+template <typename Epoch>
+EpochNames::List<Epoch> Distinct(const EpochNames::List<Epoch>& all) {
+  EpochNames::List<Epoch> distinct;
+  for (const Epoch value : all) {
+    const bool known = std::find(distinct.begin(), distinct.end(), value) != distinct.end();
+    if (!known) distinct.push_back(value);
   }
-  return greater.size();
+  return distinct;
 }
 
 template <typename Epoch>
@@ -97,7 +104,32 @@ std::vector<Action> SmallWorld::EnabledBySelf() const {
   return out;
 }
 
+bool SmallWorld::LeaderStays() const {
+  const BrokerId id = partition().leader;
+  if (id == kNoBroker) return false;
+  const Broker& leader = At(id.value());
+  return leader.up && !leader.deaf && leader.core->role() == PartitionRole::kLeader &&
+         leader.core->leader_epoch() == partition().leader_epoch && !image().FindBroker(id)->fenced;
+}
+
+int SmallWorld::PushFirst() const {
+  const Bounds& left = bounds_;
+  const int faults = left.crashes + left.live_fences + left.deafenings + left.broken_streams;
+  if (!left.reductions || faults > 0 || !LeaderStays()) return 0;
+  for (int id = 1; id <= kBrokers; ++id) {
+    const Broker& broker = At(id);
+    if (!broker.up || broker.deaf || broker.pushes.empty() || !broker.disk.idle()) continue;
+    const ReplicaPush& push = broker.pushes.front();
+    if (push.error != ErrorCode::kNone || push.diverging_end_offset != kNoOffset) continue;
+    if (broker.core->leader_epoch() == partition().leader_epoch) return id;
+  }
+  return 0;
+}
+
 std::vector<Action> SmallWorld::Enabled() const {
+  if (const int id = PushFirst(); id != 0) {
+    return {{ActionKind::kPush, static_cast<uint8_t>(id)}};
+  }
   std::vector<Action> out = EnabledBySelf();
   AddFaults(out);
   return out;
@@ -180,8 +212,9 @@ void SmallWorld::Count(Broker& broker) const {
   if (broker.core != nullptr) state.Add(*broker.core);
   state.Add(broker.updates.size(), broker.pushes.size(), broker.proposals.size(), broker.asked);
   for (const ReplicaUpdate& update : broker.updates) {
-    state.Add(update.leader_epoch, update.fetch_offset, update.durable_end_offset,
-              update.log_start_offset, update.last_epoch, update.restart);
+    state.Add(update.leader_epoch, update.durable_end_offset, update.log_start_offset,
+              update.restart);
+    if (update.restart || !bounds_.reductions) state.Add(update.fetch_offset, update.last_epoch);
   }
   for (const ReplicaPush& push : broker.pushes) {
     state.Add(push.leader_epoch, push.error, push.high_watermark, push.log_start_offset,
@@ -196,17 +229,20 @@ void SmallWorld::Count(Broker& broker) const {
 
 void SmallWorld::AddRanks(const EpochNames& all, Fingerprint& state) const {
   const auto any = [](auto) { return true; };
-  for (const LeaderEpoch epoch : all.leader) state.Add(RankOf(epoch, all.leader, any));
-  for (const PartitionEpoch epoch : all.partition) state.Add(RankOf(epoch, all.partition, any));
+  const auto leader = Distinct(all.leader);
+  for (const LeaderEpoch epoch : all.leader) state.Add(RankOf(epoch, leader, any));
+  const auto of_partition = Distinct(all.partition);
+  for (const PartitionEpoch epoch : all.partition) state.Add(RankOf(epoch, of_partition, any));
   const auto owner = [this](BrokerEpoch epoch) {
     const auto found = std::find_if(granted_.begin(), granted_.end(),
                                     [&](const auto& grant) { return grant.first == epoch; });
     QUIPU_CHECK(found != granted_.end());
     return found->second;
   };
+  const auto broker = Distinct(all.broker);
   for (const BrokerEpoch epoch : all.broker) {
     const auto of_same = [&, id = owner(epoch)](BrokerEpoch other) { return owner(other) == id; };
-    state.Add(RankOf(epoch, all.broker, of_same), owner(epoch));
+    state.Add(RankOf(epoch, broker, of_same), owner(epoch));
   }
 }
 

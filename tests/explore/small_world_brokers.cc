@@ -83,6 +83,13 @@ void SmallWorld::Submit(Broker& broker, PartitionEffects& effects) const {
     if (only_state && SaysTheSame(*mutation.state, NewestState(broker.disk))) return;
   }
   broker.disk.Submit({std::move(mutation), broker.core->log_end_offset(), effects.truncating});
+  ForgetSpent(broker);
+}
+
+void SmallWorld::ForgetSpent(Broker& broker) const {
+  if (!bounds_.reductions || bounds_.crashes > 0 || !broker.up) return;
+  broker.disk.ForgetState();
+  SyncSilent(broker, SilentWrites(broker));
 }
 
 size_t SmallWorld::SilentWrites(const Broker& broker) {
@@ -109,6 +116,7 @@ void SmallWorld::SyncOne(Broker& broker) {
       core.OnLogDurable(write.log_end, NowAt(broker), effects);
     }
   });
+  ForgetSpent(broker);
 }
 
 // ---- lives ------------------------------------------------------------------------------------
@@ -124,6 +132,7 @@ void SmallWorld::Boot(Broker& broker) {
       broker.disk.Recover());
   broker.up = true;
   broker.deaf = false;
+  ForgetSpent(broker);
 }
 
 void SmallWorld::Crash(Broker& broker, size_t kept) {
@@ -141,6 +150,8 @@ void SmallWorld::Crash(Broker& broker, size_t kept) {
     other.updates.clear();
     other.pushes.clear();
   }
+  if (bounds_.crashes > 0) return;
+  for (int id = 1; id <= kBrokers; ++id) ForgetSpent(Change(id));
 }
 
 void SmallWorld::Restart(Broker& broker) {

@@ -142,14 +142,9 @@ void SmallWorld::Check() {
 }
 
 void SmallWorld::Rest() {
-  bounds_ = {.records = 0,
-             .retries = 0,
-             .crashes = 0,
-             .lags = 0,
-             .min_insync_replicas = bounds_.min_insync_replicas,
-             .reductions = bounds_.reductions};
+  bounds_.records = bounds_.retries = 0;
   int steps = 0;
-  for (std::vector<Action> next = Enabled(); !next.empty(); next = Enabled()) {
+  for (auto next = EnabledBySelf(); !next.empty(); next = EnabledBySelf()) {
     Require(++steps < 1000, "liveness", [&] { return "never comes to rest: " + Describe(); });
     Take(next.front());
   }

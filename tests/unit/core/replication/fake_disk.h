@@ -43,6 +43,11 @@ class FakeDisk {
     return write;
   }
   void Crash() { unsynced_.clear(); }
+  // Nothing but a recovery after a crash reads it.
+  void ForgetState() {
+    state_ = {};
+    for (Write& write : unsynced_) write.mutation.state.reset();
+  }
 
   // The synced log, as a store would find it.
   [[nodiscard]] RecoveredLog Recover() const {
