@@ -49,8 +49,20 @@ void ControllerRequests::Flush() {
 }
 
 void ControllerRequests::ProposeIsr(IsrProposal proposal) {
-  isr_waiting_.insert_or_assign(proposal.uid, std::move(proposal));
+  const auto waiting = isr_waiting_.find(proposal.uid);
+  if (waiting != isr_waiting_.end()) {
+    AnswerUnsent(waiting->second);
+    waiting->second = std::move(proposal);
+  } else {
+    isr_waiting_.emplace(proposal.uid, std::move(proposal));
+  }
   if (ready_) SendIsr();
+}
+
+void ControllerRequests::AnswerUnsent(const IsrProposal& proposal) {
+  on_isr_({.uid = proposal.uid,
+           .proposed_at = proposal.partition_epoch,
+           .error = ErrorCode::kOperationNotAttempted});
 }
 
 void ControllerRequests::SendIsr() {
@@ -146,7 +158,11 @@ bool ControllerRequests::OnNotController(uint64_t request_id) {
     isr_request_ = 0;
     // What a shard proposed since is newer.
     for (auto& [uid, proposal] : std::exchange(isr_sent_, {})) {
-      isr_waiting_.try_emplace(uid, std::move(proposal));
+      if (isr_waiting_.contains(uid)) {
+        AnswerUnsent(proposal);
+      } else {
+        isr_waiting_.emplace(uid, std::move(proposal));
+      }
     }
   }
   return false;  // the stream's owner has to know too

@@ -60,6 +60,8 @@ class ControllerRequests {
 
   void Flush();
   void SendIsr();
+  // Each proposal is answered once, also one that a newer one has made needless.
+  void AnswerUnsent(const IsrProposal& proposal);
   void SendAdmin(AdminCall call);
   void OnIsrAnswer(const message::AlterPartitionsResponse& response);
   static void OnAllocated(AllocateCall call, const message::AllocateProducerIdsResponse& response);

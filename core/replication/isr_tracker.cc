@@ -102,7 +102,8 @@ IsrProposal IsrTracker::Propose(const std::vector<BrokerId>& members,
 
 bool IsrTracker::OnResult(PartitionEpoch proposed_at, ErrorCode error, Now now) {
   if (!open_ || open_->proposal.partition_epoch != proposed_at) return false;
-  if (IsRefusal(error)) {
+  if (open_->under_way > 0) --open_->under_way;
+  if (IsRefusal(error) && open_->under_way == 0) {
     open_.reset();
     UpdateMaximal();
     return true;
@@ -116,6 +117,7 @@ bool IsrTracker::OnResult(PartitionEpoch proposed_at, ErrorCode error, Now now) 
 std::optional<IsrProposal> IsrTracker::Repeat(Now now) {
   if (!open_ || now.mono < open_->repeat_at) return std::nullopt;
   open_->repeat_at = now.mono + kProposalRepeatDelay;
+  ++open_->under_way;
   return open_->proposal;
 }
 

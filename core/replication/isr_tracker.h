@@ -14,9 +14,10 @@ namespace quipu {
 
 // Holds the ISR of the newest image and at most one proposal to change it. The controller may have
 // taken the proposal before this leader hears of it, so everything that must hold for the ISR is
-// asked of the *maximal* ISR: current plus proposed. A proposal ends only with a newer image or
-// with an answer that says that it was not taken; until then the very same one is repeated, which
-// its partition epoch makes harmless.
+// asked of the *maximal* ISR: current plus proposed. Until a proposal ends, the very same one is
+// repeated, which its partition epoch makes harmless. It ends with a newer image, or with an answer
+// that says that it was not taken once no copy of it is under way that could still be: each copy
+// gets exactly one answer.
 //
 // Shard thread only. Keeps I23 and I32 (the leader's part).
 // Source: KIP-497 (maximal ISR), KIP-903 (broker epochs), KIP-966 (members must be eligible).
@@ -68,7 +69,8 @@ class IsrTracker {
   struct Open {
     IsrProposal proposal;
     Instant repeat_at;
-    void AddTo(Fingerprint& state) const { state.Add(proposal, repeat_at); }
+    int under_way = 1;  // copies that were not answered
+    void AddTo(Fingerprint& state) const { state.Add(proposal, repeat_at, under_way); }
   };
 
   IsrProposal Propose(const std::vector<BrokerId>& members,

@@ -177,11 +177,10 @@ void SmallWorld::Decide(Broker& broker) {
   const auto decision = Ask(asked);
   Append(decision.batch);
   TellImages();
-  // Nobody waits any more, or hears it.
-  if (!broker.up || broker.deaf || asked.epoch != broker.epoch) return;
-  const int32_t error = decision.response.error_code() != 0
-                            ? decision.response.error_code()
-                            : decision.response.results(0).error_code();
+  if (!broker.up || asked.epoch != broker.epoch) return;  // nobody waits any more
+  int32_t error = decision.response.error_code() != 0 ? decision.response.error_code()
+                                                      : decision.response.results(0).error_code();
+  if (broker.deaf) error = static_cast<int32_t>(ErrorCode::kRequestTimedOut);
   AnswerIsrResult(broker, asked.proposal.partition_epoch, static_cast<ErrorCode>(error));
 }
 

@@ -63,5 +63,39 @@ TEST(FingerprintTest, InstantsCountByWhatTheyDecide) {
   EXPECT_EQ(kinds.size(), 4U);
 }
 
+TEST(FingerprintTest, InstantsCountUntilTimeIsIgnored) {
+  const auto at = [](Duration distance) {
+    return Of([distance](Fingerprint& state) {
+      state.IgnoreTime();
+      state.Add(7, kNow + distance);
+    });
+  };
+  EXPECT_EQ(at(seconds(0)), at(seconds(1000)));
+}
+
+TEST(FingerprintTest, NamedEpochsCountByWhichAreEqual) {
+  const auto of = [](std::vector<int> epochs, EpochNames& names) {
+    Fingerprint state(kNow, seconds(10), &names);
+    for (const int epoch : epochs) state.Add(LeaderEpoch(epoch));
+    return state.value();
+  };
+  EpochNames low;
+  EpochNames high;
+  EpochNames other;
+  EXPECT_EQ(of({3, 4, 3}, low), of({7, 9, 7}, high));
+  EXPECT_NE(of({3, 4, 3}, other), of({7, 9, 9}, other));
+  EXPECT_EQ(low.leader, (EpochNames::List<LeaderEpoch>{LeaderEpoch(3), LeaderEpoch(4)}));
+  EXPECT_EQ(high.leader, (EpochNames::List<LeaderEpoch>{LeaderEpoch(7), LeaderEpoch(9)}));
+}
+
+TEST(FingerprintTest, NoEpochIsNotNamed) {
+  EpochNames names;
+  Fingerprint named(kNow, seconds(10), &names);
+  named.Add(kNoLeaderEpoch, kNoBrokerEpoch);
+  EXPECT_TRUE(names.leader.empty());
+  EXPECT_TRUE(names.broker.empty());
+  EXPECT_EQ(named.value(), Of([](Fingerprint& s) { s.Add(kNoLeaderEpoch, kNoBrokerEpoch); }));
+}
+
 }  // namespace
 }  // namespace quipu

@@ -237,6 +237,42 @@ TEST_F(LeaderTest, ARefusedProposalLeavesTheMaximalIsr) {
   EXPECT_EQ(c_.core(1).maximal_isr().size(), 2U);
 }
 
+// A slow controller: the first copy is refused, and the second may be taken since.
+TEST_F(LeaderTest, ARefusedProposalStaysWhileACopyIsUnderWay) {
+  c_.SetIsr({1, 2});
+  c_.decides = false;
+  c_.Settle();
+  c_.Advance(seconds(4));
+  ASSERT_EQ(c_.proposals.size(), 2U);
+  const auto refuse = [&] {
+    c_.Turn(1, [&](PartitionCore& core, PartitionEffects& e) {
+      core.OnIsrResult(c_.proposals.front().partition_epoch, ErrorCode::kIneligibleReplica, c_.now,
+                       e);
+    });
+  };
+  refuse();
+  EXPECT_EQ(c_.core(1).maximal_isr().size(), 3U);
+  refuse();
+  EXPECT_EQ(c_.core(1).maximal_isr().size(), 2U);
+}
+
+TEST_F(LeaderTest, ACopyThatWasNeverSentKeepsNoProposalOpen) {
+  c_.SetIsr({1, 2});
+  c_.decides = false;
+  c_.Settle();
+  c_.Advance(seconds(4));
+  c_.Advance(seconds(4));
+  ASSERT_EQ(c_.proposals.size(), 3U);
+  for (const ErrorCode error : {ErrorCode::kOperationNotAttempted, ErrorCode::kRequestTimedOut,
+                                ErrorCode::kIneligibleReplica}) {
+    EXPECT_EQ(c_.core(1).maximal_isr().size(), 3U);
+    c_.Turn(1, [&](PartitionCore& core, PartitionEffects& e) {
+      core.OnIsrResult(c_.proposals.front().partition_epoch, error, c_.now, e);
+    });
+  }
+  EXPECT_EQ(c_.core(1).maximal_isr().size(), 2U);
+}
+
 TEST_F(LeaderTest, DeleteRecordsWaitsForEveryMember) {
   c_.Produce(1, {.count = 4, .value = "a"});
   c_.Settle();
