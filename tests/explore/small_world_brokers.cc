@@ -130,6 +130,9 @@ void SmallWorld::Boot(Broker& broker) {
                                           .topic_name = "t"},
                              .limits = {}},
       broker.disk.Recover());
+  // Without a role it looks for idle producers, which it then does not do again for minutes.
+  PartitionEffects none;
+  broker.core->OnTime(NowAt(broker), none);
   broker.up = true;
   broker.deaf = false;
   ForgetSpent(broker);

@@ -1,6 +1,7 @@
 // Goal: a broker and its controllers: registration, epochs, metadata, forwarded requests.
 #include <gtest/gtest.h>
 
+#include "broker/control/controller_requests.h"
 #include "broker/control/metadata_follower.h"
 #include "tests/unit/broker/fake_world.h"
 
@@ -262,6 +263,35 @@ TEST(MetadataFollower, AMissingEntryIsNoticedAndNothingApplied) {
   update.mutable_entries(0)->set_index(3);
   EXPECT_EQ(follower.OnUpdate(update), Outcome::kGap);
   EXPECT_EQ(follower.index(), LogIndex(1));
+}
+
+// A leader counts the copies of its proposal that may still be taken.
+TEST(ControllerRequests, EachCopyOfAnIsrProposalIsAnsweredOnce) {
+  FakeWorld world;
+  const auto config = std::make_shared<const BrokerConfig>(world.machine(1).config);
+  ControlChannel channel(config, world.machine(1), Rng(1));  // no stream: what is sent is lost
+  std::vector<ErrorCode> answers;
+  ControllerRequests requests(config, channel,
+                              [&](const IsrResult& result) { answers.push_back(result.error); });
+  requests.OnReady(BrokerEpoch(3));
+  const IsrProposal proposal{.uid = PartitionUid(1),
+                             .leader_epoch = LeaderEpoch(1),
+                             .partition_epoch = PartitionEpoch(5),
+                             .new_isr = {}};
+  requests.ProposeIsr(proposal);  // under way
+  requests.ProposeIsr(proposal);  // waits
+  EXPECT_TRUE(answers.empty());
+  requests.ProposeIsr(proposal);  // takes the place of the one that waits
+  EXPECT_EQ(answers, std::vector{ErrorCode::kOperationNotAttempted});
+  message::ControllerToBroker refusal;
+  refusal.set_request_id(1);
+  refusal.mutable_not_controller();
+  requests.OnMessage(refusal);  // the first was not taken, and will not be: the last one waits
+  EXPECT_EQ(answers, std::vector(2, ErrorCode::kOperationNotAttempted));
+  requests.OnReady(BrokerEpoch(3));
+  requests.OnLost();
+  ASSERT_EQ(answers.size(), 3U);
+  EXPECT_EQ(answers.back(), ErrorCode::kRequestTimedOut);
 }
 
 TEST(MetadataFollower, TakesASnapshotInPiecesAndForgetsAHalfOne) {
