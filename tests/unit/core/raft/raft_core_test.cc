@@ -202,6 +202,17 @@ TEST(RaftCoreTest, ASingleVoterCommitsOnlyWhatIsDurable) {
   EXPECT_EQ(cluster.node(1).core->commit_index(), proposed.index);
 }
 
+TEST(RaftCoreTest, C03TheSyncOfOneEntryCommitsNoneBehindIt) {
+  RaftCluster cluster(1);
+  Elect(cluster, 1);
+  const RaftCore::Proposed first = cluster.Propose(1, "a");
+  const RaftCore::Proposed second = cluster.Propose(1, "b");
+  cluster.CompleteWrite(1);
+  EXPECT_EQ(cluster.node(1).core->commit_index(), first.index);
+  cluster.CompleteWrite(1);
+  EXPECT_EQ(cluster.node(1).core->commit_index(), second.index);
+}
+
 TEST(RaftCoreTest, AnEntryOfAnEarlierTermIsNotCommittedByCounting) {
   // Figure 8 of the Raft paper in short: entry 2 of term 1 is on a majority, and node 1 leads again
   // in a later term; until an entry of that term is on a majority too, nothing is committed.
