@@ -40,7 +40,7 @@ endfunction()
 
 # quipu_test(NAME DIRS dir... DEPS target...): one test program of all *_test.cc in the folders.
 # Nothing happens while the folders hold no test. Where a dependency is plantable there is NAME_planted
-# too, over the _planted variants, built by the target planted_tests alone: see scripts/mutate.
+# too, over the _planted variants, built on demand alone: see scripts/mutate.
 function(quipu_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "DIRS;DEPS" ${ARGN})
   set(sources)
@@ -66,10 +66,6 @@ function(quipu_test name)
   if(NOT planted_deps STREQUAL ARG_DEPS)
     add_executable(${name}_planted EXCLUDE_FROM_ALL ${sources} ${PROJECT_SOURCE_DIR}/tests/planted_main.cc)
     target_link_libraries(${name}_planted PRIVATE ${planted_deps} quipu_warnings GTest::gmock GTest::gtest)
-    if(NOT TARGET planted_tests)
-      add_custom_target(planted_tests)
-    endif()
-    add_dependencies(planted_tests ${name}_planted)
   endif()
 endfunction()
 
