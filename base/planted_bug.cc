@@ -55,6 +55,7 @@ const char* PlantedBugName(PlantedBug bug) {
       "failure-takes-nobody-along",
       "sequence-gap-accepted",
       "unknown-reported-as-failed",
+      "recent-producer-forgotten",
       "group-answer-before-commit",
       "commit-ahead-of-poll",
       "vote-not-recorded",

@@ -45,6 +45,7 @@ enum class PlantedBug {
   kFailureTakesNobodyAlong,     // P09: batches behind one that failed are written.
   kSequenceGapAccepted,         // P10: a sequence ahead of the expected one is accepted.
   kUnknownReportedAsFailed,     // PR6/P12: an unknown outcome is told as a failure.
+  kRecentProducerForgotten,     // PR6/P07: a producer expires however recent its batches are.
   // Groups.
   kGroupAnswerBeforeCommit,  // G02: a commit is acknowledged before its record is committed.
   kCommitAheadOfPoll,        // What is fetched and not yet polled is committed.

@@ -1,5 +1,18 @@
 # One function per kind of target, so that each folder's target is one line of the top CMakeLists.
 
+# quipu_planted_variants(OUT target...): the targets, with the _planted variant of each that has one.
+function(quipu_planted_variants out)
+  set(variants)
+  foreach(target ${ARGN})
+    if(TARGET ${target}_planted)
+      list(APPEND variants ${target}_planted)
+    else()
+      list(APPEND variants ${target})
+    endif()
+  endforeach()
+  set(${out} ${variants} PARENT_SCOPE)
+endfunction()
+
 # quipu_library(NAME dir... [DEPS target...] [PLANTABLE] [RECURSE])
 #   All *.cc directly in the folders. PLANTABLE adds NAME_planted, the same code built with
 #   QUIPU_PLANTED_BUGS and linked against the _planted variant of each plantable dependency.
@@ -20,20 +33,14 @@ function(quipu_library name)
     add_library(${name}_planted STATIC EXCLUDE_FROM_ALL ${sources})
     target_include_directories(${name}_planted PUBLIC ${PROJECT_SOURCE_DIR})
     target_compile_definitions(${name}_planted PUBLIC QUIPU_PLANTED_BUGS)
-    set(planted_deps)
-    foreach(dep ${ARG_DEPS})
-      if(TARGET ${dep}_planted)
-        list(APPEND planted_deps ${dep}_planted)
-      else()
-        list(APPEND planted_deps ${dep})
-      endif()
-    endforeach()
+    quipu_planted_variants(planted_deps ${ARG_DEPS})
     target_link_libraries(${name}_planted PUBLIC ${planted_deps} PRIVATE quipu_warnings)
   endif()
 endfunction()
 
 # quipu_test(NAME DIRS dir... DEPS target...): one test program of all *_test.cc in the folders.
-# Nothing happens while the folders hold no test.
+# Nothing happens while the folders hold no test. Where a dependency is plantable there is NAME_planted
+# too, over the _planted variants, built on demand alone: see scripts/mutate.
 function(quipu_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "DIRS;DEPS" ${ARGN})
   set(sources)
@@ -55,6 +62,11 @@ function(quipu_test name)
                                         GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+  quipu_planted_variants(planted_deps ${ARG_DEPS})
+  if(NOT planted_deps STREQUAL ARG_DEPS)
+    add_executable(${name}_planted EXCLUDE_FROM_ALL ${sources} ${PROJECT_SOURCE_DIR}/tests/planted_main.cc)
+    target_link_libraries(${name}_planted PRIVATE ${planted_deps} quipu_warnings GTest::gmock GTest::gtest)
+  endif()
 endfunction()
 
 # quipu_program(NAME OUTPUT file-name SOURCES file... DEPS target...)

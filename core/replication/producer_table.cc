@@ -125,7 +125,9 @@ void ProducerTable::Expire(Instant now, Duration expiration, Offset high_waterma
       state.idle_since = now;
     }
     const bool settled = state.newest().last_offset < high_watermark;
-    if (settled && now - state.idle_since >= expiration) {
+    const bool idle =
+        now - state.idle_since >= expiration || IsPlanted(PlantedBug::kRecentProducerForgotten);
+    if (settled && idle) {
       it = producers_.erase(it);
     } else {
       ++it;

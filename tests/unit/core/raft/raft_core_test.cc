@@ -121,6 +121,50 @@ TEST(RaftCoreTest, ARequestOfAStrangerIsAnsweredAndItsAnswersAreDropped) {
   }
 }
 
+// A vote that 3 asks for with a log that ends there, out of the blue.
+RaftMessage VoteOf3(RaftCluster& cluster, int to, Term term, LogIndex last) {
+  RaftMessage vote;
+  vote.set_type(RaftMessage::VOTE);
+  vote.set_cluster_id(cluster.node(3).options.cluster_id.ToBytes());
+  vote.set_from(3);
+  vote.set_from_directory_id(cluster.node(3).options.self.directory_id.ToBytes());
+  vote.set_to(to);
+  vote.set_to_directory_id(cluster.node(to).options.self.directory_id.ToBytes());
+  vote.set_term(term.value());
+  vote.set_last_log_index(last.value());
+  vote.set_last_log_term(1);
+  return vote;
+}
+
+TEST(RaftCoreTest, C07AVoteDisturbsNobodyWhoHearsALeader) {
+  RaftCluster cluster(3);
+  Elect(cluster, 1);
+  // 3 has been removed, or did not hear of the leader in time; no pre-vote came first.
+  for (int id : {1, 2}) {
+    cluster.Step(VoteOf3(cluster, id, Term(9), LogIndex(99)));
+    EXPECT_EQ(cluster.node(id).core->term(), Term(1));
+    EXPECT_EQ(cluster.node(id).core->leader(), ControllerId(1));
+  }
+  cluster.now += cluster.node(2).options.election_timeout;  // without a word from the leader
+  cluster.Step(VoteOf3(cluster, 2, Term(9), LogIndex(99)));
+  EXPECT_EQ(cluster.node(2).core->term(), Term(9));
+}
+
+TEST(RaftCoreTest, WhoLacksAnEntryGetsNoVoteOfWhoHasIt) {
+  RaftCluster cluster(3);
+  Elect(cluster, 1);
+  const LogIndex last = cluster.Propose(1, "a").index;
+  Settle(cluster);
+  cluster.now += cluster.node(2).options.election_timeout;
+  Term term(8);
+  for (const auto& [end, refused] : {std::pair(last - 1, true), std::pair(last, false)}) {
+    cluster.Step(VoteOf3(cluster, 2, ++term, end));
+    while (!cluster.node(2).disk.under_way().empty()) cluster.CompleteWrite(2);
+    ASSERT_EQ(cluster.network.back().type(), RaftMessage::VOTE_RESPONSE);
+    EXPECT_EQ(cluster.network.back().reject(), refused);
+  }
+}
+
 // Found by the fuzz target raft_message: the replica took the snapshot over, and its log was ahead
 // of its term (I2), for good.
 TEST(RaftCoreTest, ASnapshotOfALaterTermOrOfNothingIsDropped) {
@@ -200,6 +244,17 @@ TEST(RaftCoreTest, ASingleVoterCommitsOnlyWhatIsDurable) {
   EXPECT_LT(cluster.node(1).core->commit_index(), proposed.index);
   cluster.CompleteWrite(1);
   EXPECT_EQ(cluster.node(1).core->commit_index(), proposed.index);
+}
+
+TEST(RaftCoreTest, C03TheSyncOfOneEntryCommitsNoneBehindIt) {
+  RaftCluster cluster(1);
+  Elect(cluster, 1);
+  const RaftCore::Proposed first = cluster.Propose(1, "a");
+  const RaftCore::Proposed second = cluster.Propose(1, "b");
+  cluster.CompleteWrite(1);
+  EXPECT_EQ(cluster.node(1).core->commit_index(), first.index);
+  cluster.CompleteWrite(1);
+  EXPECT_EQ(cluster.node(1).core->commit_index(), second.index);
 }
 
 TEST(RaftCoreTest, AnEntryOfAnEarlierTermIsNotCommittedByCounting) {

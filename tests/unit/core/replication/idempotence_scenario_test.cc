@@ -88,6 +88,15 @@ TEST_F(IdempotenceScenarioTest, P08WithoutStateOnlySequenceZeroIsTaken) {
   EXPECT_EQ(c_.Log(1), "s0,s1");
 }
 
+TEST_F(IdempotenceScenarioTest, P10ABatchThatOvertakesALostOneIsRefused) {
+  c_.Produce(1, Of(0));
+  EXPECT_EQ(ErrorOf(c_.Produce(1, Of(2))), ErrorCode::kOutOfOrderSequence);
+  c_.Produce(1, Of(1));
+  c_.Produce(1, Of(2));
+  c_.Settle();
+  EXPECT_EQ(c_.Log(1), "s0,s1,s2");
+}
+
 TEST_F(IdempotenceScenarioTest, P03TrimmedProducersAreInTheSnapshot) {
   c_.Produce(1, Of(0));
   c_.Settle();
@@ -149,6 +158,18 @@ class ExpiryTest : public IdempotenceScenarioTest {
  protected:
   ExpiryTest() : IdempotenceScenarioTest({.producer_id_expiration = std::chrono::seconds(100)}) {}
 };
+
+TEST_F(ExpiryTest, P07ARetryWithinTheExpirationIsAnsweredWithTheFirstOffset) {
+  c_.Produce(1, Of(0));
+  for (int i = 0; i < 9; ++i) {
+    c_.Settle();
+    c_.Advance(std::chrono::seconds(10));
+  }
+  const auto retry = c_.Produce(1, Of(0));
+  c_.Settle();
+  EXPECT_EQ(c_.Reply(retry)->base_offset, Offset{0});
+  EXPECT_EQ(c_.Log(1), "s0");
+}
 
 TEST_F(ExpiryTest, P07AnIdleProducerIsForgottenAndMayBeginAnew) {
   c_.Produce(1, Of(0));

@@ -180,19 +180,43 @@ TEST_F(ReplicationScenarioTest, R06ADivergedFollowersLongerLogDoesNotCount) {
   EXPECT_EQ(c_.Hw(2), 2);
 }
 
+TEST_F(ReplicationScenarioTest, R06ADivergedFollowersEquallyLongLogDoesNotCount) {
+  Begin();
+  AppendAlone(1, "old");
+  c_.Elect(2);
+  c_.TellImages();
+  c_.Sync(2);
+  AppendAlone(2, "new");
+  c_.Sync(3);
+  c_.Deliver(3);
+  c_.Sync(3);
+  c_.Deliver(3);
+  // 1 says: durable end 2, epoch 1. So far reaches the leader's own log, and it is another record.
+  c_.Sync(1);
+  c_.DeliverUpdate(1);
+  EXPECT_EQ(c_.Hw(2), 1);
+  c_.Settle();
+  EXPECT_EQ(c_.Log(1), "a,new");
+  EXPECT_EQ(c_.Hw(2), 2);
+}
+
 TEST_F(ReplicationScenarioTest, R07ACutAskedOfAnotherEpochIsIgnored) {
   Begin();
   AppendAlone(1, "b");
+  c_.Deliver(3);
+  c_.Sync(3);
   c_.Elect(2);
-  c_.Settle();
+  c_.TellImages();
+  // What 1 asked of 3 in its epoch arrives when 3 has not compared its log with 2's yet.
   PartitionEffects effects;
-  c_.core(1).OnReplicaPush({.uid = PartitionUid{7},
+  c_.core(3).OnReplicaPush({.uid = PartitionUid{7},
                             .leader_epoch = LeaderEpoch{1},
                             .batches = {},
                             .diverging_epoch = LeaderEpoch{1},
-                            .diverging_end_offset = Offset{0}},
+                            .diverging_end_offset = Offset{1}},
                            c_.now, effects);
   EXPECT_FALSE(effects.truncating);
+  EXPECT_EQ(c_.End(3), 2);
 }
 
 TEST_F(ReplicationScenarioTest, R07ALateCutOfTheSameEpochIsIgnoredOnceMatched) {
@@ -393,6 +417,21 @@ TEST_F(ReplicationScenarioTest, R31OnlySyncedBatchesAreAcknowledged) {
     EXPECT_EQ(c_.core(id).durable_end_offset(), Offset{1});
   }
   EXPECT_EQ(c_.Hw(1), 1);
+}
+
+TEST_F(ReplicationScenarioTest, R31TheLeaderDoesNotCountWhatItHasNotSyncedItself) {
+  Begin();
+  const ReplyToken token = c_.Produce(1, {.value = "b"});
+  for (int id : {2, 3}) {
+    c_.Deliver(id);
+    c_.Sync(id);
+    c_.Deliver(id);
+  }
+  EXPECT_EQ(c_.Hw(1), 1);
+  EXPECT_FALSE(c_.Reply(token));
+  c_.Sync(1);
+  EXPECT_EQ(c_.Hw(1), 2);
+  EXPECT_TRUE(c_.Reply(token));
 }
 
 }  // namespace

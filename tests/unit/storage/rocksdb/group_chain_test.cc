@@ -8,6 +8,7 @@
 #include "base/error_code.h"
 #include "gtest/gtest.h"
 #include "storage/file_watermark.h"
+#include "storage/rocksdb/log_proof.h"
 #include "storage/rocksdb/proven_db.h"
 #include "storage/rocksdb/rocksdb_options.h"
 #include "tests/conformance/temporary_folder.h"
@@ -78,6 +79,31 @@ TEST_F(ProvenDbTest, EachChangedByteOfASealedGroupIsFound) {
     damaged[i] = static_cast<char>(damaged[i] ^ 1);
     EXPECT_FALSE(ReadSealedGroup(damaged, 2).has_value()) << i;
   }
+}
+
+// What RocksDB hands over without a complaint is judged by the chain alone.
+TEST_F(ProvenDbTest, S02AGroupThatDoesNotContinueTheOneBeforeBreaksTheChain) {
+  GroupRecord last;
+  const auto sealed = [&](const GroupRecord& previous) {
+    rocksdb::WriteBatch batch;
+    EXPECT_TRUE(batch.Put(db_->family(1), "key", "value").ok());
+    last = SealGroup(batch, previous, Families());
+    return batch;
+  };
+  const rocksdb::WriteBatch one = sealed({});
+  const GroupRecord after_one = last;
+  const auto breaks = [&](const rocksdb::WriteBatch& next) {
+    ChainWalFilter filter(2);
+    rocksdb::WriteBatch unused;
+    bool changed = false;
+    filter.LogRecordFound(1, "1.log", one, &unused, &changed);
+    filter.LogRecordFound(1, "1.log", next, &unused, &changed);
+    return !filter.broken().empty();
+  };
+  const rocksdb::WriteBatch two = sealed(after_one);
+  EXPECT_FALSE(breaks(two));
+  EXPECT_TRUE(breaks(sealed(last)));                        // group 3: there is no group 2
+  EXPECT_TRUE(breaks(sealed({.number = 1, .chain = 77})));  // group 2 of another log
 }
 
 TEST_F(ProvenDbTest, UnsealedBatchIsNoGroup) {
