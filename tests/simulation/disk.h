@@ -40,6 +40,7 @@ struct DiskCounters {
   uint64_t torn_tails = 0;          // groups of which a part is on the disk
   uint64_t write_errors = 0;
   uint64_t sync_errors = 0;
+  uint64_t stall_exits = 0;  // processes that ended themselves since the disk did not answer
 };
 
 // Lives as long as the machine, across the incarnations of its process. A copy is the whole disk as
@@ -104,6 +105,10 @@ class SimLogWriter final : public LogWriter {
   // The next group fails like this; `fatal` ends the process.
   void Arm(DiskFault fault) { fault_ = fault; }
   std::function<void(const std::string& reason)> fatal;
+  // No write that is under way or begins now ends before `until`.
+  void StallUntil(Instant until) { stalled_until_ = until; }
+  // How long the group under way has been, on the process's clock; zero: none is.
+  [[nodiscard]] Duration WriteInProgressFor() const;
 
  private:
   struct Item {
@@ -126,6 +131,8 @@ class SimLogWriter final : public LogWriter {
   DiskCounters& counters_;
   std::deque<Item> queue_;
   size_t syncing_ = 0;  // items of the group under way
+  Instant sync_began_;  // on the process's clock
+  Instant stalled_until_;
   DiskFault fault_ = DiskFault::kNone;
 };
 
@@ -146,6 +153,8 @@ class SimRaftDisk {
   // The next write fails like this; `fatal` ends the process.
   void Arm(DiskFault fault) { fault_ = fault; }
   std::function<void(const std::string& reason)> fatal;
+  // No write that is under way or begins now ends before `until`.
+  void StallUntil(Instant until) { stalled_until_ = until; }
 
  private:
   struct Item {
@@ -153,6 +162,7 @@ class SimRaftDisk {
     std::function<void()> done;
   };
   void StartSync();
+  void FinishSync();
   [[noreturn]] void Fail();
 
   World& world_;
@@ -162,6 +172,7 @@ class SimRaftDisk {
   DiskCounters& counters_;
   std::deque<Item> queue_;
   bool syncing_ = false;
+  Instant stalled_until_;
   DiskFault fault_ = DiskFault::kNone;
 };
 

@@ -46,6 +46,9 @@ class SimController final : public ControllerPorts {
   void Arm(DiskFault fault) {
     if (running()) disk_->Arm(fault);
   }
+  // The disk completes no write before `until`, whatever becomes of the process.
+  void StallDisk(Instant until);
+  [[nodiscard]] Instant disk_stalled_until() const { return disk_stalled_until_; }
 
   // ---- ControllerPorts ----
   Executor& executor() override { return *executor_; }
@@ -61,6 +64,7 @@ class SimController final : public ControllerPorts {
   Cluster& cluster_;
   ControllerConfig config_;
   MemoryRaftStore store_;
+  Instant disk_stalled_until_;
   ProcessPtr process_;
   uint64_t incarnation_ = 0;
   std::unique_ptr<SimExecutor> executor_;
@@ -91,6 +95,8 @@ class SimBroker final : public BrokerPorts {
     if (running()) writer_->Arm(fault);
   }
   void set_disk_free_bytes(int64_t bytes) { disk_free_bytes_ = bytes; }
+  // The disk completes no write and no cold read before `until`, whatever becomes of the process.
+  void StallDisk(Instant until);
 
   // ---- BrokerPorts ----
   Executor& shard_executor(size_t shard) override { return *shard_executors_[shard]; }
@@ -100,6 +106,7 @@ class SimBroker final : public BrokerPorts {
   LogWriter& log_writer() override { return *writer_; }
   WatermarkFile& watermark_file() override { return disk_; }
   int64_t disk_free_bytes() override { return disk_free_bytes_; }
+  Duration disk_write_in_progress() override { return writer_->WriteInProgressFor(); }
   std::unique_ptr<MessageSender<message::BrokerToController>> OpenControlStream(
       const HostPort& controller, MessageHandler<message::ControllerToBroker> handler) override;
   std::unique_ptr<MessageSender<ReplicaToLeader>> OpenReplicaStream(
@@ -115,6 +122,7 @@ class SimBroker final : public BrokerPorts {
   BrokerConfig config_;
   BrokerDisk disk_;
   int64_t disk_free_bytes_ = kDiskFreeBytes;
+  Instant disk_stalled_until_;
   ProcessPtr process_;
   uint64_t incarnation_ = 0;
   std::vector<std::unique_ptr<SimExecutor>> shard_executors_;

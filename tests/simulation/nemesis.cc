@@ -21,6 +21,10 @@ void Nemesis::Machine::Arm(DiskFault fault) const {
   if (broker != nullptr) return broker->Arm(fault);
   controller->Arm(fault);
 }
+void Nemesis::Machine::StallDisk(Instant until) const {
+  if (broker != nullptr) return broker->StallDisk(until);
+  controller->StallDisk(until);
+}
 
 Nemesis::Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& producers,
                  std::vector<std::unique_ptr<SimConsumer>>& consumers, DiskDamage& damage,
@@ -38,10 +42,10 @@ Nemesis::Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& pr
   };
   // Whoever ends itself is started again, as its supervisor would.
   cluster_.on_broker_stopped = [this](SimBroker& broker) {
-    if (*active_) RestartLater({.controller = nullptr, .broker = &broker}, kDownMax);
+    RestartLater({.controller = nullptr, .broker = &broker}, kDownMax);
   };
   cluster_.on_controller_stopped = [this](SimController& controller) {
-    if (*active_) RestartLater({.controller = &controller, .broker = nullptr}, kDownMax);
+    RestartLater({.controller = &controller, .broker = nullptr}, kDownMax);
   };
 }
 
@@ -132,6 +136,8 @@ void Nemesis::Strike() {
       return FailDisk(Fault::kSyncError, DiskFault::kSyncError);
     case Fault::kDiskFull:
       return FillDisk();
+    case Fault::kStall:
+      return StallDisk();
     case Fault::kEmptyDisk:
     case Fault::kRolledBackDisk:
     case Fault::kLostTail:
@@ -172,7 +178,8 @@ Nemesis::Machine Nemesis::PickMachine() {
 void Nemesis::HealAll(bool core_only) {
   *active_ = false;
   world_.Note(core_only ? "heal the core" : "heal all");
-  // Pauses end by themselves: to cut one short would let what comes now overtake what waits.
+  // Pauses and stalls end by themselves: to cut one short would let what comes now overtake what
+  // waits.
   cluster_.network().Heal();
   NetworkOptions& network = cluster_.network().options();
   network.datagram_loss = 0;

@@ -57,6 +57,7 @@ class Nemesis {
     [[nodiscard]] bool running() const;
     [[nodiscard]] ProcessPtr process() const;
     void Arm(DiskFault fault) const;
+    void StallDisk(Instant until) const;
   };
 
   void ScheduleNext();
@@ -94,6 +95,9 @@ class Nemesis {
   void SlowConsumer();
   void FailDisk(Fault fault, DiskFault disk_fault);
   void FillDisk();
+  // No write of a machine ends for a while: at times for longer than it takes to give leadership
+  // away (quipu.disk.stall.shed.ms), at times for longer than the process waits (...exit.ms).
+  void StallDisk();
   // ---- faults/damage.cc ----
   void Damage(Fault fault, DiskDamage::Kind kind) {
     if (damage_.Strike(kind)) Count(fault);

@@ -65,6 +65,8 @@ ClusterOptions OptionsOf(const SwarmOptions& drawn) {
   options.replica_lag_max = std::chrono::milliseconds(drawn.lag_ms);
   options.snapshot_entries = drawn.snapshot_entries;
   options.producer_snapshot_bytes = drawn.snapshot_bytes;
+  options.disk_stall = {.shed = std::chrono::milliseconds(drawn.stall_shed_ms),
+                        .exit = std::chrono::milliseconds(drawn.stall_exit_ms)};
   if (drawn.expire_ms > 0) options.producer_expiration = std::chrono::milliseconds(drawn.expire_ms);
   options.network.datagram_loss = static_cast<uint64_t>(drawn.loss);
   options.network.datagram_duplicate = static_cast<uint64_t>(drawn.duplication);
@@ -319,6 +321,9 @@ void Run::Fill(RunResult& result) const {
   c["fault.repair_damaged_on_way"] = cluster_.repairs_damaged_on_way();
   c["repair.batches"] = partitions_.shadows().repairs();
   // As they have struck, not as they were armed.
+  c["fault.stall_shed"] = partitions_.counters().leaders_shed;
+  c["fault.stall_resigned"] = raft_.counters().resigned_stalled;
+  c["fault.stall_exit"] = disk.stall_exits;
   c["fault.write_error"] = disk.write_errors;
   c["fault.sync_error"] = disk.sync_errors;
   c["fault.empty_disk"] = disks_.counters().empty_disks;

@@ -24,7 +24,8 @@ struct PartitionCounters {
   uint64_t isr_shrinks = 0;
   uint64_t isr_expands = 0;
   uint64_t truncations = 0;
-  uint64_t elr_uses = 0;  // a partition had an ELR
+  uint64_t elr_uses = 0;      // a partition had an ELR
+  uint64_t leaders_shed = 0;  // from a broker whose disk stalls
 };
 
 class PartitionChecker {

@@ -38,6 +38,7 @@ enum class Fault : size_t {
   kWriteError,
   kSyncError,
   kDiskFull,
+  kStall,  // of a disk that does not answer for a while (D6)
   // Of disks that are lost (faults/lost_disks.cc).
   kEmptyDisk,
   kRolledBackDisk,
@@ -47,14 +48,22 @@ enum class Fault : size_t {
   kReplaceVoter,      // nemesis_voters.h
 };
 inline constexpr const char* kFaultNames[] = {
-    "crash_broker",   "crash_controller",  "crash_producer",   "crash_consumer",
-    "crash_all",      "crash_in_sync",     "restart_storm",    "pause",
-    "pause_consumer", "cut_pair",          "cut_one_way",      "split",
-    "partial",        "isolate",           "isolate_leader",   "contest_election",
-    "strand_leader",  "bounce_joiner",     "clock_jump",       "clock_skew",
-    "slow_node",      "slow_consumer",     "write_error",      "sync_error",
-    "disk_full",      "empty_disk",        "rolled_back_disk", "lost_tail",
-    "bit_flip",       "misdirected_write", "replace_voter",
+    "crash_broker",      "crash_controller",
+    "crash_producer",    "crash_consumer",
+    "crash_all",         "crash_in_sync",
+    "restart_storm",     "pause",
+    "pause_consumer",    "cut_pair",
+    "cut_one_way",       "split",
+    "partial",           "isolate",
+    "isolate_leader",    "contest_election",
+    "strand_leader",     "bounce_joiner",
+    "clock_jump",        "clock_skew",
+    "slow_node",         "slow_consumer",
+    "write_error",       "sync_error",
+    "disk_full",         "stall",
+    "empty_disk",        "rolled_back_disk",
+    "lost_tail",         "bit_flip",
+    "misdirected_write", "replace_voter",
 };
 inline constexpr size_t kFaultCount = std::size(kFaultNames);
 static_assert(static_cast<size_t>(Fault::kReplaceVoter) + 1 == kFaultCount);

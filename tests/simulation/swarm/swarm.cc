@@ -64,6 +64,16 @@ void SeparateDiskFaults(Rng& rng, SwarmOptions& options) {
   }
 }
 
+// Short, so that stalls that end a process fit into a run; only where disks stall, since a process
+// that was paused in a write takes that for a stall, too.
+void DrawStall(Rng& rng, SwarmOptions& options) {
+  const int64_t shed = rng.Between(300, 1500);
+  const int64_t exit = shed * rng.Between(2, 4);
+  if (options.faults[static_cast<size_t>(Fault::kStall)] == 0) return;
+  options.stall_shed_ms = shed;
+  options.stall_exit_ms = exit;
+}
+
 }  // namespace
 
 SwarmOptions DrawSwarm(Rng& rng) {
@@ -103,6 +113,7 @@ SwarmOptions DrawSwarm(Rng& rng) {
       case Fault::kSlowNode:
       case Fault::kWriteError:
       case Fault::kSyncError:
+      case Fault::kStall:
       case Fault::kLostTail:
       case Fault::kReplaceVoter:
         return 3;
@@ -127,6 +138,7 @@ SwarmOptions DrawSwarm(Rng& rng) {
     options.faults[i] = subset.Maybe(1, most(static_cast<Fault>(i)));
   }
   SeparateDiskFaults(rng, options);
+  DrawStall(rng, options);
   return options;
 }
 
