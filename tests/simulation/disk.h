@@ -61,6 +61,14 @@ class BrokerDisk final : public WatermarkFile {
     lost_tail_ = true;
   }
 
+  // A power loss takes the name of the watermark file: the next start makes another one, which
+  // knows no epoch, and marks the directory as unclean (D4).
+  void LoseWatermark() {
+    unclean_ = true;
+    broker_epoch_ = kNoBrokerEpoch;
+    last_group_ = 0;
+  }
+
   absl::Status StoreBrokerEpoch(BrokerEpoch epoch) override {
     broker_epoch_ = epoch;
     unclean_ = false;

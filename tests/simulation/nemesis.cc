@@ -142,6 +142,9 @@ void Nemesis::Strike() {
     case Fault::kRolledBackDisk:
     case Fault::kLostTail:
       return on_disk_fault(fault);
+    case Fault::kLostDirectoryEntry:
+      if (!lost_voter_.LoseNewDirectory()) on_disk_fault(fault);
+      return;
     case Fault::kBitFlip:
       return Damage(Fault::kBitFlip, DiskDamage::Kind::kBitFlip);
     case Fault::kMisdirectedWrite:

@@ -329,6 +329,11 @@ void Run::Fill(RunResult& result) const {
   c["fault.empty_disk"] = disks_.counters().empty_disks;
   c["fault.rolled_back_disk"] = disks_.counters().rolled_back;
   c["fault.lost_tail"] = disks_.counters().lost_tails;
+  c["fault.lost_watermark"] = disks_.counters().lost_watermarks;
+  c["fault.lost_new_directory"] = disks_.counters().lost_directories;
+  c["fault.lost_new_voter_directory"] = nemesis_.lost_voter().directories_lost();
+  c["fault.lost_directory_entry"] = c["fault.lost_watermark"] + c["fault.lost_new_directory"] +
+                                    c["fault.lost_new_voter_directory"];
   c["fault.crash_registering_unclean"] = disks_.counters().crashes_unclean;
   c["raft.leader_changes"] = raft_.counters().leader_changes;
   c["raft.voters_replaced"] = nemesis_.lost_voter().replaced();

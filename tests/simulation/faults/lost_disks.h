@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "tests/simulation/checkers/partition_checker.h"
@@ -17,6 +18,8 @@ struct DiskNemesisCounters {
   uint64_t empty_disks = 0;
   uint64_t rolled_back = 0;
   uint64_t lost_tails = 0;
+  uint64_t lost_watermarks = 0;
+  uint64_t lost_directories = 0;
   uint64_t crashes_unclean = 0;  // between an unclean registration and its answer
 };
 
@@ -30,7 +33,7 @@ class DiskNemesis {
   DiskNemesis(Cluster& cluster, PartitionChecker& checker)
       : cluster_(cluster), world_(cluster.world()), checker_(checker) {}
 
-  // One of the three kinds, on a broker drawn now; nothing when the atlas does not allow it.
+  // One of the four kinds, on a broker drawn now; nothing when the atlas does not allow it.
   void Strike(Fault fault);
   // No more faults; whoever is down stays down.
   void Stop() { *active_ = false; }
@@ -41,10 +44,15 @@ class DiskNemesis {
  private:
   void EmptyDisk(SimBroker& broker);
   void LoseTail(SimBroker& broker);
+  // A power loss takes names that were not synced into their directory: that of the watermark
+  // file, or (while the broker registers) all that is in a directory that was formatted just now.
+  void LoseEntry(SimBroker& broker);
+  void LoseNewDirectory(SimBroker& broker);
   // Copies the disk, lets the broker live on under a newer epoch, and brings the copy back.
   void RollBack(SimBroker& broker);
   void AwaitNewerEpoch(SimBroker& broker, std::shared_ptr<BrokerDisk> copy, int tries);
-  [[nodiscard]] bool MayLose(BrokerId broker) const;
+  // `again`: what was lost before may have been of the same broker.
+  [[nodiscard]] bool MayLose(BrokerId broker, bool again = false) const;
   // The broker is down and has its new disk.
   void Lost(SimBroker& broker, const std::string& what, Duration down_max);
   void RestartLater(SimBroker& broker, Duration down_max);
@@ -55,6 +63,7 @@ class DiskNemesis {
   PartitionChecker& checker_;
   DiskNemesisCounters counters_;
   std::map<BrokerId, bool> strike_again_;  // crash it when it registers
+  std::set<BrokerId> new_directories_;     // lose them when they register
   std::shared_ptr<bool> active_ = std::make_shared<bool>(true);
 };
 

@@ -10,12 +10,25 @@ bool LostVoter::Strike() {
   World& world = cluster_.world();
   SimController& victim = *cluster_.controllers()[world.rng().Below(cluster_.controllers().size())];
   world.Note("the disk of controller " + victim.id().ToString() + " is lost");
-  victim.LoseDisk(Uuid::Random(world.rng()));
-  lost_ = RaftIdentity{victim.id(), victim.directory_id()};
+  Lose(victim);
   if (operator_ == nullptr) operator_ = std::make_shared<Process>(world, "operator");
-  StartLater(victim);
   Operate();
   return true;
+}
+
+bool LostVoter::LoseNewDirectory() {
+  if (!lost_) return false;
+  ++directories_lost_;
+  SimController& victim = *cluster_.FindController(lost_->id);
+  cluster_.world().Note("the new directory of controller " + victim.id().ToString() + " is lost");
+  Lose(victim);
+  return true;
+}
+
+void LostVoter::Lose(SimController& victim) {
+  victim.LoseDisk(Uuid::Random(cluster_.world().rng()));
+  lost_ = RaftIdentity{victim.id(), victim.directory_id()};
+  StartLater(victim);
 }
 
 void LostVoter::StartLater(SimController& controller) {

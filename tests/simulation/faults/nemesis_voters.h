@@ -21,11 +21,16 @@ class LostVoter {
 
   // A controller drawn now loses its disk. False: the last one is not replaced yet.
   bool Strike();
+  // A power loss takes the names in the directory that was formatted last, if its replacement is
+  // not done: it is empty again and formatted anew. False: there is none.
+  bool LoseNewDirectory();
+  [[nodiscard]] uint64_t directories_lost() const { return directories_lost_; }
   // A disk is lost and its voter not replaced.
   [[nodiscard]] bool open() const { return lost_.has_value(); }
   [[nodiscard]] uint64_t replaced() const { return replaced_; }
 
  private:
+  void Lose(SimController& victim);
   void StartLater(SimController& controller);
   // Once or twice a second, until it is done.
   void Operate();
@@ -36,6 +41,7 @@ class LostVoter {
   std::optional<RaftIdentity> lost_;  // the new identity of who is to be replaced
   bool ask_for_status_ = false;
   uint64_t replaced_ = 0;
+  uint64_t directories_lost_ = 0;
   ProcessPtr operator_;
 };
 

@@ -57,7 +57,8 @@ void SeparateDiskFaults(Rng& rng, SwarmOptions& options) {
     options.faults[static_cast<size_t>(fault)] = 0;
   };
   if (rng.Chance(1, 2)) {
-    for (Fault lost : {Fault::kEmptyDisk, Fault::kRolledBackDisk, Fault::kLostTail})
+    for (Fault lost :
+         {Fault::kEmptyDisk, Fault::kRolledBackDisk, Fault::kLostTail, Fault::kLostDirectoryEntry})
       switch_off(lost);
   } else {
     for (Fault damage : {Fault::kBitFlip, Fault::kMisdirectedWrite}) switch_off(damage);
@@ -115,6 +116,7 @@ SwarmOptions DrawSwarm(Rng& rng) {
       case Fault::kSyncError:
       case Fault::kStall:
       case Fault::kLostTail:
+      case Fault::kLostDirectoryEntry:
       case Fault::kReplaceVoter:
         return 3;
       case Fault::kCrashProducer:
