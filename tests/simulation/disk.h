@@ -47,7 +47,7 @@ struct DiskCounters {
 // it was then.
 class BrokerDisk final : public WatermarkFile {
  public:
-  [[nodiscard]] LogStore& store() { return store_; }
+  [[nodiscard]] MemoryLogStore& store() { return store_; }
 
   // What opening a broker's storage does with a log that has lost its end: the proof fails, the
   // directory is marked as unclean, and what is left goes on (D4).

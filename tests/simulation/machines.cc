@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/error_code.h"
 #include "tests/simulation/cluster.h"
 
 namespace quipu::sim {
@@ -57,6 +58,11 @@ void SimController::Start() {
   disk_->StallUntil(disk_stalled_until_);
   node_ = std::make_unique<ControllerNode>(config_, *this);
   const absl::Status status = node_->Start();
+  refused_ = CodeOf(status) == ErrorCode::kCorruptMessage;
+  if (refused_) {
+    world.Note("refuse " + process_->name());
+    return Crash();
+  }
   QUIPU_CHECK_MSG(status.ok(), std::string(status.message()));
 }
 
@@ -75,7 +81,8 @@ void SimController::StallDisk(Instant until) {
 
 void SimController::LoseDisk(DirectoryId directory_id) {
   Crash();
-  store_ = MemoryRaftStore();
+  store_ = RottingRaftStore();
+  refused_ = false;
   disk_stalled_until_ = Instant{};
   config_.directory_id = directory_id;
   config_.observer = true;

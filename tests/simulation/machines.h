@@ -9,8 +9,8 @@
 #include "broker/broker_node.h"
 #include "controller/controller_node.h"
 #include "storage/memory_log_store.h"
-#include "storage/memory_raft_store.h"
 #include "tests/simulation/disk.h"
+#include "tests/simulation/faults/rotting_raft_store.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/world.h"
 
@@ -31,9 +31,12 @@ class SimController final : public ControllerPorts {
   SimController(Cluster& cluster, ControllerConfig config);
   ~SimController() override;
 
+  // Does not run afterwards if its disk has rotted.
   void Start();
   void Crash();
   [[nodiscard]] bool running() const { return node_ != nullptr; }
+  // The last start was refused, for a damaged disk.
+  [[nodiscard]] bool refused() const { return refused_; }
   [[nodiscard]] ControllerNode* node() { return node_.get(); }
   [[nodiscard]] const ProcessPtr& process() const { return process_; }
   [[nodiscard]] ControllerId id() const { return config_.controller_id; }
@@ -52,7 +55,7 @@ class SimController final : public ControllerPorts {
 
   // ---- ControllerPorts ----
   Executor& executor() override { return *executor_; }
-  RaftStore& raft_store() override { return store_; }
+  RottingRaftStore& raft_store() override { return store_; }
   void Persist(RaftWrite write, std::function<void()> done) override;
   void SendRaft(message::RaftMessage message) override;
   void OnVoters(const VoterSet& /*voters*/) override {}  // a machine is found by its node id
@@ -63,7 +66,8 @@ class SimController final : public ControllerPorts {
  private:
   Cluster& cluster_;
   ControllerConfig config_;
-  MemoryRaftStore store_;
+  RottingRaftStore store_;
+  bool refused_ = false;
   Instant disk_stalled_until_;
   ProcessPtr process_;
   uint64_t incarnation_ = 0;

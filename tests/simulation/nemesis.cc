@@ -130,10 +130,20 @@ void Nemesis::Strike() {
       return SlowNode();
     case Fault::kSlowConsumer:
       return SlowConsumer();
+    default:
+      return StrikeDisk(fault);
+  }
+}
+
+void Nemesis::StrikeDisk(Fault fault) {
+  const auto count_if = [&](bool struck) {
+    if (struck) Count(fault);
+  };
+  switch (fault) {
     case Fault::kWriteError:
-      return FailDisk(Fault::kWriteError, DiskFault::kWriteError);
+      return FailDisk(fault, DiskFault::kWriteError);
     case Fault::kSyncError:
-      return FailDisk(Fault::kSyncError, DiskFault::kSyncError);
+      return FailDisk(fault, DiskFault::kSyncError);
     case Fault::kDiskFull:
       return FillDisk();
     case Fault::kStall:
@@ -146,12 +156,16 @@ void Nemesis::Strike() {
       if (!lost_voter_.LoseNewDirectory()) on_disk_fault(fault);
       return;
     case Fault::kBitFlip:
-      return Damage(Fault::kBitFlip, DiskDamage::Kind::kBitFlip);
+      return count_if(damage_.Strike(DiskDamage::Kind::kBitFlip));
     case Fault::kMisdirectedWrite:
-      return Damage(Fault::kMisdirectedWrite, DiskDamage::Kind::kMisdirectedWrite);
+      return count_if(damage_.Strike(DiskDamage::Kind::kMisdirectedWrite));
     case Fault::kReplaceVoter:
-      if (lost_voter_.Strike()) Count(Fault::kReplaceVoter);
-      return;
+      return count_if(lost_voter_.Strike());
+    case Fault::kRottenRaftEntry:
+    case Fault::kRottenRaftSnapshot:
+      return count_if(lost_voter_.Rot(fault));
+    default:
+      QUIPU_CHECK_MSG(false, std::string("nobody strikes with ") + FaultName(fault));
   }
 }
 

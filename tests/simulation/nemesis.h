@@ -62,6 +62,7 @@ class Nemesis {
 
   void ScheduleNext();
   void Strike();
+  void StrikeDisk(Fault fault);
   [[nodiscard]] Fault PickFault();
   void Count(Fault fault) { ++counters_[static_cast<size_t>(fault)]; }
   // Does `work` after `delay`, unless the fault phase is over by then.
@@ -98,10 +99,6 @@ class Nemesis {
   // No write of a machine ends for a while: at times for longer than it takes to give leadership
   // away (quipu.disk.stall.shed.ms), at times for longer than the process waits (...exit.ms).
   void StallDisk();
-  // ---- faults/damage.cc ----
-  void Damage(Fault fault, DiskDamage::Kind kind) {
-    if (damage_.Strike(kind)) Count(fault);
-  }
 
   // ---- faults/cuts.cc ----
   void Cut(bool one_way);

@@ -49,7 +49,12 @@ SwarmOptions Draw(uint64_t seed, Rng& rng, const Overrides& overrides) {
     drawn.faults[static_cast<size_t>(Fault::kSlowConsumer)] = 0;
   }
   // Who loses the only voter has lost everything.
-  if (drawn.controllers < 3) drawn.faults[static_cast<size_t>(Fault::kReplaceVoter)] = 0;
+  if (drawn.controllers < 3) {
+    for (const Fault fault :
+         {Fault::kReplaceVoter, Fault::kRottenRaftEntry, Fault::kRottenRaftSnapshot}) {
+      drawn.faults[static_cast<size_t>(fault)] = 0;
+    }
+  }
   drawn.replicas = std::min(drawn.replicas, drawn.brokers);
   if (drawn.salt != 0) rng = Rng(seed * 1000003 + static_cast<uint64_t>(drawn.salt));
   return drawn;
@@ -119,7 +124,7 @@ class Run {
         nemesis_(
             cluster_, producers_, consumers_, damage_,
             {.interval = std::chrono::milliseconds(drawn_.interval_ms), .weights = drawn_.faults}),
-        disks_(cluster_, partitions_),
+        disks_(cluster_, partitions_, damage_),
         liveness_({cluster_, partitions_, nemesis_, damage_, producers_, consumers_}, kTopic) {
     world_.trace_sink = settings.trace;
     if (settings.status) {
@@ -336,6 +341,7 @@ void Run::Fill(RunResult& result) const {
                                     c["fault.lost_new_voter_directory"];
   c["fault.crash_registering_unclean"] = disks_.counters().crashes_unclean;
   c["raft.leader_changes"] = raft_.counters().leader_changes;
+  c["raft.rot_refused"] = nemesis_.lost_voter().rot_refused();
   c["raft.voters_replaced"] = nemesis_.lost_voter().replaced();
   c["raft.truncations"] = raft_.counters().truncations;
   c["raft.snapshots_installed"] = raft_.counters().snapshots_installed;

@@ -36,6 +36,10 @@ class PartitionChecker {
   // The broker, which is down, has lost its disk or a part of it: until the controllers have
   // committed another registration of it, what they believe of its log is out of date.
   void OnDiskLost(SimBroker& broker);
+  // A committed batch on the broker's disk is about to be damaged, or has just been.
+  void OnDamaged(BrokerId broker, PartitionUid uid, Offset last_offset) {
+    shadows_.OnDamaged(broker, uid, last_offset);
+  }
   // Whether the broker has lost its disk and the controllers do not know yet.
   [[nodiscard]] bool IsLost(BrokerId broker) const { return lost_.contains(broker); }
   // A leader proposes ISRs: remembers which incarnations of the members it has seen. A broker

@@ -32,7 +32,7 @@ void DiskNemesis::Strike(Fault fault) {
 
 bool DiskNemesis::MayLose(BrokerId broker, bool again) const {
   const MetadataImagePtr& image = checker_.image();
-  if (image == nullptr) return false;
+  if (image == nullptr || !damage_.MayLose(broker)) return false;
   for (const auto& other : cluster_.brokers()) {
     if (checker_.IsLost(other->id()) && !(again && other->id() == broker)) return false;
   }

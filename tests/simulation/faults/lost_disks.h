@@ -10,6 +10,7 @@
 
 #include "tests/simulation/checkers/partition_checker.h"
 #include "tests/simulation/cluster.h"
+#include "tests/simulation/faults/damage.h"
 #include "tests/simulation/swarm/faults.h"
 
 namespace quipu::sim {
@@ -24,14 +25,15 @@ struct DiskNemesisCounters {
 };
 
 // The atlas of faults: a disk is taken only while every partition that its broker may lead has
-// another member of ISR or ELR, which is sound; while no other lost disk is unknown to the
+// another member of ISR or ELR, which is sound, and enough sound copies of each damaged batch are
+// elsewhere (DiskDamage); while no other lost disk is unknown to the
 // controllers; and only of partitions whose minimum is two or more. So at most
 // min.insync.replicas - 1 disks are lossy at once, and each loss is one that the rules notice: what
 // was acknowledged has to survive (I25), and everything has to settle without a person.
 class DiskNemesis {
  public:
-  DiskNemesis(Cluster& cluster, PartitionChecker& checker)
-      : cluster_(cluster), world_(cluster.world()), checker_(checker) {}
+  DiskNemesis(Cluster& cluster, PartitionChecker& checker, const DiskDamage& damage)
+      : cluster_(cluster), world_(cluster.world()), checker_(checker), damage_(damage) {}
 
   // One of the four kinds, on a broker drawn now; nothing when the atlas does not allow it.
   void Strike(Fault fault);
@@ -61,6 +63,7 @@ class DiskNemesis {
   Cluster& cluster_;
   World& world_;
   PartitionChecker& checker_;
+  const DiskDamage& damage_;
   DiskNemesisCounters counters_;
   std::map<BrokerId, bool> strike_again_;  // crash it when it registers
   std::set<BrokerId> new_directories_;     // lose them when they register

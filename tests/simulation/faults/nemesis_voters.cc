@@ -6,14 +6,51 @@ namespace quipu::sim {
 
 bool LostVoter::Strike() {
   // The disk of a lone voter is the only copy.
-  if (lost_ || cluster_.controllers().size() < 3) return false;
+  if (open() || cluster_.controllers().size() < 3) return false;
   World& world = cluster_.world();
   SimController& victim = *cluster_.controllers()[world.rng().Below(cluster_.controllers().size())];
   world.Note("the disk of controller " + victim.id().ToString() + " is lost");
   Lose(victim);
-  if (operator_ == nullptr) operator_ = std::make_shared<Process>(world, "operator");
   Operate();
   return true;
+}
+
+bool LostVoter::Rot(Fault fault) {
+  if (open() || cluster_.controllers().size() < 3) return false;
+  World& world = cluster_.world();
+  SimController& victim = *cluster_.controllers()[world.rng().Below(cluster_.controllers().size())];
+  const bool entry = fault == Fault::kRottenRaftEntry;
+  RottingRaftStore& disk = victim.raft_store();
+  if (!(entry ? disk.RotEntry(world.rng()) : disk.RotSnapshot(world.rng()))) return false;
+  world.Note("a bit flips in " + std::string(entry ? "the log" : "the snapshot") +
+             " of controller " + victim.id().ToString());
+  rotten_ = Rotten{&victim, victim.incarnation()};
+  world.After(world.Between(Duration(0), std::chrono::seconds(3)), nullptr, "rot", [this, &victim] {
+    if (!rotten_ || rotten_->controller != &victim) return;
+    victim.Crash();
+    StartLater(victim);
+  });
+  WatchRot();
+  return true;
+}
+
+void LostVoter::WatchRot() {
+  World& world = cluster_.world();
+  world.After(world.Between(std::chrono::milliseconds(200), std::chrono::milliseconds(1000)),
+              nullptr, "operator", [this] {
+                SimController& victim = *rotten_->controller;
+                if (victim.refused()) {
+                  ++rot_refused_;
+                  rotten_.reset();
+                  cluster_.world().Note("a new directory for controller " + victim.id().ToString());
+                  Lose(victim);
+                  return Operate();
+                }
+                if (victim.running() && victim.incarnation() != rotten_->incarnation) {
+                  return rotten_.reset();  // what was rotten had been replaced by then
+                }
+                WatchRot();
+              });
 }
 
 bool LostVoter::LoseNewDirectory() {
@@ -51,6 +88,7 @@ void LostVoter::Operate() {
 
 void LostVoter::Ask() {
   World& world = cluster_.world();
+  if (operator_ == nullptr) operator_ = std::make_shared<Process>(world, "operator");
   message::AdminRequest request;
   ask_for_status_ = !ask_for_status_;
   if (ask_for_status_) {

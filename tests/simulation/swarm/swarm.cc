@@ -50,21 +50,6 @@ void DrawClients(Rng& rng, SwarmOptions& options) {
   options.batch_bytes = rng.Between(120, 600);
 }
 
-// Disks that are lost and disks that are damaged each leave a good copy, but do not know of each
-// other: a run has one kind.
-void SeparateDiskFaults(Rng& rng, SwarmOptions& options) {
-  const auto switch_off = [&options](Fault fault) {
-    options.faults[static_cast<size_t>(fault)] = 0;
-  };
-  if (rng.Chance(1, 2)) {
-    for (Fault lost :
-         {Fault::kEmptyDisk, Fault::kRolledBackDisk, Fault::kLostTail, Fault::kLostDirectoryEntry})
-      switch_off(lost);
-  } else {
-    for (Fault damage : {Fault::kBitFlip, Fault::kMisdirectedWrite}) switch_off(damage);
-  }
-}
-
 // Short, so that stalls that end a process fit into a run; only where disks stall, since a process
 // that was paused in a write takes that for a stall, too.
 void DrawStall(Rng& rng, SwarmOptions& options) {
@@ -118,6 +103,7 @@ SwarmOptions DrawSwarm(Rng& rng) {
       case Fault::kLostTail:
       case Fault::kLostDirectoryEntry:
       case Fault::kReplaceVoter:
+      case Fault::kRottenRaftSnapshot:
         return 3;
       case Fault::kCrashProducer:
       case Fault::kCrashConsumer:
@@ -129,6 +115,7 @@ SwarmOptions DrawSwarm(Rng& rng) {
       case Fault::kDiskFull:
       case Fault::kEmptyDisk:
       case Fault::kRolledBackDisk:
+      case Fault::kRottenRaftEntry:
         return 2;
       case Fault::kBitFlip:
       case Fault::kMisdirectedWrite:
@@ -139,7 +126,6 @@ SwarmOptions DrawSwarm(Rng& rng) {
   for (size_t i = 0; i < kFaultCount; ++i) {
     options.faults[i] = subset.Maybe(1, most(static_cast<Fault>(i)));
   }
-  SeparateDiskFaults(rng, options);
   DrawStall(rng, options);
   return options;
 }
