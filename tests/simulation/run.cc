@@ -89,7 +89,9 @@ ProducerOptions DrawProducer(Rng& rng, const SwarmOptions& drawn) {
   }
   options.accumulator.linger = std::chrono::milliseconds(drawn.linger_ms);
   options.accumulator.batch_bytes = static_cast<size_t>(drawn.batch_bytes);
-  options.accumulator.delivery_timeout = std::chrono::seconds(rng.Between(5, 60));
+  options.accumulator.delivery_timeout = drawn.expire_ms > 0
+                                             ? std::chrono::seconds(rng.Between(2, 3))
+                                             : std::chrono::seconds(rng.Between(5, 60));
   options.request_timeout = std::chrono::milliseconds(rng.Between(500, 4000));
   return options;
 }
@@ -158,6 +160,7 @@ class Run {
           cluster_, i, kTopic, DrawProducer(world_.rng(), drawn_), clients_));
       producers_.back()->Start();
       sequences_.emplace_back();
+      silences_.push_back(DrawSilence());
       SendNext(static_cast<size_t>(i));
     }
     for (int i = 0; i < drawn_.consumers; ++i) {
@@ -233,10 +236,19 @@ class Run {
     return "p" + std::to_string(producer) + "-a" + std::to_string(number);
   }
 
+  // A time in which a producer sends nothing, long enough to be forgotten; empty where nobody is.
+  [[nodiscard]] std::pair<Instant, Instant> DrawSilence() {
+    if (drawn_.expire_ms == 0) return {};
+    const Instant from = world_.now() + world_.Between(Duration(0), std::chrono::seconds(8));
+    return {from, from + std::chrono::milliseconds(drawn_.expire_ms * 5 / 4)};
+  }
+
   void SendNext(size_t producer) {
     const Duration wait = std::chrono::milliseconds(2 * drawn_.send_ms);
     world_.After(world_.Between(Duration(0), wait), nullptr, "send", [this, producer] {
       if (!sending_) return;
+      const auto& [silent_from, silent_until] = silences_[producer];
+      if (world_.now() >= silent_from && world_.now() < silent_until) return SendNext(producer);
       const std::string account = AccountOf(producer);
       uint64_t& sequence = sequences_[producer][account];
       const SentPayment payment{.id = next_payment_,
@@ -298,6 +310,7 @@ class Run {
   LivenessChecker liveness_;
   std::unique_ptr<StatusLine> status_;  // nullptr: nobody reads it
   std::vector<std::map<std::string, uint64_t>> sequences_;
+  std::vector<std::pair<Instant, Instant>> silences_;  // by producer
   uint64_t next_payment_ = 1;
   bool sending_ = true;
   HistoryCounters counters_;
@@ -353,6 +366,7 @@ void Run::Fill(RunResult& result) const {
   for (const auto& producer : producers_) {
     c["producer.retries"] += producer->retries();
     c["producer.duplicates_answered"] += producer->duplicates();
+    c["producer.forgotten"] += producer->forgotten();
   }
   c["group.records_read"] = group_.counters().read;
   c["group.assignments"] = group_.counters().assigned;

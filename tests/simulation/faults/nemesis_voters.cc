@@ -18,12 +18,23 @@ bool LostVoter::Strike() {
 bool LostVoter::Rot(Fault fault) {
   if (open() || cluster_.controllers().size() < 3) return false;
   World& world = cluster_.world();
-  SimController& victim = *cluster_.controllers()[world.rng().Below(cluster_.controllers().size())];
+  auto& controllers = cluster_.controllers();
   const bool entry = fault == Fault::kRottenRaftEntry;
-  RottingRaftStore& disk = victim.raft_store();
-  if (!(entry ? disk.RotEntry(world.rng()) : disk.RotSnapshot(world.rng()))) return false;
-  world.Note("a bit flips in " + std::string(entry ? "the log" : "the snapshot") +
-             " of controller " + victim.id().ToString());
+  const size_t first = world.rng().Below(controllers.size());
+  for (size_t i = 0; i < controllers.size(); ++i) {
+    SimController& victim = *controllers[(first + i) % controllers.size()];
+    RottingRaftStore& disk = victim.raft_store();
+    if (!(entry ? disk.RotEntry(world.rng()) : disk.RotSnapshot(world.rng()))) continue;
+    world.Note("a bit flips in " + std::string(entry ? "the log" : "the snapshot") +
+               " of controller " + victim.id().ToString());
+    AwaitRefusal(victim);
+    return true;
+  }
+  return false;
+}
+
+void LostVoter::AwaitRefusal(SimController& victim) {
+  World& world = cluster_.world();
   rotten_ = Rotten{&victim, victim.incarnation()};
   world.After(world.Between(Duration(0), std::chrono::seconds(3)), nullptr, "rot", [this, &victim] {
     if (!rotten_ || rotten_->controller != &victim) return;
@@ -31,7 +42,6 @@ bool LostVoter::Rot(Fault fault) {
     StartLater(victim);
   });
   WatchRot();
-  return true;
 }
 
 void LostVoter::WatchRot() {

@@ -37,6 +37,8 @@ class LostVoter {
   [[nodiscard]] uint64_t replaced() const { return replaced_; }
 
  private:
+  // The process dies within 3 s and starts again.
+  void AwaitRefusal(SimController& victim);
   // Looks at a machine with a rotten disk until it is refused, or has started without the rot.
   void WatchRot();
   void Lose(SimController& victim);

@@ -60,6 +60,14 @@ void DrawStall(Rng& rng, SwarmOptions& options) {
   options.stall_exit_ms = exit;
 }
 
+void DrawExpiration(Rng& rng, SwarmOptions& options) {
+  const int64_t expire_ms = rng.Between(14000, 18000);
+  if (!rng.Chance(1, 10)) return;
+  options.expire_ms = expire_ms;
+  options.fault_ms =
+      std::max(options.fault_ms, expire_ms * 5 / 4 + 12000);  // silence and what follows
+}
+
 }  // namespace
 
 SwarmOptions DrawSwarm(Rng& rng) {
@@ -127,6 +135,7 @@ SwarmOptions DrawSwarm(Rng& rng) {
     options.faults[i] = subset.Maybe(1, most(static_cast<Fault>(i)));
   }
   DrawStall(rng, options);
+  DrawExpiration(rng, options);
   return options;
 }
 

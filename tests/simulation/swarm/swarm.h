@@ -32,8 +32,8 @@ struct SwarmOptions {
   int64_t lag_ms = 1000;
   int64_t snapshot_entries = 100;
   int64_t snapshot_bytes = 5000;  // of producers
-  // Idle producers are forgotten after this; 0: after a week. Never drawn: what is retried later
-  // than that is doubled, so that it has to be longer than any delivery.
+  // Idle producers are forgotten after this (P07); 0: after a week. What is retried later than that
+  // is doubled: deliveries end long before it, and each producer is silent for longer than it once.
   int64_t expire_ms = 0;
   // Of disks that do not answer, where there are any (kStall); otherwise the product's defaults.
   int64_t stall_shed_ms = 2000;

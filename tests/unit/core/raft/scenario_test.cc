@@ -37,7 +37,7 @@ INSTANTIATE_TEST_SUITE_P(Raft, ScenarioTest,
                                          "read_index", "late_append_completion", "restart",
                                          "same_id_new_disk", "single_server_change",
                                          "removed_server", "rolled_back_configuration",
-                                         "removed_leader_restarts"),
+                                         "removed_leader_restarts", "membership_partition_kill"),
                          [](const auto& test) { return test.param; });
 
 TEST(ScenarioFilesTest, EveryFileIsRun) {
@@ -46,7 +46,7 @@ TEST(ScenarioFilesTest, EveryFileIsRun) {
        std::filesystem::directory_iterator(QUIPU_SOURCE_DIR "/tests/scenario/raft")) {
     files += entry.path().extension() == ".txt" ? 1 : 0;
   }
-  EXPECT_EQ(files, 14U);
+  EXPECT_EQ(files, 15U);
 }
 
 TEST(ScenarioInterpreterTest, ACommandThatIsNotUnderstoodShowsInTheAccount) {
