@@ -111,7 +111,6 @@ SwarmOptions DrawSwarm(Rng& rng) {
       case Fault::kLostTail:
       case Fault::kLostDirectoryEntry:
       case Fault::kReplaceVoter:
-      case Fault::kRottenRaftSnapshot:
         return 3;
       case Fault::kCrashProducer:
       case Fault::kCrashConsumer:
@@ -127,6 +126,7 @@ SwarmOptions DrawSwarm(Rng& rng) {
         return 2;
       case Fault::kBitFlip:
       case Fault::kMisdirectedWrite:
+      case Fault::kRottenRaftSnapshot:  // there has to be one
         return 5;
     }
     return 0;
