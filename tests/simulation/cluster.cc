@@ -22,6 +22,7 @@ Cluster::Cluster(World& world, ClusterOptions options)
     config.voters = voters;
     config.broker_session_timeout = options_.broker_session;
     config.broker_heartbeat_interval = options_.broker_session / 6;
+    config.disk_stall = options_.disk_stall;
     config.snapshot_entries = static_cast<uint64_t>(options_.snapshot_entries);
     config.snapshot_chunk_bytes = static_cast<size_t>(world.rng().Between(200, 4000));
     controllers_.push_back(std::make_unique<SimController>(*this, std::move(config)));
@@ -35,6 +36,7 @@ Cluster::Cluster(World& world, ClusterOptions options)
     config.peer_endpoint = HostPort{.host = "broker-peer", .port = static_cast<uint16_t>(i)};
     for (const Voter& voter : voters) config.controllers.push_back(voter.endpoint);
     config.num_shards = options_.shards;
+    config.disk_stall = options_.disk_stall;
     // Runs are short: everything is read again every few seconds.
     config.scrub_interval = std::chrono::seconds(2);
     config.scrub_bytes_per_second = int64_t{64} << 20;

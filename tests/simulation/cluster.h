@@ -21,6 +21,7 @@ struct ClusterOptions {
   // Small, so that snapshots and chunked installs happen in short runs.
   int64_t snapshot_entries = 100;
   int64_t producer_snapshot_bytes = 5000;
+  DiskStall::Options disk_stall;
   NetworkOptions network;
   DiskOptions disk;
 };

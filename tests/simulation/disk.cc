@@ -50,11 +50,20 @@ void SimLogWriter::StartSync() {
     while (syncing_ < queue_.size() && !queue_[syncing_].work) ++syncing_;
   }
   const Duration time = SyncTime(world_, options_, counters_) + process_->Slowness();
+  sync_began_ = process_->MonotonicNow();
   world_.After(time, process_, "sync", [this] { FinishSync(); });
   if (on_sync) on_sync(time);
 }
 
+Duration SimLogWriter::WriteInProgressFor() const {
+  if (syncing_ == 0 || queue_.front().work) return Duration(0);
+  return process_->MonotonicNow() - sync_began_;
+}
+
 void SimLogWriter::FinishSync() {
+  if (world_.now() < stalled_until_) {
+    return world_.At(stalled_until_, process_, "sync", [this] { FinishSync(); });
+  }
   if (fault_ != DiskFault::kNone && !queue_.front().work) Fail();
   std::vector<std::function<void()>> completions;
   for (; syncing_ > 0; --syncing_) {
@@ -134,17 +143,22 @@ void SimRaftDisk::StartSync() {
   if (queue_.empty()) return;
   syncing_ = true;
   const Duration time = SyncTime(world_, options_, counters_) + process_->Slowness();
-  world_.After(time, process_, "raft-sync", [this] {
-    if (fault_ != DiskFault::kNone) Fail();
-    Item item = std::move(queue_.front());
-    queue_.pop_front();
-    syncing_ = false;
-    const absl::Status status = store_.Write(item.write);
-    QUIPU_CHECK_MSG(status.ok(), std::string(status.message()));
-    item.done();
-    StartSync();
-  });
+  world_.After(time, process_, "raft-sync", [this] { FinishSync(); });
   if (on_sync) on_sync(queue_.front().write, time);
+}
+
+void SimRaftDisk::FinishSync() {
+  if (world_.now() < stalled_until_) {
+    return world_.At(stalled_until_, process_, "raft-sync", [this] { FinishSync(); });
+  }
+  if (fault_ != DiskFault::kNone) Fail();
+  Item item = std::move(queue_.front());
+  queue_.pop_front();
+  syncing_ = false;
+  const absl::Status status = store_.Write(item.write);
+  QUIPU_CHECK_MSG(status.ok(), std::string(status.message()));
+  item.done();
+  StartSync();
 }
 
 void SimRaftDisk::Fail() {

@@ -40,13 +40,14 @@ struct DiskCounters {
   uint64_t torn_tails = 0;          // groups of which a part is on the disk
   uint64_t write_errors = 0;
   uint64_t sync_errors = 0;
+  uint64_t stall_exits = 0;  // processes that ended themselves since the disk did not answer
 };
 
 // Lives as long as the machine, across the incarnations of its process. A copy is the whole disk as
 // it was then.
 class BrokerDisk final : public WatermarkFile {
  public:
-  [[nodiscard]] LogStore& store() { return store_; }
+  [[nodiscard]] MemoryLogStore& store() { return store_; }
 
   // What opening a broker's storage does with a log that has lost its end: the proof fails, the
   // directory is marked as unclean, and what is left goes on (D4).
@@ -58,6 +59,14 @@ class BrokerDisk final : public WatermarkFile {
   void LoseTail(const BrokerDisk& older) {
     store_ = older.store_;
     lost_tail_ = true;
+  }
+
+  // A power loss takes the name of the watermark file: the next start makes another one, which
+  // knows no epoch, and marks the directory as unclean (D4).
+  void LoseWatermark() {
+    unclean_ = true;
+    broker_epoch_ = kNoBrokerEpoch;
+    last_group_ = 0;
   }
 
   absl::Status StoreBrokerEpoch(BrokerEpoch epoch) override {
@@ -104,6 +113,10 @@ class SimLogWriter final : public LogWriter {
   // The next group fails like this; `fatal` ends the process.
   void Arm(DiskFault fault) { fault_ = fault; }
   std::function<void(const std::string& reason)> fatal;
+  // No write that is under way or begins now ends before `until`.
+  void StallUntil(Instant until) { stalled_until_ = until; }
+  // How long the group under way has been, on the process's clock; zero: none is.
+  [[nodiscard]] Duration WriteInProgressFor() const;
 
  private:
   struct Item {
@@ -126,6 +139,8 @@ class SimLogWriter final : public LogWriter {
   DiskCounters& counters_;
   std::deque<Item> queue_;
   size_t syncing_ = 0;  // items of the group under way
+  Instant sync_began_;  // on the process's clock
+  Instant stalled_until_;
   DiskFault fault_ = DiskFault::kNone;
 };
 
@@ -146,6 +161,8 @@ class SimRaftDisk {
   // The next write fails like this; `fatal` ends the process.
   void Arm(DiskFault fault) { fault_ = fault; }
   std::function<void(const std::string& reason)> fatal;
+  // No write that is under way or begins now ends before `until`.
+  void StallUntil(Instant until) { stalled_until_ = until; }
 
  private:
   struct Item {
@@ -153,6 +170,7 @@ class SimRaftDisk {
     std::function<void()> done;
   };
   void StartSync();
+  void FinishSync();
   [[noreturn]] void Fail();
 
   World& world_;
@@ -162,6 +180,7 @@ class SimRaftDisk {
   DiskCounters& counters_;
   std::deque<Item> queue_;
   bool syncing_ = false;
+  Instant stalled_until_;
   DiskFault fault_ = DiskFault::kNone;
 };
 

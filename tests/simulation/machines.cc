@@ -1,8 +1,10 @@
 #include "tests/simulation/machines.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
+#include "base/error_code.h"
 #include "tests/simulation/cluster.h"
 
 namespace quipu::sim {
@@ -41,6 +43,7 @@ void SimController::Start() {
   World& world = cluster_.world();
   process_ = std::make_shared<Process>(world, "controller-" + config_.controller_id.ToString());
   process_->on_stopped = [this](const std::string&) {
+    if (disk_stalled_until_ > cluster_.world().now()) ++cluster_.disk_counters().stall_exits;
     Crash();
     if (cluster_.on_controller_stopped) cluster_.on_controller_stopped(*this);
   };
@@ -52,8 +55,14 @@ void SimController::Start() {
     if (cluster_.on_raft_sync) cluster_.on_raft_sync(*this, write, time);
   };
   disk_->fatal = [this](const std::string& reason) { StopProcess(reason); };
+  disk_->StallUntil(disk_stalled_until_);
   node_ = std::make_unique<ControllerNode>(config_, *this);
   const absl::Status status = node_->Start();
+  refused_ = CodeOf(status) == ErrorCode::kCorruptMessage;
+  if (refused_) {
+    world.Note("refuse " + process_->name());
+    return Crash();
+  }
   QUIPU_CHECK_MSG(status.ok(), std::string(status.message()));
 }
 
@@ -65,9 +74,16 @@ void SimController::Crash() {
   node_.reset();
 }
 
+void SimController::StallDisk(Instant until) {
+  disk_stalled_until_ = until;
+  if (running()) disk_->StallUntil(until);
+}
+
 void SimController::LoseDisk(DirectoryId directory_id) {
   Crash();
-  store_ = MemoryRaftStore();
+  store_ = RottingRaftStore();
+  refused_ = false;
+  disk_stalled_until_ = Instant{};
   config_.directory_id = directory_id;
   config_.observer = true;
 }
@@ -121,6 +137,7 @@ void SimBroker::ReplaceDisk(BrokerDisk disk) {
 
 void SimBroker::FormatDisk(DirectoryId directory_id) {
   config_.directory_id = directory_id;
+  disk_stalled_until_ = Instant{};
   ReplaceDisk(BrokerDisk());
 }
 
@@ -131,6 +148,7 @@ void SimBroker::Start() {
   disk_.Open();
   process_ = std::make_shared<Process>(world, "broker-" + config_.broker_id.ToString());
   process_->on_stopped = [this](const std::string&) {
+    if (disk_stalled_until_ > cluster_.world().now()) ++cluster_.disk_counters().stall_exits;
     Crash();
     if (cluster_.on_broker_stopped) cluster_.on_broker_stopped(*this);
   };
@@ -148,6 +166,7 @@ void SimBroker::Start() {
     if (cluster_.on_sync) cluster_.on_sync(BrokerNodeId(id()), time);
   };
   writer_->fatal = [this](const std::string& reason) { StopProcess(reason); };
+  writer_->StallUntil(disk_stalled_until_);
   node_ = std::make_unique<BrokerNode>(config_, *this);
   const absl::Status status = node_->Start();
   QUIPU_CHECK_MSG(status.ok(), std::string(status.message()));
@@ -161,10 +180,17 @@ void SimBroker::Crash() {
   node_.reset();
 }
 
+void SimBroker::StallDisk(Instant until) {
+  disk_stalled_until_ = until;
+  if (running()) writer_->StallUntil(until);
+}
+
 void SimBroker::RunColdRead(std::function<void()> work) {
   World& world = cluster_.world();
-  world.After(world.Between(std::chrono::microseconds(20), std::chrono::microseconds(1000)),
-              process_, "cold-read", std::move(work));
+  const Duration time =
+      world.Between(std::chrono::microseconds(20), std::chrono::microseconds(1000));
+  world.At(std::max(world.now(), disk_stalled_until_) + time, process_, "cold-read",
+           std::move(work));
 }
 
 std::unique_ptr<MessageSender<message::BrokerToController>> SimBroker::OpenControlStream(

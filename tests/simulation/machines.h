@@ -9,8 +9,8 @@
 #include "broker/broker_node.h"
 #include "controller/controller_node.h"
 #include "storage/memory_log_store.h"
-#include "storage/memory_raft_store.h"
 #include "tests/simulation/disk.h"
+#include "tests/simulation/faults/rotting_raft_store.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/world.h"
 
@@ -31,9 +31,12 @@ class SimController final : public ControllerPorts {
   SimController(Cluster& cluster, ControllerConfig config);
   ~SimController() override;
 
+  // Does not run afterwards if its disk has rotted.
   void Start();
   void Crash();
   [[nodiscard]] bool running() const { return node_ != nullptr; }
+  // The last start was refused, for a damaged disk.
+  [[nodiscard]] bool refused() const { return refused_; }
   [[nodiscard]] ControllerNode* node() { return node_.get(); }
   [[nodiscard]] const ProcessPtr& process() const { return process_; }
   [[nodiscard]] ControllerId id() const { return config_.controller_id; }
@@ -46,10 +49,13 @@ class SimController final : public ControllerPorts {
   void Arm(DiskFault fault) {
     if (running()) disk_->Arm(fault);
   }
+  // The disk completes no write before `until`, whatever becomes of the process.
+  void StallDisk(Instant until);
+  [[nodiscard]] Instant disk_stalled_until() const { return disk_stalled_until_; }
 
   // ---- ControllerPorts ----
   Executor& executor() override { return *executor_; }
-  RaftStore& raft_store() override { return store_; }
+  RottingRaftStore& raft_store() override { return store_; }
   void Persist(RaftWrite write, std::function<void()> done) override;
   void SendRaft(message::RaftMessage message) override;
   void OnVoters(const VoterSet& /*voters*/) override {}  // a machine is found by its node id
@@ -60,7 +66,9 @@ class SimController final : public ControllerPorts {
  private:
   Cluster& cluster_;
   ControllerConfig config_;
-  MemoryRaftStore store_;
+  RottingRaftStore store_;
+  bool refused_ = false;
+  Instant disk_stalled_until_;
   ProcessPtr process_;
   uint64_t incarnation_ = 0;
   std::unique_ptr<SimExecutor> executor_;
@@ -91,6 +99,8 @@ class SimBroker final : public BrokerPorts {
     if (running()) writer_->Arm(fault);
   }
   void set_disk_free_bytes(int64_t bytes) { disk_free_bytes_ = bytes; }
+  // The disk completes no write and no cold read before `until`, whatever becomes of the process.
+  void StallDisk(Instant until);
 
   // ---- BrokerPorts ----
   Executor& shard_executor(size_t shard) override { return *shard_executors_[shard]; }
@@ -100,6 +110,7 @@ class SimBroker final : public BrokerPorts {
   LogWriter& log_writer() override { return *writer_; }
   WatermarkFile& watermark_file() override { return disk_; }
   int64_t disk_free_bytes() override { return disk_free_bytes_; }
+  Duration disk_write_in_progress() override { return writer_->WriteInProgressFor(); }
   std::unique_ptr<MessageSender<message::BrokerToController>> OpenControlStream(
       const HostPort& controller, MessageHandler<message::ControllerToBroker> handler) override;
   std::unique_ptr<MessageSender<ReplicaToLeader>> OpenReplicaStream(
@@ -115,6 +126,7 @@ class SimBroker final : public BrokerPorts {
   BrokerConfig config_;
   BrokerDisk disk_;
   int64_t disk_free_bytes_ = kDiskFreeBytes;
+  Instant disk_stalled_until_;
   ProcessPtr process_;
   uint64_t incarnation_ = 0;
   std::vector<std::unique_ptr<SimExecutor>> shard_executors_;

@@ -21,6 +21,10 @@ void Nemesis::Machine::Arm(DiskFault fault) const {
   if (broker != nullptr) return broker->Arm(fault);
   controller->Arm(fault);
 }
+void Nemesis::Machine::StallDisk(Instant until) const {
+  if (broker != nullptr) return broker->StallDisk(until);
+  controller->StallDisk(until);
+}
 
 Nemesis::Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& producers,
                  std::vector<std::unique_ptr<SimConsumer>>& consumers, DiskDamage& damage,
@@ -38,10 +42,10 @@ Nemesis::Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& pr
   };
   // Whoever ends itself is started again, as its supervisor would.
   cluster_.on_broker_stopped = [this](SimBroker& broker) {
-    if (*active_) RestartLater({.controller = nullptr, .broker = &broker}, kDownMax);
+    RestartLater({.controller = nullptr, .broker = &broker}, kDownMax);
   };
   cluster_.on_controller_stopped = [this](SimController& controller) {
-    if (*active_) RestartLater({.controller = &controller, .broker = nullptr}, kDownMax);
+    RestartLater({.controller = &controller, .broker = nullptr}, kDownMax);
   };
 }
 
@@ -126,23 +130,42 @@ void Nemesis::Strike() {
       return SlowNode();
     case Fault::kSlowConsumer:
       return SlowConsumer();
+    default:
+      return StrikeDisk(fault);
+  }
+}
+
+void Nemesis::StrikeDisk(Fault fault) {
+  const auto count_if = [&](bool struck) {
+    if (struck) Count(fault);
+  };
+  switch (fault) {
     case Fault::kWriteError:
-      return FailDisk(Fault::kWriteError, DiskFault::kWriteError);
+      return FailDisk(fault, DiskFault::kWriteError);
     case Fault::kSyncError:
-      return FailDisk(Fault::kSyncError, DiskFault::kSyncError);
+      return FailDisk(fault, DiskFault::kSyncError);
     case Fault::kDiskFull:
       return FillDisk();
+    case Fault::kStall:
+      return StallDisk();
     case Fault::kEmptyDisk:
     case Fault::kRolledBackDisk:
     case Fault::kLostTail:
       return on_disk_fault(fault);
-    case Fault::kBitFlip:
-      return Damage(Fault::kBitFlip, DiskDamage::Kind::kBitFlip);
-    case Fault::kMisdirectedWrite:
-      return Damage(Fault::kMisdirectedWrite, DiskDamage::Kind::kMisdirectedWrite);
-    case Fault::kReplaceVoter:
-      if (lost_voter_.Strike()) Count(Fault::kReplaceVoter);
+    case Fault::kLostDirectoryEntry:
+      if (!lost_voter_.LoseNewDirectory()) on_disk_fault(fault);
       return;
+    case Fault::kBitFlip:
+      return count_if(damage_.Strike(DiskDamage::Kind::kBitFlip));
+    case Fault::kMisdirectedWrite:
+      return count_if(damage_.Strike(DiskDamage::Kind::kMisdirectedWrite));
+    case Fault::kReplaceVoter:
+      return count_if(lost_voter_.Strike());
+    case Fault::kRottenRaftEntry:
+    case Fault::kRottenRaftSnapshot:
+      return count_if(lost_voter_.Rot(fault));
+    default:
+      QUIPU_CHECK_MSG(false, std::string("nobody strikes with ") + FaultName(fault));
   }
 }
 
@@ -172,7 +195,8 @@ Nemesis::Machine Nemesis::PickMachine() {
 void Nemesis::HealAll(bool core_only) {
   *active_ = false;
   world_.Note(core_only ? "heal the core" : "heal all");
-  // Pauses end by themselves: to cut one short would let what comes now overtake what waits.
+  // Pauses and stalls end by themselves: to cut one short would let what comes now overtake what
+  // waits.
   cluster_.network().Heal();
   NetworkOptions& network = cluster_.network().options();
   network.datagram_loss = 0;

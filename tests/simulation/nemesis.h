@@ -57,10 +57,12 @@ class Nemesis {
     [[nodiscard]] bool running() const;
     [[nodiscard]] ProcessPtr process() const;
     void Arm(DiskFault fault) const;
+    void StallDisk(Instant until) const;
   };
 
   void ScheduleNext();
   void Strike();
+  void StrikeDisk(Fault fault);
   [[nodiscard]] Fault PickFault();
   void Count(Fault fault) { ++counters_[static_cast<size_t>(fault)]; }
   // Does `work` after `delay`, unless the fault phase is over by then.
@@ -94,10 +96,9 @@ class Nemesis {
   void SlowConsumer();
   void FailDisk(Fault fault, DiskFault disk_fault);
   void FillDisk();
-  // ---- faults/damage.cc ----
-  void Damage(Fault fault, DiskDamage::Kind kind) {
-    if (damage_.Strike(kind)) Count(fault);
-  }
+  // No write of a machine ends for a while: at times for longer than it takes to give leadership
+  // away (quipu.disk.stall.shed.ms), at times for longer than the process waits (...exit.ms).
+  void StallDisk();
 
   // ---- faults/cuts.cc ----
   void Cut(bool one_way);

@@ -49,7 +49,12 @@ SwarmOptions Draw(uint64_t seed, Rng& rng, const Overrides& overrides) {
     drawn.faults[static_cast<size_t>(Fault::kSlowConsumer)] = 0;
   }
   // Who loses the only voter has lost everything.
-  if (drawn.controllers < 3) drawn.faults[static_cast<size_t>(Fault::kReplaceVoter)] = 0;
+  if (drawn.controllers < 3) {
+    for (const Fault fault :
+         {Fault::kReplaceVoter, Fault::kRottenRaftEntry, Fault::kRottenRaftSnapshot}) {
+      drawn.faults[static_cast<size_t>(fault)] = 0;
+    }
+  }
   drawn.replicas = std::min(drawn.replicas, drawn.brokers);
   if (drawn.salt != 0) rng = Rng(seed * 1000003 + static_cast<uint64_t>(drawn.salt));
   return drawn;
@@ -65,6 +70,8 @@ ClusterOptions OptionsOf(const SwarmOptions& drawn) {
   options.replica_lag_max = std::chrono::milliseconds(drawn.lag_ms);
   options.snapshot_entries = drawn.snapshot_entries;
   options.producer_snapshot_bytes = drawn.snapshot_bytes;
+  options.disk_stall = {.shed = std::chrono::milliseconds(drawn.stall_shed_ms),
+                        .exit = std::chrono::milliseconds(drawn.stall_exit_ms)};
   if (drawn.expire_ms > 0) options.producer_expiration = std::chrono::milliseconds(drawn.expire_ms);
   options.network.datagram_loss = static_cast<uint64_t>(drawn.loss);
   options.network.datagram_duplicate = static_cast<uint64_t>(drawn.duplication);
@@ -82,7 +89,9 @@ ProducerOptions DrawProducer(Rng& rng, const SwarmOptions& drawn) {
   }
   options.accumulator.linger = std::chrono::milliseconds(drawn.linger_ms);
   options.accumulator.batch_bytes = static_cast<size_t>(drawn.batch_bytes);
-  options.accumulator.delivery_timeout = std::chrono::seconds(rng.Between(5, 60));
+  options.accumulator.delivery_timeout = drawn.expire_ms > 0
+                                             ? std::chrono::seconds(rng.Between(2, 3))
+                                             : std::chrono::seconds(rng.Between(5, 60));
   options.request_timeout = std::chrono::milliseconds(rng.Between(500, 4000));
   return options;
 }
@@ -117,7 +126,7 @@ class Run {
         nemesis_(
             cluster_, producers_, consumers_, damage_,
             {.interval = std::chrono::milliseconds(drawn_.interval_ms), .weights = drawn_.faults}),
-        disks_(cluster_, partitions_),
+        disks_(cluster_, partitions_, damage_),
         liveness_({cluster_, partitions_, nemesis_, damage_, producers_, consumers_}, kTopic) {
     world_.trace_sink = settings.trace;
     if (settings.status) {
@@ -151,6 +160,7 @@ class Run {
           cluster_, i, kTopic, DrawProducer(world_.rng(), drawn_), clients_));
       producers_.back()->Start();
       sequences_.emplace_back();
+      silences_.push_back(DrawSilence());
       SendNext(static_cast<size_t>(i));
     }
     for (int i = 0; i < drawn_.consumers; ++i) {
@@ -226,10 +236,19 @@ class Run {
     return "p" + std::to_string(producer) + "-a" + std::to_string(number);
   }
 
+  // A time in which a producer sends nothing, long enough to be forgotten; empty where nobody is.
+  [[nodiscard]] std::pair<Instant, Instant> DrawSilence() {
+    if (drawn_.expire_ms == 0) return {};
+    const Instant from = world_.now() + world_.Between(Duration(0), std::chrono::seconds(8));
+    return {from, from + std::chrono::milliseconds(drawn_.expire_ms * 5 / 4)};
+  }
+
   void SendNext(size_t producer) {
     const Duration wait = std::chrono::milliseconds(2 * drawn_.send_ms);
     world_.After(world_.Between(Duration(0), wait), nullptr, "send", [this, producer] {
       if (!sending_) return;
+      const auto& [silent_from, silent_until] = silences_[producer];
+      if (world_.now() >= silent_from && world_.now() < silent_until) return SendNext(producer);
       const std::string account = AccountOf(producer);
       uint64_t& sequence = sequences_[producer][account];
       const SentPayment payment{.id = next_payment_,
@@ -291,6 +310,7 @@ class Run {
   LivenessChecker liveness_;
   std::unique_ptr<StatusLine> status_;  // nullptr: nobody reads it
   std::vector<std::map<std::string, uint64_t>> sequences_;
+  std::vector<std::pair<Instant, Instant>> silences_;  // by producer
   uint64_t next_payment_ = 1;
   bool sending_ = true;
   HistoryCounters counters_;
@@ -319,13 +339,22 @@ void Run::Fill(RunResult& result) const {
   c["fault.repair_damaged_on_way"] = cluster_.repairs_damaged_on_way();
   c["repair.batches"] = partitions_.shadows().repairs();
   // As they have struck, not as they were armed.
+  c["fault.stall_shed"] = partitions_.counters().leaders_shed;
+  c["fault.stall_resigned"] = raft_.counters().resigned_stalled;
+  c["fault.stall_exit"] = disk.stall_exits;
   c["fault.write_error"] = disk.write_errors;
   c["fault.sync_error"] = disk.sync_errors;
   c["fault.empty_disk"] = disks_.counters().empty_disks;
   c["fault.rolled_back_disk"] = disks_.counters().rolled_back;
   c["fault.lost_tail"] = disks_.counters().lost_tails;
+  c["fault.lost_watermark"] = disks_.counters().lost_watermarks;
+  c["fault.lost_new_directory"] = disks_.counters().lost_directories;
+  c["fault.lost_new_voter_directory"] = nemesis_.lost_voter().directories_lost();
+  c["fault.lost_directory_entry"] = c["fault.lost_watermark"] + c["fault.lost_new_directory"] +
+                                    c["fault.lost_new_voter_directory"];
   c["fault.crash_registering_unclean"] = disks_.counters().crashes_unclean;
   c["raft.leader_changes"] = raft_.counters().leader_changes;
+  c["raft.rot_refused"] = nemesis_.lost_voter().rot_refused();
   c["raft.voters_replaced"] = nemesis_.lost_voter().replaced();
   c["raft.truncations"] = raft_.counters().truncations;
   c["raft.snapshots_installed"] = raft_.counters().snapshots_installed;
@@ -337,6 +366,7 @@ void Run::Fill(RunResult& result) const {
   for (const auto& producer : producers_) {
     c["producer.retries"] += producer->retries();
     c["producer.duplicates_answered"] += producer->duplicates();
+    c["producer.forgotten"] += producer->forgotten();
   }
   c["group.records_read"] = group_.counters().read;
   c["group.assignments"] = group_.counters().assigned;

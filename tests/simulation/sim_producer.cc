@@ -184,6 +184,9 @@ MessageSender<ProduceRequest>& SimProducer::StreamTo(const ServerAddress& addres
   MessageHandler<ProduceResponse> handler{
       .on_message =
           [this, address](const ProduceResponse& response) {
+            for (const ProducePartitionResult& result : response.partitions) {
+              if (result.error == ErrorCode::kUnknownProducerId) ++forgotten_;
+            }
             Turn([&](Instant now, ProducerEffects& effects) {
               core_->OnProduceResponse(now, address, response, effects);
             });

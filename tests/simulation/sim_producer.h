@@ -43,6 +43,8 @@ class SimProducer {
   [[nodiscard]] uint64_t duplicates() const {
     return duplicates_ + (core_ ? core_->stats().duplicates : 0);
   }
+  // Batches that were refused since the broker knew nothing of the producer (P07).
+  [[nodiscard]] uint64_t forgotten() const { return forgotten_; }
   // Identity to take up after a crash.
   [[nodiscard]] std::optional<std::pair<ProducerId, ProducerEpoch>> identity() const;
 
@@ -76,6 +78,7 @@ class SimProducer {
   std::vector<PaymentOutcome> outcomes_;
   uint64_t retries_ = 0;
   uint64_t duplicates_ = 0;
+  uint64_t forgotten_ = 0;
   bool in_turn_ = false;
 };
 

@@ -162,6 +162,11 @@ void PartitionChecker::CheckImage(const MetadataImage& before, const MetadataIma
             [&] { return Name(uid) + ": a new leader in the old epoch"; });
     CheckJoined(after, *old, partition);
     if (partition.leader_epoch != old->leader_epoch) ++counters_.leader_changes;
+    const BrokerImage* former = after.FindBroker(old->leader);
+    if (partition.leader != old->leader && former != nullptr && former->disk_stalled &&
+        !former->fenced) {
+      ++counters_.leaders_shed;
+    }
     if (partition.isr.size() < old->isr.size()) ++counters_.isr_shrinks;
     if (partition.isr.size() > old->isr.size()) ++counters_.isr_expands;
   }

@@ -24,7 +24,8 @@ struct PartitionCounters {
   uint64_t isr_shrinks = 0;
   uint64_t isr_expands = 0;
   uint64_t truncations = 0;
-  uint64_t elr_uses = 0;  // a partition had an ELR
+  uint64_t elr_uses = 0;      // a partition had an ELR
+  uint64_t leaders_shed = 0;  // from a broker whose disk stalls
 };
 
 class PartitionChecker {
@@ -35,6 +36,10 @@ class PartitionChecker {
   // The broker, which is down, has lost its disk or a part of it: until the controllers have
   // committed another registration of it, what they believe of its log is out of date.
   void OnDiskLost(SimBroker& broker);
+  // A committed batch on the broker's disk is about to be damaged, or has just been.
+  void OnDamaged(BrokerId broker, PartitionUid uid, Offset last_offset) {
+    shadows_.OnDamaged(broker, uid, last_offset);
+  }
   // Whether the broker has lost its disk and the controllers do not know yet.
   [[nodiscard]] bool IsLost(BrokerId broker) const { return lost_.contains(broker); }
   // A leader proposes ISRs: remembers which incarnations of the members it has seen. A broker

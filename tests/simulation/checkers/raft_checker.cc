@@ -65,6 +65,10 @@ void RaftChecker::AfterStep(SimController& controller) {
     Require(!seen.leader || raft.last_index().value() >= seen.last_index, "I4",
             [&] { return Name(id) + " cut its log while it led"; });
   }
+  if (seen.leader && !leads && term == seen.term &&
+      controller.disk_stalled_until() > cluster_.world().now()) {
+    ++counters_.resigned_stalled;
+  }
   CheckLogStart(id, raft, seen);
   seen.leader = leads;
   seen.snapshot_index = raft.log().snapshot_index().value();

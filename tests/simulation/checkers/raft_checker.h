@@ -16,6 +16,7 @@ struct RaftCounters {
   uint64_t leader_changes = 0;
   uint64_t truncations = 0;
   uint64_t snapshots_installed = 0;
+  uint64_t resigned_stalled = 0;  // leaders that gave up their term while their disk stalled
 };
 
 class RaftChecker {

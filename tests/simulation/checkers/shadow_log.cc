@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/record/record_batch.h"
+#include "storage/log_recovery.h"
 #include "tests/simulation/checkers/violation.h"
 
 namespace quipu::sim {
@@ -71,22 +72,33 @@ void ShadowLogs::OnDurable(BrokerId broker, const LogStore& disk,
   }
 }
 
-void ShadowLogs::OnReplaced(BrokerId broker, const LogStore& disk) {
+void ShadowLogs::OnDamaged(BrokerId broker, PartitionUid uid, Offset last_offset) {
+  const Key key{broker, uid};
+  damaged_[{key, last_offset}] = logs_.at(key).batches.at(last_offset);
+}
+
+void ShadowLogs::OnReplaced(BrokerId broker, const MemoryLogStore& disk) {
   std::erase_if(logs_, [broker](const auto& entry) { return entry.first.first == broker; });
   for (const KnownLog& known : disk.Logs()) {
-    ShadowLog& log = logs_[{broker, known.uid}];
+    const Key key{broker, known.uid};
+    ShadowLog& log = logs_[key];
     const auto recovered = disk.Recover(known.log_id);
     Require(recovered.ok(), "I62", [] { return std::string("a disk that is put in is damaged"); });
     log.log_start = recovered->state.log_start_offset;
-    const auto batches =
-        disk.Read(known.log_id, Offset(0), recovered->log_end_offset, size_t{1} << 40);
-    Require(batches.ok(), "I62", [] { return std::string("a disk that is put in is damaged"); });
-    for (const StoredBatch& stored : *batches) {
+    for (const auto& [last_offset, stored] : disk.StoredBatches(known.log_id)) {
+      const auto batch = CheckedBatch(known.log_id, last_offset, stored.bytes);
+      const auto damaged = damaged_.find({key, last_offset});
+      Require(batch.ok() || damaged != damaged_.end(), "I62",
+              [] { return std::string("a disk that is put in has damage that nobody did"); });
+      if (!batch.ok()) {
+        log.batches[last_offset] = damaged->second;
+        continue;
+      }
       const auto view = RecordBatchView::Parse(stored.bytes);
-      log.batches[stored.last_offset] = {.base_offset = stored.base_offset,
-                                         .last_offset = stored.last_offset,
-                                         .epoch = view->leader_epoch(),
-                                         .crc = view->crc()};
+      log.batches[last_offset] = {.base_offset = stored.base_offset,
+                                  .last_offset = stored.last_offset,
+                                  .epoch = view->leader_epoch(),
+                                  .crc = view->crc()};
     }
   }
 }

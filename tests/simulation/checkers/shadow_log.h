@@ -9,6 +9,7 @@
 
 #include "base/ids.h"
 #include "storage/log_store.h"
+#include "storage/memory_log_store.h"
 
 namespace quipu::sim {
 
@@ -36,8 +37,11 @@ class ShadowLogs {
  public:
   // A group of writes became durable on `broker`. `uid_of` maps log ids of its disk.
   void OnDurable(BrokerId broker, const LogStore& disk, const std::vector<LogWrite>& writes);
-  // The broker has another disk now: what it holds is what `disk` holds.
-  void OnReplaced(BrokerId broker, const LogStore& disk);
+  // A batch on the broker's disk reads as something else now; what belongs there stays known.
+  void OnDamaged(BrokerId broker, PartitionUid uid, Offset last_offset);
+  // The broker has another disk now: what it holds is what `disk` holds, or held before it was
+  // damaged.
+  void OnReplaced(BrokerId broker, const MemoryLogStore& disk);
   // nullptr: the broker has never written to this partition.
   [[nodiscard]] const ShadowLog* Find(BrokerId broker, PartitionUid uid) const;
   [[nodiscard]] Offset End(BrokerId broker, PartitionUid uid) const;
@@ -52,6 +56,7 @@ class ShadowLogs {
   using Key = std::pair<BrokerId, PartitionUid>;
   std::map<Key, ShadowLog> logs_;
   std::map<std::pair<PartitionUid, std::pair<LeaderEpoch, Offset>>, uint32_t> first_seen_;
+  std::map<std::pair<Key, Offset>, ShadowBatch> damaged_;  // what belongs there
   uint64_t repairs_ = 0;
 };
 

@@ -27,8 +27,9 @@ void Nemesis::CrashMachine(const Machine& machine, Duration down_max) {
 
 void Nemesis::RestartLater(const Machine& machine, Duration down_max) {
   const Duration down = world_.Between(std::chrono::milliseconds(1), down_max);
-  Later(down, "restart", [this, machine] {
-    if (!machine.running()) Restart(machine);
+  // After the fault phase too: a stall or a pause that outlasts it may end a process.
+  world_.After(down, nullptr, "restart", [this, machine] {
+    if (!machine.running() && !IsAway(machine.node())) Restart(machine);
   });
 }
 

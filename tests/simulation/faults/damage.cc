@@ -18,14 +18,10 @@ constexpr int kDrawsMax = 20;
 
 }  // namespace
 
-MemoryLogStore& DiskDamage::StoreOf(SimBroker& broker) {
-  return static_cast<MemoryLogStore&>(broker.disk().store());
-}
-
 const StoredBatch* DiskDamage::Find(BrokerId broker, PartitionUid uid, Offset last) const {
   SimBroker* machine = cluster_.FindBroker(broker);
   if (machine == nullptr) return nullptr;
-  const MemoryLogStore& store = StoreOf(*machine);
+  const MemoryLogStore& store = machine->disk().store();
   const std::optional<LogId> log = store.FindLog(uid);
   if (!log) return nullptr;
   const auto& batches = store.StoredBatches(*log);
@@ -45,13 +41,26 @@ bool DiskDamage::MayDamage(const Place& place) const {
     return false;
   }
   const StoredBatch* own = Find(place.broker, place.uid, place.last_offset);
+  return GoodCopies(place, own->bytes, kNoBroker) >= good_copies_;
+}
+
+size_t DiskDamage::GoodCopies(const Place& place, const Bytes& batch, BrokerId without) const {
   size_t good = 0;
-  for (const BrokerId replica : partition->replicas) {
-    if (replica == place.broker) continue;
-    const StoredBatch* other = Find(replica, place.uid, place.last_offset);
-    if (other != nullptr && other->bytes == own->bytes) ++good;
+  for (const BrokerId replica : partitions_.image()->FindPartition(place.uid)->replicas) {
+    if (replica == place.broker || replica == without || partitions_.IsLost(replica)) continue;
+    const StoredBatch* copy = Find(replica, place.uid, place.last_offset);
+    if (copy != nullptr && copy->bytes == batch) ++good;
   }
-  return good >= good_copies_;
+  return good;
+}
+
+bool DiskDamage::MayLose(BrokerId broker) const {
+  return std::all_of(damaged_.begin(), damaged_.end(), [&](const Damaged& damaged) {
+    const Place& place = damaged.place;
+    const bool open = Find(place.broker, place.uid, place.last_offset) != nullptr &&
+                      !IsSound(place) && place.broker != broker;
+    return !open || GoodCopies(place, damaged.sound, broker) >= good_copies_;
+  });
 }
 
 std::optional<DiskDamage::Place> DiskDamage::FindDivergent() const {
@@ -85,9 +94,9 @@ std::optional<DiskDamage::Place> DiskDamage::Draw() {
     const PartitionImage& partition = *partitions_.image()->FindPartition(uid);
     const BrokerId broker = partition.replicas[rng.Below(partition.replicas.size())];
     SimBroker* machine = cluster_.FindBroker(broker);
-    const std::optional<LogId> log = StoreOf(*machine).FindLog(uid);
+    const std::optional<LogId> log = machine->disk().store().FindLog(uid);
     if (!log) continue;
-    const auto& batches = StoreOf(*machine).StoredBatches(*log);
+    const auto& batches = machine->disk().store().StoredBatches(*log);
     if (batches.empty()) continue;
     // As often as not near the end, where recovery has to read.
     const size_t among = rng.Chance(1, 2) ? batches.size() : std::min<size_t>(batches.size(), 8);
@@ -102,10 +111,10 @@ std::optional<DiskDamage::Place> DiskDamage::Draw() {
 bool DiskDamage::Damage(const Place& place, Kind kind) {
   Rng& rng = cluster_.world().rng();
   SimBroker& machine = *cluster_.FindBroker(place.broker);
-  MemoryLogStore& store = StoreOf(machine);
+  MemoryLogStore& store = machine.disk().store();
   const LogId log = *store.FindLog(place.uid);
   const auto& batches = store.StoredBatches(log);
-  const StoredBatch& batch = batches.at(place.last_offset);
+  const StoredBatch batch = batches.at(place.last_offset);
   if (kind == Kind::kMisdirectedWrite) {
     const auto donor =
         std::next(batches.begin(), static_cast<std::ptrdiff_t>(rng.Below(batches.size())));
@@ -120,7 +129,8 @@ bool DiskDamage::Damage(const Place& place, Kind kind) {
   cluster_.world().Note("damage of broker " + place.broker.ToString() + ", partition " +
                         place.uid.ToString() + ", batch that ends at " +
                         place.last_offset.ToString());
-  damaged_.push_back(place);
+  damaged_.push_back({place, batch.bytes});
+  partitions_.OnDamaged(place.broker, place.uid, place.last_offset);
   return true;
 }
 
@@ -130,7 +140,7 @@ bool DiskDamage::Strike(Kind kind) {
   if (!place) place = Draw();
   if (!place || !Damage(*place, kind)) return false;
   SimBroker& machine = *cluster_.FindBroker(place->broker);
-  const MemoryLogStore& store = StoreOf(machine);
+  const MemoryLogStore& store = machine.disk().store();
   const auto& batches = store.StoredBatches(*store.FindLog(place->uid));
   auto next = batches.upper_bound(place->last_offset);
   for (uint64_t more = cluster_.world().rng().Below(3); more > 0 && next != batches.end(); --more) {
@@ -143,7 +153,7 @@ bool DiskDamage::Strike(Kind kind) {
 
 std::string DiskDamage::Unrepaired() const {
   std::string open;
-  for (const Place& place : damaged_) {
+  for (const auto& [place, sound] : damaged_) {
     const SimBroker* machine = cluster_.FindBroker(place.broker);
     const PartitionImage* partition = partitions_.image()->FindPartition(place.uid);
     if (!machine->running() || partition == nullptr) continue;

@@ -13,18 +13,21 @@
 namespace quipu::sim {
 
 // Only committed batches are damaged, and of each at least `good_copies` other replicas keep a
-// sound copy (fault atlas: the disks of all replicas, looked at before each strike).
+// sound copy on a disk that is not lost (fault atlas: the disks of all replicas, looked at before
+// each strike, and before a disk is lost).
 class DiskDamage {
  public:
   enum class Kind {
     kBitFlip,           // of what the batch's CRC covers
     kMisdirectedWrite,  // another batch of the same log lies in its place
   };
-  DiskDamage(Cluster& cluster, const PartitionChecker& partitions, size_t good_copies)
+  DiskDamage(Cluster& cluster, PartitionChecker& partitions, size_t good_copies)
       : cluster_(cluster), partitions_(partitions), good_copies_(good_copies) {}
 
   // Damages one to three batches in a row on one disk. False: there was nothing to damage.
   bool Strike(Kind kind);
+  // Whether, without the disk of `broker`, enough sound copies of all that is damaged are left.
+  [[nodiscard]] bool MayLose(BrokerId broker) const;
   // What is damaged still, on brokers that are running, in words; empty: everything is sound.
   [[nodiscard]] std::string Unrepaired() const;
 
@@ -34,10 +37,12 @@ class DiskDamage {
     PartitionUid uid;
     Offset last_offset;
   };
-  [[nodiscard]] static MemoryLogStore& StoreOf(SimBroker& broker);
   // nullptr: the broker's disk holds no such batch.
   [[nodiscard]] const StoredBatch* Find(BrokerId broker, PartitionUid uid, Offset last) const;
   [[nodiscard]] bool IsSound(const Place& place) const;
+  // Sound copies of `batch`, the one that belongs at `place`, on the disks of replicas other than
+  // its broker and `without`.
+  [[nodiscard]] size_t GoodCopies(const Place& place, const Bytes& batch, BrokerId without) const;
   [[nodiscard]] bool MayDamage(const Place& place) const;
   // A place where another replica holds a batch of another epoch under the same last offset, which
   // it has yet to cut off: what a repair must not take.
@@ -46,9 +51,13 @@ class DiskDamage {
   bool Damage(const Place& place, Kind kind);
 
   Cluster& cluster_;
-  const PartitionChecker& partitions_;
+  PartitionChecker& partitions_;
   const size_t good_copies_;
-  std::vector<Place> damaged_;
+  struct Damaged {
+    Place place;
+    Bytes sound;  // what was there
+  };
+  std::vector<Damaged> damaged_;
 };
 
 }  // namespace quipu::sim

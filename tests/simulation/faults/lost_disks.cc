@@ -26,14 +26,15 @@ void DiskNemesis::Strike(Fault fault) {
   SimBroker& broker = *cluster_.brokers()[world_.rng().Below(cluster_.brokers().size())];
   if (fault == Fault::kEmptyDisk) return EmptyDisk(broker);
   if (fault == Fault::kRolledBackDisk) return RollBack(broker);
+  if (fault == Fault::kLostDirectoryEntry) return LoseEntry(broker);
   LoseTail(broker);
 }
 
-bool DiskNemesis::MayLose(BrokerId broker) const {
+bool DiskNemesis::MayLose(BrokerId broker, bool again) const {
   const MetadataImagePtr& image = checker_.image();
-  if (image == nullptr) return false;
+  if (image == nullptr || !damage_.MayLose(broker)) return false;
   for (const auto& other : cluster_.brokers()) {
-    if (checker_.IsLost(other->id())) return false;
+    if (checker_.IsLost(other->id()) && !(again && other->id() == broker)) return false;
   }
   for (const auto& [uid, partition] : image->partitions()) {
     if (!Contains(partition.replicas, broker)) continue;
@@ -64,6 +65,30 @@ void DiskNemesis::LoseTail(SimBroker& broker) {
     broker.ReplaceDisk(std::move(disk));
     Lost(broker, "lost tail of broker ", milliseconds(2000));
   });
+}
+
+void DiskNemesis::LoseEntry(SimBroker& broker) {
+  if (!MayLose(broker.id())) return;
+  broker.Crash();
+  if (world_.rng().Chance(1, 2)) {
+    ++counters_.lost_watermarks;
+    BrokerDisk disk = broker.disk();
+    disk.LoseWatermark();
+    broker.ReplaceDisk(std::move(disk));
+    return Lost(broker, "lost watermark of broker ", milliseconds(2000));
+  }
+  broker.FormatDisk(Uuid::Random(world_.rng()));
+  Lost(broker, "new directory for broker ", milliseconds(2000));
+  new_directories_.insert(broker.id());
+  strike_again_[broker.id()] = true;
+}
+
+void DiskNemesis::LoseNewDirectory(SimBroker& broker) {
+  if (new_directories_.erase(broker.id()) == 0 || !MayLose(broker.id(), /*again=*/true)) return;
+  ++counters_.lost_directories;
+  world_.Note("the new directory of broker " + broker.id().ToString() + " is lost");
+  broker.FormatDisk(Uuid::Random(world_.rng()));
+  checker_.OnDiskLost(broker);
 }
 
 void DiskNemesis::RollBack(SimBroker& broker) {
@@ -111,7 +136,10 @@ void DiskNemesis::RestartLater(SimBroker& broker, Duration down_max) {
 void DiskNemesis::OnControlSent(BrokerId sender, const message::BrokerToController& message) {
   if (!*active_ || !message.has_register_()) return;
   const auto again = strike_again_.find(sender);
-  if (again == strike_again_.end() || !again->second) return;
+  if (again == strike_again_.end() || !again->second) {
+    new_directories_.erase(sender);  // it is not new any more
+    return;
+  }
   again->second = world_.rng().Chance(1, 3);
   After(world_.Between(Duration(0), milliseconds(15)), [this, sender] {
     SimBroker& broker = *cluster_.FindBroker(sender);
@@ -119,6 +147,7 @@ void DiskNemesis::OnControlSent(BrokerId sender, const message::BrokerToControll
     ++counters_.crashes_unclean;
     world_.Note("crash broker " + sender.ToString() + ", which registers");
     broker.Crash();
+    LoseNewDirectory(broker);
     RestartLater(broker, milliseconds(150));
   });
 }

@@ -79,6 +79,18 @@ void Nemesis::FailDisk(Fault fault, DiskFault disk_fault) {
   machine.Arm(disk_fault);
 }
 
+void Nemesis::StallDisk() {
+  // A controller that follows writes little.
+  SimController* leader = world_.rng().Chance(1, 4) ? Leader() : nullptr;
+  const Machine machine = leader == nullptr ? PickMachine() : Machine{.controller = leader};
+  Count(Fault::kStall);
+  const DiskStall::Options limits = cluster_.options().disk_stall;
+  const Duration time = world_.Between(limits.shed / 2, limits.exit * 3 / 2);
+  world_.Note("the disk of " + machine.process()->name() + " stalls for " +
+              std::to_string(ToMillis(time)) + " ms");
+  machine.StallDisk(world_.now() + time);
+}
+
 // A broker below its soft mark refuses produce; at times not even that saves it (ENOSPC).
 void Nemesis::FillDisk() {
   SimBroker& broker = Pick(cluster_.brokers());

@@ -3,17 +3,17 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
-#include <ctime>
 #include <map>
+#include <utility>
+#include <vector>
 
 #include "tests/simulation/raft_only/raft_run.h"
+#include "tests/simulation/seeds/seeds.h"
 
 namespace quipu::sim {
 namespace {
 
 constexpr uint64_t kRaftStepsMin = 50;
-
-double RaftCpuSeconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 void PrintRaft(const RaftRunResult& result) {
   std::printf("raft seed %" PRIu64 ": %" PRIu64 " steps, hash %016" PRIx64 ", %s\n", result.seed,
@@ -43,16 +43,9 @@ int CheckRaftCoverage(const std::map<std::string, uint64_t>& totals, uint64_t se
       {"voters.leaders_removed", 270},
       {"voters.admitted", 800},
   };
-  int missing = 0;
-  for (const auto& [name, per_5000] : kNeeded) {
-    const auto found = totals.find(name);
-    const uint64_t seen = found == totals.end() ? 0 : found->second;
-    const uint64_t wanted = per_5000 * seeds / 5000;
-    if (seen >= wanted) continue;
-    std::printf("coverage: %s is %" PRIu64 ", needed %" PRIu64 "\n", name, seen, wanted);
-    ++missing;
-  }
-  return missing;
+  std::vector<CoverageNeed> needs;
+  for (const auto& [name, per_5000] : kNeeded) needs.push_back({name, per_5000 * seeds / 5000});
+  return CountUnmet(totals, needs);
 }
 
 }  // namespace
@@ -73,7 +66,7 @@ int RunRaftCampaign(uint64_t seeds, uint64_t from, bool check_coverage) {
   std::map<std::string, uint64_t> totals;
   uint64_t steps = 0;
   uint64_t failures = 0;
-  const double began = RaftCpuSeconds();
+  const double began = CpuSeconds();
   for (uint64_t seed = from; seed < from + seeds; ++seed) {
     const RaftRunResult result = RunRaftSeed(seed);
     steps += result.steps;
@@ -86,14 +79,12 @@ int RunRaftCampaign(uint64_t seeds, uint64_t from, bool check_coverage) {
       ++failures;
     }
   }
-  const double seconds = std::max(RaftCpuSeconds() - began, 1e-9);
+  const double seconds = std::max(CpuSeconds() - began, 1e-9);
   if (RunRaftSeed(from).trace_hash != RunRaftSeed(from).trace_hash) {
     std::printf("raft seed %" PRIu64 " gave two different traces\n", from);
     ++failures;
   }
-  for (const auto& [name, count] : totals) {
-    std::printf("%-32s %12" PRIu64 "\n", name.c_str(), count);
-  }
+  PrintTotals(totals);
   std::printf("%" PRIu64 " raft seeds from %" PRIu64 ", %" PRIu64 " steps, %" PRIu64
               " violations; %.1f CPU seconds, %.1f seeds a second and core\n",
               seeds, from, steps, failures, seconds, static_cast<double>(seeds) / seconds);
@@ -103,30 +94,12 @@ int RunRaftCampaign(uint64_t seeds, uint64_t from, bool check_coverage) {
 
 #ifdef QUIPU_PLANTED_BUGS
 int HuntInRaft(PlantedBug bug, const std::string& invariants, uint64_t seeds, uint64_t from) {
-  const std::string named = ',' + invariants + ',';
-  const double began = RaftCpuSeconds();
-  for (uint64_t seed = from; seed < from + seeds; ++seed) {
-    SetPlantedBug(bug);
-    const RaftRunResult result = RunRaftSeed(seed);
-    ClearPlantedBug();
-    if (!result.violation) continue;
-    const bool counts = named.find(',' + result.violation->id + ',') != std::string::npos;
-    if (!invariants.empty() && !counts) continue;
-    const double seconds = RaftCpuSeconds() - began;
-    const RaftRunResult without = RunRaftSeed(seed);
-    if (without.violation) {
-      std::printf("raft seed %" PRIu64 " violates %s without the bug too\n", seed,
-                  without.violation->id.c_str());
-      return 1;
-    }
-    std::printf("%s: found by raft seed %" PRIu64 " (%.1f CPU seconds): %s: %s\n",
-                PlantedBugName(bug), seed, seconds, result.violation->id.c_str(),
-                result.violation->what.c_str());
-    return 0;
-  }
-  std::printf("%s: NOT found in %" PRIu64 " raft seeds (%.1f CPU seconds)\n", PlantedBugName(bug),
-              seeds, RaftCpuSeconds() - began);
-  return 1;
+  return HuntSeeds({.bug = bug,
+                    .invariants = invariants,
+                    .seeds = seeds,
+                    .from = from,
+                    .what = "raft seed",
+                    .run = [](uint64_t seed) { return RunRaftSeed(seed).violation; }});
 }
 #endif
 

@@ -38,26 +38,58 @@ enum class Fault : size_t {
   kWriteError,
   kSyncError,
   kDiskFull,
+  kStall,  // of a disk that does not answer for a while (D6)
   // Of disks that are lost (faults/lost_disks.cc).
   kEmptyDisk,
   kRolledBackDisk,
   kLostTail,
-  kBitFlip,           // of a stored batch
-  kMisdirectedWrite,  // over a stored batch
-  kReplaceVoter,      // nemesis_voters.h
+  kLostDirectoryEntry,  // of a controller's new directory, too
+  kBitFlip,             // of a stored batch
+  kMisdirectedWrite,    // over a stored batch
+  // Of controllers, which are replaced as voters then (nemesis_voters.h).
+  kReplaceVoter,
+  kRottenRaftEntry,
+  kRottenRaftSnapshot,
 };
 inline constexpr const char* kFaultNames[] = {
-    "crash_broker",   "crash_controller",  "crash_producer",   "crash_consumer",
-    "crash_all",      "crash_in_sync",     "restart_storm",    "pause",
-    "pause_consumer", "cut_pair",          "cut_one_way",      "split",
-    "partial",        "isolate",           "isolate_leader",   "contest_election",
-    "strand_leader",  "bounce_joiner",     "clock_jump",       "clock_skew",
-    "slow_node",      "slow_consumer",     "write_error",      "sync_error",
-    "disk_full",      "empty_disk",        "rolled_back_disk", "lost_tail",
-    "bit_flip",       "misdirected_write", "replace_voter",
+    "crash_broker",
+    "crash_controller",
+    "crash_producer",
+    "crash_consumer",
+    "crash_all",
+    "crash_in_sync",
+    "restart_storm",
+    "pause",
+    "pause_consumer",
+    "cut_pair",
+    "cut_one_way",
+    "split",
+    "partial",
+    "isolate",
+    "isolate_leader",
+    "contest_election",
+    "strand_leader",
+    "bounce_joiner",
+    "clock_jump",
+    "clock_skew",
+    "slow_node",
+    "slow_consumer",
+    "write_error",
+    "sync_error",
+    "disk_full",
+    "stall",
+    "empty_disk",
+    "rolled_back_disk",
+    "lost_tail",
+    "lost_directory_entry",
+    "bit_flip",
+    "misdirected_write",
+    "replace_voter",
+    "rotten_raft_entry",
+    "rotten_raft_snapshot",
 };
 inline constexpr size_t kFaultCount = std::size(kFaultNames);
-static_assert(static_cast<size_t>(Fault::kReplaceVoter) + 1 == kFaultCount);
+static_assert(static_cast<size_t>(Fault::kRottenRaftSnapshot) + 1 == kFaultCount);
 
 using FaultNumbers = std::array<int64_t, kFaultCount>;
 

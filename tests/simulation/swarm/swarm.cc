@@ -50,18 +50,22 @@ void DrawClients(Rng& rng, SwarmOptions& options) {
   options.batch_bytes = rng.Between(120, 600);
 }
 
-// Disks that are lost and disks that are damaged each leave a good copy, but do not know of each
-// other: a run has one kind.
-void SeparateDiskFaults(Rng& rng, SwarmOptions& options) {
-  const auto switch_off = [&options](Fault fault) {
-    options.faults[static_cast<size_t>(fault)] = 0;
-  };
-  if (rng.Chance(1, 2)) {
-    for (Fault lost : {Fault::kEmptyDisk, Fault::kRolledBackDisk, Fault::kLostTail})
-      switch_off(lost);
-  } else {
-    for (Fault damage : {Fault::kBitFlip, Fault::kMisdirectedWrite}) switch_off(damage);
-  }
+// Short, so that stalls that end a process fit into a run; only where disks stall, since a process
+// that was paused in a write takes that for a stall, too.
+void DrawStall(Rng& rng, SwarmOptions& options) {
+  const int64_t shed = rng.Between(300, 1500);
+  const int64_t exit = shed * rng.Between(2, 4);
+  if (options.faults[static_cast<size_t>(Fault::kStall)] == 0) return;
+  options.stall_shed_ms = shed;
+  options.stall_exit_ms = exit;
+}
+
+void DrawExpiration(Rng& rng, SwarmOptions& options) {
+  const int64_t expire_ms = rng.Between(14000, 18000);
+  if (!rng.Chance(1, 10)) return;
+  options.expire_ms = expire_ms;
+  options.fault_ms =
+      std::max(options.fault_ms, expire_ms * 5 / 4 + 12000);  // silence and what follows
 }
 
 }  // namespace
@@ -103,7 +107,9 @@ SwarmOptions DrawSwarm(Rng& rng) {
       case Fault::kSlowNode:
       case Fault::kWriteError:
       case Fault::kSyncError:
+      case Fault::kStall:
       case Fault::kLostTail:
+      case Fault::kLostDirectoryEntry:
       case Fault::kReplaceVoter:
         return 3;
       case Fault::kCrashProducer:
@@ -116,9 +122,11 @@ SwarmOptions DrawSwarm(Rng& rng) {
       case Fault::kDiskFull:
       case Fault::kEmptyDisk:
       case Fault::kRolledBackDisk:
+      case Fault::kRottenRaftEntry:
         return 2;
       case Fault::kBitFlip:
       case Fault::kMisdirectedWrite:
+      case Fault::kRottenRaftSnapshot:  // there has to be one
         return 5;
     }
     return 0;
@@ -126,7 +134,8 @@ SwarmOptions DrawSwarm(Rng& rng) {
   for (size_t i = 0; i < kFaultCount; ++i) {
     options.faults[i] = subset.Maybe(1, most(static_cast<Fault>(i)));
   }
-  SeparateDiskFaults(rng, options);
+  DrawStall(rng, options);
+  DrawExpiration(rng, options);
   return options;
 }
 

@@ -32,9 +32,12 @@ struct SwarmOptions {
   int64_t lag_ms = 1000;
   int64_t snapshot_entries = 100;
   int64_t snapshot_bytes = 5000;  // of producers
-  // Idle producers are forgotten after this; 0: after a week. Never drawn: what is retried later
-  // than that is doubled, so that it has to be longer than any delivery.
+  // Idle producers are forgotten after this (P07); 0: after a week. What is retried later than that
+  // is doubled: deliveries end long before it, and each producer is silent for longer than it once.
   int64_t expire_ms = 0;
+  // Of disks that do not answer, where there are any (kStall); otherwise the product's defaults.
+  int64_t stall_shed_ms = 2000;
+  int64_t stall_exit_ms = 20000;
   // The clients.
   int64_t producers = 1;
   int64_t consumers = 0;
@@ -72,6 +75,8 @@ void ForEachOption(Options& options, Visit visit) {
   visit("snapshot_entries", options.snapshot_entries);
   visit("snapshot_bytes", options.snapshot_bytes);
   visit("expire_ms", options.expire_ms);
+  visit("stall_shed_ms", options.stall_shed_ms);
+  visit("stall_exit_ms", options.stall_exit_ms);
   visit("producers", options.producers);
   visit("consumers", options.consumers);
   visit("send_ms", options.send_ms);
