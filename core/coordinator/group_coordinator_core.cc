@@ -134,6 +134,7 @@ void GroupCoordinatorCore::ReplayMember(const record::GroupMember& record) {
 
 void GroupCoordinatorCore::ReplayMemberRemoved(const record::GroupMemberRemoved& record) {
   timers_.ClearAll({record.group_id(), record.member_id()});
+  commit_attempts_.erase({record.group_id(), record.member_id()});
   const auto it = groups_.find(record.group_id());
   if (it != groups_.end()) it->second.membership.members.erase(record.member_id());
 }
@@ -163,6 +164,7 @@ void GroupCoordinatorCore::ReplayGroupRemoved(const record::GroupRemoved& record
   if (it == groups_.end()) return;
   for (const auto& [member_id, member] : it->second.membership.members) {
     timers_.ClearAll({record.group_id(), member_id});
+    commit_attempts_.erase({record.group_id(), member_id});
   }
   groups_.erase(it);
 }

@@ -69,7 +69,7 @@ class GroupCoordinatorCore {
   // ---- offsets ----
   // Errors of the whole request: kInvalidGroupId, kInvalidRequest, kUnknownMemberId (also a commit
   // from outside into a group with members), kStaleMemberEpoch (an epoch that the member never
-  // had), kLimitReached. Every partition then carries the code too, and nothing is written.
+  // had), kOperationNotAttempted (a later attempt of the member came first), kLimitReached. Every partition then carries the code too, and nothing is written.
   // Errors of a partition, the others are written: kStaleMemberEpoch (not the member's, or given to
   // it at a later epoch [I51]), kUnknownTopicId, kUnknownTopicOrPartition,
   // kOffsetMetadataTooLarge, kInvalidRequest, kLimitReached.
@@ -140,6 +140,8 @@ class GroupCoordinatorCore {
                                                                 const GroupMember& member) const;
   [[nodiscard]] ErrorCode CheckCommitter(const message::OffsetCommitRequest& request,
                                          const GroupState* group) const;
+  // False for an attempt of a member that a later one of its own has overtaken.
+  bool IsNewestAttempt(const message::OffsetCommitRequest& request);
   // The group without the members named, as records.
   void RemoveMembers(const std::string& group_id, const std::vector<std::string>& member_ids,
                      const GroupTopicView& topics, GroupRecords& records) const;
@@ -157,6 +159,8 @@ class GroupCoordinatorCore {
   GroupCoordinatorOptions options_;
   absl::btree_map<std::string, GroupState> groups_;
   MemberTimers timers_;
+  // Of each member the newest commit that it was heard to attempt. Soft state, like the timers.
+  absl::btree_map<MemberTimers::MemberKey, int64_t> commit_attempts_;
   // The snapshot being replayed, to check its frame.
   std::optional<uint64_t> snapshot_id_;
   uint64_t snapshot_records_ = 0;

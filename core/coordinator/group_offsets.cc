@@ -86,6 +86,14 @@ ErrorCode GroupCoordinatorCore::CheckCommitter(const message::OffsetCommitReques
                                                                    : ErrorCode::kNone;
 }
 
+bool GroupCoordinatorCore::IsNewestAttempt(const message::OffsetCommitRequest& request) {
+  if (request.attempt() == 0) return true;
+  int64_t& newest = commit_attempts_[{request.group_id(), request.member_id()}];
+  if (request.attempt() < newest) return false;
+  newest = request.attempt();
+  return true;
+}
+
 GroupResult<message::OffsetCommitResponse> GroupCoordinatorCore::OffsetCommit(
     const message::OffsetCommitRequest& request, Now now, const GroupTopicView& topics) {
   const ErrorCode invalid = ValidateOffsetCommit(request, options_);
@@ -98,6 +106,9 @@ GroupResult<message::OffsetCommitResponse> GroupCoordinatorCore::OffsetCommit(
   if (group != nullptr) {
     const auto it = group->membership.members.find(request.member_id());
     if (it != group->membership.members.end()) member = &it->second;
+  }
+  if (member != nullptr && !IsNewestAttempt(request)) {
+    return Refuse(request, ErrorCode::kOperationNotAttempted);
   }
   const GroupEpoch epoch(request.member_epoch());
   size_t offsets = group != nullptr ? group->offsets.size() : 0;

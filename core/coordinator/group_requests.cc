@@ -56,6 +56,7 @@ ErrorCode ValidateOffsetCommit(const message::OffsetCommitRequest& request,
   // A member names itself and its epoch; a commit from outside names neither.
   const bool is_member = !request.member_id().empty();
   if (is_member != (request.member_epoch() >= 0)) return ErrorCode::kInvalidRequest;
+  if (request.attempt() < 0) return ErrorCode::kInvalidRequest;
   const auto partitions = static_cast<size_t>(request.partitions_size());
   if (partitions > options.partitions_per_request_max) return ErrorCode::kInvalidRequest;
   return ErrorCode::kNone;

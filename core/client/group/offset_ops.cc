@@ -81,6 +81,7 @@ void OffsetOps::Pump(Instant now, const GroupIdentity& identity, std::vector<Una
     commit.set_group_id(group_id_);
     commit.set_member_id(identity.member_id);
     commit.set_member_epoch(identity.member_epoch);
+    if (!identity.member_id.empty()) commit.set_attempt(++attempts_);
     for (const auto& [partition, offset] : op.offsets) {
       message::OffsetCommitRequest::Partition* entry = commit.add_partitions();
       entry->set_topic_id(partition.topic_id.ToBytes());

@@ -35,10 +35,11 @@ struct OffsetOpResult {
   PartitionOffsets offsets;               // of a read; kNoOffset where nothing is committed
 };
 
-// One operation at a time, in the order of asking, so that an older commit never overtakes a newer
-// one (I50). Each is repeated while the coordinator moves or loads, until its deadline. A commit
-// refused for a stale epoch is repeated with the newest one while the member owns its partitions:
-// the coordinator still checks that they are its own (I51). Pure; one owner.
+// One operation at a time, in the order of asking, and each attempt of a member's commit with a
+// number of its own, so that an older commit never overtakes a newer one (I50): what was given up
+// may still be on its way. Each is repeated while the coordinator moves or loads, until its
+// deadline. A commit refused for a stale epoch is repeated with the newest one while the member
+// owns its partitions: the coordinator still checks that they are its own (I51). Pure; one owner.
 class OffsetOps {
  public:
   // All must outlive this object.
@@ -93,6 +94,7 @@ class OffsetOps {
   Rng rng_;
   std::deque<Op> ops_;
   CallId in_flight_ = 0;
+  int64_t attempts_ = 0;  // commits sent
   ServerAddress asked_;
   Instant not_before_;
 };

@@ -329,8 +329,10 @@ TEST_F(GroupSessionTest, CommitsAreSentOneAfterTheOther) {
   EXPECT_EQ(Get<message::OffsetCommitRequest>().partitions(0).offset(), 20);
   EXPECT_EQ(Get<message::OffsetCommitRequest>().partitions(0).leader_epoch(), 5);
   EXPECT_EQ(Get<message::OffsetCommitRequest>().member_epoch(), 3);
+  EXPECT_EQ(Get<message::OffsetCommitRequest>().attempt(), 1);
   AnswerCommit(ErrorCode::kNone);
   EXPECT_EQ(Get<message::OffsetCommitRequest>().partitions(0).offset(), 30);
+  EXPECT_EQ(Get<message::OffsetCommitRequest>().attempt(), 2);
   AnswerCommit(ErrorCode::kNone);
   ASSERT_EQ(effects_.results.size(), 2U);
   EXPECT_EQ(effects_.results[0].token, 1U);

@@ -138,11 +138,12 @@ class GroupFixture : public ::testing::Test {
   static size_t Count(const Answer& answer) { return CountPartitions(answer.assignment()); }
 
   ErrorCode CommitOffset(const std::string& member, int32_t epoch, TopicId topic, int32_t partition,
-                         int64_t offset, const std::string& metadata = "") {
+                         int64_t offset, const std::string& metadata = "", int64_t attempt = 0) {
     message::OffsetCommitRequest request;
     request.set_group_id("g");
     request.set_member_id(member);
     request.set_member_epoch(epoch);
+    request.set_attempt(attempt);
     auto* item = request.add_partitions();
     item->set_topic_id(topic.ToBytes());
     item->set_partition(partition);

@@ -43,6 +43,19 @@ TEST_F(GroupOffsetsTest, TheNewestCommitCounts) {
   EXPECT_EQ(core_.StateRecordCount(), 3U);
 }
 
+// I50: the client gave the first attempt up, and it arrives all the same.
+TEST_F(GroupOffsetsTest, AnAttemptThatALaterOneOvertookIsRefused) {
+  Join("a");
+  EXPECT_EQ(CommitOffset("a", 1, topic_, 0, 63, "", 1), ErrorCode::kNone);
+  EXPECT_EQ(CommitOffset("a", 1, topic_, 0, 135, "", 3), ErrorCode::kNone);
+  EXPECT_EQ(CommitOffset("a", 1, topic_, 0, 63, "", 2), ErrorCode::kOperationNotAttempted);
+  EXPECT_EQ(FetchOffset(topic_, 0), 135);
+  // Seeking back and committing is another matter.
+  EXPECT_EQ(CommitOffset("a", 1, topic_, 0, 10, "", 4), ErrorCode::kNone);
+  EXPECT_EQ(FetchOffset(topic_, 0), 10);
+  EXPECT_EQ(CommitOffset("a", 1, topic_, 0, 11, "", -1), ErrorCode::kInvalidRequest);
+}
+
 TEST_F(GroupOffsetsTest, OnlyTheOwnerCommits) {
   std::map<std::string, Answer> members;
   members["a"] = Join("a");
