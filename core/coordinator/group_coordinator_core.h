@@ -69,10 +69,11 @@ class GroupCoordinatorCore {
   // ---- offsets ----
   // Errors of the whole request: kInvalidGroupId, kInvalidRequest, kUnknownMemberId (also a commit
   // from outside into a group with members), kStaleMemberEpoch (an epoch that the member never
-  // had), kOperationNotAttempted (a later attempt of the member came first), kLimitReached. Every partition then carries the code too, and nothing is written.
-  // Errors of a partition, the others are written: kStaleMemberEpoch (not the member's, or given to
-  // it at a later epoch [I51]), kUnknownTopicId, kUnknownTopicOrPartition,
-  // kOffsetMetadataTooLarge, kInvalidRequest, kLimitReached.
+  // had), kOperationNotAttempted (a later attempt of the member came first), kLimitReached. Every
+  // partition then carries the code too, and nothing is written. Errors of a partition, the others
+  // are written: kStaleMemberEpoch (not the member's, or given to it at a later epoch [I51]),
+  // kUnknownTopicId, kUnknownTopicOrPartition, kOffsetMetadataTooLarge, kInvalidRequest,
+  // kLimitReached.
   GroupResult<message::OffsetCommitResponse> OffsetCommit(
       const message::OffsetCommitRequest& request, Now now, const GroupTopicView& topics);
   // kUnknownMemberId, kStaleMemberEpoch for a member's read. An unknown group has no offsets: -1.

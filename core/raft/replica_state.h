@@ -41,9 +41,10 @@ class ReplicaState {
   [[nodiscard]] const VoterSet& voters() const { return voters_.current(); }
   [[nodiscard]] const VoterHistory& voter_history() const { return voters_; }
   [[nodiscard]] bool IsVoter() const { return voters().Contains(options_.self); }
-  // Whether this replica may stand for election: it is a voter, or what made it none is not known to
-  // be committed here. Then it may be the only one who can win: the others need its vote as long as
-  // they have not heard of its removal, and its log is longer than theirs (Raft thesis 4.2.2, C19).
+  // Whether this replica may stand for election: it is a voter, or what made it none is not known
+  // to be committed here. Then it may be the only one who can win: the others need its vote as long
+  // as they have not heard of its removal, and its log is longer than theirs (Raft thesis 4.2.2,
+  // C19).
   [[nodiscard]] bool MayStand() const;
   [[nodiscard]] const RaftHardState& hard_state() const { return hard_state_; }
   [[nodiscard]] Term term() const { return hard_state_.term; }
