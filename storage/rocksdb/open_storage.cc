@@ -113,7 +113,8 @@ class BrokerLogOpener {
     for (const std::string& name : names) {
       if (!absl::EndsWith(name, ".log")) continue;
       QUIPU_RETURN_IF_ERROR(
-          Check(env_.LinkFile(path_ + "/" + name, unfinished + "/" + name), "cannot link"));
+          Check(env_.LinkFile(absl::StrCat(path_, "/", name), absl::StrCat(unfinished, "/", name)),
+                "cannot link"));
     }
     QUIPU_RETURN_IF_ERROR(SyncFolder(unfinished));
     QUIPU_RETURN_IF_ERROR(Check(env_.RenameFile(unfinished, evidence_path()), "cannot rename"));
@@ -127,7 +128,8 @@ class BrokerLogOpener {
     QUIPU_RETURN_IF_ERROR(Check(env_.GetChildren(folder, &names), "cannot read"));
     for (const std::string& name : names) {
       if (!absl::EndsWith(name, ".log")) continue;  // "." and ".."
-      QUIPU_RETURN_IF_ERROR(Check(env_.DeleteFile(folder + "/" + name), "cannot remove"));
+      QUIPU_RETURN_IF_ERROR(
+          Check(env_.DeleteFile(absl::StrCat(folder, "/", name)), "cannot remove"));
     }
     return Check(env_.DeleteDir(folder), "cannot remove");
   }

@@ -66,7 +66,7 @@ class RocksdbLogStore final : public LogStore {
 
  private:
   // A log gets one entry of the time index per so many bytes.
-  static constexpr int64_t kTimeIndexBytes = 64 * 1024;
+  static constexpr int64_t kTimeIndexBytes = int64_t{64} * 1024;
 
   // In the order in which the families are opened.
   enum Family : size_t { kDefault = 0, kMeta, kLog, kTimeIndex, kFamilyCount };
