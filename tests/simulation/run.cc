@@ -29,7 +29,7 @@ constexpr auto kLivenessTime = std::chrono::seconds(90);
 constexpr int64_t kAmountMax = 1000;
 // The faults go on for longer than drawn until so much has happened, unless somebody wants another
 // run than the seed's.
-constexpr uint64_t kFaultStepsMin = 4500;
+constexpr uint64_t kFaultStepsMin = 5000;
 constexpr auto kFaultTimeMore = std::chrono::seconds(120);
 
 void ThrowViolation(absl::string_view id, absl::string_view condition, absl::string_view file,
