@@ -6,7 +6,6 @@
 #include "base/error_code.h"
 #include "base/status_macros.h"
 #include "storage/key_encoding.h"
-#include "storage/rocksdb/env/manifest_env.h"
 #include "storage/rocksdb/log_proof.h"
 #include "storage/rocksdb/rocksdb_options.h"
 #include "storage/rocksdb/rocksdb_status.h"
@@ -47,7 +46,7 @@ absl::StatusOr<std::unique_ptr<ProvenDb>> ProvenDb::Open(Options options,
     names.push_back(family.name);
   }
   auto db = std::unique_ptr<ProvenDb>(new ProvenDb());
-  db->env_ = NewManifestEnv(*options.env);
+  db->env_ = std::make_unique<ManifestEnv>(*options.env);
   QUIPU_ASSIGN_OR_RETURN(const DatabaseProof proof,
                          ProveDatabase(options.path, names, watermark.last_group(), *db->env_));
   if (!proof.unproven.empty() && !(options.keep_prefix && proof.is_prefix)) {
@@ -76,6 +75,7 @@ absl::StatusOr<std::unique_ptr<ProvenDb>> ProvenDb::Open(Options options,
   db->watermark_writer_ =
       std::make_unique<WatermarkWriter>(watermark, proof.last.number, options.fatal);
   QUIPU_RETURN_IF_ERROR(db->CheckIdentity(options));
+  db->env_->ForgetManifests();
   return db;
 }
 

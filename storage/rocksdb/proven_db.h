@@ -12,6 +12,7 @@
 #include "rocksdb/env.h"
 #include "rocksdb/wal_filter.h"
 #include "storage/broker_identity.h"
+#include "storage/rocksdb/env/manifest_env.h"
 #include "storage/rocksdb/group_chain.h"
 #include "storage/watermark_writer.h"
 
@@ -60,7 +61,7 @@ class ProvenDb {
   absl::Status CheckIdentity(const Options& options);
 
   std::unique_ptr<rocksdb::WalFilter> replay_filter_;  // must outlive db_
-  std::unique_ptr<rocksdb::Env> env_;
+  std::unique_ptr<ManifestEnv> env_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   std::unique_ptr<WatermarkWriter> watermark_writer_;

@@ -42,14 +42,7 @@ void CallErrorTrial::SetHook() {
 
 absl::Status CallErrorTrial::Open() {
   bool formatted = true;
-  QUIPU_RETURN_IF_ERROR(machine_.Open(NodeRole::kBroker, formatted));
-  QUIPU_ASSIGN_OR_RETURN(
-      store_, RocksdbLogStore::Open({.path = Machine::path() + "/log",
-                                     .identity = "test",
-                                     .fatal = machine_.fatal(),
-                                     .trimmer = {.reclaim_bytes_min = 1, .garbage_ratio = 0.2},
-                                     .env = &machine_.env()},
-                                    machine_.watermark()));
+  QUIPU_ASSIGN_OR_RETURN(store_, machine_.OpenLog(formatted));
   writer_ = std::make_unique<WalWriter>(*store_, machine_.fatal());
   return absl::OkStatus();
 }

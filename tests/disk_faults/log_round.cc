@@ -9,14 +9,7 @@
 namespace quipu::disk_faults {
 
 absl::Status LogRound::Open() {
-  QUIPU_RETURN_IF_ERROR(machine_.Open(NodeRole::kBroker, formatted_));
-  QUIPU_ASSIGN_OR_RETURN(
-      store_, RocksdbLogStore::Open({.path = Machine::path() + "/log",
-                                     .identity = "test",
-                                     .fatal = machine_.fatal(),
-                                     .trimmer = {.reclaim_bytes_min = 1, .garbage_ratio = 0.2},
-                                     .env = &machine_.env()},
-                                    machine_.watermark()));
+  QUIPU_ASSIGN_OR_RETURN(store_, machine_.OpenLog(formatted_));
   return absl::OkStatus();
 }
 

@@ -104,6 +104,16 @@ absl::Status Machine::Open(NodeRole role, bool& acknowledged) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<RocksdbLogStore>> Machine::OpenLog(bool& acknowledged) {
+  QUIPU_RETURN_IF_ERROR(Open(NodeRole::kBroker, acknowledged));
+  return RocksdbLogStore::Open({.path = path() + "/log",
+                                .identity = "test",
+                                .fatal = fatal(),
+                                .trimmer = {.reclaim_bytes_min = 1, .garbage_ratio = 0.2},
+                                .env = env_.get()},
+                               *shown_watermark_);
+}
+
 void Machine::Close() {
   shown_watermark_.reset();
   watermark_.reset();

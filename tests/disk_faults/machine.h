@@ -6,10 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/rng.h"
 #include "rocksdb/env.h"
 #include "storage/data_directory.h"
 #include "storage/file_watermark.h"
+#include "storage/rocksdb/rocksdb_log_store.h"
 #include "storage/wal_writer.h"
 #include "tests/faultfs/fault_disk.h"
 #include "tests/faultfs/fault_files.h"
@@ -54,6 +57,9 @@ class Machine {
   // Formats the directory unless it is formatted, opens it, and its watermark file.
   //   acknowledged  whether a former call has returned OK: then it must be formatted
   absl::Status Open(NodeRole role, bool& acknowledged);
+  // Opens a broker's directory as above, and the store in it, which frees disk space at each
+  // chance.
+  absl::StatusOr<std::unique_ptr<RocksdbLogStore>> OpenLog(bool& acknowledged);
   void Close();
   WatermarkFile& watermark() { return *shown_watermark_; }
 

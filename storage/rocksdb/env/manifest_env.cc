@@ -53,6 +53,8 @@ class SoundFile final : public rocksdb::FSSequentialFile {
   size_t position_ = 0;
 };
 
+}  // namespace
+
 class ManifestFileSystem final : public rocksdb::FileSystemWrapper {
  public:
   using FileSystemWrapper::FileSystemWrapper;
@@ -81,6 +83,11 @@ class ManifestFileSystem final : public rocksdb::FileSystemWrapper {
     return rocksdb::IOStatus::OK();
   }
 
+  void ForgetManifests() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    manifests_.clear();
+  }
+
  private:
   static rocksdb::IOStatus ReadAll(rocksdb::FSSequentialFile& file, std::string& content,
                                    rocksdb::IODebugContext* dbg) {
@@ -98,16 +105,16 @@ class ManifestFileSystem final : public rocksdb::FileSystemWrapper {
   std::map<std::string, std::string> manifests_;  // under mutex_; by path, the sound bytes
 };
 
-class ManifestEnv final : public rocksdb::EnvWrapper {
- public:
-  explicit ManifestEnv(rocksdb::Env& base) : EnvWrapper(&base) {
-    file_system_ = std::make_shared<ManifestFileSystem>(base.GetFileSystem());
-    system_clock_ = base.GetSystemClock();
-  }
-  const char* Name() const override { return "quipu.ManifestEnv"; }
-};
+ManifestEnv::ManifestEnv(rocksdb::Env& base)
+    : ManifestEnv(base, std::make_shared<ManifestFileSystem>(base.GetFileSystem())) {}
 
-}  // namespace
+ManifestEnv::ManifestEnv(rocksdb::Env& base, std::shared_ptr<ManifestFileSystem> files)
+    : EnvWrapper(&base), files_(*files) {
+  file_system_ = std::move(files);
+  system_clock_ = base.GetSystemClock();
+}
+
+void ManifestEnv::ForgetManifests() { files_.ForgetManifests(); }
 
 size_t SoundManifestBytes(absl::string_view content) {
   size_t sound = 0;
@@ -131,10 +138,6 @@ size_t SoundManifestBytes(absl::string_view content) {
     at = end;
     if (!within) sound = at;
   }
-}
-
-std::unique_ptr<rocksdb::Env> NewManifestEnv(rocksdb::Env& base) {
-  return std::make_unique<ManifestEnv>(base);
 }
 
 }  // namespace quipu

@@ -14,6 +14,8 @@ namespace quipu {
 // fragments at the blocks' ends.
 size_t SoundManifestBytes(absl::string_view content);
 
+class ManifestFileSystem;
+
 // An environment whose MANIFEST files end, for whoever reads them, behind their last sound record.
 // All else is passed on to `base`, which must outlive it.
 //
@@ -24,9 +26,23 @@ size_t SoundManifestBytes(absl::string_view content);
 // acted on it, since RocksDB removes a file only when the record that replaces it is synced.
 // RocksDB writes a new MANIFEST at each opening, so nothing is ever appended behind the damage.
 //
-// Each MANIFEST is read once: who reads it again gets the same bytes. So a database is opened by
-// the very MANIFEST that it was proven by, although the disk may read badly the second time. Make a
-// new environment for each opening.
-std::unique_ptr<rocksdb::Env> NewManifestEnv(rocksdb::Env& base);
+// Each MANIFEST is read once: who reads it again gets the same bytes, until they are forgotten. So
+// a database is opened by the very MANIFEST that it was proven by, although the disk may read badly
+// the second time. Make a new environment for each opening.
+//
+// Any thread.
+class ManifestEnv final : public rocksdb::EnvWrapper {
+ public:
+  explicit ManifestEnv(rocksdb::Env& base);
+  const char* Name() const override { return "quipu.ManifestEnv"; }
+
+  // The database is open: frees what was kept of its MANIFESTs.
+  void ForgetManifests();
+
+ private:
+  ManifestEnv(rocksdb::Env& base, std::shared_ptr<ManifestFileSystem> files);
+
+  ManifestFileSystem& files_;  // the one that EnvWrapper owns
+};
 
 }  // namespace quipu

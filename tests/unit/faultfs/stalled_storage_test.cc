@@ -3,6 +3,7 @@
 // disk that stalls in the sync of the write-ahead log until the test lets it go.
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,6 +24,12 @@ using faultfs::Call;
 using faultfs::CallKind;
 using faultfs::Fault;
 using std::chrono::milliseconds;
+
+// Whether it becomes true within a minute.
+bool Within(const std::function<bool()>& condition) {
+  for (int i = 0; i < 60'000 && !condition(); ++i) std::this_thread::sleep_for(milliseconds(1));
+  return condition();
+}
 
 TEST(StalledStorageTest, NothingIsAcknowledgedAndTheWaitIsJudgedUntilTheDiskAnswers) {
   faultfs::FaultDisk disk;
@@ -52,7 +59,7 @@ TEST(StalledStorageTest, NothingIsAcknowledgedAndTheWaitIsJudgedUntilTheDiskAnsw
     EXPECT_TRUE(store.PutValue("newest", "1").ok());
     acknowledged = true;
   });
-  while (disk.stalled() == 0) std::this_thread::sleep_for(milliseconds(1));
+  ASSERT_TRUE(Within([&] { return disk.stalled() > 0; }));
 
   DiskStall watch({.shed = milliseconds(30), .exit = milliseconds(120)});
   std::vector<DiskStall::Verdict> verdicts;
@@ -67,8 +74,8 @@ TEST(StalledStorageTest, NothingIsAcknowledgedAndTheWaitIsJudgedUntilTheDiskAnsw
 
   disk.SetHook({});
   disk.EndStalls();
-  while (!acknowledged) std::this_thread::sleep_for(milliseconds(1));
-  while (storage->writer->WriteInProgressFor() != Duration(0)) std::this_thread::yield();
+  EXPECT_TRUE(Within([&] { return acknowledged.load(); }));
+  EXPECT_TRUE(Within([&] { return storage->writer->WriteInProgressFor() == Duration(0); }));
   EXPECT_FALSE(ended);
 }
 

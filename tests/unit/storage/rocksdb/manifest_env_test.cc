@@ -106,11 +106,12 @@ TEST_F(ManifestTest, TheOpeningGoesByTheManifestOfTheProof) {
     EXPECT_TRUE(file->Read(scratch.size(), {}, &bytes, scratch.data(), nullptr).ok());
     return bytes.ToString();
   };
-  const std::unique_ptr<rocksdb::Env> env = NewManifestEnv(*rocksdb::Env::Default());
-  EXPECT_EQ(read_by(*env), content);
+  ManifestEnv env(*rocksdb::Env::Default());
+  EXPECT_EQ(read_by(env), content);
   Write(ManifestPath(), content.substr(0, content.size() - 1));
-  EXPECT_EQ(read_by(*env), content);
-  EXPECT_LT(read_by(*NewManifestEnv(*rocksdb::Env::Default())).size(), content.size());
+  EXPECT_EQ(read_by(env), content);
+  env.ForgetManifests();
+  EXPECT_LT(read_by(env).size(), content.size());
 }
 
 TEST_F(ManifestTest, RecordOverSeveralBlocksIsSoundAsAWhole) {
