@@ -180,6 +180,22 @@ void BrokerNode::Admin(message::AdminRequest request, ReplyFn<message::AdminResp
   parts_->control->Admin(std::move(request), std::move(reply));
 }
 
+void BrokerNode::CollectMetrics(size_t shard, size_t partitions_max,
+                                std::function<void(ShardMetrics)> done) const {
+  parts_->router->Post(shard, [partitions_max, done = std::move(done)](BrokerShard& at) {
+    done(at.Metrics(partitions_max));
+  });
+}
+
+BrokerMetricsState BrokerNode::MetricsState() const {
+  const SharedState& shared = *parts_->shared;
+  return {.image = shared.image(),
+          .broker_epoch = BrokerEpoch(shared.broker_epoch.load(std::memory_order_relaxed)),
+          .disk_full = shared.disk_full.load(std::memory_order_relaxed),
+          .in_flight_bytes = shared.in_flight_bytes.load(std::memory_order_relaxed),
+          .refusals = shared.refusals.counts()};
+}
+
 MessageHandler<ReplicaToLeader> BrokerNode::AcceptReplicaStream(
     std::shared_ptr<MessageSender<LeaderToReplica>> sender) {
   const uint64_t id = parts_->next_stream_id.fetch_add(1, std::memory_order_relaxed);

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "broker/broker_config.h"
 #include "broker/broker_ports.h"
+#include "broker/metrics/broker_metrics_state.h"
 #include "core/request/log_messages.h"
 #include "proto/message/client.pb.h"
 
@@ -70,6 +71,14 @@ class BrokerNode {
   // closed; the returned handler takes the follower's messages.
   MessageHandler<ReplicaToLeader> AcceptReplicaStream(
       std::shared_ptr<MessageSender<LeaderToReplica>> sender);
+
+  // ---- metrics; any thread ----
+  // `done` gets what shard `shard` tells, on that shard's executor; it is dropped, not called, when
+  // the shard is gone. See BrokerShard::Metrics.
+  void CollectMetrics(size_t shard, size_t partitions_max,
+                      std::function<void(ShardMetrics)> done) const;
+  // What threads share: never waits.
+  [[nodiscard]] BrokerMetricsState MetricsState() const;
 
   // ---- for the simulator's checkers (call between steps only) ----
   class Inspector;

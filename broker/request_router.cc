@@ -12,6 +12,11 @@ namespace {
 // A wait or time-out that a client may ask for.
 constexpr int32_t kWaitMsMax = 600000;
 
+template <typename Response>
+void CountRefusals(RefusedApi api, const Response& answer, Refusals& refusals) {
+  for (const auto& partition : answer.partitions) refusals.Add(api, partition.error);
+}
+
 Duration Millis(int32_t ms) { return std::chrono::milliseconds(std::clamp(ms, 0, kWaitMsMax)); }
 
 }  // namespace
@@ -55,6 +60,7 @@ void RequestRouter::Produce(ProduceRequest request, ReplyFn<ProduceResponse> rep
   size_t bytes = 0;
   for (const ProducePartition& partition : request.partitions) bytes += partition.records.size();
   const ErrorCode refusal = RefuseProduce(request, bytes);
+  const Instant arrived = ports_.control_executor().GetNow().mono;
   const MetadataImagePtr image = shared_->image();
 
   ProduceResponse response;
@@ -81,10 +87,12 @@ void RequestRouter::Produce(ProduceRequest request, ReplyFn<ProduceResponse> rep
                                .input = {.acks = request.acks,
                                          .timeout = Millis(request.timeout_ms),
                                          .leader_epoch = wanted.leader_epoch,
-                                         .records = std::move(wanted.records)}});
+                                         .records = std::move(wanted.records)},
+                               .arrived = arrived});
   }
   const size_t reserved = refusal == ErrorCode::kNone ? bytes : 0;
   auto finish = [shared = shared_, reserved, reply = std::move(reply)](ProduceResponse answer) {
+    CountRefusals(RefusedApi::kProduce, answer, shared->refusals);
     shared->in_flight_bytes.fetch_sub(reserved, std::memory_order_relaxed);
     reply(std::move(answer));
   };
@@ -116,7 +124,10 @@ void RequestRouter::Fetch(FetchRequest request, ReplyFn<FetchResponse> reply) {
       std::min(static_cast<size_t>(std::max(request.max_bytes, 1)), config_->fetch_bytes_max);
   job->wait_max = Millis(request.max_wait_ms);
   job->response.request_id = request.request_id;
-  job->reply = std::move(reply);
+  job->reply = [shared = shared_, reply = std::move(reply)](FetchResponse answer) {
+    CountRefusals(RefusedApi::kFetch, answer, shared->refusals);
+    reply(std::move(answer));
+  };
   const bool closing = shared_->closing.load(std::memory_order_relaxed);
   size_t home = 0;
   bool home_known = false;

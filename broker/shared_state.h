@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include "broker/metrics/refusals.h"
 #include "core/metadata/metadata_image.h"
 
 namespace quipu {
@@ -30,6 +31,7 @@ class SharedState {
   std::atomic<bool> closing{false};
   // Bytes of produce requests not yet answered.
   std::atomic<size_t> in_flight_bytes{0};
+  Refusals refusals;
 
  private:
   mutable std::mutex mutex_;

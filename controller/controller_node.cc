@@ -7,6 +7,7 @@
 #include "controller/active_controller.h"
 #include "controller/metadata_state_machine.h"
 #include "controller/raft_driver.h"
+#include "core/raft/raft_core.h"
 
 namespace quipu {
 
@@ -96,6 +97,32 @@ struct ControllerNode::Parts final : public ControllerNode::Inspector {
     });
   }
 
+  [[nodiscard]] ControllerMetrics Metrics() const {
+    const RaftCore& raft_core = driver.core();
+    ControllerMetrics out{.active = active.active(),
+                          .term = raft_core.term(),
+                          .commit_index = raft_core.commit_index(),
+                          .applied_index = committed.image().index(),
+                          .last_index = raft_core.last_index(),
+                          .durable_index = raft_core.durable_index(),
+                          .snapshot_index = raft_core.log().snapshot_index(),
+                          .dropped_messages = raft_core.dropped_messages(),
+                          .voters = raft_core.voters().members().size(),
+                          .match_indexes = {},
+                          .image = nullptr};
+    if (!out.active) return out;
+    // Copied once per change of the metadata, and only while somebody scrapes.
+    out.image = committed.SharedImage();
+    for (const RaftVoter& voter : raft_core.voters().members()) {
+      if (voter.identity == raft_core.options().self) {
+        out.match_indexes.emplace_back(voter.identity.id, raft_core.durable_index());
+      } else if (const Progress* progress = raft_core.ProgressOf(voter.identity)) {
+        out.match_indexes.emplace_back(voter.identity.id, progress->match());
+      }
+    }
+    return out;
+  }
+
   // ---- Inspector ----
   [[nodiscard]] const RaftCore& raft() const override { return driver.core(); }
   [[nodiscard]] MetadataImagePtr image() const override { return committed.SharedImage(); }
@@ -147,6 +174,10 @@ MessageHandler<message::BrokerToController> ControllerNode::AcceptControlStream(
             });
           },
   };
+}
+
+void ControllerNode::CollectMetrics(std::function<void(ControllerMetrics)> done) const {
+  parts_->Post([parts = parts_.get(), done = std::move(done)] { done(parts->Metrics()); });
 }
 
 const ControllerNode::Inspector& ControllerNode::inspector() const { return *parts_; }

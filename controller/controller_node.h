@@ -3,10 +3,12 @@
 // the very same object on virtual time.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "controller/controller_metrics.h"
 #include "controller/controller_ports.h"
 #include "proto/message/control.pb.h"
 #include "runtime/disk_stall.h"
@@ -67,6 +69,10 @@ class ControllerNode {
   // A broker opened its control stream. The node keeps `sender` until the stream is closed.
   MessageHandler<message::BrokerToController> AcceptControlStream(
       std::shared_ptr<MessageSender<message::ControllerToBroker>> sender);
+
+  // `done` gets what a scrape tells, on the executor; it is dropped, not called, when the node is
+  // gone. Any thread.
+  void CollectMetrics(std::function<void(ControllerMetrics)> done) const;
 
   // ---- for checkers and `status` (between steps, or on the executor) ----
   class Inspector;

@@ -9,7 +9,7 @@
 namespace quipu {
 
 // Runs posted functions one at a time, in the order of Post. Everything that an owner owns is
-// touched on its executor only. Post and PostAfter are thread-safe; Now is for the owner.
+// touched on its executor only. Post, PostAfter and GetNow are thread-safe.
 class Executor {
  public:
   virtual ~Executor() = default;

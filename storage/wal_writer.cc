@@ -112,7 +112,8 @@ bool WalWriter::WriteGroup(std::deque<Item>& items, size_t first, size_t last) {
     group.insert(group.end(), std::make_move_iterator(items[i].writes.begin()),
                  std::make_move_iterator(items[i].writes.end()));
   }
-  write_began_ns_.store(SteadyNanoseconds(), std::memory_order_relaxed);
+  const int64_t began = SteadyNanoseconds();
+  write_began_ns_.store(began, std::memory_order_relaxed);
   const absl::Status status = group.empty() ? absl::OkStatus() : store_.Write(group);
   write_began_ns_.store(0, std::memory_order_relaxed);
   if (!status.ok()) {
@@ -121,6 +122,14 @@ bool WalWriter::WriteGroup(std::deque<Item>& items, size_t first, size_t last) {
     return false;
   }
   groups_.fetch_add(1, std::memory_order_relaxed);
+  size_t bytes = 0;
+  for (size_t i = first; i < last; ++i) bytes += items[i].bytes;
+  {
+    const std::lock_guard<std::mutex> lock(stats_mutex_);
+    stats_.sync.Observe(SteadyNanoseconds() - began);
+    stats_.group_bytes.Observe(static_cast<int64_t>(bytes));
+    stats_.group_submissions.Observe(static_cast<int64_t>(last - first));
+  }
   for (size_t i = first; i < last; ++i) {
     queued_bytes_.fetch_sub(items[i].bytes, std::memory_order_relaxed);
     if (items[i].done) items[i].done();

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/histogram.h"
 #include "base/time.h"
 #include "storage/log_store.h"
 #include "storage/log_writer.h"
@@ -19,6 +20,13 @@ namespace quipu {
 
 // Ends the process (D3, PR8). Must not return.
 using FatalHandler = std::function<void(const std::string& reason)>;
+
+// What was written so far, by group.
+struct WalStats {
+  Histogram sync{kLatencyBounds};      // write and sync
+  Histogram group_bytes{kByteBounds};  // made durable by one sync
+  Histogram group_submissions{kCountBounds};
+};
 
 // While one group syncs, the next one forms in the queue; the thread then takes everything queued
 // and gives it to LogStore::Write as one group, so that grouping adapts to the disk by itself.
@@ -56,6 +64,11 @@ class WalWriter final : public LogWriter {
   [[nodiscard]] Duration WriteInProgressFor() const;
   // Groups written so far. Any thread.
   [[nodiscard]] uint64_t groups_written() const { return groups_.load(std::memory_order_relaxed); }
+  // A copy. Any thread.
+  [[nodiscard]] WalStats stats() const {
+    const std::lock_guard<std::mutex> lock(stats_mutex_);
+    return stats_;
+  }
 
  private:
   struct Item {
@@ -84,6 +97,8 @@ class WalWriter final : public LogWriter {
   std::atomic<uint64_t> groups_{0};
   std::atomic<int64_t> write_began_ns_{0};  // steady clock; 0: idle
   bool failed_ = false;                     // writer's thread only
+  mutable std::mutex stats_mutex_;          // held for the copy or one group's counting
+  WalStats stats_;                          // under stats_mutex_
   std::thread thread_;
 };
 

@@ -38,6 +38,13 @@ class Coordinators {
   // Answers what waits with kNotCoordinator.
   void AbandonAll();
 
+  // Of each partition whose coordinator is loaded.
+  template <typename Visit>
+  void ForEachLoaded(Visit visit) const {
+    for (const auto& [uid, host] : hosts_) {
+      if (host->loaded()) visit(host->core());
+    }
+  }
   // For checkers. nullptr: none, or not loaded.
   [[nodiscard]] const GroupCoordinatorCore* Find(PartitionUid uid) const;
 

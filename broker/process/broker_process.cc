@@ -74,6 +74,24 @@ absl::Status BrokerProcess::BindListeners() {
   return absl::OkStatus();
 }
 
+absl::Status BrokerProcess::StartMetrics() {
+  if (!settings_.metrics.on()) return absl::OkStatus();
+  QUIPU_ASSIGN_OR_RETURN(
+      metrics_, BrokerMetrics::Start(
+                    settings_, {.node = *node_, .ports = *ports_, .writer = *storage_->writer}));
+  return absl::OkStatus();
+}
+
+std::vector<std::pair<std::string, std::string>> BrokerProcess::Endpoints() const {
+  std::vector<std::pair<std::string, std::string>> endpoints = {
+      {"client", EndpointText(settings_.node.client_endpoint)},
+      {"peer", EndpointText(settings_.node.peer_endpoint)}};
+  if (metrics_) {
+    endpoints.emplace_back("metrics", EndpointText({settings_.metrics.host, metrics_->port()}));
+  }
+  return endpoints;
+}
+
 absl::Status BrokerProcess::Start(ExitCode& exit_code) {
   exit_code = ExitCode::kStorageRefused;
   QUIPU_RETURN_IF_ERROR(OpenStorage());
@@ -85,19 +103,19 @@ absl::Status BrokerProcess::Start(ExitCode& exit_code) {
   exit_code = ExitCode::kStorageRefused;
   QUIPU_RETURN_IF_ERROR(node_->Start());
   exit_code = ExitCode::kFailure;
+  QUIPU_RETURN_IF_ERROR(StartMetrics());
   client_server_->Serve();
   peer_server_->Serve();
   serving_ = true;
   if (!settings_.listeners_file.empty()) {
-    QUIPU_RETURN_IF_ERROR(WriteListenersFile(
-        settings_.listeners_file, {{"client", EndpointText(settings_.node.client_endpoint)},
-                                   {"peer", EndpointText(settings_.node.peer_endpoint)}}));
+    QUIPU_RETURN_IF_ERROR(WriteListenersFile(settings_.listeners_file, Endpoints()));
   }
   if (settings_.unsafe_plaintext_network) WarnOfPlaintext();
   LogInfo("broker.serving", {{"broker", settings_.node.broker_id.ToString()},
                              {"cluster", settings_.node.cluster_id.ToText()},
                              {"client", EndpointText(settings_.node.client_endpoint)},
                              {"peer", EndpointText(settings_.node.peer_endpoint)},
+                             {"metrics", metrics_ ? Endpoints().back().second : "none"},
                              {"shards", std::to_string(settings_.node.num_shards)},
                              {"dir", settings_.log_dir}});
   exit_code = ExitCode::kOk;
@@ -118,6 +136,7 @@ void BrokerProcess::Stop() {
 // node, then no completions of the disk, then the node, and the directory's lock last.
 void BrokerProcess::End() {
   serving_ = false;
+  metrics_.reset();
   if (client_server_) client_server_->Shutdown(kClientGrace);
   if (peer_server_) peer_server_->Shutdown(Duration(0));
   if (ports_) ports_->Stop();

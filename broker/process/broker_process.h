@@ -4,9 +4,11 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "broker/broker_node.h"
+#include "broker/process/broker_metrics.h"
 #include "broker/process/broker_settings.h"
 #include "broker/process/process_ports.h"
 #include "runtime/grpc/server.h"
@@ -37,6 +39,9 @@ class BrokerProcess {
  private:
   absl::Status OpenStorage();
   absl::Status BindListeners();
+  absl::Status StartMetrics();
+  // What was bound, by name, for the log and listeners.file.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> Endpoints() const;
   void End();
 
   BrokerSettings settings_;
@@ -46,6 +51,7 @@ class BrokerProcess {
   std::unique_ptr<GrpcServer> client_server_;
   std::unique_ptr<GrpcServer> peer_server_;
   std::unique_ptr<BrokerNode> node_;
+  std::unique_ptr<BrokerMetrics> metrics_;  // nullptr: no metrics.listener
   bool serving_ = false;
 };
 

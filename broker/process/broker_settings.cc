@@ -10,6 +10,7 @@
 #include "base/config.h"
 #include "base/error_code.h"
 #include "base/status_macros.h"
+#include "runtime/metrics/metrics_settings.h"
 #include "runtime/process.h"
 #include "storage/wal_writer.h"
 
@@ -160,9 +161,11 @@ absl::StatusOr<BrokerSettings> LoadBrokerSettings(const std::string& file,
   ConfigKeys keys;
   AddProcessKeys(keys, settings);
   AddNodeKeys(keys, settings.node);
+  AddMetricsKeys(keys, settings.metrics, /*of_broker=*/true);
   if (!file.empty()) QUIPU_RETURN_IF_ERROR(keys.LoadFile(file));
   for (const std::string& assignment : assignments) QUIPU_RETURN_IF_ERROR(keys.Set(assignment));
   QUIPU_RETURN_IF_ERROR(keys.CheckComplete());
+  QUIPU_RETURN_IF_ERROR(CheckMetricsListener(settings.metrics, settings.unsafe_plaintext_network));
   QUIPU_RETURN_IF_ERROR(CheckLoopback(settings));
   QUIPU_RETURN_IF_ERROR(CheckDiskStall(settings.node.disk_stall));
   return settings;
@@ -174,6 +177,7 @@ std::string DescribeBrokerSettings() {
   ConfigKeys keys;
   AddProcessKeys(keys, settings);
   AddNodeKeys(keys, settings.node);
+  AddMetricsKeys(keys, settings.metrics, /*of_broker=*/true);
   return keys.Describe();
 }
 

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "broker/broker_config.h"
+#include "runtime/metrics/metrics_settings.h"
 
 namespace quipu {
 
@@ -27,6 +28,7 @@ struct BrokerSettings {
   int64_t ballast_bytes = int64_t{128} << 20;            // quipu.disk.ballast.bytes
   Duration shutdown_timeout = std::chrono::seconds(10);  // controlled.shutdown.timeout.ms
   bool unsafe_plaintext_network = false;                 // quipu.unsafe.plaintext.network
+  MetricsSettings metrics;
 };
 
 // Bytes that the log's queue may hold before the process ends, since somebody submits without

@@ -28,6 +28,15 @@ void ProcessPorts::Stop() {
   calls_.reset();
 }
 
+std::vector<std::pair<std::string, size_t>> ProcessPorts::QueueDepths() const {
+  std::vector<std::pair<std::string, size_t>> depths;
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    depths.emplace_back(absl::StrCat("shard-", i), shards_[i]->mailbox_size());
+  }
+  depths.emplace_back("control", control_.mailbox_size());
+  return depths;
+}
+
 int64_t ProcessPorts::disk_free_bytes() {
   const absl::StatusOr<int64_t> free_bytes = DiskFreeBytes(storage_.directory->path());
   // What cannot be measured is not called full: a directory that is gone shows at the next write.

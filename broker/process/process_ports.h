@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/broker_ports.h"
@@ -23,6 +24,9 @@ class ProcessPorts final : public BrokerPorts {
   // Ends cold reads, executors and outgoing streams, in this order. Nothing of the node runs
   // afterwards; then the node may be destroyed.
   void Stop();
+
+  // Work that waits in each thread's mailbox, by the thread's name.
+  [[nodiscard]] std::vector<std::pair<std::string, size_t>> QueueDepths() const;
 
   Executor& shard_executor(size_t shard) override { return *shards_[shard]; }
   Executor& control_executor() override { return control_; }

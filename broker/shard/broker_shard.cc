@@ -78,15 +78,17 @@ void BrokerShard::Produce(std::vector<ProducePart> parts,
       join->Complete(index, part.slot, std::move(result));
       continue;
     }
+    counters.produce_queue.Observe(GetNow().mono - part.arrived);
     Append(*host, std::move(part.input),
-           [this, join, uid = part.uid, slot = part.slot](const ProduceReply& reply) {
-             FinishProduce(uid, reply, join, slot);
-           });
+           [this, join, uid = part.uid, slot = part.slot, arrived = part.arrived](
+               const ProduceReply& reply) { FinishProduce(uid, reply, join, slot, arrived); });
   }
 }
 
 void BrokerShard::FinishProduce(PartitionUid uid, const ProduceReply& reply,
-                                const std::shared_ptr<ProduceJoin>& join, size_t slot) {
+                                const std::shared_ptr<ProduceJoin>& join, size_t slot,
+                                Instant arrived) {
+  if (reply.error == ErrorCode::kNone) counters.produce_total.Observe(GetNow().mono - arrived);
   ProducePartitionResult result;
   result.error = reply.error;
   result.base_offset = reply.base_offset;

@@ -63,6 +63,9 @@ class BrokerShard final : public ShardContext {
   ReplicaSender& replica_sender() { return sender_; }
   RepairServer& repair_server() { return repair_server_; }
   Coordinators& coordinators() { return coordinators_; }
+  // What it counted and owns; of at most `partitions_max` partitions, and of as many partitions of
+  // groups. Changes nothing that decides.
+  [[nodiscard]] ShardMetrics Metrics(size_t partitions_max);
   // Everything that waits here is answered with `error`; nothing is taken afterwards.
   void FailAll(ErrorCode error);
 
@@ -89,6 +92,8 @@ class BrokerShard final : public ShardContext {
   void OnShard(size_t to, std::function<void(BrokerShard&)> work);
   void ReportProgress(PartitionHost& host, bool look);
 
+  // Takes what an input to `host.core` brought about into the counters.
+  void Count(PartitionHost& host, const PartitionEffects& effects);
   void EndTurn();
   void SendReplies();
   void OnSettled(PartitionHost& host);
@@ -97,7 +102,7 @@ class BrokerShard final : public ShardContext {
   void ArmTimer();
   void OnTimer();
   void FinishProduce(PartitionUid uid, const ProduceReply& reply,
-                     const std::shared_ptr<ProduceJoin>& join, size_t slot);
+                     const std::shared_ptr<ProduceJoin>& join, size_t slot, Instant arrived);
 
   const std::function<void(IsrProposal)> propose_isr_;
   std::shared_ptr<const std::vector<std::weak_ptr<BrokerShard>>> peers_;

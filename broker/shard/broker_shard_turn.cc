@@ -15,6 +15,7 @@ constexpr Duration kTimerStepMin = std::chrono::milliseconds(1);
 }  // namespace
 
 void BrokerShard::Absorb(PartitionHost& host, PartitionEffects& effects) {
+  Count(host, effects);
   log_.Add(host, effects);
   for (ProduceReply& reply : effects.replies) replies_.emplace_back(host.uid, std::move(reply));
   for (DeleteRecordsReply& reply : effects.delete_replies) delete_replies_.push_back(reply);

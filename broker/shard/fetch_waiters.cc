@@ -16,7 +16,8 @@ void FetchWaiters::Start(FetchJob job) {
   }
   const uint64_t wait_id = next_wait_id_++;
   auto wait = std::make_unique<Wait>();
-  wait->deadline = context_.GetNow().mono + job.wait_max;
+  wait->started = context_.GetNow().mono;
+  wait->deadline = wait->started + job.wait_max;
   wait->seen_ends.assign(job.slots.size(), kNoOffset);
   wait->progress.assign(job.slots.size(), 0);
   wait->job = std::move(job);
@@ -34,6 +35,7 @@ std::vector<size_t> FetchWaiters::ShardsOf(const FetchJob& job) {
 
 void FetchWaiters::ReadAll(uint64_t wait_id) {
   Wait& wait = *waits_.at(wait_id);
+  wait.read_began = context_.GetNow().mono;
   const std::vector<size_t> shards = ShardsOf(wait.job);
   wait.shards_reading = shards.size();
   wait.bytes = 0;
@@ -136,6 +138,15 @@ void FetchWaiters::Trim(FetchJob& job) {
   }
 }
 
+void FetchWaiters::Count(const Wait& wait) {
+  const Instant now = context_.GetNow().mono;
+  context_.counters.fetch_read.Observe(now - wait.read_began);
+  context_.counters.fetch_total.Observe(now - wait.started);
+  for (const FetchPartitionResult& partition : wait.job.response.partitions) {
+    context_.counters.CountConsumed(partition.topic_id, partition.batches);
+  }
+}
+
 void FetchWaiters::Finish(uint64_t wait_id) {
   const auto it = waits_.find(wait_id);
   const std::unique_ptr<Wait> wait = std::move(it->second);
@@ -150,6 +161,7 @@ void FetchWaiters::Finish(uint64_t wait_id) {
     }
   }
   Trim(wait->job);
+  Count(*wait);
   wait->job.reply(std::move(wait->job.response));
 }
 

@@ -67,6 +67,8 @@ class FetchWaiters {
  private:
   struct Wait {
     FetchJob job;
+    Instant started;
+    Instant read_began;  // the newest read
     Instant deadline;
     std::vector<Offset> seen_ends;  // by slot
     std::vector<size_t> progress;   // by slot
@@ -82,6 +84,8 @@ class FetchWaiters {
   void BeginWaiting(uint64_t wait_id, Wait& wait);
   void Finish(uint64_t wait_id);
   static void Trim(FetchJob& job);
+  // Takes the answer into the counters.
+  void Count(const Wait& wait);
 
   ShardContext& context_;
   const FetchPeers peers_;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "broker/metrics/stage_times.h"
 #include "core/replication/partition_core.h"
 
 namespace quipu {
@@ -40,6 +41,8 @@ struct PartitionHost {
   std::optional<Instant> scheduled;     // its entry in the shard's deadlines
   TimestampMs last_ack = kNoTimestamp;  // newest acknowledgement
   bool retention_running = false;
+
+  StageTimes stages;
 
   // ---- this turn ----
   bool touched = false;        // is in the turn's list

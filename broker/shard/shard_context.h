@@ -14,6 +14,7 @@
 #include "base/rng.h"
 #include "broker/broker_config.h"
 #include "broker/broker_ports.h"
+#include "broker/metrics/shard_metrics.h"
 #include "broker/shard/partition_host.h"
 #include "broker/shard/unsynced_tail.h"
 
@@ -100,6 +101,7 @@ class ShardContext : public std::enable_shared_from_this<ShardContext> {
   Rng rng;
 
   UnsyncedTail tail;
+  ShardCounters counters;
   Hosts hosts;
   // Logs without a host yet: what their producers have sent is not known before a repair.
   absl::btree_set<PartitionUid> under_repair;

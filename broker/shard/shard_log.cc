@@ -79,8 +79,10 @@ void ShardLog::CompleteNotice(PartitionHost& host, const Notice& notice) {
     RecoverAgain(host, /*refused=*/false);
   } else {
     context_.tail.OnDurable(host.uid, notice.durable_end);
+    const Now now = context_.GetNow();
+    host.stages.OnDurable(notice.durable_end, now.mono, context_.counters.produce_sync);
     PartitionEffects effects;
-    host.core.OnLogDurable(notice.durable_end, context_.GetNow(), effects);
+    host.core.OnLogDurable(notice.durable_end, now, effects);
     context_.Absorb(host, effects);
   }
   if (notice.trim_to) context_.ports.log_store().PublishTrim(host.log_id, *notice.trim_to);

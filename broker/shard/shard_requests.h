@@ -26,6 +26,7 @@ struct ProducePart {
   size_t slot = 0;
   PartitionUid uid;
   ProduceInput input;  // without token
+  Instant arrived{};   // of the request
 };
 
 template <typename Request, typename Response>

@@ -43,6 +43,7 @@ Json NodeJson(const LocalNode& node) {
               {"pid", running ? node.pid : 0},
               {"running", running},
               {"address", "127.0.0.1:" + std::to_string(node.port)},
+              {"metrics", running ? node.metrics_address() : ""},
               {"rss_kib", running ? ResidentKib(node.pid) : 0},
               {"log", node.log_path()}};
 }
@@ -57,9 +58,11 @@ void PrintNodes(const Json& nodes) {
   std::vector<std::vector<std::string>> rows;
   for (const Json& node : nodes) {
     rows.push_back({node["name"], node["running"] ? "running" : "down", node["pid"].dump(),
-                    node["address"], absl::StrCat(node["rss_kib"].get<int64_t>() / 1024, " MiB")});
+                    node["address"],
+                    node["metrics"].get<std::string>().empty() ? "-" : node["metrics"],
+                    absl::StrCat(node["rss_kib"].get<int64_t>() / 1024, " MiB")});
   }
-  PrintTable({"NODE", "STATE", "PID", "ADDRESS", "MEMORY"}, rows);
+  PrintTable({"NODE", "STATE", "PID", "ADDRESS", "METRICS", "MEMORY"}, rows);
 }
 
 // Asks the brokers of the cluster, which may not be there yet.

@@ -130,6 +130,17 @@ class DescriptionReader {
   absl::Status status_;
 };
 
+// The settings of a node that `up` was given, and a listener for metrics unless they name one.
+void WriteSettings(const std::vector<std::string>& settings, std::ofstream& file) {
+  const std::string key = "metrics.listener=";
+  bool given = false;
+  for (const std::string& setting : settings) {
+    file << setting << "\n";
+    given |= setting.rfind(key, 0) == 0;
+  }
+  if (!given) file << key << kHost << ":0\n";
+}
+
 // The directory of this program: its siblings are the servers.
 std::string ProgramDirectory() {
   std::error_code error;
@@ -144,6 +155,16 @@ bool LocalNode::IsRunning() const {
   waitpid(pid, nullptr, WNOHANG);
   const std::string command = ReadFile("/proc/" + std::to_string(pid) + "/cmdline");
   return command.find(config_path()) != std::string::npos;
+}
+
+std::string LocalNode::metrics_address() const {
+  std::istringstream lines(ReadFile(listeners_path()));
+  const std::string key = "metrics=";
+  std::string line;
+  while (std::getline(lines, line)) {
+    if (line.rfind(key, 0) == 0) return line.substr(key.size());
+  }
+  return {};
 }
 
 absl::StatusOr<LocalCluster> LocalCluster::Create(const std::string& directory,
@@ -214,12 +235,12 @@ absl::Status LocalCluster::WriteConfigs(const Options& options) const {
     file << "log.dir=" << node.directory << "/data\n";
     if (node.controller) {
       file << "node.id=" << node.id << "\nlistener.controller=" << listen << node.port << "\n";
-      for (const std::string& setting : options.controller_settings) file << setting << "\n";
+      WriteSettings(options.controller_settings, file);
     } else {
       file << "broker.id=" << node.id << "\nlistener.client=" << listen << node.port
            << "\nlistener.peer=" << listen << node.peer_port
            << "\ncontroller.quorum.bootstrap.servers=" << controllers << "\n";
-      for (const std::string& setting : options.broker_settings) file << setting << "\n";
+      WriteSettings(options.broker_settings, file);
     }
     file.flush();
     if (!file) return SystemError(node.directory + "/node.properties cannot be written");

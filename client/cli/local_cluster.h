@@ -33,6 +33,8 @@ struct LocalNode {
   [[nodiscard]] std::string log_path() const { return directory + "/node.log"; }
   // Written by the node once it serves; removed before it is started.
   [[nodiscard]] std::string listeners_path() const { return directory + "/listeners"; }
+  // HOST:PORT where its metrics are scraped, as it told; empty: nowhere, or it does not serve yet.
+  [[nodiscard]] std::string metrics_address() const;
   // Whether the process that was started is still there (the pid may have been given to another).
   [[nodiscard]] bool IsRunning() const;
 };

@@ -79,6 +79,13 @@ absl::Status ControllerProcess::BindListener() {
   return server_->Bind();
 }
 
+absl::Status ControllerProcess::StartMetrics() {
+  if (!settings_.metrics.on()) return absl::OkStatus();
+  QUIPU_ASSIGN_OR_RETURN(
+      metrics_, ControllerMetricsEndpoint::Start(settings_, {.node = *node_, .ports = *ports_}));
+  return absl::OkStatus();
+}
+
 absl::Status ControllerProcess::Start(ExitCode& exit_code) {
   exit_code = ExitCode::kStorageRefused;
   QUIPU_RETURN_IF_ERROR(WithCommand(OpenStorage()));
@@ -91,15 +98,21 @@ absl::Status ControllerProcess::Start(ExitCode& exit_code) {
   exit_code = ExitCode::kStorageRefused;
   QUIPU_RETURN_IF_ERROR(WithCommand(node_->Start()));
   exit_code = ExitCode::kFailure;
+  QUIPU_RETURN_IF_ERROR(StartMetrics());
   server_->Serve();
   const std::string endpoint = absl::StrCat(settings_.listener.host, ":", server_->port());
+  const std::string metrics =
+      metrics_ ? absl::StrCat(settings_.metrics.host, ":", metrics_->port()) : "none";
   if (!settings_.listeners_file.empty()) {
-    QUIPU_RETURN_IF_ERROR(WriteListenersFile(settings_.listeners_file, {{"controller", endpoint}}));
+    std::vector<std::pair<std::string, std::string>> endpoints = {{"controller", endpoint}};
+    if (metrics_) endpoints.emplace_back("metrics", metrics);
+    QUIPU_RETURN_IF_ERROR(WriteListenersFile(settings_.listeners_file, endpoints));
   }
   if (settings_.unsafe_plaintext_network) WarnOfPlaintext();
   LogInfo("controller.serving", {{"controller", settings_.node.controller_id.ToString()},
                                  {"cluster", settings_.node.cluster_id.ToText()},
                                  {"listener", endpoint},
+                                 {"metrics", metrics},
                                  {"voters", std::to_string(settings_.node.voters.size())},
                                  {"dir", settings_.log_dir}});
   exit_code = ExitCode::kOk;
@@ -108,6 +121,7 @@ absl::Status ControllerProcess::Start(ExitCode& exit_code) {
 
 // In this order nothing runs that refers to what is gone; the directory's lock goes last.
 void ControllerProcess::Stop() {
+  metrics_.reset();
   if (server_) server_->Shutdown(Duration(0));
   if (ports_) ports_->Stop();
   node_.reset();

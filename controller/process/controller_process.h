@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "controller/controller_node.h"
+#include "controller/process/controller_metrics_endpoint.h"
 #include "controller/process/controller_settings.h"
 #include "controller/process/process_ports.h"
 #include "runtime/grpc/server.h"
@@ -33,12 +34,14 @@ class ControllerProcess {
  private:
   absl::Status OpenStorage();
   absl::Status BindListener();
+  absl::Status StartMetrics();
 
   ControllerSettings settings_;
   std::unique_ptr<ControllerStorage> storage_;
   std::unique_ptr<ControllerProcessPorts> ports_;
   std::unique_ptr<GrpcServer> server_;
   std::unique_ptr<ControllerNode> node_;
+  std::unique_ptr<ControllerMetricsEndpoint> metrics_;  // nullptr: no metrics.listener
 };
 
 }  // namespace quipu

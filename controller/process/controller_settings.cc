@@ -5,6 +5,7 @@
 #include "base/config.h"
 #include "base/error_code.h"
 #include "base/status_macros.h"
+#include "runtime/metrics/metrics_settings.h"
 #include "runtime/process.h"
 
 namespace quipu {
@@ -101,9 +102,11 @@ absl::StatusOr<ControllerSettings> LoadControllerSettings(
   ConfigKeys keys;
   AddProcessKeys(keys, settings);
   AddNodeKeys(keys, settings.node);
+  AddMetricsKeys(keys, settings.metrics, /*of_broker=*/false);
   if (!file.empty()) QUIPU_RETURN_IF_ERROR(keys.LoadFile(file));
   for (const std::string& assignment : assignments) QUIPU_RETURN_IF_ERROR(keys.Set(assignment));
   QUIPU_RETURN_IF_ERROR(keys.CheckComplete());
+  QUIPU_RETURN_IF_ERROR(CheckMetricsListener(settings.metrics, settings.unsafe_plaintext_network));
   QUIPU_RETURN_IF_ERROR(Check(settings));
   return settings;
 }
@@ -113,6 +116,7 @@ std::string DescribeControllerSettings() {
   ConfigKeys keys;
   AddProcessKeys(keys, settings);
   AddNodeKeys(keys, settings.node);
+  AddMetricsKeys(keys, settings.metrics, /*of_broker=*/false);
   return keys.Describe();
 }
 

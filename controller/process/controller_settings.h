@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "controller/controller_node.h"
+#include "runtime/metrics/metrics_settings.h"
 
 namespace quipu {
 
@@ -22,6 +23,7 @@ struct ControllerSettings {
   std::string listeners_file;           // listeners.file
   size_t network_memory_bytes_max = size_t{256} << 20;  // quipu.network.memory.bytes.max
   bool unsafe_plaintext_network = false;                // quipu.unsafe.plaintext.network
+  MetricsSettings metrics;
 };
 
 // Reads `file`, then `assignments` ("key=value"), which win. kInvalidConfig with place, key, value

@@ -30,9 +30,14 @@ void ControllerProcessPorts::Stop() {
 
 void ControllerProcessPorts::Persist(RaftWrite write, std::function<void()> done) {
   disk_.Post([this, write = std::move(write), done = std::move(done)] {
+    const Instant began = disk_.GetNow().mono;
     const absl::Status status = storage_.store->Write(write);
     if (!status.ok()) {
       StopProcess(absl::StrCat("the metadata log cannot be written: ", status.message()));
+    }
+    {
+      const std::lock_guard<std::mutex> lock(sync_times_mutex_);
+      sync_times_.Observe(disk_.GetNow().mono - began);
     }
     done();
   });

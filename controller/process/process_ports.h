@@ -3,9 +3,12 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/histogram.h"
 #include "controller/controller_node.h"
 #include "controller/controller_ports.h"
 #include "controller/process/raft_links.h"
@@ -27,6 +30,16 @@ class ControllerProcessPorts final : public ControllerPorts {
   // afterwards; then the node may be destroyed.
   void Stop();
 
+  // Work that waits in each thread's mailbox, by the thread's name.
+  [[nodiscard]] std::vector<std::pair<std::string, size_t>> QueueDepths() const {
+    return {{"controller", executor_.mailbox_size()}, {"raft-disk", disk_.mailbox_size()}};
+  }
+  // Writes and syncs of the metadata log so far.
+  [[nodiscard]] Histogram sync_times() const {
+    const std::lock_guard<std::mutex> lock(sync_times_mutex_);
+    return sync_times_;
+  }
+
   Executor& executor() override { return executor_; }
   RaftStore& raft_store() override { return *storage_.store; }
   void Persist(RaftWrite write, std::function<void()> done) override;
@@ -43,6 +56,8 @@ class ControllerProcessPorts final : public ControllerPorts {
   ShardThread disk_{"raft-disk"};
   WorkerPool probes_{"probe", 1};
   std::atomic<int> probes_waiting_{0};
+  mutable std::mutex sync_times_mutex_;
+  Histogram sync_times_{kLatencyBounds};  // under sync_times_mutex_
   std::unique_ptr<CallThread> calls_ = std::make_unique<CallThread>();
   RaftLinks links_;
 };

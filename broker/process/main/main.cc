@@ -10,6 +10,7 @@
 #include "broker/process/broker_process.h"
 #include "broker/process/broker_settings.h"
 #include "runtime/grpc/grpc_log.h"
+#include "runtime/metrics/metric_table.h"
 #include "runtime/process.h"
 
 namespace quipu {
@@ -23,11 +24,14 @@ int Run(int argc, char** argv) {
   std::vector<std::string> assignments;
   bool check_config = false;
   bool describe_config = false;
+  bool describe_metrics = false;
   app.add_option("--config", config, "Properties file, key=value a line");
   app.add_option("--set", assignments, "key=value, wins over the file; may be repeated")
       ->allow_extra_args(false);
   app.add_flag("--check-config", check_config, "Reads the configuration, says what is wrong, ends");
   app.add_flag("--describe-config", describe_config, "Prints all configuration keys, ends");
+  app.add_flag("--describe-metrics", describe_metrics,
+               "Prints docs/metrics.md: all metrics of brokers and controllers, ends");
   app.footer(
       "Exit codes: 0 stopped as asked, 1 failed at run time, 2 usage or configuration, "
       "3 data directory refused.");
@@ -38,6 +42,10 @@ int Run(int argc, char** argv) {
   }
   if (describe_config) {
     std::fputs(DescribeBrokerSettings().c_str(), stdout);
+    return Finish(ExitCode::kOk);
+  }
+  if (describe_metrics) {
+    std::fputs(MetricsDocument().c_str(), stdout);
     return Finish(ExitCode::kOk);
   }
   absl::StatusOr<BrokerSettings> settings = LoadBrokerSettings(config, assignments);

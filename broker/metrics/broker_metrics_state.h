@@ -1,0 +1,20 @@
+// What a broker's threads share, as a scrape sees it.
+#pragma once
+
+#include <cstddef>
+
+#include "broker/metrics/refusals.h"
+#include "broker/metrics/shard_metrics.h"
+#include "core/metadata/metadata_image.h"
+
+namespace quipu {
+
+struct BrokerMetricsState {
+  MetadataImagePtr image;  // nullptr until the first metadata has come
+  BrokerEpoch broker_epoch = kNoBrokerEpoch;
+  bool disk_full = false;
+  size_t in_flight_bytes = 0;
+  Refusals::Counts refusals;
+};
+
+}  // namespace quipu

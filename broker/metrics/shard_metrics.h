@@ -1,0 +1,78 @@
+// What a shard counts, and what it tells when it is asked.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "base/bytes.h"
+#include "base/histogram.h"
+#include "base/ids.h"
+#include "core/coordinator/group_state.h"
+#include "core/replication/partition_types.h"
+
+namespace quipu {
+
+// Since the start of the process. Counted where it happens; never read by what decides.
+struct TopicCounters {
+  uint64_t produced_records = 0;  // appended as leader
+  uint64_t produced_bytes = 0;
+  uint64_t consumed_records = 0;  // in answers to consumers
+  uint64_t consumed_bytes = 0;
+};
+
+// Plain values. Shard thread only; copies are snapshots.
+struct ShardCounters {
+  Histogram produce_queue{kLatencyBounds};
+  Histogram produce_sync{kLatencyBounds};
+  Histogram produce_replication{kLatencyBounds};
+  Histogram produce_total{kLatencyBounds};
+  Histogram fetch_read{kLatencyBounds};
+  Histogram fetch_total{kLatencyBounds};
+  absl::btree_map<TopicId, TopicCounters> topics;
+  uint64_t replicated_bytes = 0;
+  uint64_t leaderships = 0;
+
+  // The batches of `appends` were appended by the leader, or by a follower.
+  void CountAppends(const TopicId& topic, const std::vector<StoredBatch>& appends, bool leads);
+  // These batches went to a consumer.
+  void CountConsumed(const TopicId& topic, const std::vector<Bytes>& batches);
+};
+
+// One replica.
+struct PartitionMetrics {
+  TopicId topic;
+  PartitionIndex index;
+  PartitionRole role = PartitionRole::kNone;
+  Offset log_start;
+  Offset high_watermark;  // of a follower: as it was told last
+  Offset log_end;
+};
+
+// One group with what it has committed, as appended to the coordinator's log.
+struct GroupMetrics {
+  struct Committed {
+    TopicPartition partition;
+    Offset offset;
+    TimestampMs at;
+  };
+  std::string group;
+  size_t members = 0;
+  std::vector<Committed> offsets;
+};
+
+// A shard at one moment.
+struct ShardMetrics {
+  ShardCounters counters;
+  std::vector<PartitionMetrics> partitions;
+  size_t partitions_left_out = 0;
+  std::vector<GroupMetrics> groups;
+  size_t group_partitions_left_out = 0;
+  size_t replicas[3] = {0, 0, 0};  // by PartitionRole
+  size_t parked_acks = 0;
+  size_t fetch_waiters = 0;
+  size_t unsynced_bytes = 0;
+};
+
+}  // namespace quipu

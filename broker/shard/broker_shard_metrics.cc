@@ -1,0 +1,74 @@
+// What a shard counts at each effect, and what it tells a scrape.
+
+#include "absl/container/btree_set.h"
+#include "broker/shard/broker_shard.h"
+
+namespace quipu {
+
+void BrokerShard::Count(PartitionHost& host, const PartitionEffects& effects) {
+  const bool leads = host.core.role() == PartitionRole::kLeader;
+  if (effects.role_changed) {
+    host.stages.Clear();
+    if (leads) ++counters.leaderships;
+  }
+  if (effects.mutation.truncate_to) host.stages.Clear();
+  const std::vector<StoredBatch>& appends = effects.mutation.appends;
+  counters.CountAppends(host.core.identity().topic_id, appends, leads);
+  if (leads && !appends.empty()) {
+    const Instant now = GetNow().mono;
+    for (const StoredBatch& batch : appends) host.stages.OnAppended(batch.last_offset + 1, now);
+  }
+  if (effects.high_watermark_moved && !host.stages.empty()) {
+    host.stages.OnCommitted(host.core.high_watermark(), GetNow().mono,
+                            counters.produce_replication);
+  }
+}
+
+ShardMetrics BrokerShard::Metrics(size_t partitions_max) {
+  if (image != nullptr) {
+    // What counted for a topic goes with it.
+    for (auto it = counters.topics.begin(); it != counters.topics.end();) {
+      it = image->FindTopic(it->first) == nullptr ? counters.topics.erase(it) : std::next(it);
+    }
+  }
+  ShardMetrics out;
+  out.counters = counters;
+  out.fetch_waiters = waiters_.size();
+  out.unsynced_bytes = tail.unsynced_bytes();
+  for (const auto& [uid, host] : hosts) {
+    const PartitionCore& core = host->core;
+    ++out.replicas[static_cast<size_t>(core.role())];
+    out.parked_acks += core.parked_acks();
+    if (out.partitions.size() >= partitions_max) {
+      ++out.partitions_left_out;
+      continue;
+    }
+    out.partitions.push_back({.topic = core.identity().topic_id,
+                              .index = core.identity().index,
+                              .role = core.role(),
+                              .log_start = core.log_start_offset(),
+                              .high_watermark = core.high_watermark(),
+                              .log_end = core.log_end_offset()});
+  }
+  size_t room = partitions_max;
+  coordinators_.ForEachLoaded([&out, &room](const GroupCoordinatorCore& core) {
+    for (const auto& [id, state] : core.groups()) {
+      GroupMetrics group;
+      group.group = id;
+      group.members = state.membership.members.size();
+      for (const auto& [partition, committed] : state.offsets) {
+        if (room == 0) {
+          ++out.group_partitions_left_out;
+          continue;
+        }
+        --room;
+        group.offsets.push_back(
+            {.partition = partition, .offset = committed.offset, .at = committed.commit_time});
+      }
+      out.groups.push_back(std::move(group));
+    }
+  });
+  return out;
+}
+
+}  // namespace quipu
