@@ -26,6 +26,9 @@ MAY_INCLUDE = {
 }
 # The pure halves and cores see neither gRPC nor RocksDB.
 HEAVY = re.compile(r'#include\s+[<"](grpc|grpcpp|rocksdb)/|#include\s+"proto/rpc/')
+# One file sees the library behind the metrics endpoint.
+PROMETHEUS = re.compile(r'#include\s+[<"]prometheus/')
+MAY_SEE_PROMETHEUS = "runtime/metrics/metrics_server.cc"
 MAY_BE_HEAVY = ("storage/rocksdb/", "runtime/grpc/", "broker/grpc/", "broker/process/",
                 "controller/process/", "client/", "tests/")
 IMPURE_INCLUDE = re.compile(
@@ -65,6 +68,8 @@ def check_includes(path, lines):
             yield number, "layering", f"{layer_of(path)}/ may not include {match.group(1)}"
         if HEAVY.search(line) and not path.startswith(MAY_BE_HEAVY):
             yield number, "heavy-header", f"gRPC or RocksDB header in a pure half: {line.strip()}"
+        if PROMETHEUS.search(line) and path != MAY_SEE_PROMETHEUS:
+            yield number, "heavy-header", f"only {MAY_SEE_PROMETHEUS} sees prometheus-cpp"
 
 
 def check_purity(path, lines):
@@ -180,6 +185,7 @@ def self_test():
         ("client/a.cc", '// x\n#include "broker/broker_node.h"\n', "layering"),
         ("storage/a.cc", '// x\n#include "runtime/executor.h"\n', "layering"),
         ("broker/a.cc", "// x\n#include <grpcpp/grpcpp.h>\n", "heavy-header"),
+        ("broker/process/a.cc", "// x\n#include <prometheus/exposer.h>\n", "heavy-header"),
         ("core/a.cc", "// x\n#include <mutex>\n", "purity"),
         ("core/a.cc", "// x\nauto t = std::chrono::steady_clock::now();\n", "purity"),
         ("core/a.cc", "// x\nabsl::flat_hash_map<int, int> seen_;\n"

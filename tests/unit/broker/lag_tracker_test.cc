@@ -10,7 +10,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-class LagTrackerTest : public testing::Test {
+class LagTrackerTest : public ::testing::Test {
  protected:
   void Look(int64_t committed, int64_t end, int64_t commit_time) {
     now += seconds(1);

@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 
 Instant At(int ms) { return Instant(milliseconds(ms)); }
 
-class StageTimesTest : public testing::Test {
+class StageTimesTest : public ::testing::Test {
  protected:
   StageTimes stages;
   Histogram sync{kLatencyBounds};

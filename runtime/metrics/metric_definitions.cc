@@ -1,0 +1,212 @@
+// The metrics themselves.
+#include "runtime/metrics/metric_definitions.h"
+
+#include <utility>
+
+namespace quipu {
+namespace {
+
+using enum MetricType;
+using enum MetricOwner;
+using Definitions = std::vector<MetricDefinition>;
+
+// Adds metrics of one owner.
+class Definer {
+ public:
+  Definer(Definitions& all, MetricOwner owner) : all_(all), owner_(owner) {}
+  void operator()(absl::string_view name, MetricType type, absl::string_view unit,
+                  std::vector<absl::string_view> labels, absl::string_view help,
+                  absl::string_view alias = "") const {
+    all_.push_back({.name = name,
+                    .type = type,
+                    .owner = owner_,
+                    .unit = unit,
+                    .labels = std::move(labels),
+                    .help = help,
+                    .alias = alias});
+  }
+
+ private:
+  Definitions& all_;
+  MetricOwner owner_;
+};
+
+void DefineNode(Definitions& all) {
+  const Definer add(all, kNode);
+  add("quipu_node_info", kGauge, "1", {"role", "node_id", "cluster_id"},
+      "Always 1; says who this process is");
+  add("quipu_start_time_seconds", kGauge, "seconds", {},
+      "When the process began, since the Unix epoch");
+  add("quipu_cpu_seconds_total", kCounter, "seconds", {},
+      "Processor time of the process, user and system");
+  add("quipu_resident_memory_bytes", kGauge, "bytes", {}, "Resident memory");
+  add("quipu_open_files", kGauge, "files", {}, "Open file descriptors");
+  add("quipu_unsafe_setting", kGauge, "0 or 1", {"key"},
+      "1 while the process runs with this unsafe setting");
+  add("quipu_disk_free_bytes", kGauge, "bytes", {}, "Free on the file system of log.dir");
+  add("quipu_queue_depth", kGauge, "items", {"queue"},
+      "Work that waits for a thread: shard-N, control, or controller");
+  add("quipu_scrape_incomplete", kGauge, "threads", {},
+      "Threads that did not answer this scrape in metrics.scrape.timeout.ms; what they own is told "
+      "as it was before");
+  add("quipu_scrape_seconds", kGauge, "seconds", {}, "How long this scrape took to gather");
+  add("quipu_metrics_left_out", kGauge, "items", {"kind"},
+      "Partitions (of a broker: replicas), and partitions of groups, beyond metrics.partitions.max "
+      "that nothing is told of");
+}
+
+void DefineData(Definitions& all) {
+  const Definer add(all, kBroker);
+  add("quipu_topic_produced_records_total", kCounter, "records", {"topic"},
+      "Records that this broker appended as leader; repeated batches are not counted");
+  add("quipu_topic_produced_bytes_total", kCounter, "bytes", {"topic"},
+      "Bytes of these records' batches, as stored");
+  add("quipu_topic_consumed_records_total", kCounter, "records", {"topic"},
+      "Records in answers to fetches of consumers");
+  add("quipu_topic_consumed_bytes_total", kCounter, "bytes", {"topic"},
+      "Bytes of the batches in these answers");
+  add("quipu_replicated_bytes_total", kCounter, "bytes", {},
+      "Bytes of batches that this broker appended as follower");
+  add("quipu_produce_seconds", kHistogram, "seconds", {"stage"},
+      "Time of a produced batch. queue: from its arrival to its shard; sync: from the append until "
+      "it is durable here; replication: from then until the high watermark covers it; total: from "
+      "its arrival to its acknowledgement");
+  add("quipu_fetch_seconds", kHistogram, "seconds", {"stage"},
+      "Time of a consumer's fetch. read: its last read of the logs; total: with the wait for data "
+      "that it asked for");
+  add("quipu_refused_total", kCounter, "answers", {"api", "reason"},
+      "Partitions in answers to produce and fetch requests that carried this error");
+  add("quipu_partition_log_start_offset", kGauge, "offset", {"topic", "partition"},
+      "First offset kept; told by the leader", "kafka_topic_partition_oldest_offset");
+  add("quipu_partition_high_watermark", kGauge, "offset", {"topic", "partition"},
+      "End of what is committed and visible, exclusive; told by the leader",
+      "kafka_topic_partition_current_offset");
+  add("quipu_partition_log_end_offset", kGauge, "offset", {"topic", "partition"},
+      "Offset that the next record gets; told by the leader");
+}
+
+void DefineBroker(Definitions& all) {
+  const Definer add(all, kBroker);
+  add("quipu_hosted_partitions", kGauge, "replicas", {"role"},
+      "Replicas on this broker that lead, follow, or do neither (none)");
+  add("quipu_leader_changes_total", kCounter, "elections", {},
+      "Leaderships (leader epochs) that this broker began");
+  add("quipu_parked_acknowledgements", kGauge, "batches", {},
+      "Appended batches whose producers wait for the high watermark");
+  add("quipu_fetch_waiters", kGauge, "fetches", {}, "Fetches that wait for data");
+  add("quipu_produce_in_flight_bytes", kGauge, "bytes", {},
+      "Produced and not yet answered; the limit is quipu.produce.in.flight.bytes.max");
+  add("quipu_unsynced_bytes", kGauge, "bytes", {},
+      "Accepted and not yet durable; the limit is quipu.unsynced.tail.bytes.max for each shard");
+  add("quipu_disk_free_bytes_min", kGauge, "bytes", {},
+      "quipu.disk.free.bytes.min: with less free space produce is refused");
+  add("quipu_disk_full", kGauge, "0 or 1", {}, "1 while produce is refused for lack of space");
+  add("quipu_wal_sync_seconds", kHistogram, "seconds", {},
+      "Write and sync of one group of the log");
+  add("quipu_wal_group_bytes", kHistogram, "bytes", {}, "Bytes that one sync made durable");
+  add("quipu_wal_group_submissions", kHistogram, "submissions", {},
+      "Submissions of shards that one sync made durable (group commit)");
+  add("quipu_wal_queued_bytes", kGauge, "bytes", {}, "Submitted to the log and not yet durable");
+  add("quipu_wal_write_in_progress_seconds", kGauge, "seconds", {},
+      "How long the write under way has lasted; 0: none is");
+  add("quipu_metadata_index", kGauge, "index", {},
+      "Entry of the metadata log that this broker has applied; compare with "
+      "quipu_raft_commit_index");
+  add("quipu_broker_epoch", kGauge, "epoch", {},
+      "Epoch of this broker's registration; -1 before the first");
+}
+
+void DefineGroups(Definitions& all) {
+  const Definer add(all, kCoordinator);
+  add("quipu_group_members", kGauge, "members", {"group"}, "Members of the group",
+      "kafka_consumergroup_members");
+  add("quipu_group_committed_offset", kGauge, "offset", {"group", "topic", "partition"},
+      "Offset that the group committed last", "kafka_consumergroup_current_offset");
+  add("quipu_group_lag_records", kGauge, "records", {"group", "topic", "partition"},
+      "High watermark less the committed offset, as the coordinator's own replica of the partition "
+      "knows it; absent without such a replica (see quipu_group_partitions_unknown)",
+      "kafka_consumergroup_lag");
+  add("quipu_group_lag_seconds", kGauge, "seconds", {"group", "topic", "partition"},
+      "How long ago the high watermark passed the committed offset, between two looks taken as "
+      "even; 0 when all is consumed; at least the time since the first look, so less than the "
+      "truth right after a coordinator has moved");
+  add("quipu_group_partition_state", kGauge, "0 to 3", {"group", "topic", "partition"},
+      "Over the last ten looks: 0 OK; 1 WARN: offsets are committed, and the lag grew without a "
+      "pause; 2 STALLED: commits come, and their offset stays; 3 STOPPED: no commits come, and "
+      "records wait");
+  add("quipu_group_state", kGauge, "0 to 3", {"group"},
+      "The largest quipu_group_partition_state of the group");
+  add("quipu_group_partitions_unknown", kGauge, "partitions", {"group"},
+      "Partitions with committed offsets of which the coordinator holds no replica, so that it "
+      "cannot tell their lag; the recording rule quipu:group_lag_records can");
+}
+
+void DefineController(Definitions& all) {
+  const Definer add(all, kController);
+  add("quipu_controller_active", kGauge, "0 or 1", {},
+      "1 on the controller that leads and decides");
+  add("quipu_raft_term", kGauge, "term", {}, "Raft term");
+  add("quipu_raft_commit_index", kGauge, "index", {},
+      "Newest entry of the metadata log known to be committed");
+  add("quipu_raft_applied_index", kGauge, "index", {},
+      "Newest entry applied to the metadata image");
+  add("quipu_raft_apply_lag_entries", kGauge, "entries", {}, "Committed and not yet applied");
+  add("quipu_raft_last_index", kGauge, "index", {}, "Newest entry of the log");
+  add("quipu_raft_durable_index", kGauge, "index", {}, "Newest entry synced here");
+  add("quipu_raft_snapshot_index", kGauge, "index", {},
+      "Last entry of the newest snapshot; 0: none");
+  add("quipu_raft_dropped_messages_total", kCounter, "messages", {},
+      "Inadmissible messages of other voters that were dropped");
+  add("quipu_raft_voters", kGauge, "voters", {}, "Voters of the quorum");
+  add("quipu_raft_sync_seconds", kHistogram, "seconds", {}, "Write and sync of the metadata log");
+}
+
+void DefineCluster(Definitions& all) {
+  const Definer add(all, kActiveController);
+  add("quipu_raft_voter_match_index", kGauge, "index", {"voter"},
+      "Newest entry that the voter is known to hold");
+  add("quipu_cluster_active_brokers", kGauge, "brokers", {},
+      "Brokers that take part (registered and not fenced)", "kafka_brokers");
+  add("quipu_cluster_fenced_brokers", kGauge, "brokers", {},
+      "Brokers that are registered and fenced");
+  add("quipu_cluster_offline_partitions", kGauge, "partitions", {}, "Partitions without a leader");
+  add("quipu_cluster_under_replicated_partitions", kGauge, "partitions", {},
+      "Partitions with fewer in-sync replicas than replicas");
+  add("quipu_cluster_under_min_isr_partitions", kGauge, "partitions", {},
+      "Partitions with fewer in-sync replicas than min.insync.replicas: produce is refused");
+  add("quipu_topic_partitions", kGauge, "partitions", {"topic"}, "Partitions of the topic",
+      "kafka_topic_partitions");
+  add("quipu_partition_replicas", kGauge, "replicas", {"topic", "partition"},
+      "Replicas of the partition", "kafka_topic_partition_replicas");
+  add("quipu_partition_isr_size", kGauge, "replicas", {"topic", "partition"},
+      "In-sync replicas of the partition", "kafka_topic_partition_in_sync_replica");
+  add("quipu_partition_leader", kGauge, "broker", {"topic", "partition"},
+      "Broker id of the leader; -1: none", "kafka_topic_partition_leader");
+  add("quipu_partition_leader_is_preferred", kGauge, "0 or 1", {"topic", "partition"},
+      "1 while the first replica leads", "kafka_topic_partition_leader_is_preferred");
+  add("quipu_partition_under_replicated", kGauge, "0 or 1", {"topic", "partition"},
+      "1 while a replica is not in sync", "kafka_topic_partition_under_replicated_partition");
+}
+
+void DefineLibrary(Definitions& all) {
+  const Definer add(all, kLibrary);
+  add("exposer_transferred_bytes_total", kCounter, "bytes", {}, "Bytes of all answers to scrapes");
+  add("exposer_scrapes_total", kCounter, "scrapes", {}, "Scrapes");
+  add("exposer_request_latencies", kSummary, "microseconds", {}, "Time of a scrape");
+}
+
+}  // namespace
+
+std::vector<MetricDefinition> DefineMetrics() {
+  Definitions all;
+  DefineNode(all);
+  DefineData(all);
+  DefineBroker(all);
+  DefineGroups(all);
+  DefineController(all);
+  DefineCluster(all);
+  DefineLibrary(all);
+  return all;
+}
+
+}  // namespace quipu
