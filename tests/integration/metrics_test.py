@@ -280,6 +280,8 @@ class PrometheusTest(MetricsCluster):
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             with error:
+                if error.code == 503:
+                    return None  # it is still opening its storage
                 raise AssertionError(f"{parameters}: {error.read().decode()}") from error
         except (urllib.error.URLError, ConnectionError):
             return None  # it does not serve yet
