@@ -9,7 +9,6 @@
 #include "base/bytes.h"
 #include "base/histogram.h"
 #include "base/ids.h"
-#include "core/coordinator/group_state.h"
 #include "core/replication/partition_types.h"
 
 namespace quipu {
@@ -53,7 +52,8 @@ struct PartitionMetrics {
 // One group with what it has committed, as appended to the coordinator's log.
 struct GroupMetrics {
   struct Committed {
-    TopicPartition partition;
+    TopicId topic;
+    PartitionIndex index;
     Offset offset;
     TimestampMs at;
   };

@@ -98,10 +98,11 @@ void BrokerMetrics::Look() {
     if (shard == nullptr) continue;
     for (const GroupMetrics& group : shard->groups) {
       for (const GroupMetrics::Committed& committed : group.offsets) {
-        const auto end = ends.find(committed.partition);
+        const TopicPartition partition{committed.topic, committed.index};
+        const auto end = ends.find(partition);
         if (end == ends.end()) continue;
         seen.push_back({.group = group.group,
-                        .partition = committed.partition,
+                        .partition = partition,
                         .committed = committed.offset,
                         .committed_at = committed.at,
                         .end = end->second});
@@ -262,20 +263,20 @@ void BrokerMetrics::AddGroup(const GroupMetrics& group, const Ends& ends,
   size_t unknown = 0;
   LagState worst = LagState::kOk;
   for (const GroupMetrics::Committed& committed : group.offsets) {
-    const std::string* name = TopicName(image, committed.partition.topic_id);
+    const std::string* name = TopicName(image, committed.topic);
     if (name == nullptr) continue;
-    const std::vector<std::string> labels = {group.group, *name,
-                                             committed.partition.partition.ToString()};
+    const std::vector<std::string> labels = {group.group, *name, committed.index.ToString()};
     out.Family("quipu_group_committed_offset")
         .Add(labels, static_cast<double>(committed.offset.value()));
-    const auto end = ends.find(committed.partition);
+    const TopicPartition partition{committed.topic, committed.index};
+    const auto end = ends.find(partition);
     if (end == ends.end()) {
       ++unknown;
       continue;
     }
     const int64_t records = std::max<int64_t>(end->second - committed.offset, 0);
-    const Duration lag = lag_.Lag(now, committed.partition, committed.offset, end->second);
-    const LagState state = lag_.State(group.group, committed.partition);
+    const Duration lag = lag_.Lag(now, partition, committed.offset, end->second);
+    const LagState state = lag_.State(group.group, partition);
     worst = std::max(worst, state);
     out.Family("quipu_group_lag_records").Add(labels, static_cast<double>(records));
     out.Family("quipu_group_lag_seconds").Add(labels, std::chrono::duration<double>(lag).count());

@@ -62,8 +62,10 @@ ShardMetrics BrokerShard::Metrics(size_t partitions_max) {
           continue;
         }
         --room;
-        group.offsets.push_back(
-            {.partition = partition, .offset = committed.offset, .at = committed.commit_time});
+        group.offsets.push_back({.topic = partition.topic_id,
+                                 .index = partition.partition,
+                                 .offset = committed.offset,
+                                 .at = committed.commit_time});
       }
       out.groups.push_back(std::move(group));
     }
