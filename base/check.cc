@@ -1,7 +1,9 @@
 #include "base/check.h"
 
-#include <cstdio>
 #include <cstdlib>
+#include <string>
+
+#include "base/logging.h"
 
 namespace quipu {
 namespace {
@@ -15,11 +17,10 @@ void SetCheckFailureHandler(CheckFailureHandler handler) { g_handler = handler; 
 void CheckFailed(absl::string_view id, absl::string_view condition, absl::string_view file,
                  int line, absl::string_view detail) {
   if (g_handler != nullptr) g_handler(id, condition, file, line, detail);
-  std::fprintf(stderr, "quipu: %.*s violated: %.*s at %.*s:%d %.*s\n", static_cast<int>(id.size()),
-               id.data(), static_cast<int>(condition.size()), condition.data(),
-               static_cast<int>(file.size()), file.data(), line, static_cast<int>(detail.size()),
-               detail.data());
-  std::fflush(stderr);
+  LogLastWords("process.check_failed", {{"invariant", std::string(id)},
+                                        {"condition", std::string(condition)},
+                                        {"at", std::string(file) + ":" + std::to_string(line)},
+                                        {"detail", std::string(detail)}});
   std::abort();
 }
 

@@ -1,21 +1,28 @@
 #include "client/client_config.h"
 
-#include <limits>
-
-#include "client/config_reader.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/config/config_reader.h"
+#include "base/config/config_tables.h"
+#include "base/error_code.h"
+#include "base/status_macros.h"
 
 namespace quipu {
 namespace {
 
-constexpr int64_t kIntMax = std::numeric_limits<int32_t>::max();
-// Brokers put no more into one message; a consumer that wants more has the next fetch under way.
-constexpr int64_t kFetchBytesMax = 1 << 20;
+std::vector<ServerAddress> ReadServers(ConfigReader& reader) {
+  std::vector<ServerAddress> servers;
+  for (const auto& [host, port] : reader.Endpoints("bootstrap.servers")) {
+    const bool is_ipv6 = host.find(':') != std::string::npos;
+    servers.push_back(is_ipv6 ? absl::StrCat("[", host, "]:", port)
+                              : absl::StrCat(host, ":", port));
+  }
+  return servers;
+}
 
-ClientMetadataOptions ReadMetadata(ConfigReader& reader) {
-  ClientMetadataOptions options;
-  options.bootstrap_servers = reader.Servers("bootstrap.servers");
-  options.max_age = reader.Millis("metadata.max.age.ms", 100, kIntMax);
-  return options;
+void ReadMetadata(ConfigReader& reader, ClientMetadataOptions& options) {
+  options.bootstrap_servers = ReadServers(reader);
+  reader.Millis("metadata.max.age.ms", &options.max_age);
 }
 
 Compression CompressionOf(size_t choice) {
@@ -24,129 +31,91 @@ Compression CompressionOf(size_t choice) {
   return Compression::kNone;
 }
 
+// Keys that have but one meaning, taken so that a configuration may say it.
+void ReadFixed(ConfigReader& reader) {
+  (void)reader.Choice("acks");
+  (void)reader.Choice("enable.idempotence");
+}
+
 }  // namespace
 
-const std::vector<ConfigKey>& ProducerConfigKeys() {
-  static const std::vector<ConfigKey> keys = {
-      {"bootstrap.servers", nullptr, "brokers to ask first, host:port,host:port"},
-      {"client.id", "quipu-producer", "name of this client in the brokers' logs"},
-      {"acks", "all", "only all: acknowledged means stored by the in-sync replicas"},
-      {"enable.idempotence", "true", "only true"},
-      {"linger.ms", "5", "how long a batch waits for more records"},
-      {"batch.size", "16384", "bytes at which a batch is closed"},
-      {"compression.type", "none", "none, lz4 or zstd"},
-      {"max.in.flight.requests.per.connection", "5", "unanswered batches per partition, 1 to 5"},
-      {"delivery.timeout.ms", "120000", "from send to report, at the latest"},
-      {"request.timeout.ms", "30000", "how long a broker may take to answer"},
-      {"retry.backoff.ms", "100", "longest pause before a batch is sent again"},
-      {"buffer.memory", "33554432", "bytes of records not yet acknowledged"},
-      {"max.block.ms", "60000", "how long send may wait for memory or metadata"},
-      {"max.request.size", "1048576", "largest record, with its batch header"},
-      {"metadata.max.age.ms", "300000", "metadata are asked for again after this time"},
-  };
-  return keys;
-}
-
-const std::vector<ConfigKey>& ConsumerConfigKeys() {
-  static const std::vector<ConfigKey> keys = {
-      {"bootstrap.servers", nullptr, "brokers to ask first, host:port,host:port"},
-      {"client.id", "quipu-consumer", "name of this client in the brokers' logs"},
-      {"group.id", "", "the consumer group; needed to subscribe and to commit"},
-      {"group.remote.assignor", "", "the server's assignor; empty: the coordinator's choice"},
-      {"auto.offset.reset", "earliest", "where to start without an offset: earliest, latest, none"},
-      {"isolation.level", "read_committed", "read_committed or read_uncommitted"},
-      {"enable.auto.commit", "false", "commit what poll has returned, at the next poll"},
-      {"auto.commit.interval.ms", "5000", "how often, with enable.auto.commit"},
-      {"fetch.min.bytes", "1", "a fetch waits for this much"},
-      {"fetch.max.wait.ms", "500", "but not longer than this"},
-      {"fetch.max.bytes", "1048576", "most bytes of one fetch answer, or one larger batch alone"},
-      {"max.partition.fetch.bytes", "1048576", "most bytes of one partition in it"},
-      {"max.poll.records", "500", "most records of one poll"},
-      {"max.poll.interval.ms", "300000",
-       "a member that does not poll for so long leaves the group"},
-      {"session.timeout.ms", "0", "0: the coordinator's group.consumer.session.timeout.ms"},
-      {"request.timeout.ms", "30000", "how long a broker may take to answer"},
-      {"default.api.timeout.ms", "60000", "time limit of calls that take none"},
-      {"metadata.max.age.ms", "300000", "metadata are asked for again after this time"},
-  };
-  return keys;
-}
-
-const std::vector<ConfigKey>& AdminConfigKeys() {
-  static const std::vector<ConfigKey> keys = {
-      {"bootstrap.servers", nullptr, "brokers to ask first, host:port,host:port"},
-      {"client.id", "quipu-admin", "name of this client in the brokers' logs"},
-      {"request.timeout.ms", "5000", "how long one broker may take to answer"},
-      {"default.api.timeout.ms", "30000", "time limit of a whole operation with its retries"},
-  };
-  return keys;
-}
-
 absl::StatusOr<ProducerSettings> ParseProducerConfig(const ConfigMap& config) {
-  ConfigReader reader(config, ProducerConfigKeys());
+  ConfigReader reader(ProducerConfigTable());
+  reader.LoadMap(config);
   ProducerSettings settings;
   ProducerOptions& core = settings.core;
-  core.metadata = ReadMetadata(reader);
-  core.client_id = reader.Text("client.id");
-  reader.Choice("acks", {"all", "-1"});
-  reader.Choice("enable.idempotence", {"true"});
-  core.accumulator.linger = reader.Millis("linger.ms", 0, kIntMax);
-  core.accumulator.batch_bytes = static_cast<size_t>(reader.Number("batch.size", 1, 8 << 20));
-  core.accumulator.compression =
-      CompressionOf(reader.Choice("compression.type", {"none", "lz4", "zstd"}));
-  core.in_flight_max =
-      static_cast<int32_t>(reader.Number("max.in.flight.requests.per.connection", 1, 5));
-  core.accumulator.delivery_timeout = reader.Millis("delivery.timeout.ms", 1, kIntMax);
-  core.request_timeout = reader.Millis("request.timeout.ms", 1, kIntMax);
-  core.retry_backoff_max = reader.Millis("retry.backoff.ms", 1, 60000);
-  core.accumulator.buffer_bytes_max =
-      static_cast<size_t>(reader.Number("buffer.memory", 1, int64_t{1} << 40));
-  settings.max_block = reader.Millis("max.block.ms", 0, kIntMax);
-  core.accumulator.request_bytes_max =
-      static_cast<size_t>(reader.Number("max.request.size", 1, 8 << 20));
-  if (!reader.status().ok()) return reader.status();
+  ReadMetadata(reader, core.metadata);
+  ReadFixed(reader);
+  reader.Text("client.id", &core.client_id);
+  reader.Millis("linger.ms", &core.accumulator.linger);
+  reader.Number("batch.size", &core.accumulator.batch_bytes);
+  core.accumulator.compression = CompressionOf(reader.Choice("compression.type"));
+  reader.Number("max.in.flight.requests.per.connection", &core.in_flight_max);
+  reader.Millis("delivery.timeout.ms", &core.accumulator.delivery_timeout);
+  reader.Millis("request.timeout.ms", &core.request_timeout);
+  reader.Millis("retry.backoff.ms", &core.retry_backoff_max);
+  reader.Number("buffer.memory", &core.accumulator.buffer_bytes_max);
+  reader.Millis("max.block.ms", &settings.max_block);
+  reader.Number("max.request.size", &core.accumulator.request_bytes_max);
+  QUIPU_RETURN_IF_ERROR(reader.Finish());
   return settings;
 }
 
 absl::StatusOr<ConsumerSettings> ParseConsumerConfig(const ConfigMap& config) {
-  ConfigReader reader(config, ConsumerConfigKeys());
+  ConfigReader reader(ConsumerConfigTable());
+  reader.LoadMap(config);
   ConsumerSettings settings;
   ConsumerOptions& core = settings.core;
-  core.metadata = ReadMetadata(reader);
-  core.client_id = reader.Text("client.id");
-  core.group_id = reader.Text("group.id");
-  core.assignor = reader.Text("group.remote.assignor");
-  const size_t reset = reader.Choice("auto.offset.reset", {"earliest", "latest", "none"});
-  core.offset_reset = reset == 0   ? OffsetReset::kEarliest
-                      : reset == 1 ? OffsetReset::kLatest
-                                   : OffsetReset::kNone;
-  core.read_committed =
-      reader.Choice("isolation.level", {"read_uncommitted", "read_committed"}) == 1;
-  settings.auto_commit = reader.Flag("enable.auto.commit");
-  settings.auto_commit_interval = reader.Millis("auto.commit.interval.ms", 1, kIntMax);
-  core.fetch_min_bytes = static_cast<int32_t>(reader.Number("fetch.min.bytes", 0, kIntMax));
-  core.fetch_max_wait = reader.Millis("fetch.max.wait.ms", 0, 60000);
-  core.fetch_max_bytes = static_cast<int32_t>(reader.Number("fetch.max.bytes", 1, kFetchBytesMax));
-  core.partition_fetch_bytes =
-      static_cast<int32_t>(reader.Number("max.partition.fetch.bytes", 1, kFetchBytesMax));
-  core.poll_records_max = static_cast<size_t>(reader.Number("max.poll.records", 1, kIntMax));
-  core.poll_interval_max = reader.Millis("max.poll.interval.ms", 1, kIntMax);
-  core.session_timeout = reader.Millis("session.timeout.ms", 0, kIntMax);
-  core.request_timeout = reader.Millis("request.timeout.ms", 1, kIntMax);
-  settings.default_api_timeout = reader.Millis("default.api.timeout.ms", 1, kIntMax);
-  if (!reader.status().ok()) return reader.status();
+  ReadMetadata(reader, core.metadata);
+  reader.Text("client.id", &core.client_id);
+  reader.Text("group.id", &core.group_id);
+  reader.Text("group.remote.assignor", &core.assignor);
+  // In the order of the table's words.
+  constexpr OffsetReset kResets[] = {OffsetReset::kEarliest, OffsetReset::kLatest,
+                                     OffsetReset::kNone};
+  core.offset_reset = kResets[reader.Choice("auto.offset.reset")];
+  core.read_committed = reader.Choice("isolation.level") == 1;
+  reader.Bool("enable.auto.commit", &settings.auto_commit);
+  reader.Millis("auto.commit.interval.ms", &settings.auto_commit_interval);
+  reader.Number("fetch.min.bytes", &core.fetch_min_bytes);
+  reader.Millis("fetch.max.wait.ms", &core.fetch_max_wait);
+  reader.Number("fetch.max.bytes", &core.fetch_max_bytes);
+  reader.Number("max.partition.fetch.bytes", &core.partition_fetch_bytes);
+  reader.Number("max.poll.records", &core.poll_records_max);
+  reader.Millis("max.poll.interval.ms", &core.poll_interval_max);
+  reader.Millis("session.timeout.ms", &core.session_timeout);
+  reader.Millis("request.timeout.ms", &core.request_timeout);
+  reader.Millis("default.api.timeout.ms", &settings.default_api_timeout);
+  QUIPU_RETURN_IF_ERROR(reader.Finish());
   return settings;
 }
 
 absl::StatusOr<AdminSettings> ParseAdminConfig(const ConfigMap& config) {
-  ConfigReader reader(config, AdminConfigKeys());
+  ConfigReader reader(AdminConfigTable());
+  reader.LoadMap(config);
   AdminSettings settings;
-  settings.bootstrap_servers = reader.Servers("bootstrap.servers");
-  reader.Text("client.id");
-  settings.request_timeout = reader.Millis("request.timeout.ms", 1, kIntMax);
-  settings.default_api_timeout = reader.Millis("default.api.timeout.ms", 1, kIntMax);
-  if (!reader.status().ok()) return reader.status();
+  settings.bootstrap_servers = ReadServers(reader);
+  std::string client_id;
+  reader.Text("client.id", &client_id);
+  reader.Millis("request.timeout.ms", &settings.request_timeout);
+  reader.Millis("default.api.timeout.ms", &settings.default_api_timeout);
+  QUIPU_RETURN_IF_ERROR(reader.Finish());
   return settings;
+}
+
+absl::StatusOr<std::vector<ServerAddress>> ParseServerList(absl::string_view text) {
+  std::vector<ServerAddress> servers;
+  for (absl::string_view part : absl::StrSplit(text, ',')) {
+    part = absl::StripAsciiWhitespace(part);
+    std::string host;
+    uint16_t port = 0;
+    if (!ParseEndpoint(part, &host, &port) || port == 0) {
+      return ToStatus(ErrorCode::kInvalidConfig,
+                      absl::StrCat("bootstrap.servers: '", part, "' is not host:port"));
+    }
+    servers.emplace_back(part);
+  }
+  return servers;
 }
 
 }  // namespace quipu

@@ -19,20 +19,9 @@ namespace quipu {
 // Keys and values as in a Kafka client's properties file.
 using ConfigMap = std::map<std::string, std::string>;
 
-// One setting that a client knows.
-struct ConfigKey {
-  const char* name;
-  const char* default_value;  // nullptr: required; "" may mean "unset"
-  const char* meaning;
-};
-
-// Everything below refuses with kInvalidConfig: an unknown key (naming the nearest known one), a
-// missing required key, a value that does not parse or is out of range (naming the range).
-
-// All keys of Producer, Consumer and Admin with their defaults, for help texts.
-const std::vector<ConfigKey>& ProducerConfigKeys();
-const std::vector<ConfigKey>& ConsumerConfigKeys();
-const std::vector<ConfigKey>& AdminConfigKeys();
+// Everything below refuses with kInvalidConfig, all that is wrong at once: an unknown key (naming
+// the nearest known one), a missing required key, a value that does not parse or is out of range
+// (naming the range). The keys with their defaults: ConfigTableOf, base/config/config_tables.h.
 
 struct ProducerSettings {
   ProducerOptions core;

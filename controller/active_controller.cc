@@ -37,7 +37,7 @@ void LogCommitted(const record::MetadataBatch& batch) {
                {"unclean", record.broker_registered().unclean() ? "yes" : "no"}});
     } else if (record.has_broker_fencing()) {
       const record::BrokerFencing& fencing = record.broker_fencing();
-      LogInfo(fencing.fenced() ? "broker.fenced" : "broker.unfenced",
+      LogInfo(fencing.fenced() ? LogEvent("broker.fenced") : LogEvent("broker.unfenced"),
               {{"broker", std::to_string(fencing.broker_id())},
                {"epoch", std::to_string(fencing.broker_epoch())},
                {"shutting_down", fencing.in_controlled_shutdown() ? "true" : "false"},

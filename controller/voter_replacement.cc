@@ -173,7 +173,7 @@ VoterReplacement::Begun VoterReplacement::Append(VoterSet next) {
   return {.error = ErrorCode::kNone, .message = "", .index = *index};
 }
 
-void VoterReplacement::Step(VoterSet next, const char* event, const RaftVoter& who) {
+void VoterReplacement::Step(VoterSet next, LogEvent event, const RaftVoter& who) {
   const Begun step = Append(std::move(next));
   if (step.error != ErrorCode::kNone) return;
   LogInfo(event, {{"controller", who.identity.id.ToString()},

@@ -6,6 +6,7 @@
 
 #include "base/error_code.h"
 #include "base/ids.h"
+#include "base/log_events.h"
 #include "base/time.h"
 #include "controller/controller_node.h"
 #include "controller/controller_ports.h"
@@ -69,7 +70,7 @@ class VoterReplacement {
   [[nodiscard]] bool JoinerIsCaughtUp(const RaftIdentity& joiner) const;
   Begun Append(VoterSet next);
   // Appends a step; a refusal is made good at the next tick.
-  void Step(VoterSet next, const char* event, const RaftVoter& who);
+  void Step(VoterSet next, LogEvent event, const RaftVoter& who);
   [[nodiscard]] Instant Now() const { return ports_.executor().GetNow().mono; }
 
   const ControllerConfig& config_;

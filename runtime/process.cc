@@ -38,8 +38,13 @@ void BlockTerminationSignals() {
 
 std::string AwaitTerminationSignal() {
   const sigset_t set = TerminationSignals();
-  int number = 0;
-  QUIPU_CHECK(sigwait(&set, &number) == 0);
+  // Now and then: what was suppressed is told also when nothing else is logged.
+  const timespec pause{.tv_sec = 5, .tv_nsec = 0};
+  int number = -1;
+  while ((number = sigtimedwait(&set, nullptr, &pause)) < 0) {
+    QUIPU_CHECK(errno == EAGAIN || errno == EINTR);
+    LogSuppressedLines(false);
+  }
   return number == SIGTERM ? "SIGTERM" : "SIGINT";
 }
 
@@ -61,7 +66,7 @@ absl::Status WriteListenersFile(const std::string& path,
 }
 
 void EndProcessNow(const std::string& reason) {
-  LogError("process.stopped", {{"reason", reason}});
+  LogLastWords("process.stopped", {{"reason", reason}});
   std::_Exit(static_cast<int>(ExitCode::kFailure));
 }
 

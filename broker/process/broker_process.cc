@@ -47,6 +47,7 @@ absl::Status BrokerProcess::OpenStorage() {
   settings_.node.cluster_id = identity.cluster_id;
   settings_.node.broker_id = BrokerId(identity.node_id);
   settings_.node.directory_id = identity.directory_id;
+  SetLogNode(absl::StrCat("broker-", identity.node_id));
   return absl::OkStatus();
 }
 

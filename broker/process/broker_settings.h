@@ -1,4 +1,4 @@
-// A broker's configuration file.
+// A broker's configuration: file, environment and flags. The keys: base/config/broker_keys.cc.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/config/config_reader.h"
+#include "base/logging.h"
 #include "broker/broker_config.h"
 #include "runtime/metrics/metrics_settings.h"
 
@@ -29,17 +31,20 @@ struct BrokerSettings {
   Duration shutdown_timeout = std::chrono::seconds(10);  // controlled.shutdown.timeout.ms
   bool unsafe_plaintext_network = false;                 // quipu.unsafe.plaintext.network
   MetricsSettings metrics;
+  LogOptions log;                                        // log.level, log.format, ...
+
+  std::vector<ConfigValue> effective;   // every key, with the place that its value comes from
+  std::vector<ConfigWarning> warnings;  // allowed, and most likely a mistake
 };
 
 // Bytes that the log's queue may hold before the process ends, since somebody submits without
 // bound: what the shards may accept, and room for what leaders push within their credit.
 size_t LogQueueBytesMax(const BrokerConfig& config);
 
-// Reads `file`, then `assignments` ("key=value"), which win. kInvalidConfig with place, key, value
-// and what was expected.
+// Reads `file` (empty: none), `environment` ("NAME=value") and `assignments` ("key=value"); a later
+// one wins. kInvalidConfig with everything that is wrong: place, key, value and what was expected.
 absl::StatusOr<BrokerSettings> LoadBrokerSettings(const std::string& file,
-                                                  const std::vector<std::string>& assignments);
-// All keys with default, range and meaning.
-std::string DescribeBrokerSettings();
+                                                  const std::vector<std::string>& assignments,
+                                                  const std::vector<std::string>& environment = {});
 
 }  // namespace quipu

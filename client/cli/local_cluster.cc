@@ -318,6 +318,12 @@ absl::Status LocalCluster::Start(LocalNode& node) const {
   // process be killed before, the pipe ends and so does the child.
   int gate[2];
   if (pipe2(gate, O_CLOEXEC) != 0) return SystemError("cannot make a pipe");
+  // The node's file says all; settings of the caller's environment would hold for every node.
+  std::vector<char*> environment;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (std::strncmp(*variable, "QUIPU_", 6) != 0) environment.push_back(*variable);
+  }
+  environment.push_back(nullptr);
   const pid_t pid = fork();
   if (pid == 0) {
     setsid();
@@ -330,8 +336,8 @@ absl::Status LocalCluster::Start(LocalNode& node) const {
       _exit(126);
     }
     close_range(3, ~0U, 0);
-    execl(program.c_str(), program.c_str(), "--config", config.c_str(), "--set", listeners.c_str(),
-          nullptr);
+    execle(program.c_str(), program.c_str(), "--config", config.c_str(), "--set", listeners.c_str(),
+           nullptr, environment.data());
     _exit(127);
   }
   close(gate[0]);

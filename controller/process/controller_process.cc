@@ -49,6 +49,7 @@ absl::Status ControllerProcess::OpenStorage() {
   settings_.node.controller_id = ControllerId(identity.node_id);
   settings_.node.directory_id = identity.directory_id;
   settings_.node.observer = identity.observer;
+  SetLogNode(absl::StrCat("controller-", identity.node_id));
   for (const VoterIdentity& voter : identity.voters) {
     settings_.node.voters.push_back(
         Voter{.id = voter.id, .directory_id = voter.directory_id, .endpoint = voter.endpoint});

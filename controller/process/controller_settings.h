@@ -1,4 +1,5 @@
-// A controller's configuration file.
+// A controller's configuration: file, environment and flags. The keys:
+// base/config/controller_keys.cc.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +8,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/config/config_reader.h"
+#include "base/logging.h"
 #include "controller/controller_node.h"
 #include "runtime/metrics/metrics_settings.h"
 
@@ -24,13 +27,16 @@ struct ControllerSettings {
   size_t network_memory_bytes_max = size_t{256} << 20;  // quipu.network.memory.bytes.max
   bool unsafe_plaintext_network = false;                // quipu.unsafe.plaintext.network
   MetricsSettings metrics;
+  LogOptions log;                                       // log.level, log.format, ...
+
+  std::vector<ConfigValue> effective;   // every key, with the place that its value comes from
+  std::vector<ConfigWarning> warnings;  // allowed, and most likely a mistake
 };
 
-// Reads `file`, then `assignments` ("key=value"), which win. kInvalidConfig with place, key, value
-// and what was expected.
+// Reads `file` (empty: none), `environment` ("NAME=value") and `assignments` ("key=value"); a later
+// one wins. kInvalidConfig with everything that is wrong: place, key, value and what was expected.
 absl::StatusOr<ControllerSettings> LoadControllerSettings(
-    const std::string& file, const std::vector<std::string>& assignments);
-// All keys with default, range and meaning.
-std::string DescribeControllerSettings();
+    const std::string& file, const std::vector<std::string>& assignments,
+    const std::vector<std::string>& environment = {});
 
 }  // namespace quipu

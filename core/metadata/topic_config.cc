@@ -1,84 +1,16 @@
 #include "core/metadata/topic_config.h"
 
 #include <algorithm>
-#include <array>
-#include <limits>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "base/config/config_tables.h"
 
 namespace quipu {
 namespace {
 
 constexpr size_t kTopicNameBytesMax = 249;
-
-struct ConfigSpec {
-  absl::string_view key;
-  // Numbers: an inclusive range. Words: `words` lists all that are allowed.
-  int64_t low = 0;
-  int64_t high = 0;
-  absl::string_view words = {};
-};
-
-constexpr int64_t kAnyHigh = std::numeric_limits<int64_t>::max();
-
-// Sorted by key. A batch header alone takes 61 bytes, hence the low end of max.message.bytes.
-constexpr std::array<ConfigSpec, 6> kSpecs = {{
-    {.key = kCompressionTypeKey, .words = "producer"},
-    {.key = kMaxMessageBytesKey, .low = 100, .high = kMaxMessageBytesMax},
-    {.key = kTimestampTypeKey, .words = "CreateTime, LogAppendTime"},
-    {.key = kMinInsyncReplicasKey, .low = 1, .high = 32767},
-    {.key = kRetentionBytesKey, .low = -1, .high = kAnyHigh},
-    {.key = kRetentionMsKey, .low = -1, .high = kAnyHigh},
-}};
-
-const ConfigSpec* FindSpec(absl::string_view key) {
-  for (const ConfigSpec& spec : kSpecs) {
-    if (spec.key == key) return &spec;
-  }
-  return nullptr;
-}
-
-// Levenshtein distance; both texts are short.
-size_t EditDistance(absl::string_view a, absl::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      const size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      row[j] = std::min({above + 1, row[j - 1] + 1, change});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
-absl::string_view NearestKey(absl::string_view key) {
-  absl::string_view best = kSpecs[0].key;
-  size_t best_distance = std::numeric_limits<size_t>::max();
-  for (const ConfigSpec& spec : kSpecs) {
-    const size_t distance = EditDistance(key, spec.key);
-    if (distance < best_distance) {
-      best = spec.key;
-      best_distance = distance;
-    }
-  }
-  return best;
-}
-
-bool IsOneOf(absl::string_view value, absl::string_view words) {
-  while (!words.empty()) {
-    const size_t comma = words.find(", ");
-    if (words.substr(0, comma) == value) return true;
-    if (comma == absl::string_view::npos) return false;
-    words.remove_prefix(comma + 2);
-  }
-  return false;
-}
 
 // At most 64 characters of what came from outside, so that no message grows with its input.
 std::string Shown(absl::string_view text) { return std::string(text.substr(0, 64)); }
@@ -135,32 +67,19 @@ TopicRefusal CheckTopicName(absl::string_view name, bool internal) {
 }
 
 TopicRefusal CheckTopicConfigKey(absl::string_view key) {
-  if (FindSpec(key) != nullptr) return {};
-  return {ErrorCode::kInvalidConfig, absl::StrCat("unknown topic config '", Shown(key),
-                                                  "'; did you mean '", NearestKey(key), "'?")};
+  if (FindConfig(TopicConfigTable(), key) != nullptr) return {};
+  return {ErrorCode::kInvalidConfig,
+          absl::StrCat("unknown topic config '", Shown(key), "'; did you mean '",
+                       NearestConfig(TopicConfigTable(), key), "'?")};
 }
 
 TopicRefusal CheckTopicConfig(absl::string_view key, absl::string_view value) {
   TopicRefusal known = CheckTopicConfigKey(key);
   if (!known.ok()) return known;
-  const ConfigSpec* spec = FindSpec(key);
-  const auto refuse = [&](const std::string& expected) {
-    return TopicRefusal{ErrorCode::kInvalidConfig,
-                        absl::StrCat(key, "=", Shown(value), ": expected ", expected)};
-  };
-  if (!spec->words.empty()) {
-    if (IsOneOf(value, spec->words)) return {};
-    return refuse(absl::StrCat("one of: ", spec->words));
-  }
-  int64_t number = 0;
-  const bool digits_only =
-      !value.empty() && value.find_first_not_of("-0123456789") == absl::string_view::npos;
-  if (!digits_only || !absl::SimpleAtoi(value, &number)) return refuse("a whole number");
-  if (number < spec->low || number > spec->high) {
-    if (spec->high == kAnyHigh) return refuse(absl::StrCat("at least ", spec->low));
-    return refuse(absl::StrCat("a number from ", spec->low, " to ", spec->high));
-  }
-  return {};
+  const ConfigSpec& spec = *FindConfig(TopicConfigTable(), key);
+  if (IsValidConfig(spec, value)) return {};
+  return {ErrorCode::kInvalidConfig,
+          absl::StrCat(key, "=", Shown(value), ": expected ", ExpectedConfig(spec))};
 }
 
 TopicConfigValues ReadTopicConfigs(const absl::btree_map<std::string, std::string>& configs) {
@@ -182,8 +101,7 @@ int32_t EffectiveMinIsr(const TopicImage& topic, const PartitionImage& partition
 
 std::vector<std::string> TopicConfigKeys() {
   std::vector<std::string> out;
-  out.reserve(kSpecs.size());
-  for (const ConfigSpec& spec : kSpecs) out.emplace_back(spec.key);
+  for (const ConfigSpec& spec : TopicConfigTable()) out.emplace_back(spec.name);
   return out;
 }
 

@@ -1,4 +1,5 @@
-// Topic names and topic configs: what is allowed, and what a topic's configs mean.
+// Topic names and topic configs: what is allowed, and what a topic's configs mean. The keys with
+// their types, ranges and defaults: base/config/topic_keys.cc.
 #pragma once
 
 #include <cstdint>

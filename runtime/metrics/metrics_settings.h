@@ -4,8 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "absl/status/status.h"
-#include "base/config.h"
+#include "base/config/config_reader.h"
 #include "base/time.h"
 
 namespace quipu {
@@ -19,9 +18,11 @@ struct MetricsSettings {
   [[nodiscard]] bool on() const { return !host.empty(); }
 };
 
-// Adds the keys; `settings` must outlive the loading. `of_broker`: those of brokers alone too.
-void AddMetricsKeys(ConfigKeys& keys, MetricsSettings& settings, bool of_broker);
-// kInvalidConfig for a listener beyond this machine without quipu.unsafe.plaintext.network.
-absl::Status CheckMetricsListener(const MetricsSettings& settings, bool unsafe_plaintext_network);
+// From a table that has the keys (kMetricsListenerKey and its like). `of_broker`: those of brokers
+// alone too.
+MetricsSettings ReadMetricsSettings(ConfigReader& reader, bool of_broker);
+// Refuses a listener beyond this machine without quipu.unsafe.plaintext.network.
+void CheckMetricsListener(ConfigReader& reader, const MetricsSettings& settings,
+                          bool unsafe_plaintext_network);
 
 }  // namespace quipu

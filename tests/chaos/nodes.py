@@ -98,7 +98,8 @@ class Cluster:
         if node.running():
             return
         node.gone, node.starts = False, node.starts + 1
-        environment = {**os.environ, "QUIPU_CHAOS_CONTROL": node.control,
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("QUIPU_")}
+        environment = {**clean, "QUIPU_TEST_CHAOS_CONTROL": node.control,
                        "LD_PRELOAD": os.path.join(self.bin, "quipu-chaos-shim.so")}
         with open(node.log, "ab") as log:
             node.child = subprocess.Popen(

@@ -1,5 +1,5 @@
 // Preloaded into one process of a chaos test: slow syncs and a wrong wall clock. What it does
-// stands in a small file that the test changes while the process runs (QUIPU_CHAOS_CONTROL):
+// stands in a small file that the test changes while the process runs (QUIPU_TEST_CHAOS_CONTROL):
 // two native 64-bit numbers, microseconds that each sync takes longer, and nanoseconds by which
 // the wall clock is off. The monotonic clock is never touched: it has no jumps on a real machine.
 #define _GNU_SOURCE
@@ -27,7 +27,7 @@ __attribute__((constructor)) static void load(void) {
   real_clock_gettime = (int (*)(clockid_t, struct timespec*))dlsym(RTLD_NEXT, "clock_gettime");
   real_fdatasync = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
   real_fsync = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
-  const char* const path = getenv("QUIPU_CHAOS_CONTROL");
+  const char* const path = getenv("QUIPU_TEST_CHAOS_CONTROL");
   const int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return;
   void* const mapped = mmap(NULL, sizeof(struct control), PROT_READ, MAP_SHARED, fd, 0);

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_split.h"
 #include "base/check.h"
-#include "base/config.h"
+#include "base/config/config_reader.h"
 #include "broker/process/broker_settings.h"
 #include "client/client_config.h"
 #include "client/examples/payments/csv_reader.h"
@@ -36,6 +36,28 @@ void ReadPayments(const std::string& path) {
 
 }  // namespace
 
+namespace {
+
+constexpr ConfigSpec kFuzzTable[] = {
+    {.name = "number",
+     .type = ConfigType::kNumber,
+     .fallback = "5",
+     .low = -3,
+     .high = 1000,
+     .doc = "a number"},
+    {.name = "flag", .type = ConfigType::kBool, .fallback = "false", .doc = "a flag"},
+    {.name = "text", .doc = "a text"},
+    {.name = "time.ms",
+     .type = ConfigType::kNumber,
+     .fallback = "5",
+     .low = 1,
+     .high = 5000,
+     .doc = "a time"},
+    {.name = "endpoint", .type = ConfigType::kEndpoint, .doc = "an endpoint"},
+};
+
+}  // namespace
+
 void ConfigText(absl::string_view bytes) {
   int64_t number = 5;
   bool flag = false;
@@ -43,20 +65,23 @@ void ConfigText(absl::string_view bytes) {
   Duration time = std::chrono::milliseconds(5);
   std::string host;
   uint16_t port = 0;
-  ConfigKeys keys;
-  keys.Add<int64_t>("number", &number, -3, 1000, "a number");
-  keys.AddBool("flag", &flag, "a flag");
-  keys.AddText("text", &text, "a text");
-  keys.AddMillis("time.ms", &time, 1, 5000, "a time");
-  keys.AddEndpoint("endpoint", &host, &port, "an endpoint");
-  const bool loaded = keys.LoadText(bytes, "fuzz").ok();
-  QUIPU_CHECK(number >= -3 && number <= 1000);
-  if (loaded && keys.WasGiven("time.ms")) {
-    QUIPU_CHECK(time >= std::chrono::milliseconds(1) && time <= std::chrono::seconds(5));
+  ConfigReader reader(kFuzzTable);
+  reader.LoadText(bytes, "fuzz");
+  reader.LoadEnvironment({"QUIPU_" + std::string(bytes)});
+  const size_t problems = reader.problems().size();
+  reader.Set(bytes);
+  if (reader.problems().size() == problems && problems < 50) {
+    QUIPU_CHECK(bytes.find('=') != absl::string_view::npos);
   }
-  if (keys.Set(bytes).ok()) QUIPU_CHECK(bytes.find('=') != absl::string_view::npos);
-  QUIPU_CHECK(keys.CheckComplete().ok());
-  QUIPU_CHECK(!keys.Describe().empty());
+  reader.Number("number", &number);
+  reader.Bool("flag", &flag);
+  reader.Text("text", &text);
+  reader.Millis("time.ms", &time);
+  reader.Endpoint("endpoint", &host, &port);
+  QUIPU_CHECK(number >= -3 && number <= 1000);
+  QUIPU_CHECK(time >= std::chrono::milliseconds(1) && time <= std::chrono::seconds(5));
+  QUIPU_CHECK(reader.Finish().ok() == reader.problems().empty());
+  QUIPU_CHECK(!EffectiveConfigText(reader.values()).empty());
 }
 
 void ServerSettings(absl::string_view bytes) {

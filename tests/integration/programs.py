@@ -51,7 +51,7 @@ def program(name):
 
 
 def environment(**more):
-    clean = {k: v for k, v in os.environ.items() if k != "QUIPU_BOOTSTRAP_SERVER"}
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("QUIPU_")}
     return {**clean, "TMPDIR": WORK, **more}
 
 

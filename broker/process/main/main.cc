@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/config/config_doc.h"
 #include "base/logging.h"
 #include "broker/process/broker_process.h"
 #include "broker/process/broker_settings.h"
 #include "runtime/grpc/grpc_log.h"
 #include "runtime/metrics/metric_table.h"
 #include "runtime/process.h"
+#include "runtime/program_config.h"
 
 namespace quipu {
 namespace {
@@ -26,39 +28,44 @@ int Run(int argc, char** argv) {
   bool describe_config = false;
   bool describe_metrics = false;
   app.add_option("--config", config, "Properties file, key=value a line");
-  app.add_option("--set", assignments, "key=value, wins over the file; may be repeated")
+  app.add_option("--set", assignments, "key=value, wins over environment and file; may be repeated")
       ->allow_extra_args(false);
-  app.add_flag("--check-config", check_config, "Reads the configuration, says what is wrong, ends");
+  app.add_flag("--check-config", check_config,
+               "Prints the configuration in force or what is wrong, ends");
   app.add_flag("--describe-config", describe_config, "Prints all configuration keys, ends");
   app.add_flag("--describe-metrics", describe_metrics,
                "Prints docs/metrics.md: all metrics of brokers and controllers, ends");
   app.footer(
       "Exit codes: 0 stopped as asked, 1 failed at run time, 2 usage or configuration, "
       "3 data directory refused.");
+  SetLogNode("broker");  // its id stands in the data directory
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? Finish(ExitCode::kOk) : Finish(ExitCode::kUsage);
   }
   if (describe_config) {
-    std::fputs(DescribeBrokerSettings().c_str(), stdout);
+    std::fputs(DescribeConfigKeys(BrokerConfigTable()).c_str(), stdout);
     return Finish(ExitCode::kOk);
   }
   if (describe_metrics) {
     std::fputs(MetricsDocument().c_str(), stdout);
     return Finish(ExitCode::kOk);
   }
-  absl::StatusOr<BrokerSettings> settings = LoadBrokerSettings(config, assignments);
+  absl::StatusOr<BrokerSettings> settings =
+      LoadBrokerSettings(config, assignments, ProcessEnvironment());
   if (!settings.ok()) {
     LogError("config.refused", {{"error", std::string(settings.status().message())}});
     return Finish(ExitCode::kUsage);
   }
+  SetLogOptions(settings->log);
+  LogConfigWarnings(settings->warnings);
   if (check_config) {
-    std::puts("The configuration is sound.");
+    PrintConfig(settings->effective);
     return Finish(ExitCode::kOk);
   }
   BlockTerminationSignals();
-  RouteGrpcLog();
+  RouteLibraryLogs();
   BrokerProcess process(*std::move(settings));
   ExitCode exit_code = ExitCode::kOk;
   const absl::Status started = process.Start(exit_code);
@@ -70,6 +77,7 @@ int Run(int argc, char** argv) {
   LogInfo("broker.signal", {{"signal", signal}});
   process.Stop();
   LogInfo("broker.stopped", {});
+  LogSuppressedLines(true);
   return Finish(ExitCode::kOk);
 }
 

@@ -29,6 +29,21 @@ TEST(ClientConfigTest, UnknownKeyNamesTheNearest) {
   EXPECT_THAT(Message(settings.status()), HasSubstr("linger.ms"));
 }
 
+TEST(ClientConfigTest, EverythingThatIsWrongIsToldAtOnce) {
+  const std::string message = Message(
+      ParseConsumerConfig({{"max.poll.record", "1"}, {"fetch.max.wait.ms", "60001"}}).status());
+  EXPECT_THAT(message, HasSubstr("unknown key max.poll.record; did you mean max.poll.records?"));
+  EXPECT_THAT(message, HasSubstr("fetch.max.wait.ms=60001 is not valid; expected a whole number "
+                                 "from 0 to 60000"));
+  EXPECT_THAT(message, HasSubstr("bootstrap.servers is missing"));
+}
+
+TEST(ClientConfigTest, AServerWithAnIpv6AddressKeepsItsBrackets) {
+  const auto settings = ParseAdminConfig({{"bootstrap.servers", "[::1]:9092"}});
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_THAT(settings->bootstrap_servers, ElementsAre("[::1]:9092"));
+}
+
 TEST(ClientConfigTest, MissingServersAreNamed) {
   EXPECT_THAT(Message(ParseConsumerConfig({}).status()), HasSubstr("bootstrap.servers"));
 }

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/config/config_tables.h"
+
 namespace quipu {
 namespace {
 
@@ -55,6 +57,21 @@ TEST(TopicConfigTest, TypesAreChecked) {
   EXPECT_FALSE(CheckTopicConfig("message.timestamp.type", "logappendtime").ok());
   EXPECT_TRUE(CheckTopicConfig("compression.type", "producer").ok());
   EXPECT_FALSE(CheckTopicConfig("compression.type", "zstd").ok());
+}
+
+// The table that is documented and what a topic without configs does are the same.
+TEST(TopicConfigTest, TheTablesDefaultsAreTheValuesWithoutConfigs) {
+  absl::btree_map<std::string, std::string> defaults;
+  for (const ConfigSpec& spec : TopicConfigTable()) {
+    if (!spec.fallback.empty()) defaults[std::string(spec.name)] = std::string(spec.fallback);
+  }
+  const TopicConfigValues values = ReadTopicConfigs(defaults);
+  const TopicConfigValues none = ReadTopicConfigs({});
+  EXPECT_EQ(values.retention_ms, none.retention_ms);
+  EXPECT_EQ(values.retention_bytes, none.retention_bytes);
+  EXPECT_EQ(values.message_bytes_max, none.message_bytes_max);
+  EXPECT_EQ(values.log_append_time, none.log_append_time);
+  EXPECT_EQ(FindConfig(TopicConfigTable(), kMaxMessageBytesKey)->high, kMaxMessageBytesMax);
 }
 
 TEST(TopicConfigTest, DefaultsAreKafkasButPaymentsDoNotVanish) {

@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "base/config/config_tables.h"
 #include "base/error_code.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -147,18 +148,19 @@ TEST(Gatherer, AnAnswerAfterItsEndDoesNothing) {
 }
 
 TEST(MetricsSettings, AListenerBeyondThisMachineNeedsTheUnsafeSetting) {
-  MetricsSettings settings;
-  EXPECT_TRUE(CheckMetricsListener(settings, false).ok());
-  ConfigKeys keys;
-  AddMetricsKeys(keys, settings, true);
-  ASSERT_TRUE(keys.Set("metrics.listener=0.0.0.0:9400").ok());
-  EXPECT_EQ(CodeOf(CheckMetricsListener(settings, false)), ErrorCode::kInvalidConfig);
-  EXPECT_TRUE(CheckMetricsListener(settings, true).ok());
-  ASSERT_TRUE(keys.Set("metrics.listener=127.0.0.1:0").ok());
-  EXPECT_TRUE(CheckMetricsListener(settings, false).ok());
-  EXPECT_FALSE(keys.Set("metrics.listener=nowhere").ok());
-  ASSERT_TRUE(keys.Set("metrics.listener=").ok());
-  EXPECT_FALSE(settings.on());
+  const auto problems = [](const std::string& listener, bool unsafe) {
+    ConfigReader reader(BrokerConfigTable());
+    reader.Set("metrics.listener=" + listener);
+    const MetricsSettings settings = ReadMetricsSettings(reader, /*of_broker=*/true);
+    CheckMetricsListener(reader, settings, unsafe);
+    EXPECT_EQ(settings.on(), !listener.empty() && listener != "nowhere");
+    return reader.problems().size();
+  };
+  EXPECT_EQ(problems("0.0.0.0:9400", false), 1U);
+  EXPECT_EQ(problems("0.0.0.0:9400", true), 0U);
+  EXPECT_EQ(problems("127.0.0.1:0", false), 0U);
+  EXPECT_EQ(problems("nowhere", false), 1U);
+  EXPECT_EQ(problems("", false), 0U);
 }
 
 }  // namespace
