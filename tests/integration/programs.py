@@ -51,8 +51,8 @@ def program(name):
 
 
 def environment(**more):
-    clean = {k: v for k, v in os.environ.items() if k != "QUIPU_BOOTSTRAP_SERVER"}
-    return {**clean, "TMPDIR": WORK, **more}
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("QUIPU_BOOTSTRAP_SERVER")}
+    return {**clean, "TMPDIR": WORK, "XDG_CONFIG_HOME": os.path.join(WORK, "config"), **more}
 
 
 def run(name, *arguments, text="", seconds=PATIENCE, **env):
