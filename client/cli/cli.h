@@ -60,6 +60,7 @@ void AddGroupCommands(CLI::App& app, Common& common);
 void AddClusterCommands(CLI::App& app, Common& common);
 void AddControllerCommands(CLI::App& app, Common& common);
 void AddStorageCommands(CLI::App& app, Common& common);
+void AddStorageDumpCommand(CLI::App& storage, Common& common);  // a verb of `storage`
 void AddBenchCommands(CLI::App& app, Common& common);
 void AddProfileCommands(CLI::App& app, Common& common);
 

@@ -167,20 +167,21 @@ class Sending {
         outcome_.Failed(line, result.error, result.persisted, result.message);
       }
     };
-    while (true) {
-      const ErrorCode error = producer_.TrySend(record, callback);
-      const bool later =
-          error == ErrorCode::kBufferFull || error == ErrorCode::kUnknownTopicOrPartition;
-      if (!later) return;
-      if (InterruptSignal() != 0 || std::chrono::steady_clock::now() >= deadline) {
-        outcome_.Failed(line, error, Persisted::kNo,
-                        InterruptSignal() != 0
-                            ? "interrupted before there was room to send it"
-                            : "the brokers took nothing for --timeout milliseconds");
-        return;
-      }
+    ErrorCode error = producer_.TrySend(record, callback);
+    while (error == ErrorCode::kBufferFull && InterruptSignal() == 0 &&
+           std::chrono::steady_clock::now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      error = producer_.TrySend(record, callback);
     }
+    if (error == ErrorCode::kNone) return;
+    if (error == ErrorCode::kBufferFull) {
+      outcome_.Failed(line, error, Persisted::kNo,
+                      InterruptSignal() != 0
+                          ? "interrupted before there was room to send it"
+                          : "the brokers took nothing for --timeout milliseconds");
+      return;
+    }
+    producer_.Send(record, callback);  // refuses it too, and says why
   }
 
   const Common& common_;
@@ -210,6 +211,7 @@ absl::Status Complete(ProduceOptions& options) {
 absl::Status Produce(Common& common, ProduceOptions& options) {
   QUIPU_RETURN_IF_ERROR(Complete(options));
   QUIPU_ASSIGN_OR_RETURN(ConfigMap config, ClientConfig(common, ProducerConfigKeys()));
+  config["max.block.ms"] = std::to_string(common.timeout_ms);
   if (!options.compression.empty()) config["compression.type"] = options.compression;
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Producer> producer, Producer::Create(config));
   // Before the first record: wrong servers or a wrong topic are told although nothing comes in.

@@ -72,6 +72,7 @@ class RecordsTest(programs.TestCase):
                 (("-f", "csv", "--key-column", "a"), "a,b\n1,2\n3\n", 3, "1 fields where"),
                 (("-f", "csv", "--key-column", "k"), "a,b\n1,2\n", 1, "no column 'k'"),
                 (("-f", "json"), '{"value": "x"}\nnone\n', 2, "no well-formed JSON"),
+                (("-f", "json"), '{"partition": 7}\n', 1, "there is no partition 7; it has 1"),
                 (("-f", "json"), '{"vlaue": "x"}\n', 1, "'vlaue' is no member")):
             done = self.quipu("produce", topic, *form, text=text)
             self.check(done, 1, f"line {line}: ", what, "persisted: no",

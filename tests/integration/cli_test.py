@@ -209,7 +209,7 @@ class CliTest(programs.TestCase):
                           ("consume", "t", "-g", "g", "-p", 0),
                           ("consume", "t", "-g", "g", "--offset", 5),
                           ("consume", "t", "--offset", 5, "--from-beginning"),
-                          ("consume", "t", "--offset", -1), ("consume", "t", "-g", ""),
+                          ("consume", "t", "--offset", "x"), ("consume", "t", "-g", ""),
                           ("bench", "produce", "t", "--batch-size", 0),
                           ("bench", "produce", "t", "-n", 0), ("cluster", "up"),
                           ("cluster", "up", "--dir", "x", "-n", 10),
