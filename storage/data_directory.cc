@@ -260,6 +260,16 @@ absl::Status FormatDirectory(const std::string& path, const DirectoryIdentity& i
   return WriteFileDurably(files, IdentityPath(path), IdentityText(identity));
 }
 
+absl::StatusOr<DirectoryIdentity> ReadDirectoryIdentity(const std::string& path, Files& files) {
+  const absl::StatusOr<std::string> text = files.Read(IdentityPath(path));
+  if (CodeOf(text.status()) == ErrorCode::kResourceNotFound) {
+    return ToStatus(ErrorCode::kResourceNotFound,
+                    absl::StrCat(path, " is no data directory: it has no meta.properties"));
+  }
+  QUIPU_RETURN_IF_ERROR(text.status());
+  return ParseIdentity(path, *text);
+}
+
 absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::string& path,
                                                                    const ExpectedIdentity& expected,
                                                                    Files& files) {

@@ -64,6 +64,11 @@ struct ExpectedIdentity {
 absl::Status FormatDirectory(const std::string& path, const DirectoryIdentity& identity,
                              Files& files = SystemFiles());
 
+// The identity of a formatted directory, without a lock and without changing anything.
+// kResourceNotFound, kUnsupportedVersion, kStorageError as DataDirectory::Open.
+absl::StatusOr<DirectoryIdentity> ReadDirectoryIdentity(const std::string& path,
+                                                        Files& files = SystemFiles());
+
 // A data directory that this process holds the lock of. The lock goes with the object, and with the
 // process however it ends. Thread-safe: immutable.
 class DataDirectory {
@@ -86,6 +91,7 @@ class DataDirectory {
   // Files of the directory, by what they hold.
   [[nodiscard]] std::string database_path() const { return path_ + "/log"; }
   [[nodiscard]] std::string watermark_path() const { return WatermarkPath(path_); }
+  static std::string LockPath(const std::string& path) { return path + "/lock"; }
   static std::string WatermarkPath(const std::string& path) { return path + "/watermark"; }
 
  private:

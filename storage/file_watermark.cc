@@ -57,8 +57,8 @@ absl::Status FileWatermark::Create(const std::string& path, Files& files, bool u
   return WriteFileDurably(files, path, content);
 }
 
-absl::StatusOr<std::unique_ptr<FileWatermark>> FileWatermark::Open(const std::string& path,
-                                                                   Files& files) {
+absl::StatusOr<FileWatermark::Slot> FileWatermark::ReadNewest(const std::string& path,
+                                                              Files& files) {
   absl::StatusOr<std::string> content = files.Read(path);
   if (!content.ok() && CodeOf(content.status()) == ErrorCode::kResourceNotFound) {
     return Unproven(path, "it is missing");
@@ -72,6 +72,19 @@ absl::StatusOr<std::unique_ptr<FileWatermark>> FileWatermark::Open(const std::st
     if (Decode(bytes, slot) && slot.sequence > newest.sequence) newest = slot;
   }
   if (newest.sequence == 0) return Unproven(path, "neither slot is sound");
+  return newest;
+}
+
+absl::StatusOr<FileWatermark::Content> FileWatermark::Read(const std::string& path, Files& files) {
+  QUIPU_ASSIGN_OR_RETURN(const Slot newest, ReadNewest(path, files));
+  return Content{.last_group = newest.last_group,
+                 .broker_epoch = newest.broker_epoch,
+                 .unclean = newest.unclean};
+}
+
+absl::StatusOr<std::unique_ptr<FileWatermark>> FileWatermark::Open(const std::string& path,
+                                                                   Files& files) {
+  QUIPU_ASSIGN_OR_RETURN(const Slot newest, ReadNewest(path, files));
   QUIPU_ASSIGN_OR_RETURN(std::unique_ptr<OpenFile> file, files.OpenExisting(path));
   return std::unique_ptr<FileWatermark>(new FileWatermark(std::move(file), newest));
 }

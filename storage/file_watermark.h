@@ -36,6 +36,13 @@ class FileWatermark final : public WatermarkFile {
   // holds can then not be judged.
   static absl::StatusOr<std::unique_ptr<FileWatermark>> Open(const std::string& path,
                                                              Files& files = SystemFiles());
+  // What a watermark file says, without opening it for writing. Errors as Open.
+  struct Content {
+    uint64_t last_group = 0;
+    BrokerEpoch broker_epoch = kNoBrokerEpoch;
+    bool unclean = false;
+  };
+  static absl::StatusOr<Content> Read(const std::string& path, Files& files = SystemFiles());
   FileWatermark(const FileWatermark&) = delete;
   FileWatermark& operator=(const FileWatermark&) = delete;
 
@@ -61,6 +68,7 @@ class FileWatermark final : public WatermarkFile {
 
   static std::string Encode(const Slot& slot);
   static bool Decode(absl::string_view bytes, Slot& slot);
+  static absl::StatusOr<Slot> ReadNewest(const std::string& path, Files& files);
   absl::Status Store(Slot slot);  // under mutex_
 
   const std::unique_ptr<OpenFile> file_;

@@ -24,14 +24,15 @@ using Json = nlohmann::ordered_json;
 
 // Options that every verb knows.
 struct Common {
-  std::string bootstrap_servers = "127.0.0.1:9092";
-  std::string output = "table";  // table or json
+  std::string bootstrap_servers;  // empty: see ClientConfig in connect.h
+  std::string profile;            // empty: not given
+  std::string output = "table";   // table or json
   int timeout_ms = 10000;
   int exit_code = kExitOk;  // set by the verb that ran
   [[nodiscard]] bool json() const { return output == "json"; }
 };
 
-// Adds --bootstrap-server, --timeout and --output to a verb.
+// Adds --bootstrap-server, --profile, --timeout and --output to a verb.
 void AddConnectionOptions(CLI::App& verb, Common& common);
 void AddTimeoutOption(CLI::App& verb, Common& common);
 void AddOutputOption(CLI::App& verb, Common& common);
@@ -59,6 +60,8 @@ void AddGroupCommands(CLI::App& app, Common& common);
 void AddClusterCommands(CLI::App& app, Common& common);
 void AddControllerCommands(CLI::App& app, Common& common);
 void AddStorageCommands(CLI::App& app, Common& common);
+void AddStorageDumpCommand(CLI::App& storage, Common& common);  // a verb of `storage`
 void AddBenchCommands(CLI::App& app, Common& common);
+void AddProfileCommands(CLI::App& app, Common& common);
 
 }  // namespace quipu::cli

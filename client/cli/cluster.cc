@@ -110,7 +110,7 @@ absl::Status Up(const Common& common, const UpOptions& options) {
                    {"nodes", nodes}});
   } else {
     PrintNodes(nodes);
-    std::printf("\nexport QUIPU_BOOTSTRAP_SERVER=%s\n", cluster->bootstrap_servers().c_str());
+    std::printf("\nexport QUIPU_BOOTSTRAP_SERVERS=%s\n", cluster->bootstrap_servers().c_str());
   }
   return absl::OkStatus();
 }

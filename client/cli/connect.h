@@ -12,19 +12,19 @@
 
 namespace quipu::cli {
 
-// The servers to ask first. The parser has checked an argument, but not the environment.
-inline absl::StatusOr<std::string> BootstrapServers(const Common& common) {
-  const auto servers = ParseServerList(common.bootstrap_servers);
-  if (servers.ok()) return common.bootstrap_servers;
-  return WrongArguments(absl::StrCat("QUIPU_BOOTSTRAP_SERVER: ", servers.status().message()));
-}
+// What a client starts from: its servers, and those settings of the profile that are among `keys`.
+// The servers are the first of: --bootstrap-server, --profile, QUIPU_BOOTSTRAP_SERVERS (or, older,
+// QUIPU_BOOTSTRAP_SERVER), the profile in use, 127.0.0.1:9092. Settings come from --profile, or
+// from the profile in use when it gives the servers too. A wrong variable or profile is a wrong
+// argument.
+absl::StatusOr<ConfigMap> ClientConfig(const Common& common, const std::vector<ConfigKey>& keys);
 
-// The settings that consumers and administration start from.
-inline absl::StatusOr<ConfigMap> ConnectionConfig(const Common& common) {
-  QUIPU_ASSIGN_OR_RETURN(const std::string servers, BootstrapServers(common));
-  return ConfigMap{{"bootstrap.servers", servers},
-                   {"default.api.timeout.ms", std::to_string(common.timeout_ms)}};
-}
+// The servers alone.
+absl::StatusOr<std::string> BootstrapServers(const Common& common);
+
+// ClientConfig with --timeout as default.api.timeout.ms, for consumers and administration.
+absl::StatusOr<ConfigMap> ConnectionConfig(const Common& common,
+                                           const std::vector<ConfigKey>& keys = AdminConfigKeys());
 
 // An Admin that a broker has answered, so that a change which nobody could be asked for is not
 // mistaken for one with an unknown outcome. kNotConnected names every server tried.

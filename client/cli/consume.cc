@@ -1,74 +1,103 @@
 // `quipu consume`: prints records, from partitions or as a member of a group.
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <iostream>
 #include <map>
 #include <memory>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "client/cli/cli.h"
 #include "client/cli/connect.h"
+#include "client/cli/records/interrupt.h"
+#include "client/cli/records/record_format.h"
+#include "client/cli/records/time_text.h"
 #include "client/consumer.h"
 
 namespace quipu::cli {
 namespace {
-
-volatile std::sig_atomic_t g_interrupted = 0;
-void OnInterrupt(int /*signal*/) { g_interrupted = 1; }
 
 struct ConsumeOptions {
   std::string topic;
   std::string group;
   bool from_beginning = false;
   std::vector<int32_t> partitions;
-  int64_t offset = -1;
+  std::string offset;     // a number, -number, start or end; empty: not given
+  std::string from_time;  // empty: not given
+  std::string key;
+  bool key_given = false;
   uint64_t count = 0;  // 0: no limit
   int idle_ms = 0;     // 0: never ends for want of records
+  bool exit_at_end = false;
   bool with_meta = false;
+  std::string format;  // empty: as --output says
 };
 
-Json TextOrNull(const std::optional<absl::string_view>& bytes) {
-  if (!bytes.has_value()) return nullptr;
-  return std::string(*bytes);
+// How the records are printed: --format goes before --output.
+absl::StatusOr<RecordFormat> FormatOf(const Common& common, const ConsumeOptions& options) {
+  if (!options.format.empty()) return RecordFormat::Parse(options.format);
+  if (common.json()) return RecordFormat::Parse("json");
+  return RecordFormat::Parse(options.with_meta ? "%p\\t%o\\t%k\\t%v\\n" : "text");
 }
 
-void PrintRecord(const Common& common, const ConsumeOptions& options,
-                 const ConsumerRecord& record) {
-  if (common.json()) {
-    Json headers = Json::object();
-    for (const RecordHeader& header : record.headers()) {
-      headers[std::string(header.key)] = TextOrNull(header.value);
-    }
-    const Json json{{"partition", record.partition().value()}, {"offset", record.offset().value()},
-                    {"timestamp", record.timestamp().value()}, {"key", TextOrNull(record.key())},
-                    {"value", TextOrNull(record.value())},     {"headers", headers}};
-    std::cout << json.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
-    return;
-  }
-  if (options.with_meta) {
-    std::cout << record.partition() << "\t" << record.offset() << "\t"
-              << std::string(record.key().value_or("")) << "\t";
-  }
-  std::cout << std::string(record.value().value_or("")) << "\n";
+int64_t WallMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
-// Without a group: `all` partitions, or those that were asked for.
-absl::Status StartReading(Consumer& consumer, const ConsumeOptions& options,
-                          const std::vector<NamedPartition>& all) {
-  std::vector<NamedPartition> partitions = all;
-  if (!options.partitions.empty()) {
-    partitions.clear();
-    for (const int32_t partition : options.partitions) {
-      partitions.push_back({.topic = options.topic, .partition = PartitionIndex(partition)});
-    }
+// The partitions that were asked for; `all` when none was.
+absl::StatusOr<std::vector<NamedPartition>> Chosen(const ConsumeOptions& options,
+                                                   const std::vector<NamedPartition>& all) {
+  if (options.partitions.empty()) return all;
+  std::vector<NamedPartition> chosen;
+  for (const int32_t partition : options.partitions) {
+    chosen.push_back({.topic = options.topic, .partition = PartitionIndex(partition)});
   }
+  return chosen;
+}
+
+// Where --from-time begins: the first record of that time or later, the end where there is none.
+absl::Status SeekToTime(Consumer& consumer, const Common& common, const ConsumeOptions& options,
+                        const std::vector<NamedPartition>& partitions) {
+  QUIPU_ASSIGN_OR_RETURN(const int64_t time, ParseTime(options.from_time, WallMs()));
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
+  QUIPU_ASSIGN_OR_RETURN(const NamedOffsets found, admin->ListOffsets(partitions, time));
+  for (const auto& [partition, at] : found) {
+    QUIPU_RETURN_IF_ERROR(at.offset == kNoOffset ? consumer.SeekToEnd(partition)
+                                                 : consumer.Seek(partition, at.offset));
+  }
+  return absl::OkStatus();
+}
+
+// --offset -N: so many offsets before the end, but not before the start.
+absl::Status SeekBeforeEnd(Consumer& consumer, int64_t distance,
+                           const std::vector<NamedPartition>& partitions) {
+  QUIPU_ASSIGN_OR_RETURN(const NamedOffsets starts, consumer.BeginningOffsets(partitions));
+  QUIPU_ASSIGN_OR_RETURN(const NamedOffsets ends, consumer.EndOffsets(partitions));
+  const std::map<NamedPartition, OffsetAndMetadata> start_of(starts.begin(), starts.end());
+  for (const auto& [partition, end] : ends) {
+    const auto start = start_of.find(partition);
+    const int64_t lowest = start == start_of.end() ? 0 : start->second.offset.value();
+    const int64_t wanted = std::max(lowest, end.offset.value() - distance);
+    QUIPU_RETURN_IF_ERROR(consumer.Seek(partition, Offset(wanted)));
+  }
+  return absl::OkStatus();
+}
+
+// Without a group.
+absl::Status StartReading(Consumer& consumer, const Common& common, const ConsumeOptions& options,
+                          const std::vector<NamedPartition>& partitions) {
   QUIPU_RETURN_IF_ERROR(consumer.Assign(partitions));
+  if (!options.from_time.empty()) return SeekToTime(consumer, common, options, partitions);
+  int64_t offset = -1;
+  const bool numeric = absl::SimpleAtoi(options.offset, &offset);
+  if (numeric && options.offset[0] == '-') return SeekBeforeEnd(consumer, -offset, partitions);
   for (const NamedPartition& partition : partitions) {
-    if (options.offset >= 0) {
-      QUIPU_RETURN_IF_ERROR(consumer.Seek(partition, Offset(options.offset)));
-    } else if (options.from_beginning) {
+    if (numeric) {
+      QUIPU_RETURN_IF_ERROR(consumer.Seek(partition, Offset(offset)));
+    } else if (options.from_beginning || options.offset == "start") {
       QUIPU_RETURN_IF_ERROR(consumer.SeekToBeginning(partition));
     } else {
       QUIPU_RETURN_IF_ERROR(consumer.SeekToEnd(partition));
@@ -80,8 +109,9 @@ absl::Status StartReading(Consumer& consumer, const ConsumeOptions& options,
 // Prints what a consumer reads and commits what was printed, nothing else.
 class Printing {
  public:
-  Printing(const Common& common, const ConsumeOptions& options, Consumer& consumer)
-      : common_(common), options_(options), consumer_(consumer) {}
+  Printing(const Common& common, const ConsumeOptions& options, RecordFormat format,
+           Consumer& consumer)
+      : common_(common), options_(options), format_(std::move(format)), consumer_(consumer) {}
 
   absl::Status Run() {
     QUIPU_RETURN_IF_ERROR(Start());
@@ -103,11 +133,18 @@ class Printing {
     // would try on for ever.
     QUIPU_ASSIGN_OR_RETURN(const std::vector<NamedPartition> all,
                            consumer_.PartitionsOf(options_.topic));
+    // Until here there is nothing to finish, and a signal ends the process at once.
+    CatchInterrupts();
     const Clock::time_point now = Clock::now();
     reached_ = now;
     if (options_.group.empty()) {
       idle_since_ = now;
-      return StartReading(consumer_, options_, all);
+      QUIPU_ASSIGN_OR_RETURN(const std::vector<NamedPartition> partitions, Chosen(options_, all));
+      QUIPU_RETURN_IF_ERROR(StartReading(consumer_, common_, options_, partitions));
+      if (options_.exit_at_end) {
+        QUIPU_ASSIGN_OR_RETURN(ends_, consumer_.EndOffsets(partitions));
+      }
+      return absl::OkStatus();
     }
     // Joining takes its time; being idle begins with the assignment.
     idle_since_ = now + std::chrono::milliseconds(common_.timeout_ms);
@@ -131,7 +168,8 @@ class Printing {
   }
 
   absl::Status ReadUntilDone() {
-    while (g_interrupted == 0 && (options_.count == 0 || count_ < options_.count)) {
+    while (InterruptSignal() == 0 && (options_.count == 0 || count_ < options_.count)) {
+      if (options_.exit_at_end && AtEnd()) break;
       QUIPU_ASSIGN_OR_RETURN(const std::vector<ConsumerRecord> records,
                              consumer_.Poll(std::chrono::milliseconds(100)));
       QUIPU_RETURN_IF_ERROR(revocation_);
@@ -151,9 +189,12 @@ class Printing {
 
   absl::Status Print(const std::vector<ConsumerRecord>& records) {
     NamedOffsets positions;
+    std::string text;
     for (const ConsumerRecord& record : records) {
       if (options_.count > 0 && count_ == options_.count) break;
-      PrintRecord(common_, options_, record);
+      if (IsBehindEnd(record)) continue;
+      if (options_.key_given && record.key() != absl::string_view(options_.key)) continue;
+      format_.Append(PrintedOf(record), text);
       ++count_;
       const NamedPartition partition{record.topic(), record.partition()};
       const OffsetAndMetadata next{
@@ -163,6 +204,7 @@ class Printing {
       }
       positions.back().second = next;
     }
+    std::cout << text;
     std::cout.flush();
     if (!std::cout) {
       return ToStatus(ErrorCode::kStorageError, "standard output cannot be written any more");
@@ -174,6 +216,23 @@ class Printing {
     return absl::OkStatus();
   }
 
+  // Every partition has been read up to where it ended at the start.
+  [[nodiscard]] bool AtEnd() const {
+    return std::all_of(ends_.begin(), ends_.end(), [this](const auto& end) {
+      const absl::StatusOr<OffsetAndMetadata> position = consumer_.Position(end.first);
+      return position.ok() && position->offset != kNoOffset &&
+             position->offset >= end.second.offset;
+    });
+  }
+
+  // It came in after the end that --exit-at-end stands for.
+  [[nodiscard]] bool IsBehindEnd(const ConsumerRecord& record) const {
+    if (!options_.exit_at_end) return false;
+    return std::any_of(ends_.begin(), ends_.end(), [&record](const auto& end) {
+      return end.first.partition == record.partition() && record.offset() >= end.second.offset;
+    });
+  }
+
   [[nodiscard]] NamedOffsets Printed() const { return {printed_.begin(), printed_.end()}; }
 
   absl::Status CommitPrinted() {
@@ -183,7 +242,9 @@ class Printing {
 
   const Common& common_;
   const ConsumeOptions& options_;
+  const RecordFormat format_;
   Consumer& consumer_;
+  NamedOffsets ends_;  // --exit-at-end: where the partitions ended at the start
   uint64_t count_ = 0;
   std::map<NamedPartition, OffsetAndMetadata> printed_;  // where to go on; groups only
   absl::Status revocation_;
@@ -192,10 +253,9 @@ class Printing {
   Clock::time_point reached_;  // when some broker was last known to answer
 };
 
-absl::Status Consume(const Common& common, const ConsumeOptions& options) {
-  std::signal(SIGINT, OnInterrupt);
-  std::signal(SIGTERM, OnInterrupt);
-  QUIPU_ASSIGN_OR_RETURN(ConfigMap config, ConnectionConfig(common));
+absl::Status Consume(Common& common, const ConsumeOptions& options) {
+  QUIPU_ASSIGN_OR_RETURN(RecordFormat format, FormatOf(common, options));
+  QUIPU_ASSIGN_OR_RETURN(ConfigMap config, ConnectionConfig(common, ConsumerConfigKeys()));
   if (!options.group.empty()) {
     config["group.id"] = options.group;
     config["auto.offset.reset"] = options.from_beginning ? "earliest" : "latest";
@@ -204,7 +264,28 @@ absl::Status Consume(const Common& common, const ConsumeOptions& options) {
     config["max.poll.records"] = std::to_string(std::min<uint64_t>(options.count, 500));
   }
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Consumer> consumer, Consumer::Create(config));
-  return Printing(common, options, *consumer).Run();
+  QUIPU_RETURN_IF_ERROR(Printing(common, options, std::move(format), *consumer).Run());
+  common.exit_code = InterruptExitCode();
+  return absl::OkStatus();
+}
+
+CLI::Validator OffsetText() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        int64_t offset = 0;
+        const bool good = text == "start" || text == "end" || absl::SimpleAtoi(text, &offset);
+        return good ? std::string()
+                    : "'" + text + "': expected an offset, -N (N before the end), start or end";
+      },
+      "OFFSET");
+}
+
+// Of a text that a function of ours parses.
+template <typename Parse>
+CLI::Validator Parsed(Parse parse, const char* name) {
+  return CLI::Validator(
+      [parse](const std::string& text) { return std::string(parse(text).status().message()); },
+      name);
 }
 
 }  // namespace
@@ -224,16 +305,47 @@ void AddConsumeCommand(CLI::App& app, Common& common) {
   consume->add_option("-p,--partition", options->partitions, "Only these partitions")
       ->check(CLI::NonNegativeNumber)
       ->excludes(group);
-  consume->add_option("--offset", options->offset, "Start at this offset")
-      ->check(CLI::NonNegativeNumber)
+  CLI::Option* offset =
+      consume
+          ->add_option("--offset", options->offset,
+                       "Start at this offset; -N: N before the end; start; end (the default)")
+          ->check(OffsetText())
+          ->excludes(group)
+          ->excludes(from_beginning);
+  consume
+      ->add_option("--from-time", options->from_time,
+                   "Start at the first record of this time or later: ISO 8601 (UTC without a "
+                   "zone), -1h, -2d12h, or milliseconds since 1970")
+      ->check(Parsed([](const std::string& text) { return ParseTime(text, WallMs()); }, "TIME"))
       ->excludes(group)
-      ->excludes(from_beginning);
+      ->excludes(from_beginning)
+      ->excludes(offset);
+  CLI::Option* key = consume->add_option("--key", options->key, "Only records with this key");
+  key->excludes(group)->each([options](const std::string&) { options->key_given = true; });
   consume->add_option("-n,--count", options->count, "End after so many records; 0: no limit");
   consume->add_option("--idle-ms", options->idle_ms, "End after so long without a record")
       ->check(CLI::NonNegativeNumber);
-  consume->add_flag("--meta", options->with_meta, "Partition, offset and key before the value");
+  consume
+      ->add_flag("-e,--exit-at-end", options->exit_at_end,
+                 "End where the partitions ended at the start, instead of waiting for more")
+      ->excludes(group);
+  CLI::Option* meta =
+      consume->add_flag("--meta", options->with_meta, "Partition, offset and key before the value");
+  consume
+      ->add_option("-f,--format", options->format,
+                   "text, json, hex, or a template: %k key, %v value, %t topic, %p partition, %o "
+                   "offset, %T timestamp, %h headers, %K %V bytes of key and value, %%, \\n \\t "
+                   "\\xHH (default: as --output says)")
+      ->check(Parsed([](const std::string& text) { return RecordFormat::Parse(text); }, "FORMAT"))
+      ->excludes(meta);
   AddConnectionOptions(*consume, common);
-  consume->footer("Example: quipu consume payments --from-beginning -n 10 --output json");
+  consume->footer(
+      "Ctrl-C commits what was printed, leaves the group, and ends with 130.\n"
+      "Examples:\n"
+      "  quipu consume payments --from-beginning -n 10 -o json\n"
+      "  quipu consume payments --from-time -1h -e -f '%T %k %v\\n'\n"
+      "  quipu consume payments -p 3 --offset -20 -e -f hex\n"
+      "  quipu consume payments -g billing");
   OnCall(*consume, common, [&common, options] { return Consume(common, *options); });
 }
 

@@ -1,6 +1,4 @@
 // The `quipu` program: admin, produce, consume, local clusters.
-#include <cstdlib>
-
 #include "client/cli/cli.h"
 
 // Before the arguments are parsed only a mistake in the commands themselves can throw.
@@ -20,10 +18,6 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
       "  quipu consume payments --from-beginning\n"
       "  quipu group describe billing --output json");
   quipu::cli::Common common;
-  // The environment gives the default; --bootstrap-server goes before it.
-  if (const char* servers = std::getenv("QUIPU_BOOTSTRAP_SERVER")) {
-    common.bootstrap_servers = servers;
-  }
   quipu::cli::AddTopicCommands(app, common);
   quipu::cli::AddPartitionCommands(app, common);
   quipu::cli::AddProduceCommand(app, common);
@@ -33,6 +27,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   quipu::cli::AddControllerCommands(app, common);
   quipu::cli::AddStorageCommands(app, common);
   quipu::cli::AddBenchCommands(app, common);
+  quipu::cli::AddProfileCommands(app, common);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

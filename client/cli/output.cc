@@ -18,14 +18,16 @@ constexpr char kWrongArgumentsUrl[] = "quipu.cli/wrong-arguments";
 
 void AddConnectionOptions(CLI::App& verb, Common& common) {
   verb.add_option("-b,--bootstrap-server", common.bootstrap_servers,
-                  "Brokers to ask first: host:port,host:port,... (QUIPU_BOOTSTRAP_SERVER)")
+                  "Brokers to ask first: host:port,host:port,... (default: --profile, "
+                  "QUIPU_BOOTSTRAP_SERVERS, the profile in use, 127.0.0.1:9092)")
       ->check(CLI::Validator(
           [](const std::string& text) {
             const auto servers = ParseServerList(text);
             return servers.ok() ? std::string() : std::string(servers.status().message());
           },
-          "HOST:PORT,..."))
-      ->capture_default_str();
+          "HOST:PORT,..."));
+  verb.add_option("--profile", common.profile, "Servers and settings kept by `quipu profile`")
+      ->check(NotEmpty());
   AddTimeoutOption(verb, common);
   AddOutputOption(verb, common);
 }

@@ -1,4 +1,4 @@
-// `quipu storage`: making data directories before a node's first start.
+// `quipu storage`: making data directories before a node's first start, and looking into them.
 #include <cstdio>
 #include <memory>
 #include <random>
@@ -122,6 +122,7 @@ void AddStorageCommands(CLI::App& app, Common& common) {
                    "(`quipu controller replace`); --voter names the voters that there are");
   AddOutputOption(*format, common);
   format->callback([options, &common] { common.exit_code = Format(common, *options); });
+  AddStorageDumpCommand(*storage, common);
 }
 
 }  // namespace quipu::cli

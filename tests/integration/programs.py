@@ -52,7 +52,7 @@ def program(name):
 
 def environment(**more):
     clean = {k: v for k, v in os.environ.items() if not k.startswith("QUIPU_")}
-    return {**clean, "TMPDIR": WORK, **more}
+    return {**clean, "TMPDIR": WORK, "XDG_CONFIG_HOME": os.path.join(WORK, "config"), **more}
 
 
 def run(name, *arguments, text="", seconds=PATIENCE, **env):
