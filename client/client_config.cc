@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "client/config_reader.h"
+#include "core/record/compression.h"
 
 namespace quipu {
 namespace {
@@ -18,12 +19,6 @@ ClientMetadataOptions ReadMetadata(ConfigReader& reader) {
   return options;
 }
 
-Compression CompressionOf(size_t choice) {
-  if (choice == 1) return Compression::kLz4;
-  if (choice == 2) return Compression::kZstd;
-  return Compression::kNone;
-}
-
 }  // namespace
 
 const std::vector<ConfigKey>& ProducerConfigKeys() {
@@ -34,7 +29,7 @@ const std::vector<ConfigKey>& ProducerConfigKeys() {
       {"enable.idempotence", "true", "only true"},
       {"linger.ms", "5", "how long a batch waits for more records"},
       {"batch.size", "16384", "bytes at which a batch is closed"},
-      {"compression.type", "none", "none, lz4 or zstd"},
+      {"compression.type", "none", "none, gzip, snappy, lz4 or zstd"},
       {"max.in.flight.requests.per.connection", "5", "unanswered batches per partition, 1 to 5"},
       {"delivery.timeout.ms", "120000", "from send to report, at the latest"},
       {"request.timeout.ms", "30000", "how long a broker may take to answer"},
@@ -93,7 +88,7 @@ absl::StatusOr<ProducerSettings> ParseProducerConfig(const ConfigMap& config) {
   core.accumulator.linger = reader.Millis("linger.ms", 0, kIntMax);
   core.accumulator.batch_bytes = static_cast<size_t>(reader.Number("batch.size", 1, 8 << 20));
   core.accumulator.compression =
-      CompressionOf(reader.Choice("compression.type", {"none", "lz4", "zstd"}));
+      kCodecs[reader.Choice("compression.type", {"none", "gzip", "snappy", "lz4", "zstd"})];
   core.in_flight_max =
       static_cast<int32_t>(reader.Number("max.in.flight.requests.per.connection", 1, 5));
   core.accumulator.delivery_timeout = reader.Millis("delivery.timeout.ms", 1, kIntMax);

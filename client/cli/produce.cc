@@ -147,8 +147,8 @@ void AddProduceCommand(CLI::App& app, Common& common) {
   produce->add_option("--key-separator", options->key_separator, "Splits each line: key, value");
   produce->add_option("-p,--partition", options->partition, "Default: by key")
       ->check(CLI::NonNegativeNumber);
-  produce->add_option("--compression", options->compression, "none, lz4 or zstd")
-      ->check(CLI::IsMember({"none", "lz4", "zstd"}))
+  produce->add_option("--compression", options->compression, "none, gzip, snappy, lz4 or zstd")
+      ->check(CLI::IsMember({"none", "gzip", "snappy", "lz4", "zstd"}))
       ->capture_default_str();
   AddConnectionOptions(*produce, common);
   produce->footer("Example: printf 'acc-1:42\\n' | quipu produce payments --key-separator :");

@@ -25,7 +25,7 @@ constexpr int64_t kAnyHigh = std::numeric_limits<int64_t>::max();
 
 // Sorted by key. A batch header alone takes 61 bytes, hence the low end of max.message.bytes.
 constexpr std::array<ConfigSpec, 6> kSpecs = {{
-    {.key = kCompressionTypeKey, .words = "producer"},
+    {.key = kCompressionTypeKey, .words = "producer, uncompressed, gzip, snappy, lz4, zstd"},
     {.key = kMaxMessageBytesKey, .low = 100, .high = kMaxMessageBytesMax},
     {.key = kTimestampTypeKey, .words = "CreateTime, LogAppendTime"},
     {.key = kMinInsyncReplicasKey, .low = 1, .high = 32767},
@@ -172,6 +172,8 @@ TopicConfigValues ReadTopicConfigs(const absl::btree_map<std::string, std::strin
   out.message_bytes_max = NumberOr(configs, kMaxMessageBytesKey, out.message_bytes_max);
   const auto it = configs.find(std::string(kTimestampTypeKey));
   out.log_append_time = it != configs.end() && it->second == "LogAppendTime";
+  const auto codec = configs.find(std::string(kCompressionTypeKey));
+  if (codec != configs.end()) out.compression_type = codec->second;
   return out;
 }
 
