@@ -60,5 +60,7 @@ void AddClusterCommands(CLI::App& app, Common& common);
 void AddControllerCommands(CLI::App& app, Common& common);
 void AddStorageCommands(CLI::App& app, Common& common);
 void AddBenchCommands(CLI::App& app, Common& common);
+// Hidden; add it last: it tells of what was added before.
+void AddCompletionCommand(CLI::App& app, Common& common);
 
 }  // namespace quipu::cli

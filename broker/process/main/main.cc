@@ -11,6 +11,7 @@
 #include "broker/process/broker_settings.h"
 #include "runtime/grpc/grpc_log.h"
 #include "runtime/process.h"
+#include "runtime/service/supervision.h"
 
 namespace quipu {
 namespace {
@@ -58,7 +59,9 @@ int Run(int argc, char** argv) {
     LogError("broker.refused", {{"error", std::string(started.message())}});
     return Finish(exit_code);
   }
-  const std::string signal = AwaitTerminationSignal();
+  TellReady();
+  const std::string signal = AwaitTerminationFeedingWatchdog(process.watched());
+  TellStopping();
   LogInfo("broker.signal", {{"signal", signal}});
   process.Stop();
   LogInfo("broker.stopped", {});

@@ -11,6 +11,7 @@
 #include "controller/process/controller_settings.h"
 #include "runtime/grpc/grpc_log.h"
 #include "runtime/process.h"
+#include "runtime/service/supervision.h"
 
 namespace quipu {
 namespace {
@@ -59,7 +60,9 @@ int Run(int argc, char** argv) {
     LogError("controller.refused", {{"error", std::string(started.message())}});
     return Finish(exit_code);
   }
-  const std::string signal = AwaitTerminationSignal();
+  TellReady();
+  const std::string signal = AwaitTerminationFeedingWatchdog(process.watched());
+  TellStopping();
   LogInfo("controller.signal", {{"signal", signal}});
   process.Stop();
   LogInfo("controller.stopped", {});
