@@ -14,7 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/time.h"
-#include "client/client_config.h"
+#include "client/config_map.h"
 #include "client/named_partition.h"
 #include "proto/message/admin.pb.h"
 #include "proto/message/client.pb.h"

@@ -6,6 +6,7 @@
 #include "base/config/config_tables.h"
 #include "base/error_code.h"
 #include "base/status_macros.h"
+#include "core/record/compression.h"
 
 namespace quipu {
 namespace {
@@ -23,12 +24,6 @@ std::vector<ServerAddress> ReadServers(ConfigReader& reader) {
 void ReadMetadata(ConfigReader& reader, ClientMetadataOptions& options) {
   options.bootstrap_servers = ReadServers(reader);
   reader.Millis("metadata.max.age.ms", &options.max_age);
-}
-
-Compression CompressionOf(size_t choice) {
-  if (choice == 1) return Compression::kLz4;
-  if (choice == 2) return Compression::kZstd;
-  return Compression::kNone;
 }
 
 // Keys that have but one meaning, taken so that a configuration may say it.
@@ -49,7 +44,7 @@ absl::StatusOr<ProducerSettings> ParseProducerConfig(const ConfigMap& config) {
   reader.Text("client.id", &core.client_id);
   reader.Millis("linger.ms", &core.accumulator.linger);
   reader.Number("batch.size", &core.accumulator.batch_bytes);
-  core.accumulator.compression = CompressionOf(reader.Choice("compression.type"));
+  core.accumulator.compression = kCodecs[reader.Choice("compression.type")];
   reader.Number("max.in.flight.requests.per.connection", &core.in_flight_max);
   reader.Millis("delivery.timeout.ms", &core.accumulator.delivery_timeout);
   reader.Millis("request.timeout.ms", &core.request_timeout);

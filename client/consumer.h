@@ -21,7 +21,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/time.h"
-#include "client/client_config.h"
+#include "client/config_map.h"
 #include "client/named_partition.h"
 #include "core/client/consumer_types.h"
 

@@ -10,6 +10,7 @@
 
 #include "client/admin.h"
 #include "client/broker_connections.h"
+#include "client/client_config.h"
 #include "client/consumer.h"
 #include "core/client/consumer_core.h"
 #include "runtime/shard_thread.h"

@@ -20,7 +20,7 @@
 #include "base/error_code.h"
 #include "base/ids.h"
 #include "base/time.h"
-#include "client/client_config.h"
+#include "client/config_map.h"
 #include "core/client/client_types.h"
 #include "core/record/record_batch.h"
 

@@ -10,6 +10,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "client/broker_connections.h"
+#include "client/client_config.h"
 #include "client/producer.h"
 #include "core/client/producer_core.h"
 #include "core/client/record_accumulator.h"

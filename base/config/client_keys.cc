@@ -70,7 +70,7 @@ constexpr ConfigSpec kProducerKeys[] = {
     Choice("enable.idempotence", "true", "true", "a retry is recognised, always"),
     Millis("linger.ms", "5", 0, kIntMax, "how long a batch waits for more records"),
     Number("batch.size", "16384", 1, 8 * kMiB, "bytes", "size at which a batch is closed"),
-    Choice("compression.type", "none", "none, lz4, zstd", "codec of the batches"),
+    Choice("compression.type", "none", "none, gzip, snappy, lz4, zstd", "codec of the batches"),
     Number("max.in.flight.requests.per.connection", "5", 1, 5, "batches",
            "unanswered batches for each partition"),
     Millis("delivery.timeout.ms", "120000", 1, kIntMax, "from Send to the report, at the latest"),

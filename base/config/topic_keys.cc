@@ -12,8 +12,8 @@ constexpr ConfigSpec kTopicKeys[] = {
     {.name = "compression.type",
      .type = kChoice,
      .fallback = "producer",
-     .words = "producer",
-     .doc = "batches stay as the producer made them",
+     .words = "producer, uncompressed, gzip, snappy, lz4, zstd",
+     .doc = "producer: batches stay as they were sent; else the leader stores them so",
      .effect = kDynamic},
     // A batch header alone takes 61 bytes.
     {.name = "max.message.bytes",

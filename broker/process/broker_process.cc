@@ -123,6 +123,17 @@ absl::Status BrokerProcess::Start(ExitCode& exit_code) {
   return absl::OkStatus();
 }
 
+WatchedParts BrokerProcess::watched() {
+  WatchedParts parts;
+  for (size_t shard = 0; shard < settings_.node.num_shards; ++shard) {
+    parts.executors.push_back(&ports_->shard_executor(shard));
+  }
+  parts.executors.push_back(&ports_->control_executor());
+  parts.disk_write_in_progress = [this] { return ports_->disk_write_in_progress(); };
+  parts.disk_stall_max = settings_.node.disk_stall.shed;
+  return parts;
+}
+
 void BrokerProcess::Stop() {
   if (serving_) {
     auto moved = std::make_shared<std::promise<void>>();

@@ -13,6 +13,7 @@
 #include "broker/process/process_ports.h"
 #include "runtime/grpc/server.h"
 #include "runtime/process.h"
+#include "runtime/service/supervision.h"
 #include "storage/rocksdb/open_storage.h"
 
 namespace quipu {
@@ -32,6 +33,9 @@ class BrokerProcess {
   absl::Status Start(ExitCode& exit_code);
   // Moves leaderships away (for at most controlled.shutdown.timeout.ms), then ends everything.
   void Stop();
+
+  // What a watchdog looks at, from Start until Stop: shards, control, and writes of the log.
+  [[nodiscard]] WatchedParts watched();
 
   [[nodiscard]] uint16_t client_port() const { return client_server_->port(); }
   [[nodiscard]] uint16_t peer_port() const { return peer_server_->port(); }

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "core/metadata/topic_config.h"
+#include "core/record/compression.h"
 
 namespace quipu {
 namespace {
@@ -20,7 +21,8 @@ bool SameReplicas(const std::vector<ReplicaInfo>& a, const std::vector<ReplicaIn
 bool SameConfig(const PartitionConfig& a, const PartitionConfig& b) {
   return a.min_insync_replicas == b.min_insync_replicas &&
          a.message_bytes_max == b.message_bytes_max && a.timestamp_type == b.timestamp_type &&
-         a.retention_ms == b.retention_ms && a.retention_bytes == b.retention_bytes;
+         a.retention_ms == b.retention_ms && a.retention_bytes == b.retention_bytes &&
+         a.compression == b.compression;
 }
 
 }  // namespace
@@ -37,7 +39,10 @@ PartitionConfig ConfigOf(const TopicImage& topic) {
           .timestamp_type =
               values.log_append_time ? TimestampType::kLogAppendTime : TimestampType::kCreateTime,
           .retention_ms = values.retention_ms,
-          .retention_bytes = values.retention_bytes};
+          .retention_bytes = values.retention_bytes,
+          .compression = values.compression_type == "uncompressed"
+                             ? Compression::kNone
+                             : CodecOf(values.compression_type)};
 }
 
 PartitionIdentity IdentityOf(const MetadataImage& image, const PartitionImage& partition) {

@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "client/admin.h"
 #include "client/cli/cli.h"
+#include "client/client_config.h"
 
 namespace quipu::cli {
 

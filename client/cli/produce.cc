@@ -254,8 +254,8 @@ void AddProduceCommand(CLI::App& app, Common& common) {
       ->check(KeyValue());
   produce->add_option("-p,--partition", options->partition, "Default: by key")
       ->check(CLI::NonNegativeNumber);
-  produce->add_option("--compression", options->compression, "none, lz4 or zstd")
-      ->check(CLI::IsMember({"none", "lz4", "zstd"}));
+  produce->add_option("--compression", options->compression, "none, gzip, snappy, lz4 or zstd")
+      ->check(CLI::IsMember({"none", "gzip", "snappy", "lz4", "zstd"}));
   AddConnectionOptions(*produce, common);
   produce->footer(
       "Stops at the first record that fails, and says which and what is in the log.\n"

@@ -120,6 +120,13 @@ absl::Status ControllerProcess::Start(ExitCode& exit_code) {
   return absl::OkStatus();
 }
 
+// The disk has a thread of its own here: while a write hangs, it does not answer.
+WatchedParts ControllerProcess::watched() {
+  return {.executors = {&ports_->executor(), &ports_->disk_executor()},
+          .disk_write_in_progress = [] { return Duration(0); },
+          .disk_stall_max = settings_.node.disk_stall.shed};
+}
+
 // In this order nothing runs that refers to what is gone; the directory's lock goes last.
 void ControllerProcess::Stop() {
   metrics_.reset();

@@ -10,6 +10,7 @@
 #include "controller/process/process_ports.h"
 #include "runtime/grpc/server.h"
 #include "runtime/process.h"
+#include "runtime/service/supervision.h"
 #include "storage/rocksdb/open_storage.h"
 
 namespace quipu {
@@ -28,6 +29,9 @@ class ControllerProcess {
   absl::Status Start(ExitCode& exit_code);
   // Ends everything. The other voters elect another leader when they miss this one.
   void Stop();
+
+  // What a watchdog looks at, from Start until Stop: the owner's thread and that of the disk.
+  [[nodiscard]] WatchedParts watched();
 
   [[nodiscard]] uint16_t port() const { return server_->port(); }
 

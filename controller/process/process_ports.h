@@ -41,6 +41,8 @@ class ControllerProcessPorts final : public ControllerPorts {
   }
 
   Executor& executor() override { return executor_; }
+  // Where writes wait for the disk.
+  Executor& disk_executor() { return disk_; }
   RaftStore& raft_store() override { return *storage_.store; }
   void Persist(RaftWrite write, std::function<void()> done) override;
   void SendRaft(message::RaftMessage message) override { links_.Send(std::move(message)); }

@@ -102,4 +102,12 @@ inline std::optional<Instant> Earlier(std::optional<Instant> a, std::optional<In
   return *a < *b ? a : b;
 }
 
+// For tests, metrics and the simulator's coverage totals.
+struct ProducerStats {
+  uint64_t batches_sent = 0;
+  uint64_t retries = 0;  // batches sent again
+  uint64_t epoch_bumps = 0;
+  uint64_t duplicates = 0;  // retries that turned out to have been stored
+};
+
 }  // namespace quipu

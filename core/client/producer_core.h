@@ -54,14 +54,6 @@ struct ProducerEffects {
   std::vector<DeliveryReport> deliveries;
 };
 
-// For tests, metrics and the simulator's coverage totals.
-struct ProducerStats {
-  uint64_t batches_sent = 0;
-  uint64_t retries = 0;  // batches sent again
-  uint64_t epoch_bumps = 0;
-  uint64_t duplicates = 0;  // retries that turned out to have been stored
-};
-
 // Turns pending batches into produce requests and answers into delivery reports.
 //
 // Rules (docs: PR6, P01-P12):

@@ -91,6 +91,8 @@ TopicConfigValues ReadTopicConfigs(const absl::btree_map<std::string, std::strin
   out.message_bytes_max = NumberOr(configs, kMaxMessageBytesKey, out.message_bytes_max);
   const auto it = configs.find(std::string(kTimestampTypeKey));
   out.log_append_time = it != configs.end() && it->second == "LogAppendTime";
+  const auto codec = configs.find(std::string(kCompressionTypeKey));
+  if (codec != configs.end()) out.compression_type = codec->second;
   return out;
 }
 

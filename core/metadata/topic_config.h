@@ -53,6 +53,8 @@ struct TopicConfigValues {
   int32_t min_insync_replicas = 2;
   int64_t message_bytes_max = kMaxMessageBytesDefault;
   bool log_append_time = false;
+  // producer: batches stay as they were sent; uncompressed; or the codec that they are stored with.
+  std::string compression_type = "producer";
 };
 
 // `configs` hold only checked values. A topic always carries its own min.insync.replicas, written

@@ -3,52 +3,19 @@
 #include <lz4frame.h>
 #include <zstd.h>
 
-#include <algorithm>
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "core/record/capped_output.h"
+#include "core/record/gzip.h"
+#include "core/record/snappy_blocks.h"
 
 namespace quipu {
 namespace {
 
-// What a fresh output buffer holds before it has to grow.
-constexpr size_t kFirstOutputBytes = size_t{16} << 10;
 // Kafka's default level of zstd.
 constexpr int kZstdLevel = 3;
-
-absl::Status Broken(absl::string_view what) { return ToStatus(ErrorCode::kCorruptMessage, what); }
-absl::Status TooLarge() {
-  return ToStatus(ErrorCode::kMessageTooLarge, "the decompressed records exceed the limit");
-}
-
-// An output buffer that doubles up to a cap. One byte more than the cap is allowed, so that
-// output of exactly the cap can be told from output that goes on.
-class CappedOutput {
- public:
-  explicit CappedOutput(size_t bytes_max) : bytes_max_(bytes_max) {}
-
-  // Makes room at the end. False when the cap is passed.
-  bool MakeRoom() {
-    if (used_ > bytes_max_) return false;
-    if (used_ == text_.size()) {
-      text_.resize(std::min(bytes_max_ + 1, std::max(kFirstOutputBytes, 2 * text_.size())));
-    }
-    return true;
-  }
-  [[nodiscard]] char* room() { return text_.data() + used_; }
-  [[nodiscard]] size_t room_bytes() const { return text_.size() - used_; }
-  void Advance(size_t bytes) { used_ += bytes; }
-  [[nodiscard]] bool IsOverCap() const { return used_ > bytes_max_; }
-  std::string Take() {
-    text_.resize(used_);
-    return std::move(text_);
-  }
-
- private:
-  size_t bytes_max_;
-  size_t used_ = 0;
-  std::string text_;
-};
 
 std::string CompressLz4(absl::string_view data) {
   // Independent blocks of 64 KiB without content size: what every Kafka client can read.
@@ -71,17 +38,17 @@ absl::StatusOr<std::string> DecompressLz4(absl::string_view data, size_t output_
   CappedOutput out(output_bytes_max);
   size_t hint = 1;  // 0 once the frame is complete
   while (hint != 0) {
-    if (!out.MakeRoom()) return TooLarge();
+    if (!out.MakeRoom()) return OutputTooLarge();
     size_t produced = out.room_bytes();
     size_t consumed = data.size();
     hint = LZ4F_decompress(context.get(), out.room(), &produced, data.data(), &consumed, nullptr);
-    if (LZ4F_isError(hint) != 0) return Broken("broken lz4 frame");
+    if (LZ4F_isError(hint) != 0) return BrokenData("broken lz4 frame");
     out.Advance(produced);
     data.remove_prefix(consumed);
-    if (hint != 0 && produced == 0 && consumed == 0) return Broken("lz4 frame is cut off");
+    if (hint != 0 && produced == 0 && consumed == 0) return BrokenData("lz4 frame is cut off");
   }
-  if (out.IsOverCap()) return TooLarge();
-  if (!data.empty()) return Broken("bytes after the lz4 frame");
+  if (out.IsOverCap()) return OutputTooLarge();
+  if (!data.empty()) return BrokenData("bytes after the lz4 frame");
   return out.Take();
 }
 
@@ -104,37 +71,39 @@ absl::StatusOr<std::string> DecompressZstd(absl::string_view data, size_t output
   ZSTD_inBuffer input{data.data(), data.size(), 0};
   size_t hint = 1;  // 0 once a frame is complete; several frames may follow each other
   while (input.pos < input.size || hint != 0) {
-    if (!out.MakeRoom()) return TooLarge();
+    if (!out.MakeRoom()) return OutputTooLarge();
     ZSTD_outBuffer output{out.room(), out.room_bytes(), 0};
     const size_t position_before = input.pos;
     hint = ZSTD_decompressStream(context.get(), &output, &input);
     if (ZSTD_isError(hint) != 0)
-      return Broken(absl::StrCat("zstd frame: ", ZSTD_getErrorName(hint)));
+      return BrokenData(absl::StrCat("zstd frame: ", ZSTD_getErrorName(hint)));
     out.Advance(output.pos);
     if (hint != 0 && output.pos == 0 && input.pos == position_before) {
-      return Broken("zstd frame is cut off");
+      return BrokenData("zstd frame is cut off");
     }
   }
-  if (out.IsOverCap()) return TooLarge();
+  if (out.IsOverCap()) return OutputTooLarge();
   return out.Take();
 }
 
 }  // namespace
 
 bool IsSupported(Compression codec) {
-  return codec == Compression::kNone || codec == Compression::kLz4 || codec == Compression::kZstd;
+  return codec >= Compression::kNone && codec <= Compression::kZstd;
 }
 
 std::string Compress(Compression codec, absl::string_view data) {
   QUIPU_CHECK(IsSupported(codec));
   switch (codec) {
+    case Compression::kGzip:
+      return CompressGzip(data);
+    case Compression::kSnappy:
+      return CompressSnappy(data);
     case Compression::kLz4:
       return CompressLz4(data);
     case Compression::kZstd:
       return CompressZstd(data);
     case Compression::kNone:
-    case Compression::kGzip:
-    case Compression::kSnappy:
       break;
   }
   return std::string(data);
@@ -144,17 +113,42 @@ absl::StatusOr<std::string> Decompress(Compression codec, absl::string_view data
                                        size_t output_bytes_max) {
   switch (codec) {
     case Compression::kNone:
-      if (data.size() > output_bytes_max) return TooLarge();
+      if (data.size() > output_bytes_max) return OutputTooLarge();
       return std::string(data);
+    case Compression::kGzip:
+      return DecompressGzip(data, output_bytes_max);
+    case Compression::kSnappy:
+      return DecompressSnappy(data, output_bytes_max);
     case Compression::kLz4:
       return DecompressLz4(data, output_bytes_max);
     case Compression::kZstd:
       return DecompressZstd(data, output_bytes_max);
-    case Compression::kGzip:
-    case Compression::kSnappy:
-      break;
   }
-  return ToStatus(ErrorCode::kUnsupportedCompressionType, "use lz4, zstd or no compression");
+  return ToStatus(ErrorCode::kUnsupportedCompressionType,
+                  "use gzip, snappy, lz4, zstd or no compression");
+}
+
+std::string CodecName(Compression codec) {
+  switch (codec) {
+    case Compression::kNone:
+      return "none";
+    case Compression::kGzip:
+      return "gzip";
+    case Compression::kSnappy:
+      return "snappy";
+    case Compression::kLz4:
+      return "lz4";
+    case Compression::kZstd:
+      return "zstd";
+  }
+  return absl::StrCat("number ", static_cast<int>(codec));
+}
+
+std::optional<Compression> CodecOf(absl::string_view name) {
+  for (const Compression codec : kCodecs) {
+    if (name == CodecName(codec)) return codec;
+  }
+  return std::nullopt;
 }
 
 }  // namespace quipu

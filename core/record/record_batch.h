@@ -120,6 +120,12 @@ ErrorCode ValidateBatch(const RecordBatchView& batch, const BatchLimits& limits)
 Bytes StampBatch(const RecordBatchView& batch, Offset base_offset, LeaderEpoch epoch,
                  std::optional<TimestampMs> log_append_time);
 
+// `batch` with its records in another codec (kNone: uncompressed) and a new CRC; all that the
+// header says of the records stays. `codec` must be supported. Same bytes for the same input.
+//   kCorruptMessage, kMessageTooLarge   as DecodedBatch::Decode, for the codec that it comes in
+absl::StatusOr<Bytes> RecompressBatch(const RecordBatchView& batch, Compression codec,
+                                      size_t decompressed_bytes_max);
+
 // A batch whose records can be walked: decompressed where needed.
 class DecodedBatch {
  public:

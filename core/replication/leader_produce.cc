@@ -5,26 +5,14 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/planted_bug.h"
+#include "core/record/compression.h"
 #include "core/replication/leader_role.h"
 
 namespace quipu {
 namespace {
 
-std::string CodecName(Compression codec) {
-  switch (codec) {
-    case Compression::kNone:
-      return "none";
-    case Compression::kGzip:
-      return "gzip";
-    case Compression::kSnappy:
-      return "snappy";
-    case Compression::kLz4:
-      return "lz4";
-    case Compression::kZstd:
-      return "zstd";
-  }
-  return absl::StrCat("number ", static_cast<int>(codec));
-}
+// A batch of 1 MiB may hold this much, and no more: see BatchLimits.
+constexpr size_t kDecompressedBytesMax = BatchLimits{}.decompressed_bytes_max;
 
 }  // namespace
 
@@ -45,7 +33,32 @@ ErrorCode LeaderRole::CheckBatch(const ProduceInput& input, const RecordBatchVie
     return ErrorCode::kDamagedOnAllReplicas;
   }
   return ValidateBatch(batch, {.batch_bytes_max = config_.message_bytes_max,
-                               .validate_compressed = log_->limits().validate_compressed});
+                               .validate_compressed = log_->limits().validate_compressed ||
+                                                      IsStoredInAnotherCodec(input, batch),
+                               .decompressed_bytes_max = kDecompressedBytesMax});
+}
+
+bool LeaderRole::IsStoredInAnotherCodec(const ProduceInput& input,
+                                        const RecordBatchView& batch) const {
+  return config_.compression && *config_.compression != batch.compression() &&
+         !input.from_coordinator;
+}
+
+ErrorCode LeaderRole::Recompress(RecordBatchView& batch, std::string& message) const {
+  const absl::StatusOr<Bytes> bytes =
+      RecompressBatch(batch, *config_.compression, kDecompressedBytesMax);
+  if (!bytes.ok()) return CodeOf(bytes.status());
+  if (bytes->size() > config_.message_bytes_max) {
+    message = absl::StrCat("with compression.type=", CodecName(*config_.compression),
+                           " of the topic the batch takes ", bytes->size(),
+                           " bytes and exceeds max.message.bytes of the topic, ",
+                           config_.message_bytes_max);
+    return ErrorCode::kMessageTooLarge;
+  }
+  absl::StatusOr<RecordBatchView> parsed = RecordBatchView::Parse(*bytes);
+  QUIPU_CHECK(parsed.ok());
+  batch = *std::move(parsed);
+  return ErrorCode::kNone;
 }
 
 std::string LeaderRole::RefusalText(ErrorCode error, const RecordBatchView* batch) const {
@@ -67,7 +80,7 @@ std::string LeaderRole::RefusalText(ErrorCode error, const RecordBatchView* batc
   }
   if (error == ErrorCode::kUnsupportedCompressionType) {
     return absl::StrCat("codec ", CodecName(batch->compression()),
-                        " is not supported; there are none, lz4 and zstd");
+                        " is not supported; there are none, gzip, snappy, lz4 and zstd");
   }
   if (error == ErrorCode::kCorruptMessage && !batch->CrcMatches()) {
     return "the batch's bytes do not match its CRC: they were damaged on the way";
@@ -110,9 +123,17 @@ void LeaderRole::OnProduce(const ProduceInput& input, Now now, PartitionEffects&
     Park(input, std::move(reply), now, effects);
     return;
   }
+  RecordBatchView batch = *parsed;
+  if (IsStoredInAnotherCodec(input, batch)) {
+    reply.error = Recompress(batch, reply.message);
+    if (reply.error != ErrorCode::kNone) {
+      effects.replies.push_back(std::move(reply));
+      return;
+    }
+  }
   const auto time = stamps_time ? std::optional(now.wall) : std::nullopt;
   const absl::StatusOr<RecordBatchView> stamped = RecordBatchView::Parse(
-      StampBatch(*parsed, log_->offsets().log_end(), log_->leader_epoch(), time));
+      StampBatch(batch, log_->offsets().log_end(), log_->leader_epoch(), time));
   QUIPU_CHECK(stamped.ok());
   reply.base_offset = stamped->base_offset();
   reply.end_offset = stamped->end_offset();

@@ -70,6 +70,13 @@ class LeaderRole {
   // The error that refuses `input` before its records are looked at; kNone: none.
   [[nodiscard]] ErrorCode CheckProduce(const ProduceInput& input) const;
   [[nodiscard]] ErrorCode CheckBatch(const ProduceInput& input, const RecordBatchView& batch) const;
+  // compression.type of the topic names another codec than the batch's. What a coordinator writes
+  // stays as it is.
+  [[nodiscard]] bool IsStoredInAnotherCodec(const ProduceInput& input,
+                                            const RecordBatchView& batch) const;
+  // Brings a checked batch into the topic's codec. kMessageTooLarge with a message: it is then
+  // larger than max.message.bytes; other errors as RecompressBatch.
+  ErrorCode Recompress(RecordBatchView& batch, std::string& message) const;
   // What is wrong, for whoever has to mend it; empty: the error code says it all. `batch` is
   // nullptr when the records were not looked at.
   [[nodiscard]] std::string RefusalText(ErrorCode error, const RecordBatchView* batch) const;

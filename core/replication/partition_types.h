@@ -104,6 +104,8 @@ struct PartitionConfig {
   TimestampType timestamp_type = TimestampType::kCreateTime;
   int64_t retention_ms = -1;
   int64_t retention_bytes = -1;
+  // compression.type: what produced batches are stored with; nullopt: as they were sent.
+  std::optional<Compression> compression = std::nullopt;
 };
 
 // Limits that are the broker's, not the topic's.

@@ -49,9 +49,13 @@ def record_seeds():
     yield "record_batch", "control", batch([b"x"], control=True)
     yield "record_batch", "producer", batch([b"a", b"b"], producer=(7, 1, 5))
     yield "record_batch", "two", batch([b"a"]) + batch([b"b"])
-    for codec in ("lz4", "zstd"):
+    for codec in ("gzip", "snappy", "lz4", "zstd"):
         for bits in (4, 20):
             yield codec, f"limit_{bits}", bytes([bits]) + records_of(codec)
+    framed = records_of("snappy")
+    yield "snappy", "two_frames", bytes([20]) + framed + framed
+    yield "snappy", "bare", bytes([20]) + framed[20:]  # one block: behind header and length
+    yield "gzip", "two_members", bytes([20]) + 2 * records_of("gzip")
     yield "lz4", "log_append_time", bytes([20]) + records_of("lz4_log_append_time")
 
 

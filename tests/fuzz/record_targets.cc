@@ -101,6 +101,8 @@ void RecordBatch(absl::string_view bytes) {
   if (bytes.size() >= kRecordBatchHeaderBytes) One(Sealed(bytes));
 }
 
+void Gzip(absl::string_view bytes) { Codec(Compression::kGzip, bytes); }
+void Snappy(absl::string_view bytes) { Codec(Compression::kSnappy, bytes); }
 void Lz4(absl::string_view bytes) { Codec(Compression::kLz4, bytes); }
 void Zstd(absl::string_view bytes) { Codec(Compression::kZstd, bytes); }
 

@@ -23,6 +23,8 @@ const Target* FindTarget(absl::string_view name);
 
 // ---- record_targets.cc ----
 void RecordBatch(absl::string_view bytes);
+void Gzip(absl::string_view bytes);
+void Snappy(absl::string_view bytes);
 void Lz4(absl::string_view bytes);
 void Zstd(absl::string_view bytes);
 

@@ -14,6 +14,7 @@
 #include "runtime/metrics/metric_table.h"
 #include "runtime/process.h"
 #include "runtime/program_config.h"
+#include "runtime/service/supervision.h"
 
 namespace quipu {
 namespace {
@@ -73,7 +74,9 @@ int Run(int argc, char** argv) {
     LogError("broker.refused", {{"error", std::string(started.message())}});
     return Finish(exit_code);
   }
-  const std::string signal = AwaitTerminationSignal();
+  TellReady();
+  const std::string signal = AwaitTerminationFeedingWatchdog(process.watched());
+  TellStopping();
   LogInfo("broker.signal", {{"signal", signal}});
   process.Stop();
   LogInfo("broker.stopped", {});

@@ -13,6 +13,7 @@
 #include "runtime/grpc/grpc_log.h"
 #include "runtime/process.h"
 #include "runtime/program_config.h"
+#include "runtime/service/supervision.h"
 
 namespace quipu {
 namespace {
@@ -66,7 +67,9 @@ int Run(int argc, char** argv) {
     LogError("controller.refused", {{"error", std::string(started.message())}});
     return Finish(exit_code);
   }
-  const std::string signal = AwaitTerminationSignal();
+  TellReady();
+  const std::string signal = AwaitTerminationFeedingWatchdog(process.watched());
+  TellStopping();
   LogInfo("controller.signal", {{"signal", signal}});
   process.Stop();
   LogInfo("controller.stopped", {});

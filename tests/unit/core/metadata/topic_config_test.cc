@@ -56,7 +56,12 @@ TEST(TopicConfigTest, TypesAreChecked) {
   EXPECT_TRUE(CheckTopicConfig("message.timestamp.type", "LogAppendTime").ok());
   EXPECT_FALSE(CheckTopicConfig("message.timestamp.type", "logappendtime").ok());
   EXPECT_TRUE(CheckTopicConfig("compression.type", "producer").ok());
-  EXPECT_FALSE(CheckTopicConfig("compression.type", "zstd").ok());
+  EXPECT_TRUE(CheckTopicConfig("compression.type", "uncompressed").ok());
+  for (const char* codec : {"gzip", "snappy", "lz4", "zstd"}) {
+    EXPECT_TRUE(CheckTopicConfig("compression.type", codec).ok());
+    EXPECT_EQ(ReadTopicConfigs({{"compression.type", codec}}).compression_type, codec);
+  }
+  EXPECT_FALSE(CheckTopicConfig("compression.type", "none").ok());
 }
 
 // The table that is documented and what a topic without configs does are the same.
@@ -80,6 +85,7 @@ TEST(TopicConfigTest, DefaultsAreKafkasButPaymentsDoNotVanish) {
   EXPECT_EQ(values.retention_bytes, -1);
   EXPECT_EQ(values.message_bytes_max, 1048588);
   EXPECT_FALSE(values.log_append_time);
+  EXPECT_EQ(values.compression_type, "producer");
 }
 
 TEST(TopicConfigTest, EffectiveMinimumIsCappedByTheReplicationFactor) {

@@ -81,7 +81,6 @@ TEST(RecordVectorsTest, HeadersAreReadAsTheyWereWritten) {
 TEST(RecordVectorsTest, RecordsAreReadAsTheyWereWritten) {
   for (const Json& vector : Manifest()) {
     SCOPED_TRACE(vector["name"].get<std::string>());
-    if (vector["codec"] == "gzip") continue;
     const auto decoded = DecodedBatch::Decode(ParseVector(vector));
     ASSERT_TRUE(decoded.ok()) << decoded.status();
     ASSERT_EQ(decoded->records().size(), vector["records"].size());
@@ -96,17 +95,8 @@ TEST(RecordVectorsTest, ProducedVectorsAreValid) {
   const BatchLimits limits{.validate_compressed = true};
   for (const Json& vector : Manifest()) {
     SCOPED_TRACE(vector["name"].get<std::string>());
-    if (vector["codec"] == "gzip" || !vector["log_append_time"].is_null()) continue;
+    if (!vector["log_append_time"].is_null()) continue;
     EXPECT_EQ(ValidateBatch(ParseVector(vector), limits), ErrorCode::kNone);
-  }
-}
-
-TEST(RecordVectorsTest, GzipIsAnsweredAsUnsupported) {
-  for (const Json& vector : Manifest()) {
-    if (vector["codec"] != "gzip") continue;
-    const RecordBatchView batch = ParseVector(vector);
-    EXPECT_EQ(ValidateBatch(batch, {}), ErrorCode::kUnsupportedCompressionType);
-    EXPECT_EQ(CodeOf(DecodedBatch::Decode(batch).status()), ErrorCode::kUnsupportedCompressionType);
   }
 }
 

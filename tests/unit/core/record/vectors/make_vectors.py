@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Writes record batches made by python3-kafka, an implementation independent of ours.
 
-Needs Debian's python3-kafka, python3-lz4 and python3-zstandard. Run it in its own folder; it writes
+Needs Debian's python3-kafka, python3-lz4, python3-snappy and python3-zstandard. Run it in its own folder; it writes
 one NAME.bin per batch and manifest.json, which says what each batch holds. The output depends on
 nothing but this script and, for compressed batches, on the codec library's version.
 
@@ -15,7 +15,7 @@ from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchB
 from kafka.record.util import calc_crc32c
 
 NO_PRODUCER = (-1, -1, -1)
-CODECS = {"none": 0, "gzip": 1, "lz4": 3, "zstd": 4}
+CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 LOG_APPEND_TIME_BIT = 0x08
 ATTRIBUTES_POSITION = 21
 MAX_TIMESTAMP_POSITION = 35
@@ -104,7 +104,8 @@ def main():
         ("lz4", "lz4", (9, 1, 40), compressible(30), None),
         ("zstd", "zstd", (9, 1, 40), compressible(30), None),
         ("lz4_log_append_time", "lz4", NO_PRODUCER, compressible(10), now + 999),
-        ("gzip_unsupported", "gzip", NO_PRODUCER, compressible(10), None),
+        ("gzip", "gzip", (9, 1, 40), compressible(30), None),
+        ("snappy", "snappy", (9, 1, 40), compressible(30), None),
     ]
     manifest = []
     for name, codec, producer, records, log_append_time in vectors:
