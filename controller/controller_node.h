@@ -3,6 +3,7 @@
 // the very same object on virtual time.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -61,6 +62,11 @@ class ControllerNode {
 
   // Loads the Raft state and begins to take part. Any thread; once.
   absl::Status Start();
+
+  // Before an orderly stop: a leader among several resigns, so that the others elect at once, and
+  // `done` is called when it has heard of the new one, at latest after `timeout`; anybody else has
+  // nothing to hand over. Any thread; `done` comes on the executor, once.
+  void StepDown(Duration timeout, std::function<void()> done);
 
   // A message of another voter. Any thread.
   void OnRaftMessage(message::RaftMessage message);

@@ -25,7 +25,8 @@ class ControllerProcess {
   // Opens the directory, binds the listener, loads the Raft state and serves. `exit_code` says what
   // kind of failure an error is.
   absl::Status Start(ExitCode& exit_code);
-  // Ends everything. The other voters elect another leader when they miss this one.
+  // Ends everything. A leader resigns first and waits until another one leads, for two election
+  // timeouts at most.
   void Stop();
 
   [[nodiscard]] uint16_t port() const { return server_->port(); }
@@ -35,6 +36,7 @@ class ControllerProcess {
   absl::Status BindListener();
 
   ControllerSettings settings_;
+  bool serving_ = false;
   std::unique_ptr<ControllerStorage> storage_;
   std::unique_ptr<ControllerProcessPorts> ports_;
   std::unique_ptr<GrpcServer> server_;
