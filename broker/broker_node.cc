@@ -19,6 +19,8 @@ BrokerNode::Parts::Parts(BrokerConfig given, BrokerPorts& given_ports)
       ports(given_ports),
       rng(given_ports.RandomSeed()),
       shared(std::make_shared<SharedState>()) {
+  shared->disk_free_bytes_min = config->disk_free_bytes_min;
+  shared->in_flight_bytes_max = config->in_flight_bytes_max;
   auto list = std::make_shared<ShardList>(config->num_shards);
   control = std::make_shared<BrokerControl>(
       config, ports, shared, rng,
@@ -175,6 +177,12 @@ void BrokerNode::InitProducerId(message::InitProducerIdRequest request,
   parts_->control->InitProducerId(std::move(request), std::move(reply));
 }
 void BrokerNode::Admin(message::AdminRequest request, ReplyFn<message::AdminResponse> reply) {
+  // Only this broker knows its own configuration.
+  if (request.has_describe_configs() &&
+      BrokerId(request.describe_configs().broker_id()) == parts_->config->broker_id) {
+    parts_->control->DescribeConfigs(std::move(reply));
+    return;
+  }
   // The cluster's own topics are made by brokers only.
   if (request.has_create_topic()) request.mutable_create_topic()->set_internal(false);
   parts_->control->Admin(std::move(request), std::move(reply));

@@ -48,6 +48,8 @@ class BrokerPorts {
   // ---- the rest ----
   // A seed that differs at each process start.
   virtual uint64_t RandomSeed() = 0;
+  // Asks the process to stop in order, as SIGTERM does: the broker was drained to be stopped.
+  virtual void RequestStop() = 0;
   // Ends the process at once (D3, PR8): nothing may be acknowledged after this call.
   [[noreturn]] virtual void StopProcess(const std::string& reason) = 0;
 };

@@ -15,6 +15,10 @@ void AddBroker(const BrokerImage& broker, message::MetadataResponse& response) {
   info->set_fenced(broker.fenced);
   info->set_in_controlled_shutdown(broker.in_controlled_shutdown);
   info->set_broker_epoch(broker.epoch.value());
+  info->set_version(broker.version);
+  info->set_unclean(broker.unclean);
+  info->set_disk_stalled(broker.disk_stalled);
+  info->set_drain(broker.drain);
 }
 
 void AddPartition(const PartitionImage& partition, message::TopicInfo& topic) {

@@ -49,7 +49,7 @@ ErrorCode RequestRouter::RefuseProduce(const ProduceRequest& request, size_t byt
   if (request.acks < -1 || request.acks > 1) return ErrorCode::kInvalidRequiredAcks;
   if (shared_->disk_full.load(std::memory_order_relaxed)) return ErrorCode::kDiskFull;
   const size_t before = shared_->in_flight_bytes.fetch_add(bytes, std::memory_order_relaxed);
-  if (before > 0 && before + bytes > config_->in_flight_bytes_max) {
+  if (before > 0 && before + bytes > shared_->in_flight_bytes_max.load(std::memory_order_relaxed)) {
     shared_->in_flight_bytes.fetch_sub(bytes, std::memory_order_relaxed);
     return ErrorCode::kTooManyInFlightBytes;
   }

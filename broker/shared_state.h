@@ -29,6 +29,9 @@ class SharedState {
   // Below quipu.disk.free.bytes.min: produce is refused, everything else goes on (D6).
   std::atomic<bool> disk_full{false};
   std::atomic<bool> closing{false};
+  // In force now: what is set at run time, else the broker's own configuration.
+  std::atomic<int64_t> disk_free_bytes_min{0};  // quipu.disk.free.bytes.min
+  std::atomic<size_t> in_flight_bytes_max{0};   // quipu.produce.in.flight.bytes.max
   // Bytes of produce requests not yet answered.
   std::atomic<size_t> in_flight_bytes{0};
   Refusals refusals;

@@ -118,9 +118,13 @@ absl::Status Admin::AlterTopicConfig(const std::string& topic,
   return Change(request, absl::StrCat("topic ", topic), ErrorCode::kNone).status();
 }
 
-absl::StatusOr<int32_t> Admin::ElectLeaders(const std::string& topic) {
+absl::StatusOr<int32_t> Admin::ElectLeaders(const std::string& topic,
+                                            const std::vector<int32_t>& partitions) {
   message::AdminRequest request;
   request.mutable_elect_leaders()->set_topic(topic);
+  for (const int32_t partition : partitions) {
+    request.mutable_elect_leaders()->add_partitions(partition);
+  }
   absl::StatusOr<message::AdminResponse> response =
       Change(request, topic.empty() ? "all topics" : absl::StrCat("topic ", topic),
              ErrorCode::kElectionNotNeeded);

@@ -68,6 +68,20 @@ class Admin {
   // kInconsistentVoterSet, kInvalidRequest
   absl::Status ReplaceVoter(const message::ReplaceVoter& replacement);
 
+  // Begins or ends (DRAIN_NONE) a drain: the broker's leaderships go to other in-sync replicas, and
+  // it leaves each ISR that keeps its minimum without it. With DRAIN_STOP its process stops once it
+  // is in no ISR; DRAIN_MAINTENANCE lasts until it is ended. Returns when it has begun; ListTopics
+  // shows how far it is. kBrokerIdNotRegistered, kInvalidRequest (it is stopping),
+  // kIneligibleReplica (DRAIN_STOP of a fenced broker).
+  absl::Status DrainBroker(BrokerId broker, record::Drain drain);
+  // The settings that can be changed at run time: the cluster's (kNoBroker), or those of one broker
+  // as it has them in force. kBrokerIdNotRegistered.
+  absl::StatusOr<std::vector<message::DynamicConfig>> DescribeConfigs(BrokerId broker = kNoBroker);
+  // Sets and removes such settings for one broker, or (kNoBroker) for all. kInvalidConfig names the
+  // key and what was expected. kBrokerIdNotRegistered.
+  absl::Status AlterConfigs(BrokerId broker, const std::map<std::string, std::string>& set,
+                            const std::vector<std::string>& remove);
+
   // ---- topics ----
   // kTopicAlreadyExists, kInvalidTopic, kInvalidPartitions, kInvalidReplicationFactor,
   // kInvalidConfig
@@ -78,9 +92,16 @@ class Admin {
   absl::Status AlterTopicConfig(const std::string& topic,
                                 const std::map<std::string, std::string>& set,
                                 const std::vector<std::string>& remove);
+  // Raises the topic's number of partitions to `count`. Accounts move to other partitions by that,
+  // and the order of an account's records across the change is not kept: without `allow_key_remap`
+  // it is refused (kPolicyViolation). kInvalidPartitions, kInvalidTopic, kLimitReached,
+  // kInvalidReplicationFactor.
+  absl::Status CreatePartitions(const std::string& topic, int32_t count, bool allow_key_remap);
   // Gives the partitions of `topic` (empty: of all topics) back to their preferred leaders. Returns
   // how many were moved.
-  absl::StatusOr<int32_t> ElectLeaders(const std::string& topic);
+  // `partitions`: of that topic; none: all.
+  absl::StatusOr<int32_t> ElectLeaders(const std::string& topic,
+                                       const std::vector<int32_t>& partitions = {});
 
   // Makes a replica the leader of a partition that no complete replica is left of, as the epochs in
   // `request` found it: acknowledged records that it lacks are lost. kElectionNotNeeded,
@@ -93,7 +114,8 @@ class Admin {
   // kLatestTimestamp; kNoOffset when there is none.
   absl::StatusOr<NamedOffsets> ListOffsets(const std::vector<NamedPartition>& partitions,
                                            int64_t timestamp);
-  // Deletes the records below each offset. Returns the new log starts.
+  // Deletes the records below each offset (kNoOffset: below the high watermark). Returns the new
+  // log starts. kOffsetOutOfRange: above the high watermark.
   absl::StatusOr<NamedOffsets> DeleteRecords(const NamedOffsets& before);
   // Every replica of the topics (none: of all) as its broker sees it; unreachable brokers are left
   // out.

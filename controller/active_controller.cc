@@ -41,7 +41,14 @@ void LogCommitted(const record::MetadataBatch& batch) {
               {{"broker", std::to_string(fencing.broker_id())},
                {"epoch", std::to_string(fencing.broker_epoch())},
                {"shutting_down", fencing.in_controlled_shutdown() ? "true" : "false"},
-               {"disk_stalled", fencing.disk_stalled() ? "true" : "false"}});
+               {"disk_stalled", fencing.disk_stalled() ? "true" : "false"},
+               {"drain", record::Drain_Name(fencing.drain())}});
+    } else if (record.has_dynamic_config()) {
+      const record::DynamicConfigSet& set = record.dynamic_config();
+      LogInfo("config.changed",
+              {{"broker", set.broker_id() < 0 ? "all" : std::to_string(set.broker_id())},
+               {"key", set.key()},
+               {"value", set.removed() ? "removed" : set.value()}});
     } else if (record.has_topic_created()) {
       LogInfo("topic.created", {{"topic", record.topic_created().name()}});
     }

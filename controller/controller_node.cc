@@ -69,6 +69,7 @@ struct ControllerNode::Parts final : public ControllerNode::Inspector {
 
   void OnRole(bool is_leader, Term term, ControllerId leader) {
     active.OnLeader(leader);
+    if (leader != kNoController && leader != config.controller_id) FinishStepDown();
     if (!is_leader) {
       active.Deactivate();
       return;
@@ -77,6 +78,25 @@ struct ControllerNode::Parts final : public ControllerNode::Inspector {
     active.Activate(term);
     ++activations;
     ScheduleTick(activations);
+  }
+
+  void StepDown(Duration timeout, std::function<void()> done) {
+    if (driver.core().role() != RaftRole::kLeader || driver.core().voters().size() == 1) {
+      done();
+      return;
+    }
+    LogInfo("controller.steps_down", {{"controller", config.controller_id.ToString()}});
+    stepped_down = std::move(done);
+    driver.Resign();
+    std::weak_ptr<const bool> token = alive;
+    ports.executor().PostAfter(timeout, [this, token] {
+      if (token.lock() != nullptr) FinishStepDown();
+    });
+  }
+
+  void FinishStepDown() {
+    const std::function<void()> done = std::exchange(stepped_down, nullptr);
+    if (done != nullptr) done();
   }
 
   void ScheduleTick(uint64_t activation) {
@@ -134,6 +154,7 @@ struct ControllerNode::Parts final : public ControllerNode::Inspector {
   RaftDriver driver;
   ActiveController active;
   uint64_t activations = 0;
+  std::function<void()> stepped_down;  // set while StepDown waits
   std::shared_ptr<const bool> alive = std::make_shared<const bool>(true);
 };
 
@@ -143,6 +164,12 @@ ControllerNode::ControllerNode(ControllerConfig config, ControllerPorts& ports)
 ControllerNode::~ControllerNode() = default;
 
 absl::Status ControllerNode::Start() { return parts_->driver.Start(); }
+
+void ControllerNode::StepDown(Duration timeout, std::function<void()> done) {
+  parts_->Post([parts = parts_.get(), timeout, done = std::move(done)]() mutable {
+    parts->StepDown(timeout, std::move(done));
+  });
+}
 
 void ControllerNode::OnRaftMessage(message::RaftMessage message) {
   parts_->Post([parts = parts_.get(), message = std::move(message)]() mutable {

@@ -64,6 +64,11 @@ class ControllerNode {
   // Loads the Raft state and begins to take part. Any thread; once.
   absl::Status Start();
 
+  // Before an orderly stop: a leader among several resigns, so that the others elect at once, and
+  // `done` is called when it has heard of the new one, at latest after `timeout`; anybody else has
+  // nothing to hand over. Any thread; `done` comes on the executor, once.
+  void StepDown(Duration timeout, std::function<void()> done);
+
   // A message of another voter. Any thread.
   void OnRaftMessage(message::RaftMessage message);
   // A broker opened its control stream. The node keeps `sender` until the stream is closed.

@@ -78,6 +78,7 @@ struct RaftDriver::Parts {
   void ArmTimer();
   // The configuration in force has changed, or may have.
   void TellVoters();
+  void Resign();
   // Looks at the write under way, again and again (D6).
   void WatchDisk();
 
@@ -283,6 +284,13 @@ void RaftDriver::Parts::ArmTimer() {
   });
 }
 
+void RaftDriver::Parts::Resign() {
+  RaftEffects effects;
+  core->Resign(Now(), effects);
+  Carry(std::move(effects));
+  DeliverSoon();
+}
+
 void RaftDriver::Parts::WatchDisk() {
   const Duration in_progress = write_in_flight ? Now() - write_began : Duration(0);
   const DiskStall::Verdict verdict = disk_stall.Look(Now(), in_progress);
@@ -303,10 +311,7 @@ void RaftDriver::Parts::WatchDisk() {
   }
   // CheckQuorum does not see it: a leader's heartbeats need no disk.
   if (stalled && in_progress >= config.disk_stall.shed && core->role() == RaftRole::kLeader) {
-    RaftEffects effects;
-    core->Resign(Now(), effects);
-    Carry(std::move(effects));
-    DeliverSoon();
+    Resign();
   }
   std::weak_ptr<const bool> still_alive = alive;
   ports.executor().PostAfter(disk_stall.interval(), [this, still_alive] {
@@ -364,6 +369,8 @@ void RaftDriver::ReadIndex(std::function<void(absl::StatusOr<LogIndex>)> done) {
   parts_->Carry(std::move(effects));
   parts_->DeliverSoon();
 }
+
+void RaftDriver::Resign() { parts_->Resign(); }
 
 const RaftCore& RaftDriver::core() const {
   QUIPU_CHECK(parts_->core != nullptr);

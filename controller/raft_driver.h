@@ -79,6 +79,9 @@ class RaftDriver {
   //   kLimitReached   too many reads wait
   void ReadIndex(std::function<void(absl::StatusOr<LogIndex>)> done);
 
+  // A leader among several leads no more; the others elect at once. Nothing otherwise.
+  void Resign();
+
   // For checkers, and for term() and leader(). Valid after Start.
   [[nodiscard]] const RaftCore& core() const;
 

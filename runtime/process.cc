@@ -48,6 +48,8 @@ std::string AwaitTerminationSignal() {
   return number == SIGTERM ? "SIGTERM" : "SIGINT";
 }
 
+void RequestTermination() { QUIPU_CHECK(kill(getpid(), SIGTERM) == 0); }
+
 absl::Status WriteListenersFile(const std::string& path,
                                 const std::vector<std::pair<std::string, std::string>>& endpoints) {
   std::string text;

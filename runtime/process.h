@@ -23,6 +23,8 @@ enum class ExitCode : int {
 void BlockTerminationSignals();
 // Waits for SIGTERM or SIGINT; returns its name.
 std::string AwaitTerminationSignal();
+// Sends this process SIGTERM, so that it stops as if an operator had asked. Any thread.
+void RequestTermination();
 
 // Writes "name=host:port" lines to `path` in one step, so that a reader sees all or nothing.
 absl::Status WriteListenersFile(const std::string& path,

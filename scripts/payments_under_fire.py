@@ -166,6 +166,9 @@ class Kill:
 class Run:
     """One run from start to proof."""
 
+    wait_seconds_max = RECOVERY_SECONDS_MAX  # of any partition after a strike
+    verb, noun = "killed", "kill"            # what is done to a process
+
     def __init__(self, options, work):
         self.options, self.work = options, work
         self.programs = Programs(options.programs, work)
@@ -259,7 +262,7 @@ class Run:
         before = self.events.at(kill.at_ms)
         kill.in_flight, kill.acked = self.in_flight(before, partitions), before["acked"]
         self.kills.append(kill)
-        say(f"  killed {what}: {kill.acked} rows acknowledged before, {kill.in_flight} in flight")
+        say(f"  {self.verb} {what}: {kill.acked} rows acknowledged before, {kill.in_flight} in flight")
         return kill
 
     def watch(self, kill):
@@ -268,7 +271,7 @@ class Run:
         def recovered():
             self.events.read()
             return all(self.acknowledges_again(kill, p) for p in kill.partitions)
-        self.wait_for(f"acknowledgements after the kill of {kill.what}", recovered, 30)
+        self.wait_for(f"acknowledgements after the {self.noun} of {kill.what}", recovered, 30)
         say(f"    every partition acknowledges again after {time.monotonic() - began:.1f} s; "
             f"longest wait {kill.longest_wait_ms(self.events):.0f} ms")
 
@@ -340,11 +343,20 @@ class Run:
             raise Failure(done.stderr.strip())
         return int(done.stdout)
 
+    run_seconds_min = 20  # so long the rows last at the default rate
+
+    def strikes(self, rows):
+        """Everything that is done to the processes while they work."""
+        self.kill_controller_leader(rows * 5 // 100)
+        self.kill_producer(rows * 15 // 100)
+        self.kill_busiest_broker(rows * 25 // 100)
+        self.kill_coordinator(rows * 45 // 100)
+
     def execute(self):
         began = time.monotonic()
         rows = self.count_rows()
         if self.options.rate is None:
-            self.options.rate = max(100, min(3000, rows // 20))
+            self.options.rate = max(100, min(3000, rows // self.run_seconds_min))
         self.up()
         say(f"cluster of {len(self.nodes)} processes is up: {self.bootstrap}")
         self.programs.quipu("topic", "create", TOPIC, "--partitions", "6", "--replication-factor",
@@ -356,10 +368,7 @@ class Run:
         self.start_producer()
         pace = f"{self.options.rate} rows/s" if self.options.rate else "full speed"
         say(f"streaming {rows} payments of {self.options.input} at {pace}")
-        self.kill_controller_leader(rows * 5 // 100)
-        self.kill_producer(rows * 15 // 100)
-        self.kill_busiest_broker(rows * 25 // 100)
-        self.kill_coordinator(rows * 45 // 100)
+        self.strikes(rows)
         self.finish(consumer)
         say(f"done in {time.monotonic() - began:.0f} s")
 
@@ -389,15 +398,15 @@ class Run:
         """Prints each kill with the longest wait that it caused; too long a one is a failure."""
         self.events.read()
         total = self.events.progress["acked"]
-        say("  rows before  in flight  rows after  longest wait  killed")
+        say(f"  rows before  in flight  rows after  longest wait  {self.verb}")
         for kill in self.kills:
             say(f"  {kill.acked:11}  {kill.in_flight:9}  {total - kill.acked:10}  "
                 f"{kill.longest_wait_ms(self.events):9.0f} ms  {kill.what}")
         worst = max(self.kills, key=lambda kill: kill.longest_wait_ms(self.events))
         wait = worst.longest_wait_ms(self.events)
-        if wait > RECOVERY_SECONDS_MAX * 1000:
-            raise Failure(f"a partition waited {wait:.0f} ms after the kill of {worst.what}, longer "
-                          f"than {RECOVERY_SECONDS_MAX} s")
+        if wait > self.wait_seconds_max * 1000:
+            raise Failure(f"a partition waited {wait:.0f} ms after the {self.noun} of {worst.what}, "
+                          f"longer than {self.wait_seconds_max} s")
 
     def stop(self):
         """Leaves no process, whatever state the run is in."""
@@ -458,10 +467,10 @@ def expected_table_of(path):
     return None
 
 
-def parse_arguments():
+def make_parser(program, text):
+    """The options that every run of this kind has."""
     root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
-    parser = argparse.ArgumentParser(
-        prog="scripts/quickstart", description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argparse.ArgumentParser(prog=program, description=text.split("\n", maxsplit=1)[0])
     parser.add_argument("--programs", default=os.path.join(root, "build/release/bin"),
                         help="folder of the built programs")
     parser.add_argument("--input", default=os.path.join(
@@ -479,6 +488,10 @@ def parse_arguments():
     parser.add_argument("--broker-set", action="append", default=[], metavar="KEY=VALUE",
                         help="setting of every broker, as of `quipu cluster up`; repeatable")
     parser.add_argument("--keep", action="store_true", help="keep the working directory")
+    return parser
+
+
+def check_arguments(parser):
     options = parser.parse_args()
     if not os.path.isfile(options.input):
         parser.error(f"--input {options.input}: no such file")
@@ -487,9 +500,9 @@ def parse_arguments():
     return options
 
 
-def complain(text):
+def complain(text, name="quickstart"):
     try:
-        print(f"quickstart: {text}", file=sys.stderr, flush=True)
+        print(f"{name}: {text}", file=sys.stderr, flush=True)
     except OSError:
         pass  # the terminal is gone; the processes must be ended all the same
 
@@ -502,22 +515,22 @@ def end(code):
     sys.exit(code)
 
 
-def main():
-    options = parse_arguments()
+def run_to_the_end(make_run, options, name):
+    """Runs what `make_run(options, work)` makes, leaves nothing behind, and ends the program."""
     adopt_orphans()
     for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
             signal.signal(number, on_signal)
     work, run, code, keep = None, None, 0, options.keep
     try:
-        work = tempfile.mkdtemp(prefix="quipu-quickstart-")
-        run = Run(options, work)
+        work = tempfile.mkdtemp(prefix=f"quipu-{name}-")
+        run = make_run(options, work)
         run.execute()
     except Interrupted as interrupted:
-        complain(f"interrupted by {interrupted}")
+        complain(f"interrupted by {interrupted}", name)
         code = 128 + interrupted.number
     except (Failure, OSError, subprocess.TimeoutExpired) as failure:
-        complain(f"FAILED: {failure}")
+        complain(f"FAILED: {failure}", name)
         code, keep = 1, True
     finally:
         ignore_signals()
@@ -525,15 +538,19 @@ def main():
             if run:
                 run.stop()
         except (Failure, OSError, subprocess.TimeoutExpired) as failure:
-            complain(failure)
+            complain(failure, name)
             code, keep = code or 1, keep or code == 0
         if work and keep:
-            complain(f"logs and data are in {work}")
+            complain(f"logs and data are in {work}", name)
         elif work:
             shutil.rmtree(work)
     if code == 0:
-        say("quickstart: PASSED: no payment was lost, doubled or reordered")
+        say(f"{name}: PASSED: no payment was lost, doubled or reordered")
     end(code)
+
+
+def main():
+    run_to_the_end(Run, check_arguments(make_parser("scripts/quickstart", __doc__)), "quickstart")
 
 
 if __name__ == "__main__":

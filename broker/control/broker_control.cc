@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/logging.h"
 #include "base/planted_bug.h"
+#include "core/metadata/dynamic_config.h"
 
 namespace quipu {
 namespace {
@@ -96,8 +97,44 @@ void BrokerControl::OnMetadata(const message::MetadataUpdate& update) {
   if (outcome == MetadataFollower::Outcome::kNothingNew) return;
   lifecycle_->SetMetadataIndex(follower_.index());
   shared_->SetImage(follower_.image());
+  ApplyDynamicConfigs();
   Publish();
   lifecycle_->HeartbeatSoon();
+}
+
+void BrokerControl::ApplyDynamicConfigs() {
+  const MetadataImagePtr& image = follower_.image();
+  if (image == nullptr) return;
+  const BrokerId self = config_->broker_id;
+  shared_->disk_free_bytes_min.store(
+      DynamicConfigValue(*image, self, kDiskFreeBytesMinKey, config_->disk_free_bytes_min),
+      std::memory_order_relaxed);
+  shared_->in_flight_bytes_max.store(
+      static_cast<size_t>(DynamicConfigValue(*image, self, kInFlightBytesMaxKey,
+                                             static_cast<int64_t>(config_->in_flight_bytes_max))),
+      std::memory_order_relaxed);
+}
+
+void BrokerControl::DescribeConfigs(ControllerRequests::AdminDone done) {
+  Post([done = std::move(done)](BrokerControl& self) {
+    message::AdminResponse response;
+    const MetadataImagePtr& image = self.follower_.image();
+    if (image == nullptr) {
+      response.set_error_code(static_cast<int32_t>(ErrorCode::kLeaderNotAvailable));
+      response.set_error_message("the broker has no metadata yet");
+      done(response);
+      return;
+    }
+    message::DescribeConfigsResult* result = response.mutable_describe_configs();
+    for (const DynamicConfigSpec& spec : DynamicConfigSpecs()) {
+      if (!spec.per_broker) continue;
+      const int64_t own = spec.key == kDiskFreeBytesMinKey
+                              ? self.config_->disk_free_bytes_min
+                              : static_cast<int64_t>(self.config_->in_flight_bytes_max);
+      *result->add_configs() = DescribeDynamicConfig(spec, *image, self.config_->broker_id, own);
+    }
+    done(response);
+  });
 }
 
 void BrokerControl::Publish() {
@@ -121,11 +158,12 @@ void BrokerControl::Tick() {
 
 void BrokerControl::CheckDisk() {
   const int64_t free_bytes = ports_.disk_free_bytes();
-  const bool full = free_bytes < config_->disk_free_bytes_min;
+  const int64_t wanted = shared_->disk_free_bytes_min.load(std::memory_order_relaxed);
+  const bool full = free_bytes < wanted;
   if (full == shared_->disk_full.exchange(full, std::memory_order_relaxed)) return;
   if (full) {
     LogError("broker.disk_full", {{"free_bytes", std::to_string(free_bytes)},
-                                  {"wanted_bytes", std::to_string(config_->disk_free_bytes_min)}});
+                                  {"wanted_bytes", std::to_string(wanted)}});
   } else {
     LogInfo("broker.disk_has_space", {{"free_bytes", std::to_string(free_bytes)}});
   }

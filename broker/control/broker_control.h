@@ -29,6 +29,8 @@ class BrokerControl : public std::enable_shared_from_this<BrokerControl> {
   void Start();
   void ProposeIsr(IsrProposal proposal);
   void Admin(message::AdminRequest request, ControllerRequests::AdminDone done);
+  // This broker's settings that can be changed at run time.
+  void DescribeConfigs(ControllerRequests::AdminDone done);
   void InitProducerId(message::InitProducerIdRequest request, ProducerIds::Done done);
   void ControlledShutdown(Duration timeout, std::function<void()> done);
   // Answers everything that waits here; nothing is sent any more.
@@ -41,6 +43,8 @@ class BrokerControl : public std::enable_shared_from_this<BrokerControl> {
   void OnMessage(const message::ControllerToBroker& message);
   void OnReady();
   void OnMetadata(const message::MetadataUpdate& update);
+  // Takes over what the newest image sets at run time.
+  void ApplyDynamicConfigs();
   void Publish();
   void Tick();
   void CheckDisk();

@@ -126,7 +126,7 @@ void BrokerLifecycle::OnEpochSynced(BrokerEpoch granted, const absl::Status& sta
 }
 
 void BrokerLifecycle::HeartbeatSoon() {
-  if (ready_ && fenced_) SendHeartbeat();
+  if (ready_ && (fenced_ || shutdown_done_ != nullptr)) SendHeartbeat();
 }
 
 void BrokerLifecycle::SetDiskStalled(bool stalled) {
@@ -168,6 +168,10 @@ void BrokerLifecycle::OnHeartbeat(const message::BrokerHeartbeatResponse& respon
   fenced_ = response.fenced();
   // Only an active controller answers like this: now it may be asked for more.
   if (!std::exchange(ready_, true)) listener_.ready();
+  if (response.shall_stop() && shutdown_done_ == nullptr && !std::exchange(told_to_stop_, true)) {
+    LogInfo("broker.drained", {{"broker", config_->broker_id.ToString()}});
+    ports_.RequestStop();
+  }
   if (response.may_shut_down() && shutdown_done_ != nullptr) FinishShutdown();
 }
 

@@ -37,7 +37,8 @@ class BrokerLifecycle : public std::enable_shared_from_this<BrokerLifecycle> {
   // Anything came from the controller: it is alive.
   void OnHeard();
 
-  // News were applied: a fenced broker may be caught up now, and need not wait for its next turn.
+  // News were applied: a fenced broker may be caught up now, and one that stops may be free to go;
+  // neither need wait for its next turn.
   void HeartbeatSoon();
 
   // Asks the controller to move leadership away; `done` is called once, at latest after `timeout`.
@@ -74,6 +75,7 @@ class BrokerLifecycle : public std::enable_shared_from_this<BrokerLifecycle> {
   bool fenced_ = true;
   bool stopped_ = false;
   bool disk_stalled_ = false;
+  bool told_to_stop_ = false;    // a drain has ended, and the process was asked to stop
   bool register_again_ = false;  // refused for now: at the next tick
   LogIndex metadata_index_{0};
   Instant heard_at_;

@@ -60,6 +60,8 @@ std::unique_ptr<MessageSender<ReplicaToLeader>> ProcessPorts::OpenReplicaStream(
 
 uint64_t ProcessPorts::RandomSeed() { return SystemRandomSeed(); }
 
+void ProcessPorts::RequestStop() { RequestTermination(); }
+
 void ProcessPorts::StopProcess(const std::string& reason) { EndProcessNow(reason); }
 
 }  // namespace quipu

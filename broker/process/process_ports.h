@@ -41,6 +41,7 @@ class ProcessPorts final : public BrokerPorts {
   std::unique_ptr<MessageSender<ReplicaToLeader>> OpenReplicaStream(
       const HostPort& leader, MessageHandler<LeaderToReplica> handler) override;
   uint64_t RandomSeed() override;
+  void RequestStop() override;
   [[noreturn]] void StopProcess(const std::string& reason) override;
 
  private:

@@ -14,7 +14,7 @@ bool SameReplicas(const std::vector<ReplicaInfo>& a, const std::vector<ReplicaIn
                     [](const ReplicaInfo& x, const ReplicaInfo& y) {
                       return x.broker == y.broker && x.epoch == y.epoch && x.fenced == y.fenced &&
                              x.in_controlled_shutdown == y.in_controlled_shutdown &&
-                             x.disk_stalled == y.disk_stalled;
+                             x.disk_stalled == y.disk_stalled && x.draining == y.draining;
                     });
 }
 
@@ -67,6 +67,7 @@ PartitionAssignment AssignmentOf(const MetadataImage& image, const PartitionImag
       replica.fenced = broker->fenced;
       replica.in_controlled_shutdown = broker->in_controlled_shutdown;
       replica.disk_stalled = broker->disk_stalled;
+      replica.draining = broker->draining();
     }
     assignment.replicas.push_back(replica);
   }

@@ -54,6 +54,11 @@ void PrintJson(const Json& value);
 // Each noun adds its verbs; a verb's callback sets common.exit_code.
 void AddPartitionCommands(CLI::App& app, Common& common);
 void AddTopicCommands(CLI::App& app, Common& common);
+void AddTopicDescribe(CLI::App& topic, Common& common);  // of `quipu topic`
+void AddBrokerCommands(CLI::App& app, Common& common);
+void AddLeaderCommands(CLI::App& app, Common& common);
+void AddConfigCommands(CLI::App& app, Common& common);
+void AddMetadataCommands(CLI::App& app, Common& common);
 void AddProduceCommand(CLI::App& app, Common& common);
 void AddConsumeCommand(CLI::App& app, Common& common);
 void AddGroupCommands(CLI::App& app, Common& common);

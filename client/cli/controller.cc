@@ -152,6 +152,16 @@ absl::Status Replace(const Common& common, const ReplaceOptions& given) {
 
 }  // namespace
 
+void AddMetadataCommands(CLI::App& app, Common& common) {
+  CLI::App* metadata = app.add_subcommand("metadata", "The cluster's metadata");
+  metadata->require_subcommand(1);
+  CLI::App* quorum = metadata->add_subcommand(
+      "quorum", "Voters, leader, term, commit index and lag; the same as `controller status`");
+  AddConnectionOptions(*quorum, common);
+  quorum->footer("Example: quipu metadata quorum -o json");
+  OnCall(*quorum, common, [&common] { return Status(common); });
+}
+
 void AddControllerCommands(CLI::App& app, Common& common) {
   CLI::App* controller = app.add_subcommand("controller", "The quorum of the controllers");
   controller->require_subcommand(1);

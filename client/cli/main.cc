@@ -20,6 +20,10 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   quipu::cli::Common common;
   quipu::cli::AddTopicCommands(app, common);
   quipu::cli::AddPartitionCommands(app, common);
+  quipu::cli::AddBrokerCommands(app, common);
+  quipu::cli::AddLeaderCommands(app, common);
+  quipu::cli::AddConfigCommands(app, common);
+  quipu::cli::AddMetadataCommands(app, common);
   quipu::cli::AddProduceCommand(app, common);
   quipu::cli::AddConsumeCommand(app, common);
   quipu::cli::AddGroupCommands(app, common);

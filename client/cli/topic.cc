@@ -1,10 +1,10 @@
-// `quipu topic`: create, list, describe, delete, delete-records.
+// `quipu topic`: create, list, alter, add-partitions, delete, delete-records. topic_describe.cc:
+// describe.
 #include <algorithm>
 #include <map>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "client/admin.h"
 #include "client/cli/cli.h"
@@ -61,77 +61,6 @@ absl::Status ListTopics(const Common& common, bool internal) {
   return absl::OkStatus();
 }
 
-// The leader's view of each partition, where the leader answered.
-std::map<int32_t, message::DescribePartitionsResponse::Partition> LeaderReports(
-    Admin& admin, const std::string& topic) {
-  std::map<int32_t, message::DescribePartitionsResponse::Partition> reports;
-  const auto replicas = admin.DescribePartitions({topic});
-  if (!replicas.ok()) return reports;
-  for (const ReplicaReport& replica : *replicas) {
-    if (replica.state.is_leader()) reports[replica.state.partition()] = replica.state;
-  }
-  return reports;
-}
-
-Json PartitionJson(const message::PartitionInfo& partition) {
-  return Json{
-      {"partition", partition.partition()},
-      {"leader", partition.leader()},
-      {"leader_epoch", partition.leader_epoch()},
-      {"replicas", std::vector<int>(partition.replicas().begin(), partition.replicas().end())},
-      {"isr", std::vector<int>(partition.isr().begin(), partition.isr().end())},
-      {"elr", std::vector<int>(partition.elr().begin(), partition.elr().end())}};
-}
-
-absl::Status DescribeTopic(const Common& common, const std::string& name) {
-  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
-  QUIPU_ASSIGN_OR_RETURN(const message::TopicInfo topic, admin->DescribeTopic(name));
-  const auto reports = LeaderReports(*admin, name);
-  Json configs = Json::object();
-  for (const message::ConfigEntry& entry : topic.configs()) configs[entry.key()] = entry.value();
-  Json partitions = Json::array();
-  std::vector<std::vector<std::string>> rows;
-  for (const message::PartitionInfo& partition : topic.partitions()) {
-    Json json = PartitionJson(partition);
-    std::vector<std::string> row = {
-        absl::StrCat(partition.partition()),
-        partition.leader() < 0 ? "none" : absl::StrCat(partition.leader()),
-        absl::StrCat(partition.leader_epoch()),
-        absl::StrJoin(partition.replicas(), ","),
-        absl::StrJoin(partition.isr(), ","),
-        absl::StrJoin(partition.elr(), ",")};
-    const auto report = reports.find(partition.partition());
-    if (report != reports.end()) {
-      json["log_start_offset"] = report->second.log_start_offset();
-      json["high_watermark"] = report->second.high_watermark();
-      json["log_end_offset"] = report->second.log_end_offset();
-      row.push_back(absl::StrCat(report->second.log_start_offset()));
-      row.push_back(absl::StrCat(report->second.high_watermark()));
-    } else {
-      row.insert(row.end(), {"-", "-"});
-    }
-    partitions.push_back(json);
-    rows.push_back(row);
-  }
-  const std::string id = Uuid::FromBytes(topic.topic_id()).value_or(Uuid()).ToText();
-  if (common.json()) {
-    PrintJson(Json{{"name", topic.name()},
-                   {"topic_id", id},
-                   {"internal", topic.internal()},
-                   {"configs", configs},
-                   {"partitions", partitions}});
-    return absl::OkStatus();
-  }
-  std::printf("topic %s, id %s\n", topic.name().c_str(), id.c_str());
-  for (const message::ConfigEntry& entry : topic.configs()) {
-    std::printf("  %s=%s\n", entry.key().c_str(), entry.value().c_str());
-  }
-  PrintTable(
-      {"PARTITION", "LEADER", "EPOCH", "REPLICAS", "ISR", "ELR", "LOG-START", "HIGH-WATERMARK"},
-      rows);
-  return absl::OkStatus();
-}
-
 absl::Status DeleteTopic(const Common& common, const std::string& name) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
   QUIPU_RETURN_IF_ERROR(admin->DeleteTopic(name));
@@ -145,28 +74,148 @@ absl::Status DeleteTopic(const Common& common, const std::string& name) {
 
 struct DeleteRecordsOptions {
   std::string topic;
-  int32_t partition = 0;
-  int64_t before = 0;
+  std::vector<int32_t> partitions;
+  bool all_partitions = false;
+  int64_t before = -1;
+  bool to_high_watermark = false;
 };
 
 absl::Status DeleteRecords(const Common& common, const DeleteRecordsOptions& options) {
+  if (options.partitions.empty() != options.all_partitions) {
+    return WrongArguments("expected either --partition or --all-partitions");
+  }
+  if ((options.before >= 0) == options.to_high_watermark) {
+    return WrongArguments("expected either --before OFFSET or --to-high-watermark");
+  }
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
-  const NamedPartition partition{.topic = options.topic,
-                                 .partition = PartitionIndex(options.partition)};
-  OffsetAndMetadata before;
-  before.offset = Offset(options.before);
-  QUIPU_ASSIGN_OR_RETURN(const NamedOffsets starts, admin->DeleteRecords({{partition, before}}));
+  std::vector<int32_t> partitions = options.partitions;
+  if (options.all_partitions) {
+    QUIPU_ASSIGN_OR_RETURN(const message::TopicInfo topic, admin->DescribeTopic(options.topic));
+    for (const auto& partition : topic.partitions()) partitions.push_back(partition.partition());
+  }
+  NamedOffsets before;
+  for (const int32_t partition : partitions) {
+    OffsetAndMetadata offset;
+    offset.offset = options.to_high_watermark ? kNoOffset : Offset(options.before);
+    before.emplace_back(
+        NamedPartition{.topic = options.topic, .partition = PartitionIndex(partition)}, offset);
+  }
+  QUIPU_ASSIGN_OR_RETURN(const NamedOffsets starts, admin->DeleteRecords(before));
+  Json json = Json::array();
   for (const auto& [name, start] : starts) {
-    if (common.json()) {
-      PrintJson(Json{{"topic", name.topic},
-                     {"partition", name.partition.value()},
-                     {"log_start_offset", start.offset.value()}});
-    } else {
-      std::printf("partition %d of %s now begins at offset %s\n", name.partition.value(),
-                  name.topic.c_str(), start.offset.ToString().c_str());
-    }
+    json.push_back(Json{{"topic", name.topic},
+                        {"partition", name.partition.value()},
+                        {"log_start_offset", start.offset.value()}});
+    if (common.json()) continue;
+    std::printf("partition %d of %s now begins at offset %s\n", name.partition.value(),
+                name.topic.c_str(), start.offset.ToString().c_str());
+  }
+  // One partition is told as one object, as it always was.
+  if (common.json()) PrintJson(options.all_partitions || json.size() != 1 ? json : json[0]);
+  return absl::OkStatus();
+}
+
+struct AlterOptions {
+  std::string topic;
+  std::vector<std::string> set;
+  std::vector<std::string> remove;
+};
+
+absl::Status AlterTopic(const Common& common, const AlterOptions& options) {
+  if (options.set.empty() && options.remove.empty()) {
+    return WrongArguments("expected --config key=value or --delete-config key");
+  }
+  std::map<std::string, std::string> set;
+  for (const std::string& config : options.set) {
+    const size_t equals = config.find('=');
+    const auto [at, is_new] = set.emplace(config.substr(0, equals), config.substr(equals + 1));
+    if (!is_new) return WrongArguments(absl::StrCat(at->first, " is given twice"));
+  }
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
+  QUIPU_RETURN_IF_ERROR(admin->AlterTopicConfig(options.topic, set, options.remove));
+  if (common.json()) {
+    Json json{{"topic", options.topic}, {"set", Json::object()}, {"deleted", options.remove}};
+    for (const auto& [key, value] : set) json["set"][key] = value;
+    PrintJson(json);
+    return absl::OkStatus();
+  }
+  for (const auto& [key, value] : set) {
+    std::printf("topic %s: %s=%s\n", options.topic.c_str(), key.c_str(), value.c_str());
+  }
+  for (const std::string& key : options.remove) {
+    std::printf("topic %s: %s is the cluster's default again\n", options.topic.c_str(),
+                key.c_str());
   }
   return absl::OkStatus();
+}
+
+struct AddPartitionsOptions {
+  std::string topic;
+  int32_t count = 0;
+  bool allow_key_remap = false;
+};
+
+absl::Status AddPartitions(const Common& common, const AddPartitionsOptions& options) {
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
+  QUIPU_RETURN_IF_ERROR(
+      admin->CreatePartitions(options.topic, options.count, options.allow_key_remap));
+  if (common.json()) {
+    PrintJson(Json{{"topic", options.topic}, {"partitions", options.count}});
+  } else {
+    std::printf("topic %s has %d partitions; accounts may be in others than before\n",
+                options.topic.c_str(), options.count);
+  }
+  return absl::OkStatus();
+}
+
+void AddDeleteRecords(CLI::App& topic, Common& common) {
+  auto records = std::make_shared<DeleteRecordsOptions>();
+  CLI::App* trim = topic.add_subcommand("delete-records", "Delete the oldest records");
+  trim->add_option("name", records->topic)->required();
+  trim->add_option("-p,--partition", records->partitions, "May be repeated")
+      ->check(CLI::NonNegativeNumber);
+  trim->add_flag("--all-partitions", records->all_partitions);
+  trim->add_option("--before", records->before, "The first offset to be kept")
+      ->check(CLI::NonNegativeNumber);
+  trim->add_flag("--to-high-watermark", records->to_high_watermark, "Everything committed by now");
+  AddConnectionOptions(*trim, common);
+  trim->footer(
+      "Examples:\n"
+      "  quipu topic delete-records payments -p 3 --before 120000\n"
+      "  quipu topic delete-records payments --all-partitions --to-high-watermark");
+  OnCall(*trim, common, [&common, records] { return DeleteRecords(common, *records); });
+}
+
+void AddAlter(CLI::App& topic, Common& common) {
+  auto options = std::make_shared<AlterOptions>();
+  CLI::App* alter = topic.add_subcommand("alter", "Change a topic's configs");
+  alter->add_option("name", options->topic)->required();
+  alter->add_option("-c,--config", options->set, "key=value, any number of times")
+      ->check(KeyValue());
+  alter->add_option("--delete-config", options->remove, "key: back to the cluster's default");
+  AddConnectionOptions(*alter, common);
+  alter->footer(
+      "Examples:\n"
+      "  quipu topic alter payments -c retention.ms=604800000 -c min.insync.replicas=2\n"
+      "  quipu topic alter payments --delete-config retention.ms");
+  OnCall(*alter, common, [&common, options] { return AlterTopic(common, *options); });
+}
+
+void AddAddPartitions(CLI::App& topic, Common& common) {
+  auto options = std::make_shared<AddPartitionsOptions>();
+  CLI::App* add = topic.add_subcommand(
+      "add-partitions", "Raise a topic's number of partitions; accounts move by that");
+  add->add_option("name", options->topic)->required();
+  add->add_option("-p,--partitions", options->count, "How many there are afterwards")
+      ->required()
+      ->check(CLI::PositiveNumber);
+  add->add_flag("--allow-key-remap", options->allow_key_remap,
+                "Most accounts move to other partitions, and the order of an account's records "
+                "across the change is not kept. Stop its producers and let the consumers finish "
+                "first");
+  AddConnectionOptions(*add, common);
+  add->footer("Example: quipu topic add-partitions payments -p 12 --allow-key-remap");
+  OnCall(*add, common, [&common, options] { return AddPartitions(common, *options); });
 }
 
 }  // namespace
@@ -200,27 +249,16 @@ void AddTopicCommands(CLI::App& app, Common& common) {
   AddConnectionOptions(*list, common);
   OnCall(*list, common, [&common, internal] { return ListTopics(common, *internal); });
 
-  auto name = std::make_shared<std::string>();
-  CLI::App* describe = topic->add_subcommand("describe", "Show a topic's partitions");
-  describe->add_option("name", *name)->required();
-  AddConnectionOptions(*describe, common);
-  OnCall(*describe, common, [&common, name] { return DescribeTopic(common, *name); });
+  AddTopicDescribe(*topic, common);
+  AddAlter(*topic, common);
+  AddAddPartitions(*topic, common);
+  AddDeleteRecords(*topic, common);
 
+  auto name = std::make_shared<std::string>();
   CLI::App* remove = topic->add_subcommand("delete", "Delete a topic and all its records");
   remove->add_option("name", *name)->required();
   AddConnectionOptions(*remove, common);
   OnCall(*remove, common, [&common, name] { return DeleteTopic(common, *name); });
-
-  auto records = std::make_shared<DeleteRecordsOptions>();
-  CLI::App* trim = topic->add_subcommand("delete-records", "Delete a partition's oldest records");
-  trim->add_option("name", records->topic)->required();
-  trim->add_option("-p,--partition", records->partition)->required()->check(CLI::NonNegativeNumber);
-  trim->add_option("--before", records->before, "The first offset to be kept")
-      ->required()
-      ->check(CLI::NonNegativeNumber);
-  AddConnectionOptions(*trim, common);
-  trim->footer("Example: quipu topic delete-records payments -p 3 --before 120000");
-  OnCall(*trim, common, [&common, records] { return DeleteRecords(common, *records); });
 }
 
 }  // namespace quipu::cli

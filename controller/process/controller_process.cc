@@ -1,5 +1,7 @@
 #include "controller/process/controller_process.h"
 
+#include <future>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +13,9 @@
 namespace quipu {
 
 namespace {
+
+// A leader that stops waits for so many election timeouts until another one leads.
+constexpr int kStepDownTimeouts = 2;
 
 // What to do about a voter that must not start with what its directory holds, or has none.
 absl::Status WithCommand(const absl::Status& refused) {
@@ -116,6 +121,7 @@ absl::Status ControllerProcess::Start(ExitCode& exit_code) {
                                  {"metrics", metrics},
                                  {"voters", std::to_string(settings_.node.voters.size())},
                                  {"dir", settings_.log_dir}});
+  serving_ = true;
   exit_code = ExitCode::kOk;
   return absl::OkStatus();
 }
@@ -130,6 +136,12 @@ WatchedParts ControllerProcess::watched() {
 // In this order nothing runs that refers to what is gone; the directory's lock goes last.
 void ControllerProcess::Stop() {
   metrics_.reset();
+  if (std::exchange(serving_, false)) {
+    auto stepped_down = std::make_shared<std::promise<void>>();
+    node_->StepDown(settings_.node.election_timeout * kStepDownTimeouts,
+                    [stepped_down] { stepped_down->set_value(); });
+    stepped_down->get_future().wait();
+  }
   if (server_) server_->Shutdown(Duration(0));
   if (ports_) ports_->Stop();
   node_.reset();

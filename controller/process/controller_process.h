@@ -27,7 +27,8 @@ class ControllerProcess {
   // Opens the directory, binds the listener, loads the Raft state and serves. `exit_code` says what
   // kind of failure an error is.
   absl::Status Start(ExitCode& exit_code);
-  // Ends everything. The other voters elect another leader when they miss this one.
+  // Ends everything. A leader resigns first and waits until another one leads, for two election
+  // timeouts at most.
   void Stop();
 
   // What a watchdog looks at, from Start until Stop: the owner's thread and that of the disk.
@@ -41,6 +42,7 @@ class ControllerProcess {
   absl::Status StartMetrics();
 
   ControllerSettings settings_;
+  bool serving_ = false;
   std::unique_ptr<ControllerStorage> storage_;
   std::unique_ptr<ControllerProcessPorts> ports_;
   std::unique_ptr<GrpcServer> server_;

@@ -109,11 +109,8 @@ void ControllerCore::ShedLeaders(BrokerId broker, record::MetadataBatch& batch) 
 record::MetadataBatch ControllerCore::FencingBatch(const BrokerImage& broker) const {
   record::MetadataBatch batch;
   record::BrokerFencing* fencing = batch.add_records()->mutable_broker_fencing();
-  fencing->set_broker_id(broker.id.value());
-  fencing->set_broker_epoch(broker.epoch.value());
+  CopyFencing(broker, *fencing);
   fencing->set_fenced(true);
-  fencing->set_in_controlled_shutdown(broker.in_controlled_shutdown);
-  fencing->set_disk_stalled(broker.disk_stalled);
   RemoveFromIsrs(broker.id, /*lost=*/false, batch);
   return batch;
 }
@@ -133,6 +130,8 @@ record::MetadataBatch ControllerCore::OnTime(Instant now) {
   for (const auto& [id, broker] : image_.brokers()) {
     if (!broker.fenced && !liveness_.IsLive(id, now)) return FencingBatch(broker);
   }
+  record::MetadataBatch shed = ShedDrainingBrokers();
+  if (shed.records_size() > 0) return shed;
   return BalanceLeaders(now);
 }
 
@@ -140,12 +139,12 @@ bool ControllerCore::WantsPreferredLeader(const PartitionImage& partition,
                                           const LeaderSelector& selector) const {
   const BrokerId preferred = partition.replicas.front();
   return partition.leader != preferred && Contains(partition.isr, preferred) &&
-         selector.IsHealthy(preferred);
+         selector.IsWilling(preferred);
 }
 
 record::MetadataBatch ControllerCore::BalanceLeaders(Instant now) {
   record::MetadataBatch batch;
-  if (!options_.auto_leader_rebalance || now < next_balance_) return batch;
+  if (now < next_balance_ || !Effective().auto_leader_rebalance) return batch;
   next_balance_ = now + options_.leader_imbalance_check_interval;
   const LeaderSelector selector(image_);
   absl::btree_set<PartitionUid> found;

@@ -23,6 +23,7 @@
 #include "core/metadata/broker_liveness.h"
 #include "core/metadata/leader_selector.h"
 #include "core/metadata/metadata_image.h"
+#include "core/metadata/replica_placer.h"
 #include "core/metadata/topic_config.h"
 #include "proto/message/control.pb.h"
 
@@ -88,7 +89,9 @@ class ControllerCore {
   static void FillEpoch(LogIndex index, message::RegisterBrokerResponse& response);
 
   // Renews the session, unfences a broker that has applied its own registration, and begins a
-  // controlled shutdown. kBrokerIdNotRegistered, kStaleBrokerEpoch.
+  // controlled shutdown: at once where each partition stays at its minimum without the broker or
+  // nobody could take its place, else once others are in sync. kBrokerIdNotRegistered,
+  // kStaleBrokerEpoch.
   [[nodiscard]] Decision<message::BrokerHeartbeatResponse> Heartbeat(
       const message::BrokerHeartbeat& request, Instant now);
 
@@ -102,17 +105,18 @@ class ControllerCore {
   [[nodiscard]] Decision<message::AllocateProducerIdsResponse> AllocateProducerIds(
       const message::AllocateProducerIds& request) const;
 
-  // Topic creation, deletion and config; preferred leader election; unclean recovery.
+  // Topic creation, deletion, partitions and config; preferred leader election; unclean recovery;
+  // drains; settings that are changed at run time.
   // DescribeQuorum is not the metadata's to answer: kInvalidRequest.
   [[nodiscard]] Decision<message::AdminResponse> Admin(const message::AdminRequest& request);
 
   // Fences the broker if this epoch is still its newest and it is not fenced; else empty.
   [[nodiscard]] record::MetadataBatch FenceBroker(BrokerId broker, BrokerEpoch epoch) const;
 
-  // What time brings: fences one broker whose session ended, or moves leadership back to preferred
-  // leaders. Call again (after Replay) until it is empty. A gap of more than a third of the
-  // session time-out since the last call means that this process was paused: sessions are
-  // extended by it.
+  // What time brings: fences one broker whose session ended, takes leaderships and ISR memberships
+  // from one that is drained, or moves leadership back to preferred leaders. Call again (after
+  // Replay) until it is empty. A gap of more than a third of the session time-out since the last
+  // call means that this process was paused: sessions are extended by it.
   [[nodiscard]] record::MetadataBatch OnTime(Instant now);
 
   // ---- the only mutator ----
@@ -137,6 +141,19 @@ class ControllerCore {
   void RemoveFromIsrs(BrokerId broker, bool lost, record::MetadataBatch& batch) const;
   // Gives a leader to partitions without one, `broker` having become active.
   void ElectOnReturn(BrokerId broker, record::MetadataBatch& batch) const;
+  // ---- drains: controller_core_drain.cc ----
+  // Fills `fencing` with what `broker` is now, for a record that changes a part of it.
+  static void CopyFencing(const BrokerImage& broker, record::BrokerFencing& fencing);
+  // Whether enough healthy members are in the ISR without `broker`.
+  [[nodiscard]] bool IsFullWithout(const PartitionImage& partition, BrokerId broker,
+                                   const LeaderSelector& selector) const;
+  // Takes `broker` out of each ISR that is full without it, and lets another member lead the rest.
+  void ShedDraining(BrokerId broker, record::MetadataBatch& batch) const;
+  // The same for the first broker that is drained and has something to shed.
+  [[nodiscard]] record::MetadataBatch ShedDrainingBrokers() const;
+  // A partition needs `broker` for its minimum, and enough others may still catch up.
+  [[nodiscard]] bool IsHeldUp(BrokerId broker) const;
+  [[nodiscard]] bool IsInAnIsr(BrokerId broker) const;
   // Takes a broker whose disk stalls out of each ISR in which another may lead (D6).
   void ShedLeaders(BrokerId broker, record::MetadataBatch& batch) const;
   record::MetadataBatch FencingBatch(const BrokerImage& broker) const;
@@ -147,6 +164,14 @@ class ControllerCore {
                                           const LeaderSelector& selector) const;
   // Admin.
   Decision<message::AdminResponse> CreateTopic(const message::CreateTopic& request);
+  struct NewPartition {
+    TopicId topic_id;
+    PartitionIndex index;
+    PartitionUid uid;
+    int32_t replication_factor = 1;
+  };
+  static void AddNewPartition(const NewPartition& partition, const ReplicaPlacer& placer,
+                              record::MetadataBatch& batch);
   TopicRefusal CheckCreation(const message::CreateTopic& request, int32_t partitions,
                              int32_t replication_factor, size_t brokers) const;
   TopicRefusal CheckConfigs(
@@ -157,8 +182,20 @@ class ControllerCore {
   // kElectionNotNeeded when a replica could lead without loss, kIneligibleReplica, and
   // kInvalidUpdateVersion when something changed since the choice was made.
   Decision<message::AdminResponse> RecoverPartition(const message::RecoverPartition& request) const;
+  // kInvalidPartitions, kInvalidTopic, kLimitReached, kInvalidReplicationFactor, kPolicyViolation.
+  Decision<message::AdminResponse> CreatePartitions(const message::CreatePartitions& request) const;
+  TopicRefusal CheckMorePartitions(const message::CreatePartitions& request,
+                                   const TopicImage& topic, size_t live_brokers) const;
+  // kBrokerIdNotRegistered, kInvalidRequest, kIneligibleReplica.
+  Decision<message::AdminResponse> DrainBroker(const message::DrainBroker& request) const;
+  // controller_core_configs.cc. kInvalidConfig, kBrokerIdNotRegistered.
+  Decision<message::AdminResponse> DescribeConfigs(const message::DescribeConfigs& request) const;
+  Decision<message::AdminResponse> AlterConfigs(const message::AlterConfigs& request) const;
   TopicRefusal ChangeMinIsr(const TopicImage& topic, int32_t min_isr,
                             record::MetadataBatch& batch) const;
+
+  // What is in force: set at run time, else this controller's own.
+  [[nodiscard]] Options Effective() const;
 
   Options options_;
   Rng rng_;

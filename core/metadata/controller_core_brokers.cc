@@ -165,6 +165,9 @@ Decision<message::RegisterBrokerResponse> ControllerCore::Register(
   record->set_rack(request.rack());
   record->set_version(request.version());
   record->set_fenced(true);
+  if (known != nullptr && known->drain == record::DRAIN_MAINTENANCE) {
+    record->set_drain(known->drain);
+  }
   if (known == nullptr) {
     record->set_unclean(request.unclean());
     return out;
@@ -201,28 +204,35 @@ Decision<message::BrokerHeartbeatResponse> ControllerCore::Heartbeat(
   const BrokerImage& broker = *image_.FindBroker(BrokerId(request.broker_id()));
   liveness_.Touch(broker.id, broker.epoch, now);
   const bool caught_up = request.metadata_index() >= static_cast<uint64_t>(broker.epoch.value());
-  const bool shutting_down = broker.in_controlled_shutdown || request.want_shutdown();
-  const bool unfence = broker.fenced && caught_up && !shutting_down;
-  const bool begin_shutdown = request.want_shutdown() && !broker.in_controlled_shutdown;
+  // One that stops takes no part any more, unless the ISRs need it until others have caught up.
+  const bool held_up =
+      request.want_shutdown() && !broker.in_controlled_shutdown && IsHeldUp(broker.id);
+  const bool shutting_down = broker.in_controlled_shutdown || (request.want_shutdown() && !held_up);
+  const bool unfence = broker.fenced && caught_up && !shutting_down && !request.want_shutdown();
+  const bool begin_drain = held_up && !broker.draining();
+  const bool begin_shutdown = shutting_down && !broker.in_controlled_shutdown;
   const bool stall_begins = request.disk_stalled() && !broker.disk_stalled;
   const bool stall_ends = !request.disk_stalled() && broker.disk_stalled;
-  if (unfence || begin_shutdown || stall_begins || stall_ends) {
+  if (unfence || begin_drain || begin_shutdown || stall_begins || stall_ends) {
     record::BrokerFencing* fencing = out.batch.add_records()->mutable_broker_fencing();
-    fencing->set_broker_id(broker.id.value());
-    fencing->set_broker_epoch(broker.epoch.value());
+    CopyFencing(broker, *fencing);
     fencing->set_fenced(broker.fenced && !unfence);
     fencing->set_in_controlled_shutdown(shutting_down);
     fencing->set_disk_stalled(request.disk_stalled());
+    if (begin_drain) fencing->set_drain(record::DRAIN_SHUTDOWN);
     if (unfence) ElectOnReturn(broker.id, out.batch);
     if (begin_shutdown) {
       RemoveFromIsrs(broker.id, /*lost=*/false, out.batch);
     } else if (stall_begins) {
       ShedLeaders(broker.id, out.batch);
+    } else if (begin_drain) {
+      ShedDraining(broker.id, out.batch);
     }
   }
   out.response.set_fenced(broker.fenced && !unfence);
   // A broker in controlled shutdown is in no ISR, so it leads nothing (I31).
   out.response.set_may_shut_down(shutting_down);
+  out.response.set_shall_stop(broker.drain == record::DRAIN_STOP && !IsInAnIsr(broker.id));
   return out;
 }
 

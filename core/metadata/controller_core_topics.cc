@@ -107,10 +107,11 @@ AdminDecision ControllerCore::CreateTopic(const message::CreateTopic& request) {
     const PartitionImage* first = image_.FindPartition(known->id, PartitionIndex(0));
     return CreatedAnswer(known->id, known->partitions.size(), first->replicas.size());
   }
+  const Options defaults = Effective();
   const int32_t partitions =
-      request.partitions() == -1 ? options_.num_partitions : request.partitions();
+      request.partitions() == -1 ? defaults.num_partitions : request.partitions();
   const int32_t replication_factor = request.replication_factor() == -1
-                                         ? options_.replication_factor
+                                         ? defaults.replication_factor
                                          : request.replication_factor();
   const ReplicaPlacer placer(image_);
   TopicRefusal refusal =
@@ -130,21 +131,89 @@ AdminDecision ControllerCore::CreateTopic(const message::CreateTopic& request) {
     min_isr_given = min_isr_given || entry.key() == std::string(kMinInsyncReplicasKey);
   }
   if (!min_isr_given) {
-    AddConfig(id, kMinInsyncReplicasKey, absl::StrCat(options_.min_insync_replicas), out.batch);
+    AddConfig(id, kMinInsyncReplicasKey, absl::StrCat(defaults.min_insync_replicas), out.batch);
   }
   for (int32_t i = 0; i < partitions; ++i) {
     const PartitionUid uid = image_.next_partition_uid() + static_cast<uint64_t>(i);
-    const std::vector<BrokerId> replicas = placer.Place(uid.value(), replication_factor);
-    record::PartitionState* state = out.batch.add_records()->mutable_partition();
-    state->set_topic_id(id.ToBytes());
-    state->set_partition(i);
-    state->set_partition_uid(uid.value());
-    for (const BrokerId replica : replicas) {
-      state->add_replicas(replica.value());
-      state->add_isr(replica.value());
-    }
-    state->set_leader(replicas.front().value());
-    state->set_last_known_leader(replicas.front().value());
+    AddNewPartition({.topic_id = id,
+                     .index = PartitionIndex(i),
+                     .uid = uid,
+                     .replication_factor = replication_factor},
+                    placer, out.batch);
+  }
+  return out;
+}
+
+void ControllerCore::AddNewPartition(const NewPartition& partition, const ReplicaPlacer& placer,
+                                     record::MetadataBatch& batch) {
+  const std::vector<BrokerId> replicas =
+      placer.Place(partition.uid.value(), partition.replication_factor);
+  record::PartitionState* state = batch.add_records()->mutable_partition();
+  state->set_topic_id(partition.topic_id.ToBytes());
+  state->set_partition(partition.index.value());
+  state->set_partition_uid(partition.uid.value());
+  for (const BrokerId replica : replicas) {
+    state->add_replicas(replica.value());
+    state->add_isr(replica.value());
+  }
+  state->set_leader(replicas.front().value());
+  state->set_last_known_leader(replicas.front().value());
+}
+
+TopicRefusal ControllerCore::CheckMorePartitions(const message::CreatePartitions& request,
+                                                 const TopicImage& topic,
+                                                 size_t live_brokers) const {
+  const auto present = static_cast<int32_t>(topic.partitions.size());
+  if (IsInternalTopic(topic.name)) {
+    return {ErrorCode::kInvalidTopic,
+            absl::StrCat(topic.name,
+                         " is the cluster's own topic: groups are found by its number "
+                         "of partitions, which stays")};
+  }
+  if (request.count() <= present) {
+    return {
+        ErrorCode::kInvalidPartitions,
+        absl::StrCat("it has ", present, " partitions; expected a larger number than that, not ",
+                     request.count(), ": partitions are never taken away")};
+  }
+  const auto existing = static_cast<int64_t>(image_.partitions().size());
+  const int64_t more = request.count() - present;
+  if (existing + more > options_.partitions_max) {
+    return {ErrorCode::kLimitReached,
+            absl::StrCat("the cluster has ", existing, " partitions; ", more,
+                         " more exceed quipu.partitions.max (", options_.partitions_max, ")")};
+  }
+  const PartitionImage& first = *image_.FindPartition(topic.partitions.front());
+  if (first.replicas.size() > live_brokers) {
+    return {ErrorCode::kInvalidReplicationFactor,
+            absl::StrCat("replication factor ", first.replicas.size(),
+                         " needs as many live brokers; ", live_brokers, " are live")};
+  }
+  if (!request.allow_key_remap()) {
+    return {ErrorCode::kPolicyViolation,
+            absl::StrCat("with ", request.count(), " partitions instead of ", present,
+                         ", most accounts move to another partition, and the order of an account's "
+                         "records across the change is not kept. Stop its producers and let the "
+                         "consumers finish first; then allow it (--allow-key-remap)")};
+  }
+  return {};
+}
+
+AdminDecision ControllerCore::CreatePartitions(const message::CreatePartitions& request) const {
+  const TopicImage* topic = image_.FindTopicByName(request.topic());
+  if (topic == nullptr) return Refuse(UnknownTopic(request.topic()));
+  const ReplicaPlacer placer(image_);
+  TopicRefusal refusal = CheckMorePartitions(request, *topic, placer.broker_count());
+  if (!refusal.ok()) return Refuse(std::move(refusal));
+  AdminDecision out;
+  const PartitionImage& first = *image_.FindPartition(topic->partitions.front());
+  const auto present = static_cast<int32_t>(topic->partitions.size());
+  for (int32_t i = present; i < request.count(); ++i) {
+    AddNewPartition({.topic_id = topic->id,
+                     .index = PartitionIndex(i),
+                     .uid = image_.next_partition_uid() + static_cast<uint64_t>(i - present),
+                     .replication_factor = static_cast<int32_t>(first.replicas.size())},
+                    placer, out.batch);
   }
   return out;
 }
@@ -248,7 +317,7 @@ AdminDecision ControllerCore::AlterTopicConfig(const message::AlterTopicConfig& 
   for (const std::string& key : removed) {
     if (key == std::string(kMinInsyncReplicasKey)) {
       // A topic always carries this one (ReadTopicConfigs).
-      min_isr = options_.min_insync_replicas;
+      min_isr = Effective().min_insync_replicas;
       AddConfig(topic->id, key, absl::StrCat(*min_isr), out.batch);
       continue;
     }
@@ -278,6 +347,14 @@ AdminDecision ControllerCore::Admin(const message::AdminRequest& request) {
       return AlterTopicConfig(request.alter_topic_config());
     case message::AdminRequest::kRecoverPartition:
       return RecoverPartition(request.recover_partition());
+    case message::AdminRequest::kCreatePartitions:
+      return CreatePartitions(request.create_partitions());
+    case message::AdminRequest::kDrainBroker:
+      return DrainBroker(request.drain_broker());
+    case message::AdminRequest::kDescribeConfigs:
+      return DescribeConfigs(request.describe_configs());
+    case message::AdminRequest::kAlterConfigs:
+      return AlterConfigs(request.alter_configs());
     case message::AdminRequest::kDescribeQuorum:
     case message::AdminRequest::kReplaceVoter:
     case message::AdminRequest::REQUEST_NOT_SET:

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "base/planted_bug.h"
+#include "core/metadata/topic_config.h"
 
 namespace quipu {
 namespace {
@@ -19,10 +20,15 @@ bool IsSetOfReplicas(const PartitionImage& partition, const message::IsrChange& 
 
 // An added member must be the incarnation whose log the leader saw: another one may have come back
 // with an empty disk while the request was on its way (R13).
+// One that is being drained is taken only while it is needed for the minimum.
 bool MayJoin(const MetadataImage& image, const LeaderSelector& selector,
-             const message::IsrMember& member) {
+             const PartitionImage& partition, const message::IsrMember& member) {
   const BrokerId id(member.broker_id());
   if (!selector.IsHealthy(id)) return false;
+  if (!selector.IsWilling(id)) {
+    const int32_t min_isr = EffectiveMinIsr(*image.FindTopic(partition.topic_id), partition);
+    if (static_cast<int32_t>(partition.isr.size()) >= min_isr) return false;
+  }
   if (IsPlanted(PlantedBug::kStaleBrokerEpochJoinsIsr)) return true;
   return image.FindBroker(id)->epoch == BrokerEpoch(member.broker_epoch());
 }
@@ -46,7 +52,8 @@ ErrorCode CheckIsrChange(const MetadataImage& image, const LeaderSelector& selec
   if (!IsSetOfReplicas(*partition, change)) return ErrorCode::kInvalidRequest;
   for (const message::IsrMember& member : change.new_isr()) {
     const bool added = !Contains(partition->isr, BrokerId(member.broker_id()));
-    if (added && !MayJoin(image, selector, member)) return ErrorCode::kIneligibleReplica;
+    if (added && !MayJoin(image, selector, *partition, member))
+      return ErrorCode::kIneligibleReplica;
   }
   return ErrorCode::kNone;
 }

@@ -25,21 +25,30 @@ bool LeaderSelector::IsHealthy(BrokerId broker) const {
   return found == nullptr || !found->disk_stalled;
 }
 
+bool LeaderSelector::IsWilling(BrokerId broker) const {
+  if (!IsHealthy(broker) || broker == assumed_draining_) return false;
+  const BrokerImage* found = image_.FindBroker(broker);
+  return found == nullptr || !found->draining();
+}
+
+BrokerId LeaderSelector::FirstOf(const PartitionImage& partition,
+                                 const std::vector<BrokerId>& members) const {
+  for (const auto may_lead :
+       {&LeaderSelector::IsWilling, &LeaderSelector::IsHealthy, &LeaderSelector::IsActive}) {
+    for (const BrokerId replica : partition.replicas) {
+      if (Contains(members, replica) && (this->*may_lead)(replica)) return replica;
+    }
+  }
+  return kNoBroker;
+}
+
 LeaderChoice LeaderSelector::Select(const PartitionImage& partition,
                                     const std::vector<BrokerId>& isr,
                                     const std::vector<BrokerId>& elr) const {
-  for (const BrokerId replica : partition.replicas) {
-    if (Contains(isr, replica) && IsHealthy(replica)) return {.leader = replica};
-  }
-  for (const BrokerId replica : partition.replicas) {
-    if (Contains(isr, replica) && IsActive(replica)) return {.leader = replica};
-  }
-  for (const BrokerId replica : partition.replicas) {
-    if (Contains(elr, replica) && IsHealthy(replica)) return {.leader = replica, .from_elr = true};
-  }
-  for (const BrokerId replica : partition.replicas) {
-    if (Contains(elr, replica) && IsActive(replica)) return {.leader = replica, .from_elr = true};
-  }
+  const BrokerId in_sync = FirstOf(partition, isr);
+  if (in_sync != kNoBroker) return {.leader = in_sync};
+  const BrokerId eligible = FirstOf(partition, elr);
+  if (eligible != kNoBroker) return {.leader = eligible, .from_elr = true};
   for (const BrokerId replica : partition.replicas) {
     if (!IsPlanted(PlantedBug::kUncleanElection)) break;
     if (IsActive(replica)) return {.leader = replica, .from_elr = true};

@@ -51,6 +51,7 @@ record::BrokerRegistered ToRecord(const BrokerImage& broker) {
     out.set_heard_broker_epoch(broker.heard_epoch.value());
   }
   out.set_unclean(broker.unclean);
+  out.set_drain(broker.drain);
   return out;
 }
 
@@ -91,6 +92,7 @@ BrokerImage ToImage(LogIndex index, const record::BrokerRegistered& record) {
   out.heard_epoch =
       record.heard_broker_epoch() != 0 ? BrokerEpoch(record.heard_broker_epoch()) : kNoBrokerEpoch;
   out.unclean = record.unclean();
+  out.drain = record.drain();
   return out;
 }
 
@@ -127,6 +129,16 @@ void ApplyChange(const record::PartitionChange& change, PartitionImage& partitio
 const BrokerImage* MetadataImage::FindBroker(BrokerId id) const {
   const auto it = brokers_.find(id);
   return it == brokers_.end() ? nullptr : &it->second;
+}
+
+const std::string* MetadataImage::FindDynamicConfig(BrokerId broker, absl::string_view key) const {
+  for (const BrokerId scope : {broker, kNoBroker}) {
+    const auto found = dynamic_configs_.find(scope);
+    if (found == dynamic_configs_.end()) continue;
+    const auto value = found->second.find(std::string(key));
+    if (value != found->second.end()) return &value->second;
+  }
+  return nullptr;
 }
 
 const TopicImage* MetadataImage::FindTopic(TopicId id) const {
@@ -172,6 +184,7 @@ void MetadataImage::ApplyBroker(LogIndex index, const record::MetadataRecord& re
     it->second.fenced = fencing.fenced();
     it->second.in_controlled_shutdown = fencing.in_controlled_shutdown();
     it->second.disk_stalled = fencing.disk_stalled();
+    it->second.drain = fencing.drain();
     if (!fencing.fenced()) it->second.heard_epoch = it->second.epoch;
   } else {
     const BrokerId id(record.broker_unregistered().broker_id());
@@ -227,6 +240,18 @@ void MetadataImage::ApplyPartition(const record::MetadataRecord& record) {
   partitions_.insert_or_assign(partition.uid, std::move(partition));
 }
 
+void MetadataImage::ApplyDynamicConfig(const record::DynamicConfigSet& set) {
+  const BrokerId broker(set.broker_id());
+  if (!set.removed()) {
+    dynamic_configs_[broker].insert_or_assign(set.key(), set.value());
+    return;
+  }
+  const auto it = dynamic_configs_.find(broker);
+  if (it == dynamic_configs_.end()) return;
+  it->second.erase(set.key());
+  if (it->second.empty()) dynamic_configs_.erase(it);
+}
+
 void MetadataImage::ApplyRecord(LogIndex index, const record::MetadataRecord& record) {
   switch (record.record_case()) {
     case record::MetadataRecord::kBrokerRegistered:
@@ -242,6 +267,9 @@ void MetadataImage::ApplyRecord(LogIndex index, const record::MetadataRecord& re
     case record::MetadataRecord::kPartition:
     case record::MetadataRecord::kPartitionChange:
       ApplyPartition(record);
+      return;
+    case record::MetadataRecord::kDynamicConfig:
+      ApplyDynamicConfig(record.dynamic_config());
       return;
     case record::MetadataRecord::kProducerIdsGranted: {
       const ProducerId next(record.producer_ids_granted().next_producer_id());
@@ -273,6 +301,14 @@ std::vector<record::MetadataRecord> MetadataImage::ToSnapshot() const {
   }
   for (const auto& [id, broker] : brokers_) {
     *out.emplace_back().mutable_broker_registered() = ToRecord(broker);
+  }
+  for (const auto& [broker, configs] : dynamic_configs_) {
+    for (const auto& [key, value] : configs) {
+      record::DynamicConfigSet* set = out.emplace_back().mutable_dynamic_config();
+      set->set_broker_id(broker.value());
+      set->set_key(key);
+      set->set_value(value);
+    }
   }
   for (const auto& [id, topic] : topics_) {
     record::TopicCreated* created = out.emplace_back().mutable_topic_created();

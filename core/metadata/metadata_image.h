@@ -38,6 +38,9 @@ struct BrokerImage {
   // This registration said, or was found, to have no complete log (D4): it took the broker out of
   // every ISR and ELR, and a leader takes it in again once it has caught up.
   bool unclean = false;
+  // Leaves leaderships and ISRs to others where enough others are in sync.
+  record::Drain drain = record::DRAIN_NONE;
+  [[nodiscard]] bool draining() const { return drain != record::DRAIN_NONE; }
   friend bool operator==(const BrokerImage&, const BrokerImage&) = default;
 };
 
@@ -81,6 +84,13 @@ class MetadataImage {
   [[nodiscard]] const absl::btree_map<PartitionUid, PartitionImage>& partitions() const {
     return partitions_;
   }
+  // What was set at run time, by key; kNoBroker: for the whole cluster.
+  [[nodiscard]] const absl::btree_map<BrokerId, absl::btree_map<std::string, std::string>>&
+  dynamic_configs() const {
+    return dynamic_configs_;
+  }
+  // As set for `broker`, else for the whole cluster; nullptr: neither.
+  [[nodiscard]] const std::string* FindDynamicConfig(BrokerId broker, absl::string_view key) const;
   // nullptr when there is none.
   [[nodiscard]] const BrokerImage* FindBroker(BrokerId id) const;
   [[nodiscard]] const TopicImage* FindTopic(TopicId id) const;
@@ -105,6 +115,7 @@ class MetadataImage {
   void ApplyBroker(LogIndex index, const record::MetadataRecord& record);
   void ApplyTopic(const record::MetadataRecord& record);
   void ApplyPartition(const record::MetadataRecord& record);
+  void ApplyDynamicConfig(const record::DynamicConfigSet& set);
 
   LogIndex index_{0};
   ClusterId cluster_id_;
@@ -114,6 +125,7 @@ class MetadataImage {
   absl::btree_map<TopicId, TopicImage> topics_;
   absl::btree_map<std::string, TopicId> topic_ids_;  // by name
   absl::btree_map<PartitionUid, PartitionImage> partitions_;
+  absl::btree_map<BrokerId, absl::btree_map<std::string, std::string>> dynamic_configs_;
 };
 
 using MetadataImagePtr = std::shared_ptr<const MetadataImage>;

@@ -29,6 +29,15 @@ void Follower::OnMessage(RaftMessage message, Instant now) {
   }
 }
 
+void Follower::OnResigned(const RaftMessage& message, Instant now) {
+  QUIPU_CHECK(message.term() == replica_->term().value());
+  if (leader_ == kNoController || leader_ != ControllerId(message.from())) return;
+  leader_ = kNoController;
+  heard_leader_at_.reset();
+  // A part of a time-out, drawn like one, so that not all stand at once.
+  election_deadline_ = now + replica_->RandomElectionTimeout() / 8;
+}
+
 Transition Follower::OnTime(Instant now) {
   if (now < election_deadline_) return Transition::kStay;
   if (replica_->MayStand()) return Transition::kToPreCandidate;

@@ -20,6 +20,9 @@ class Follower {
 
   // APPEND, HEARTBEAT and INSTALL_SNAPSHOT of the leader of this term; anything else is ignored.
   void OnMessage(message::RaftMessage message, Instant now);
+  // The leader of this term says that it leads no more: the election need not wait for a time-out.
+  // Pre-votes and votes are given as ever.
+  void OnResigned(const message::RaftMessage& message, Instant now);
   // kToPreCandidate when nobody leads for too long; an observer goes on waiting.
   Transition OnTime(Instant now);
   // A vote was given away: its receiver gets a whole timeout to win (Raft 5.2).

@@ -128,7 +128,9 @@ Transition RaftCore::Dispatch(RaftMessage& message, Instant now) {
     if (message.type() != RaftMessage::PRE_VOTE_RESPONSE) leader->OnMessage(message, now);
     return Transition::kStay;
   }
-  if (message.type() != RaftMessage::PRE_VOTE_RESPONSE) {
+  if (message.type() == RaftMessage::RESIGNED) {
+    std::get<Follower>(role_).OnResigned(message, now);
+  } else if (message.type() != RaftMessage::PRE_VOTE_RESPONSE) {
     std::get<Follower>(role_).OnMessage(std::move(message), now);
   }
   return Transition::kStay;
@@ -177,6 +179,10 @@ ErrorCode RaftCore::ReadIndex(RaftReadToken token, RaftEffects& effects) {
 
 void RaftCore::Resign(Instant now, RaftEffects& effects) {
   if (!std::holds_alternative<Leader>(role_) || replica_.voters().size() == 1) return;
+  for (const RaftVoter& voter : replica_.voters().members()) {
+    if (voter.identity == replica_.options().self) continue;
+    replica_.SendNow(replica_.NewMessage(RaftMessage::RESIGNED, voter.identity));
+  }
   BecomeFollower(now);
   Finish(effects);
 }

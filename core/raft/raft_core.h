@@ -81,7 +81,7 @@ class RaftCore {
   ErrorCode ReadIndex(RaftReadToken token, RaftEffects& effects);
 
   // A leader that cannot do its work (its disk does not answer, D6) leads no longer: it follows
-  // nobody in its term, and the others elect. Nothing when not leading, or alone.
+  // nobody in its term, and tells the others, which elect. Nothing when not leading, or alone.
   void Resign(Instant now, RaftEffects& effects);
 
   // `data` is the state machine as of `last` (snapshot_index <= last <= commit_index): the log

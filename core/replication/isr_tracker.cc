@@ -52,13 +52,17 @@ void IsrTracker::OnImage(PartitionEpoch partition_epoch, const std::vector<Broke
 std::optional<IsrProposal> IsrTracker::ProposeExpand(const std::vector<FollowerProgress>& followers,
                                                      const LogView& log, Now now) {
   if (open_) return std::nullopt;
-  std::vector<BrokerId> members;
-  for (const FollowerProgress& follower : followers) {
-    if (InIsr(follower.info.broker) || !MayJoin(follower, log)) continue;
-    if (members.empty()) members = isr_;
-    members.push_back(follower.info.broker);
+  std::vector<BrokerId> members = isr_;
+  // Those that are being drained come last, and only while the minimum is not reached without them:
+  // the controller would refuse the whole proposal.
+  for (const bool draining : {false, true}) {
+    for (const FollowerProgress& follower : followers) {
+      if (follower.info.draining != draining || InIsr(follower.info.broker)) continue;
+      if (draining && members.size() >= log.min_isr) continue;
+      if (MayJoin(follower, log)) members.push_back(follower.info.broker);
+    }
   }
-  if (members.empty()) return std::nullopt;
+  if (members.size() == isr_.size()) return std::nullopt;
   return Propose(members, followers, now);
 }
 

@@ -36,6 +36,7 @@ class IsrTracker {
     Offset high_watermark;
     Offset log_end;
     Offset epoch_start;
+    size_t min_isr = 1;  // effective minimum
   };
   // Proposes to add the followers that have caught up, unless a proposal is open. One has caught up
   // when its durable end has reached both the high watermark and the start of this leader epoch

@@ -202,7 +202,8 @@ size_t LeaderRole::MinIsrEffective() const {
 IsrTracker::LogView LeaderRole::LogNow() const {
   return {.high_watermark = log_->offsets().high_watermark(),
           .log_end = log_->offsets().log_end(),
-          .epoch_start = epoch_start_};
+          .epoch_start = epoch_start_,
+          .min_isr = MinIsrEffective()};
 }
 
 void LeaderRole::MaybeAdvanceHighWatermark(PartitionEffects& effects) {

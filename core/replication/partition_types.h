@@ -124,8 +124,9 @@ struct ReplicaInfo {
   bool fenced = true;
   bool in_controlled_shutdown = false;
   bool disk_stalled = false;
+  bool draining = false;  // joins the ISR only where the minimum needs it
   void AddTo(Fingerprint& state) const {
-    state.Add(broker, epoch, fenced, in_controlled_shutdown, disk_stalled);
+    state.Add(broker, epoch, fenced, in_controlled_shutdown, disk_stalled, draining);
   }
 };
 

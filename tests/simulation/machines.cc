@@ -180,6 +180,20 @@ void SimBroker::Crash() {
   node_.reset();
 }
 
+void SimBroker::StopInOrder(Duration timeout) {
+  if (!running() || stopping_ == incarnation_) return;
+  stopping_ = incarnation_;
+  node_->ControlledShutdown(timeout, [this, life = incarnation_] {
+    // Not from within the node's own code.
+    cluster_.world().After(std::chrono::microseconds(1), nullptr, "stopped", [this, life] {
+      if (!running() || incarnation_ != life) return;
+      cluster_.world().Note("stopped " + process_->name());
+      Crash();
+      if (cluster_.on_broker_stopped) cluster_.on_broker_stopped(*this);
+    });
+  });
+}
+
 void SimBroker::StallDisk(Instant until) {
   disk_stalled_until_ = until;
   if (running()) writer_->StallUntil(until);

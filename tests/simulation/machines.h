@@ -83,6 +83,8 @@ class SimBroker final : public BrokerPorts {
 
   void Start();
   void Crash();
+  // As SIGTERM: the broker hands over what it leads, at most for `timeout`, and its process ends.
+  void StopInOrder(Duration timeout);
   [[nodiscard]] bool running() const { return node_ != nullptr; }
   [[nodiscard]] BrokerNode* node() { return node_.get(); }
   [[nodiscard]] const ProcessPtr& process() const { return process_; }
@@ -116,6 +118,7 @@ class SimBroker final : public BrokerPorts {
   std::unique_ptr<MessageSender<ReplicaToLeader>> OpenReplicaStream(
       const HostPort& leader, MessageHandler<LeaderToReplica> handler) override;
   uint64_t RandomSeed() override;
+  void RequestStop() override { StopInOrder(std::chrono::seconds(10)); }
   [[noreturn]] void StopProcess(const std::string& reason) override;
 
  private:
@@ -129,6 +132,7 @@ class SimBroker final : public BrokerPorts {
   Instant disk_stalled_until_;
   ProcessPtr process_;
   uint64_t incarnation_ = 0;
+  uint64_t stopping_ = 0;  // the incarnation that stops in order; 0: none did
   std::vector<std::unique_ptr<SimExecutor>> shard_executors_;
   std::unique_ptr<SimExecutor> control_executor_;
   std::unique_ptr<SimLogWriter> writer_;

@@ -130,6 +130,10 @@ void Nemesis::Strike() {
       return SlowNode();
     case Fault::kSlowConsumer:
       return SlowConsumer();
+    case Fault::kDrain:
+      return Drain();
+    case Fault::kDeleteRecords:
+      return DeleteRecords();
     default:
       return StrikeDisk(fault);
   }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "tests/simulation/checkers/archive.h"
 #include "tests/simulation/cluster.h"
 #include "tests/simulation/faults/damage.h"
 #include "tests/simulation/faults/nemesis_voters.h"
@@ -45,6 +46,8 @@ class Nemesis {
   // A broker is about to say this to its controller.
   void OnControlSent(BrokerId sender, const message::BrokerToController& message);
   [[nodiscard]] const LostVoter& lost_voter() const { return lost_voter_; }
+  // What operators have deleted, for those who read the logs at the end.
+  [[nodiscard]] const Archive& archive() const { return archive_; }
   // How often each fault has struck.
   [[nodiscard]] const std::array<uint64_t, kFaultCount>& counters() const { return counters_; }
 
@@ -111,6 +114,18 @@ class Nemesis {
   void IsolateLeader();
   void HealLater(Duration min = std::chrono::milliseconds(100));
 
+  // ---- faults/operators.cc ----
+  // A broker is drained for maintenance and comes back, is drained to be stopped, or stops in order
+  // without being asked by the controllers.
+  void Drain();
+  void AskDrain(BrokerId broker, record::Drain drain);
+  // After the fault phase: ends each drain that is still in force, some of which may have been
+  // under way for long.
+  void EndDrains();
+  // Only without a group, which may be behind what is deleted; and where no batch is damaged, which
+  // could then not be repaired any more.
+  void DeleteRecords();
+
   // ---- nemesis_aimed.cc ----
   // The leader of the controllers goes, and the next vote of a voter drawn now is interrupted in
   // its sync; its candidate may go too.
@@ -149,6 +164,9 @@ class Nemesis {
   Instant bounce_until_{};
   std::map<NodeId, Machine> away_;
   LostVoter lost_voter_;
+  Archive archive_;
+  ProcessPtr operator_;  // nullptr: nothing was asked yet
+  bool ends_drains_ = false;
   // False: the fault phase is over, and its heals do nothing.
   std::shared_ptr<bool> active_ = std::make_shared<bool>(false);
 };

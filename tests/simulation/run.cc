@@ -181,7 +181,8 @@ class Run {
     AwaitLiveness();
     // Without a group somebody else has to read.
     ClientHistory* auditor = consumers_.empty() ? &clients_ : nullptr;
-    counters_ = CheckHistory(cluster_, *partitions_.image(), kTopic, producers_, group_, auditor);
+    counters_ = CheckHistory(cluster_, *partitions_.image(), kTopic, producers_, group_,
+                             nemesis_.archive(), auditor);
     clients_.Check(/*complete=*/true);
   }
 

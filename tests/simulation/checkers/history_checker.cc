@@ -19,8 +19,8 @@ struct Place {
 // Everything that one partition's committed log says.
 class LogReader {
  public:
-  LogReader(std::map<uint64_t, Place>& places, ClientHistory* auditor)
-      : places_(places), auditor_(auditor) {
+  LogReader(std::map<uint64_t, Place>& places, const Archive& archive, ClientHistory* auditor)
+      : places_(places), archive_(archive), auditor_(auditor) {
     if (auditor_ != nullptr) reader_ = auditor_->NewReader();
   }
 
@@ -32,7 +32,15 @@ class LogReader {
              partition.uid.ToString();
     });
     const PartitionCore* core = leader.node()->inspector().FindPartition(partition.uid);
-    const auto batches = store.Read(*log, Offset(0), core->high_watermark(), size_t{1} << 40);
+    // What operators have deleted was taken aside before.
+    const Offset from = archive_.End(partition.uid);
+    Require(core->log_start_offset() <= from, "I25", [&] {
+      return "partition " + partition.uid.ToString() + " begins at " +
+             core->log_start_offset().ToString() + "; nobody deleted more than up to " +
+             from.ToString();
+    });
+    for (const StoredBatch& stored : archive_.Batches(partition.uid)) ReadBatch(partition, stored);
+    const auto batches = store.Read(*log, from, core->high_watermark(), size_t{1} << 40);
     Require(batches.ok(), "I62", [&] { return std::string(batches.status().message()); });
     for (const StoredBatch& stored : *batches) ReadBatch(partition, stored);
   }
@@ -85,6 +93,7 @@ class LogReader {
   }
 
   std::map<uint64_t, Place>& places_;
+  const Archive& archive_;
   ClientHistory* auditor_;
   int64_t reader_ = 0;
   std::map<std::tuple<PartitionUid, ProducerId, ProducerEpoch>, int64_t> next_sequence_;
@@ -136,9 +145,10 @@ void CheckRead(const GroupChecker& group, const std::map<uint64_t, Place>& place
 
 HistoryCounters CheckHistory(Cluster& cluster, const MetadataImage& image, const std::string& topic,
                              const std::vector<std::unique_ptr<SimProducer>>& producers,
-                             const GroupChecker& group, ClientHistory* auditor) {
+                             const GroupChecker& group, const Archive& archive,
+                             ClientHistory* auditor) {
   std::map<uint64_t, Place> places;
-  LogReader reader(places, auditor);
+  LogReader reader(places, archive, auditor);
   const TopicImage* found = image.FindTopicByName(topic);
   Require(found != nullptr, "liveness", [&] { return "topic " + topic + " does not exist"; });
   for (const PartitionUid uid : found->partitions) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "tests/simulation/checkers/archive.h"
 #include "tests/simulation/checkers/group_checker.h"
 #include "tests/simulation/checkers/partition_checker.h"
 #include "tests/simulation/cluster.h"
@@ -20,10 +21,11 @@ struct HistoryCounters {
 };
 
 // Reads the committed log of every partition of `topic` from its leader's disk and checks it. Call
-// when the cluster has settled. Throws a Violation. `auditor`, if given, reads along: a reader for
-// a run that has no consumers.
+// when the cluster has settled. Throws a Violation. `archive`: what was deleted of them. `auditor`,
+// if given, reads along: a reader for a run that has no consumers.
 HistoryCounters CheckHistory(Cluster& cluster, const MetadataImage& image, const std::string& topic,
                              const std::vector<std::unique_ptr<SimProducer>>& producers,
-                             const GroupChecker& group, ClientHistory* auditor);
+                             const GroupChecker& group, const Archive& archive,
+                             ClientHistory* auditor);
 
 }  // namespace quipu::sim

@@ -50,6 +50,9 @@ enum class Fault : size_t {
   kReplaceVoter,
   kRottenRaftEntry,
   kRottenRaftSnapshot,
+  // Of operators (faults/operators.cc).
+  kDrain,          // of a broker: for maintenance, to stop it, or as it stops by itself
+  kDeleteRecords,  // what is committed, below an offset drawn now
 };
 inline constexpr const char* kFaultNames[] = {
     "crash_broker",
@@ -87,9 +90,11 @@ inline constexpr const char* kFaultNames[] = {
     "replace_voter",
     "rotten_raft_entry",
     "rotten_raft_snapshot",
+    "drain",
+    "delete_records",
 };
 inline constexpr size_t kFaultCount = std::size(kFaultNames);
-static_assert(static_cast<size_t>(Fault::kRottenRaftSnapshot) + 1 == kFaultCount);
+static_assert(static_cast<size_t>(Fault::kDeleteRecords) + 1 == kFaultCount);
 
 using FaultNumbers = std::array<int64_t, kFaultCount>;
 

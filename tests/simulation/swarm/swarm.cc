@@ -68,6 +68,56 @@ void DrawExpiration(Rng& rng, SwarmOptions& options) {
       std::max(options.fault_ms, expire_ms * 5 / 4 + 12000);  // silence and what follows
 }
 
+// The most that a fault may weigh.
+int64_t MostWeight(Fault fault) {
+  switch (fault) {
+    case Fault::kCrashBroker:
+      return 8;
+    case Fault::kCrashInSync:
+      return 6;
+    case Fault::kCrashController:
+    case Fault::kPause:
+    case Fault::kCutPair:
+    case Fault::kCutOneWay:
+    case Fault::kIsolate:
+    case Fault::kIsolateLeader:
+    case Fault::kPauseConsumer:
+    case Fault::kSlowConsumer:
+    case Fault::kContestElection:
+    case Fault::kStrandLeader:
+      return 4;
+    case Fault::kBounceJoiner:
+    case Fault::kPartialPartition:
+    case Fault::kSlowNode:
+    case Fault::kWriteError:
+    case Fault::kSyncError:
+    case Fault::kStall:
+    case Fault::kLostTail:
+    case Fault::kLostDirectoryEntry:
+    case Fault::kReplaceVoter:
+    case Fault::kDrain:
+    case Fault::kDeleteRecords:
+      return 3;
+    case Fault::kCrashProducer:
+    case Fault::kCrashConsumer:
+    case Fault::kCrashAllBrokers:
+    case Fault::kSplit:
+    case Fault::kRestartStorm:
+    case Fault::kClockJump:
+    case Fault::kClockSkew:
+    case Fault::kDiskFull:
+    case Fault::kEmptyDisk:
+    case Fault::kRolledBackDisk:
+    case Fault::kRottenRaftEntry:
+      return 2;
+    case Fault::kBitFlip:
+    case Fault::kMisdirectedWrite:
+    case Fault::kRottenRaftSnapshot:  // there has to be one
+      return 5;
+  }
+  return 0;
+}
+
 }  // namespace
 
 SwarmOptions DrawSwarm(Rng& rng) {
@@ -84,58 +134,17 @@ SwarmOptions DrawSwarm(Rng& rng) {
   options.stream_break = subset.Maybe(1, 40);
   options.slow_sync = subset.Maybe(1, 500);
   options.torn_tail = subset.Maybe(2000, 10000);
-  // The most that each may weigh.
-  const auto most = [](Fault fault) -> int64_t {
-    switch (fault) {
-      case Fault::kCrashBroker:
-        return 8;
-      case Fault::kCrashInSync:
-        return 6;
-      case Fault::kCrashController:
-      case Fault::kPause:
-      case Fault::kCutPair:
-      case Fault::kCutOneWay:
-      case Fault::kIsolate:
-      case Fault::kIsolateLeader:
-      case Fault::kPauseConsumer:
-      case Fault::kSlowConsumer:
-      case Fault::kContestElection:
-      case Fault::kStrandLeader:
-        return 4;
-      case Fault::kBounceJoiner:
-      case Fault::kPartialPartition:
-      case Fault::kSlowNode:
-      case Fault::kWriteError:
-      case Fault::kSyncError:
-      case Fault::kStall:
-      case Fault::kLostTail:
-      case Fault::kLostDirectoryEntry:
-      case Fault::kReplaceVoter:
-        return 3;
-      case Fault::kCrashProducer:
-      case Fault::kCrashConsumer:
-      case Fault::kCrashAllBrokers:
-      case Fault::kSplit:
-      case Fault::kRestartStorm:
-      case Fault::kClockJump:
-      case Fault::kClockSkew:
-      case Fault::kDiskFull:
-      case Fault::kEmptyDisk:
-      case Fault::kRolledBackDisk:
-      case Fault::kRottenRaftEntry:
-        return 2;
-      case Fault::kBitFlip:
-      case Fault::kMisdirectedWrite:
-      case Fault::kRottenRaftSnapshot:  // there has to be one
-        return 5;
+  const auto draw = [&](size_t from, size_t to) {
+    for (size_t i = from; i < to; ++i) {
+      options.faults[i] = subset.Maybe(1, MostWeight(static_cast<Fault>(i)));
     }
-    return 0;
   };
-  for (size_t i = 0; i < kFaultCount; ++i) {
-    options.faults[i] = subset.Maybe(1, most(static_cast<Fault>(i)));
-  }
+  // What came later is drawn last: the rest of a seed stays as it was.
+  const auto later = static_cast<size_t>(Fault::kDrain);
+  draw(0, later);
   DrawStall(rng, options);
   DrawExpiration(rng, options);
+  draw(later, kFaultCount);
   return options;
 }
 

@@ -222,6 +222,7 @@ class FakeMachine final : public BrokerPorts {
   std::unique_ptr<MessageSender<ReplicaToLeader>> OpenReplicaStream(
       const HostPort& leader, MessageHandler<LeaderToReplica> handler) override;
   uint64_t RandomSeed() override { return ++seed_; }
+  void RequestStop() override { ++stop_requests; }
   [[noreturn]] void StopProcess(const std::string& reason) override;
 
   void Boot();
@@ -234,6 +235,7 @@ class FakeMachine final : public BrokerPorts {
   int64_t free_bytes = int64_t{1} << 40;
   Duration write_in_progress{0};
   size_t cold_reads = 0;
+  size_t stop_requests = 0;
   std::unique_ptr<FakeLogWriter> writer;
   std::unique_ptr<BrokerNode> node;
   std::vector<std::weak_ptr<FollowStream>> follow_streams;  // opened by this broker

@@ -231,6 +231,7 @@ class ThreadedPorts final : public BrokerPorts {
     return nullptr;
   }
   uint64_t RandomSeed() override { return ++seed_; }
+  void RequestStop() override { FAIL() << "nobody drains this broker"; }
   [[noreturn]] void StopProcess(const std::string& reason) override {
     std::fprintf(stderr, "stopped: %s\n", reason.c_str());
     std::abort();

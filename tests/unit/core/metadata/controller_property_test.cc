@@ -21,6 +21,7 @@ class Chaos {
   void Step() {
     const int32_t broker = static_cast<int32_t>(rng_.Between(1, kBrokers));
     if (rng_.Chance(1, 10)) RecoverSome();
+    if (rng_.Chance(1, 12)) DrainSome(broker);
     switch (rng_.Below(12)) {
       case 0:
         if (rng_.Chance(1, 4)) {
@@ -69,6 +70,18 @@ class Chaos {
   [[nodiscard]] int recovered() const { return recovered_; }
 
  private:
+  void DrainSome(int32_t broker) {
+    message::AdminRequest request;
+    request.mutable_drain_broker()->set_broker_id(broker);
+    request.mutable_drain_broker()->set_drain(static_cast<record::Drain>(rng_.Below(4)));
+    cluster_.Admin(request);
+    if (!rng_.Chance(1, 4)) return;
+    message::AdminRequest grow;
+    grow.mutable_create_partitions()->set_topic(Name());
+    grow.mutable_create_partitions()->set_count(static_cast<int32_t>(rng_.Between(0, 8)));
+    grow.mutable_create_partitions()->set_allow_key_remap(rng_.Chance(3, 4));
+    cluster_.Admin(grow);
+  }
   // The broker comes back without a complete log: nobody may lead by that.
   void Lose(int32_t broker) {
     message::RegisterBroker request =

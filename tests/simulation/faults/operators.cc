@@ -1,0 +1,108 @@
+// Nemesis: what operators do to a cluster that works.
+#include <string>
+#include <utility>
+
+#include "core/metadata/topic_config.h"
+#include "tests/simulation/nemesis.h"
+
+namespace quipu::sim {
+namespace {
+
+constexpr NodeId kOperatorNode = ClientNodeId(91);
+constexpr Duration kEndDrainsInterval = std::chrono::milliseconds(500);
+
+}  // namespace
+
+void Nemesis::AskDrain(BrokerId broker, record::Drain drain) {
+  if (operator_ == nullptr) operator_ = std::make_shared<Process>(world_, "operator");
+  if (!std::exchange(ends_drains_, true)) EndDrains();
+  message::AdminRequest request;
+  request.mutable_drain_broker()->set_broker_id(broker.value());
+  request.mutable_drain_broker()->set_drain(drain);
+  // Whoever it is that is asked may be down: then nothing comes of it.
+  cluster_.Call<message::AdminRequest, message::AdminResponse>(
+      kOperatorNode, operator_, Pick(cluster_.brokers()).id(), request, &BrokerNode::Admin,
+      [](const message::AdminResponse&) {}, [] {});
+}
+
+void Nemesis::Drain() {
+  SimBroker& broker = Pick(cluster_.brokers());
+  Count(Fault::kDrain);
+  const BrokerId id = broker.id();
+  switch (world_.rng().Below(3)) {
+    case 0:
+      world_.Note("stop broker " + id.ToString() + " in order");
+      return broker.StopInOrder(
+          world_.Between(std::chrono::milliseconds(200), std::chrono::seconds(5)));
+    case 1:
+      world_.Note("drain broker " + id.ToString() + " and stop it");
+      return AskDrain(id, record::DRAIN_STOP);
+    default:
+      world_.Note("drain broker " + id.ToString());
+      AskDrain(id, record::DRAIN_MAINTENANCE);
+      Later(world_.Between(std::chrono::milliseconds(200), std::chrono::seconds(6)), "undrain",
+            [this, id] { AskDrain(id, record::DRAIN_NONE); });
+  }
+}
+
+void Nemesis::EndDrains() {
+  world_.After(kEndDrainsInterval, nullptr, "operator", [this] {
+    for (auto& broker : cluster_.brokers()) {
+      if (*active_ || !broker->running()) continue;
+      const MetadataImagePtr image = broker->node()->inspector().image();
+      if (image == nullptr) continue;
+      for (const auto& [id, known] : image->brokers()) {
+        const bool asked_for =
+            known.drain == record::DRAIN_MAINTENANCE || known.drain == record::DRAIN_STOP;
+        if (asked_for && !known.in_controlled_shutdown) AskDrain(id, record::DRAIN_NONE);
+      }
+      break;
+    }
+    EndDrains();
+  });
+}
+
+void Nemesis::DeleteRecords() {
+  const auto weight = [this](Fault fault) { return options_.weights[static_cast<size_t>(fault)]; };
+  if (!consumers_.empty() || weight(Fault::kBitFlip) > 0 || weight(Fault::kMisdirectedWrite) > 0) {
+    return;
+  }
+  SimBroker& leader = Pick(cluster_.brokers());
+  if (!leader.running()) return;
+  const BrokerNode::Inspector& inspector = leader.node()->inspector();
+  std::vector<PartitionUid> led;
+  for (const PartitionUid uid : inspector.partitions()) {
+    const PartitionCore* core = inspector.FindPartition(uid);
+    if (core != nullptr && core->role() == PartitionRole::kLeader && !core->identity().internal &&
+        core->high_watermark() > archive_.End(uid)) {
+      led.push_back(uid);
+    }
+  }
+  if (led.empty()) return;
+  const PartitionUid uid = led[world_.rng().Below(led.size())];
+  const PartitionCore& core = *inspector.FindPartition(uid);
+  const Offset from = archive_.End(uid);
+  const Offset to = from + world_.rng().Between(1, (core.high_watermark() - from));
+  const LogStore& store = leader.disk().store();
+  const std::optional<LogId> log = store.FindLog(uid);
+  if (!log.has_value()) return;
+  auto batches = store.Read(*log, from, to, size_t{1} << 40);
+  if (!batches.ok()) return;  // a disk that fails has other observers
+  std::erase_if(*batches, [&](const StoredBatch& batch) { return batch.last_offset >= to; });
+  if (batches->empty()) return;
+  archive_.Take(uid, *batches);
+  Count(Fault::kDeleteRecords);
+  world_.Note("delete records of partition " + uid.ToString() + " below " +
+              archive_.End(uid).ToString());
+  if (operator_ == nullptr) operator_ = std::make_shared<Process>(world_, "operator");
+  message::DeleteRecordsRequest request;
+  auto* partition = request.add_partitions();
+  partition->set_topic_id(core.identity().topic_id.ToBytes());
+  partition->set_partition(core.identity().index.value());
+  partition->set_before_offset(archive_.End(uid).value());
+  cluster_.Call<message::DeleteRecordsRequest, message::DeleteRecordsResponse>(
+      kOperatorNode, operator_, leader.id(), request, &BrokerNode::DeleteRecords,
+      [](const message::DeleteRecordsResponse&) {}, [] {});
+}
+
+}  // namespace quipu::sim
