@@ -52,7 +52,8 @@ const std::vector<ConfigKey>& ConsumerConfigKeys() {
       {"bootstrap.servers", nullptr, "brokers to ask first, host:port,host:port"},
       {"client.id", "quipu-consumer", "name of this client in the brokers' logs"},
       {"group.id", "", "the consumer group; needed to subscribe and to commit"},
-      {"group.remote.assignor", "", "the server's assignor; empty: the coordinator's choice"},
+      {"group.instance.id", "", "a static member's name, kept over restarts; empty: dynamic"},
+      {"group.remote.assignor", "", "uniform or range; empty: the coordinator's choice"},
       {"auto.offset.reset", "earliest", "where to start without an offset: earliest, latest, none"},
       {"isolation.level", "read_committed", "read_committed or read_uncommitted"},
       {"enable.auto.commit", "false", "commit what poll has returned, at the next poll"},
@@ -115,6 +116,7 @@ absl::StatusOr<ConsumerSettings> ParseConsumerConfig(const ConfigMap& config) {
   core.metadata = ReadMetadata(reader);
   core.client_id = reader.Text("client.id");
   core.group_id = reader.Text("group.id");
+  core.instance_id = reader.Text("group.instance.id");
   core.assignor = reader.Text("group.remote.assignor");
   const size_t reset = reader.Choice("auto.offset.reset", {"earliest", "latest", "none"});
   core.offset_reset = reset == 0   ? OffsetReset::kEarliest
@@ -135,6 +137,13 @@ absl::StatusOr<ConsumerSettings> ParseConsumerConfig(const ConfigMap& config) {
   core.request_timeout = reader.Millis("request.timeout.ms", 1, kIntMax);
   settings.default_api_timeout = reader.Millis("default.api.timeout.ms", 1, kIntMax);
   if (!reader.status().ok()) return reader.status();
+  if (!core.instance_id.empty() && core.group_id.empty()) {
+    return ToStatus(ErrorCode::kInvalidConfig, "group.instance.id: needs a group.id");
+  }
+  if (settings.auto_commit && core.group_id.empty()) {
+    return ToStatus(ErrorCode::kInvalidConfig,
+                    "enable.auto.commit: true needs a group.id to commit to");
+  }
   return settings;
 }
 
