@@ -129,6 +129,8 @@ constexpr ErrorInfo kErrors[] = {
      "Another member holds this group.instance.id.", false},
     {ErrorCode::kElectionNotNeeded, "ELECTION_NOT_NEEDED",
      "The preferred replica leads already.", false},
+    {ErrorCode::kGroupSubscribedToTopic, "GROUP_SUBSCRIBED_TO_TOPIC",
+     "Members of the group read this topic.", false},
     {ErrorCode::kInvalidRecord, "INVALID_RECORD",
      "A record of the batch is not valid.", false},
     {ErrorCode::kProducerFenced, "PRODUCER_FENCED",

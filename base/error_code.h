@@ -69,6 +69,7 @@ enum class ErrorCode : int16_t {
   kGroupMaxSizeReached = 81,
   kFencedInstanceId = 82,
   kElectionNotNeeded = 84,
+  kGroupSubscribedToTopic = 86,
   kInvalidRecord = 87,
   kProducerFenced = 90,
   kResourceNotFound = 91,

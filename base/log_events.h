@@ -38,6 +38,10 @@ inline constexpr LogEventSpec kLogEvents[] = {
     {"process.stopped", "both", "the process ends itself at once (exit code 1)"},
     {"process.check_failed", "both",
      "a rule of the program is broken: the process ends at once, with a core where that is on"},
+    {"service.notify_failed", "both", "the service manager could not be told of a change of state"},
+    {"service.watchdog_not_fed", "both",
+     "a thread or the disk does not answer: the service manager will restart the process"},
+    {"service.watchdog_unreadable", "both", "WATCHDOG_USEC cannot be used: no watchdog"},
     {"log.suppressed", "both",
      "lines of an event beyond log.event.lines.max in ten seconds, which were not written"},
     // Brokers and their place in the cluster.

@@ -79,6 +79,7 @@ const char* PlantedBugName(PlantedBug bug) {
       "config-change-before-own-term-commit",
       "removed-leader-counts-itself",
       "same-id-new-disk-votes",
+      "static-member-not-fenced",
   };
   static_assert(std::size(kNames) == kPlantedBugCount);
   return kNames[static_cast<int>(bug)];

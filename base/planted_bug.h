@@ -73,8 +73,9 @@ enum class PlantedBug {
   kConfigChangeBeforeOwnTermCommit,  // PR7/C05: voters change before the term is established.
   kRemovedLeaderCountsItself,        // PR7/I8: a leader that is no voter counts itself.
   kSameIdNewDiskVotes,               // PR7/C06: a voter's id is enough, on whatever disk.
+  kStaticMemberNotFenced,            // I51/G03: a replaced static member still commits.
 };
-inline constexpr int kPlantedBugCount = static_cast<int>(PlantedBug::kSameIdNewDiskVotes) + 1;
+inline constexpr int kPlantedBugCount = static_cast<int>(PlantedBug::kStaticMemberNotFenced) + 1;
 
 #ifdef QUIPU_PLANTED_BUGS
 // The one bug switched on in this process, or nothing. Simulator only; single-threaded.

@@ -65,6 +65,8 @@ class BrokerNode {
                      ReplyFn<message::DescribeGroupResponse> reply);
   void DeleteGroup(message::DeleteGroupRequest request,
                    ReplyFn<message::DeleteGroupResponse> reply);
+  void OffsetDelete(message::OffsetDeleteRequest request,
+                    ReplyFn<message::OffsetDeleteResponse> reply);
 
   // ---- peer listener ----
   // A follower opened a replica stream to this broker. The node keeps `sender` until the stream is

@@ -19,7 +19,7 @@ void BrokerNode::GroupHeartbeat(message::GroupHeartbeatRequest request,
       group_id,
       [request = std::move(request)](GroupCoordinatorCore& core, Now now,
                                      const GroupTopicView& topics) {
-        return core.Heartbeat(request, "", now, topics);
+        return core.Heartbeat(request, request.client_host(), now, topics);
       },
       std::move(reply));
 }
@@ -70,6 +70,18 @@ void BrokerNode::DeleteGroup(message::DeleteGroupRequest request,
       group_id,
       [request = std::move(request)](GroupCoordinatorCore& core, Now, const GroupTopicView&) {
         return core.Delete(request);
+      },
+      std::move(reply));
+}
+
+void BrokerNode::OffsetDelete(message::OffsetDeleteRequest request,
+                              ReplyFn<message::OffsetDeleteResponse> reply) {
+  const std::string group_id = request.group_id();
+  parts_->groups->Route<message::OffsetDeleteResponse>(
+      group_id,
+      [request = std::move(request)](GroupCoordinatorCore& core, Now,
+                                     const GroupTopicView& topics) {
+        return core.OffsetDelete(request, topics);
       },
       std::move(reply));
 }

@@ -39,6 +39,20 @@ struct ReplicaReport {
   message::DescribePartitionsResponse::Partition state;
 };
 
+// How far a group is behind in one partition.
+struct PartitionLag {
+  NamedPartition partition;
+  std::string member_id{};         // who reads it; empty: nobody
+  Offset committed = kNoOffset;    // kNoOffset: none
+  Offset log_start = kNoOffset;    // kNoOffset, these two: no leader tells
+  Offset log_end = kNoOffset;      // the high watermark
+  std::optional<int64_t> records;  // not consumed; nullopt: unknown, or nothing was committed
+  // Since the oldest record that is not consumed was appended, by its timestamp and this machine's
+  // clock: 0 without lag, nullopt where it is unknown. The timestamp is the one that the producer
+  // gave it, or the leader's under message.timestamp.type=LogAppendTime.
+  std::optional<Duration> time;
+};
+
 // The groups of all coordinators that answered.
 struct GroupListing {
   std::vector<message::ListGroupsResponse::Group> groups;
@@ -114,6 +128,16 @@ class Admin {
   // kLatestTimestamp; kNoOffset when there is none.
   absl::StatusOr<NamedOffsets> ListOffsets(const std::vector<NamedPartition>& partitions,
                                            int64_t timestamp);
+  // The first record at or after each time, which is not negative: its offset, timestamp and leader
+  // epoch; kNoOffset where there is none yet. Each partition's leader is asked.
+  //   kInvalidTimestamp, kUnknownTopicOrPartition
+  // As Kafka's offsetsForTimes: by the records' timestamps, which are their producers' unless the
+  // topic has message.timestamp.type=LogAppendTime.
+  absl::StatusOr<NamedTimes> OffsetsForTimes(
+      const std::map<NamedPartition, TimestampMs>& timestamps);
+  // The first record at or after each offset: its offset, timestamp and leader epoch; kNoOffset
+  // where there is none yet. An offset below the log start counts as the log start.
+  absl::StatusOr<NamedTimes> RecordsAt(const std::map<NamedPartition, Offset>& offsets);
   // Deletes the records below each offset (kNoOffset: below the high watermark). Returns the new
   // log starts. kOffsetOutOfRange: above the high watermark.
   absl::StatusOr<NamedOffsets> DeleteRecords(const NamedOffsets& before);
@@ -127,8 +151,16 @@ class Admin {
   absl::StatusOr<GroupListing> ListGroups();
   absl::StatusOr<message::DescribeGroupResponse> DescribeGroup(const std::string& group_id);
   absl::StatusOr<NamedOffsets> ListGroupOffsets(const std::string& group_id);
-  // For a group without members only.
+  // How far the group is behind, for each partition that it has an offset for or a member reads, in
+  // order. kGroupIdNotFound.
+  absl::StatusOr<std::vector<PartitionLag>> DescribeGroupLag(const std::string& group_id);
+  // For a group without members only: kNonEmptyGroup. A static member that has left counts until
+  // its session ends. The group goes on from these offsets, whether they are lower or higher.
   absl::Status AlterGroupOffsets(const std::string& group_id, const NamedOffsets& offsets);
+  // Forgets committed offsets (KIP-496). kGroupSubscribedToTopic while a member reads the topic,
+  // kGroupIdNotFound. Offsets that are not there are no error.
+  absl::Status DeleteGroupOffsets(const std::string& group_id,
+                                  const std::vector<NamedPartition>& partitions);
   absl::Status DeleteGroup(const std::string& group_id);  // kNonEmptyGroup, kGroupIdNotFound
 
  private:

@@ -1,6 +1,7 @@
 // Admin calls that go to the leaders of partitions, and to all brokers.
 #include <optional>
 #include <set>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -55,23 +56,35 @@ bool IsFor(const Answer& answer, const TopicPartition& id) {
   return answer.partition() == id.partition.value() && answer.topic_id() == id.topic_id.ToBytes();
 }
 
+OffsetAndTimestamp ToTime(const message::ListOffsetsResponse::Partition& result) {
+  return {.offset = Offset(result.offset()),
+          .timestamp = TimestampMs(result.timestamp()),
+          .leader_epoch = LeaderEpoch(result.leader_epoch())};
+}
+
 }  // namespace
 
 // Asks the leaders of `open` until each partition has a final answer. `make` fills a request,
 // `offset_of` reads an answer of one partition.
 template <typename Request, typename Response, typename Fill, typename OffsetOf>
-static absl::StatusOr<NamedOffsets> AskLeaders(
-    std::set<NamedPartition> open, const char* method, const AdminDeadline& deadline,
-    const std::function<absl::StatusOr<message::MetadataResponse>()>& metadata,
-    const std::function<absl::StatusOr<Response>(const ServerAddress&, const char*,
-                                                 const Request&)>& call,
-    Fill fill, OffsetOf offset_of) {
-  std::map<NamedPartition, OffsetAndMetadata> found;
+static auto AskLeaders(std::set<NamedPartition> open, const char* method,
+                       const AdminDeadline& deadline,
+                       const std::function<absl::StatusOr<message::MetadataResponse>()>& metadata,
+                       const std::function<absl::StatusOr<Response>(
+                           const ServerAddress&, const char*, const Request&)>& call,
+                       Fill fill, OffsetOf offset_of) {
+  using Entry = std::decay_t<decltype(std::declval<Response>().partitions(0))>;
+  using Value = std::invoke_result_t<OffsetOf, const Entry&>;
+  using Found = std::vector<std::pair<NamedPartition, Value>>;
+  using Result = absl::StatusOr<Found>;
+  std::map<NamedPartition, Value> found;
   absl::Status last = ToStatus(ErrorCode::kLeaderNotAvailable, "a partition has no leader");
   while (!open.empty()) {
-    QUIPU_ASSIGN_OR_RETURN(const message::MetadataResponse response, metadata());
-    QUIPU_ASSIGN_OR_RETURN(const ByLeader by_leader, GroupByLeader(response, open));
-    for (const auto& [address, partitions] : by_leader) {
+    const absl::StatusOr<message::MetadataResponse> response = metadata();
+    if (!response.ok()) return Result(response.status());
+    const absl::StatusOr<ByLeader> by_leader = GroupByLeader(*response, open);
+    if (!by_leader.ok()) return Result(by_leader.status());
+    for (const auto& [address, partitions] : *by_leader) {
       Request request;
       for (const auto& [name, id] : partitions) fill(*request.add_partitions(), name, id);
       absl::StatusOr<Response> answer = call(address, method, request);
@@ -89,16 +102,16 @@ static absl::StatusOr<NamedOffsets> AskLeaders(
           } else if (IsRetriable(error)) {
             last = Failed(error, name);
           } else {
-            return Failed(error, name);
+            return Result(Failed(error, name));
           }
         }
       }
     }
     if (open.empty()) break;
-    if (deadline.passed()) return last;
+    if (deadline.passed()) return Result(last);
     deadline.Pause();
   }
-  return NamedOffsets(found.begin(), found.end());
+  return Result(Found(found.begin(), found.end()));
 }
 
 absl::StatusOr<NamedOffsets> Admin::ListOffsets(const std::vector<NamedPartition>& partitions,
@@ -127,6 +140,63 @@ absl::StatusOr<NamedOffsets> Admin::ListOffsets(const std::vector<NamedPartition
                                  .leader_epoch = LeaderEpoch(result.leader_epoch()),
                                  .metadata = {}};
       });
+}
+
+absl::StatusOr<NamedTimes> Admin::OffsetsForTimes(
+    const std::map<NamedPartition, TimestampMs>& timestamps) {
+  const AdminDeadline deadline = calls_->NewDeadline();
+  std::set<NamedPartition> partitions;
+  for (const auto& [name, timestamp] : timestamps) {
+    if (timestamp < TimestampMs(0)) return Failed(ErrorCode::kInvalidTimestamp, name);
+    partitions.insert(name);
+  }
+  const std::vector<std::string> names = TopicNames({partitions.begin(), partitions.end()});
+  QUIPU_RETURN_IF_ERROR(TopicsOf(names).status());
+  message::MetadataRequest metadata;
+  for (const std::string& name : names) metadata.add_topics(name);
+  return AskLeaders<message::ListOffsetsRequest, message::ListOffsetsResponse>(
+      partitions, "/quipu.rpc.Broker/ListOffsets", deadline,
+      [&] { return calls_->Metadata(metadata, deadline); },
+      [&](const ServerAddress& address, const char* method,
+          const message::ListOffsetsRequest& request) {
+        return calls_->At<message::ListOffsetsRequest, message::ListOffsetsResponse>(
+            address, method, request, deadline);
+      },
+      [&](message::ListOffsetsRequest::Partition& entry, const NamedPartition& name,
+          const TopicPartition& id) {
+        entry.set_topic_id(id.topic_id.ToBytes());
+        entry.set_partition(id.partition.value());
+        entry.set_current_leader_epoch(-1);
+        entry.set_timestamp(timestamps.at(name).value());
+      },
+      ToTime);
+}
+
+absl::StatusOr<NamedTimes> Admin::RecordsAt(const std::map<NamedPartition, Offset>& offsets) {
+  const AdminDeadline deadline = calls_->NewDeadline();
+  std::set<NamedPartition> partitions;
+  for (const auto& [name, offset] : offsets) partitions.insert(name);
+  const std::vector<std::string> names = TopicNames({partitions.begin(), partitions.end()});
+  QUIPU_RETURN_IF_ERROR(TopicsOf(names).status());
+  message::MetadataRequest metadata;
+  for (const std::string& name : names) metadata.add_topics(name);
+  return AskLeaders<message::ListOffsetsRequest, message::ListOffsetsResponse>(
+      partitions, "/quipu.rpc.Broker/ListOffsets", deadline,
+      [&] { return calls_->Metadata(metadata, deadline); },
+      [&](const ServerAddress& address, const char* method,
+          const message::ListOffsetsRequest& request) {
+        return calls_->At<message::ListOffsetsRequest, message::ListOffsetsResponse>(
+            address, method, request, deadline);
+      },
+      [&](message::ListOffsetsRequest::Partition& entry, const NamedPartition& name,
+          const TopicPartition& id) {
+        entry.set_topic_id(id.topic_id.ToBytes());
+        entry.set_partition(id.partition.value());
+        entry.set_current_leader_epoch(-1);
+        entry.set_by_offset(true);
+        entry.set_from_offset(offsets.at(name).value());
+      },
+      ToTime);
 }
 
 absl::StatusOr<NamedOffsets> Admin::DeleteRecords(const NamedOffsets& before) {
@@ -294,6 +364,8 @@ absl::Status Admin::AlterGroupOffsets(const std::string& group_id, const NamedOf
   for (const auto& partition : response.partitions()) {
     if (error == ErrorCode::kNone) error = WireError(partition.error_code());
   }
+  // So it is told to whoever commits from outside into a group with members.
+  if (error == ErrorCode::kUnknownMemberId) error = ErrorCode::kNonEmptyGroup;
   const absl::string_view text = ErrorDescription(error);
   return ToStatus(error, absl::StrCat("group ", group_id, ": ", text));
 }

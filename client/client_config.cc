@@ -64,6 +64,7 @@ absl::StatusOr<ConsumerSettings> ParseConsumerConfig(const ConfigMap& config) {
   ReadMetadata(reader, core.metadata);
   reader.Text("client.id", &core.client_id);
   reader.Text("group.id", &core.group_id);
+  reader.Text("group.instance.id", &core.instance_id);
   reader.Text("group.remote.assignor", &core.assignor);
   // In the order of the table's words.
   constexpr OffsetReset kResets[] = {OffsetReset::kEarliest, OffsetReset::kLatest,
@@ -81,6 +82,12 @@ absl::StatusOr<ConsumerSettings> ParseConsumerConfig(const ConfigMap& config) {
   reader.Millis("session.timeout.ms", &core.session_timeout);
   reader.Millis("request.timeout.ms", &core.request_timeout);
   reader.Millis("default.api.timeout.ms", &settings.default_api_timeout);
+  if (!core.instance_id.empty() && core.group_id.empty()) {
+    reader.Refuse("group.instance.id: needs a group.id");
+  }
+  if (settings.auto_commit && core.group_id.empty()) {
+    reader.Refuse("enable.auto.commit: true needs a group.id to commit to");
+  }
   QUIPU_RETURN_IF_ERROR(reader.Finish());
   return settings;
 }

@@ -63,6 +63,7 @@ absl::Status Consumer::Resume(const NamedPartition& partition) {
   return impl_->WithPartition(
       partition, [](FetchCore& fetch, const TopicPartition& id) { return fetch.Pause(id, false); });
 }
+std::vector<NamedPartition> Consumer::Paused() const { return impl_->Paused(); }
 absl::StatusOr<OffsetAndMetadata> Consumer::Position(const NamedPartition& partition) const {
   return impl_->Position(partition);
 }
@@ -70,15 +71,17 @@ absl::StatusOr<Offset> Consumer::HighWatermark(const NamedPartition& partition) 
   return impl_->HighWatermark(partition);
 }
 
-absl::Status Consumer::CommitSync() { return impl_->CommitAndWait(impl_->Positions()); }
+absl::Status Consumer::CommitSync() {
+  return impl_->CommitAndWait(impl_->Positions(), impl_->api_timeout());
+}
 absl::Status Consumer::CommitSync(const NamedOffsets& offsets) {
-  return impl_->CommitAndWait(offsets);
+  return impl_->CommitAndWait(offsets, impl_->api_timeout());
 }
 void Consumer::CommitAsync(CommitCallback done) {
-  impl_->Commit(impl_->Positions(), std::move(done));
+  impl_->Commit(impl_->Positions(), impl_->api_timeout(), std::move(done));
 }
 void Consumer::CommitAsync(const NamedOffsets& offsets, CommitCallback done) {
-  impl_->Commit(offsets, std::move(done));
+  impl_->Commit(offsets, impl_->api_timeout(), std::move(done));
 }
 absl::StatusOr<NamedOffsets> Consumer::Committed(const std::vector<NamedPartition>& partitions) {
   return impl_->Committed(partitions, impl_->api_timeout());
@@ -90,6 +93,10 @@ absl::StatusOr<NamedOffsets> Consumer::BeginningOffsets(
 }
 absl::StatusOr<NamedOffsets> Consumer::EndOffsets(const std::vector<NamedPartition>& partitions) {
   return impl_->admin().ListOffsets(partitions, kLatestTimestamp);
+}
+absl::StatusOr<NamedTimes> Consumer::OffsetsForTimes(
+    const std::map<NamedPartition, TimestampMs>& timestamps) {
+  return impl_->admin().OffsetsForTimes(timestamps);
 }
 
 absl::StatusOr<std::vector<NamedPartition>> Consumer::PartitionsOf(const std::string& topic) {

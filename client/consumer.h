@@ -11,6 +11,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,11 +28,14 @@
 
 namespace quipu {
 
-// Told of changes of a subscribed consumer's partitions; runs inside Poll, in its thread.
+// Told of changes of a subscribed consumer's partitions; runs inside Poll and Close, in the thread
+// that calls them, and may call everything of the consumer but Poll, Subscribe, Assign and Close.
 struct RebalanceListener {
   // With the committed offset of each; kNoOffset: none.
   std::function<void(const NamedOffsets&)> on_assigned;
-  // About to be given up: the place to commit what was processed. Given up when it returns.
+  // About to be given up, also by Close: the place to commit what was processed, which is accepted.
+  // Given up when it returns; within the coordinator's rebalance time-out of 60 s, or they are
+  // lost.
   std::function<void(const std::vector<NamedPartition>&)> on_revoked;
   // Another member owns them already: a commit would be refused.
   std::function<void(const std::vector<NamedPartition>&)> on_lost;
@@ -76,8 +80,12 @@ class Consumer {
                     LeaderEpoch leader_epoch = kNoLeaderEpoch);
   absl::Status SeekToBeginning(const NamedPartition& partition);
   absl::Status SeekToEnd(const NamedPartition& partition);
+  // A paused partition is not fetched, and Poll does not return what is buffered of it; position
+  // and buffer are kept for Resume. Survives a rebalance that leaves the partition here; one that
+  // is given up and assigned again is not paused. kUnknownTopicOrPartition: not assigned.
   absl::Status Pause(const NamedPartition& partition);
   absl::Status Resume(const NamedPartition& partition);
+  [[nodiscard]] std::vector<NamedPartition> Paused() const;
   // The offset of the next record that Poll will return, with the epoch of the one before; offset
   // kNoOffset while it is looked up. kUnknownTopicOrPartition: not assigned.
   absl::StatusOr<OffsetAndMetadata> Position(const NamedPartition& partition) const;
@@ -99,6 +107,9 @@ class Consumer {
   // Offsets of the log's first record, and after its last one that can be read.
   absl::StatusOr<NamedOffsets> BeginningOffsets(const std::vector<NamedPartition>& partitions);
   absl::StatusOr<NamedOffsets> EndOffsets(const std::vector<NamedPartition>& partitions);
+  // As Admin::OffsetsForTimes.
+  absl::StatusOr<NamedTimes> OffsetsForTimes(
+      const std::map<NamedPartition, TimestampMs>& timestamps);
 
   // All partitions of a topic, waiting for its metadata; errors as Assign.
   absl::StatusOr<std::vector<NamedPartition>> PartitionsOf(const std::string& topic);
@@ -107,7 +118,9 @@ class Consumer {
   // The id of this member in its group.
   [[nodiscard]] std::string member_id() const;
 
-  // Commits if enable.auto.commit, leaves the group, ends the threads. A second call does nothing.
+  // Commits what Poll has returned if enable.auto.commit, tells the listener that all partitions
+  // are revoked, leaves the group, ends the threads. A second call does nothing. `timeout` 0: only
+  // ends.
   absl::Status Close(Duration timeout = std::chrono::seconds(30));
 
  private:

@@ -168,9 +168,15 @@ std::vector<NamedPartition> Consumer::Impl::Assignment() const {
   return names;
 }
 
-absl::Status Consumer::Impl::WithPartition(
-    const NamedPartition& partition,
-    const std::function<bool(FetchCore&, const TopicPartition&)>& action) {
+std::vector<NamedPartition> Consumer::Impl::Paused() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<NamedPartition> names;
+  for (const TopicPartition& id : core_.fetch().Paused()) names.push_back(NameOf(id));
+  return names;
+}
+
+absl::Status Consumer::Impl::WithPartition(const NamedPartition& partition,
+                                           const PartitionAction& action) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const std::optional<TopicPartition> id = Resolve(partition);
   if (!id || !action(core_.fetch(), *id)) {
@@ -203,28 +209,6 @@ absl::StatusOr<Offset> Consumer::Impl::HighWatermark(const NamedPartition& parti
 }
 
 // ---- poll --------------------------------------------------------------------------------------
-
-void Consumer::Impl::RunRebalances(std::unique_lock<std::mutex>& lock) {
-  while (!rebalances_.empty()) {
-    const Rebalance event = std::move(rebalances_.front());
-    rebalances_.pop_front();
-    lock.unlock();
-    if (!event.lost.empty() && listener_.on_lost) listener_.on_lost(event.lost);
-    if (!event.revoked.empty() && settings_.auto_commit) {
-      const absl::Status committed = CommitAndWait(Positions());
-      if (!committed.ok()) {
-        LogWarn("consumer.commit_before_revocation_failed",
-                {{"error", std::string(committed.message())}});
-      }
-    }
-    if (!event.revoked.empty() && listener_.on_revoked) listener_.on_revoked(event.revoked);
-    if (!event.assigned.empty() && listener_.on_assigned) listener_.on_assigned(event.assigned);
-    lock.lock();
-    if (event.revoked.empty()) continue;
-    core_.ConfirmRevoked(owner_.GetNow().mono);
-    WakeLocked();
-  }
-}
 
 absl::Status Consumer::Impl::TopicTrouble(const std::string& topic, Instant now) const {
   const std::optional<Duration> unknown = core_.metadata().UnknownFor(topic, now);
@@ -313,12 +297,13 @@ absl::Status Consumer::Impl::Close(Duration timeout) {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (closed_) return absl::OkStatus();
   }
+  const Instant deadline = owner_.GetNow().mono + timeout;
   absl::Status status;
-  if (settings_.auto_commit && timeout > Duration(0)) status = CommitAndWait(Positions());
+  if (settings_.auto_commit && timeout > Duration(0)) status = CommitAndWait(Positions(), timeout);
   {
     std::unique_lock<std::mutex> lock(mutex_);
+    if (timeout > Duration(0)) RevokeAll(lock, deadline - owner_.GetNow().mono);
     closed_ = true;
-    const Instant deadline = owner_.GetNow().mono + timeout;
     core_.Subscribe({});
     WakeLocked();
     while (timeout > Duration(0) && !core_.group().has_left() &&

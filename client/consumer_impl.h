@@ -26,9 +26,10 @@ class Consumer::Impl {
   absl::Status Subscribe(std::vector<std::string> topics, RebalanceListener listener);
   absl::Status Assign(const std::vector<NamedPartition>& partitions);
   std::vector<NamedPartition> Assignment() const;
+  std::vector<NamedPartition> Paused() const;
   absl::StatusOr<std::vector<ConsumerRecord>> Poll(Duration timeout);
-  absl::Status WithPartition(const NamedPartition& partition,
-                             const std::function<bool(FetchCore&, const TopicPartition&)>& action);
+  using PartitionAction = std::function<bool(FetchCore&, const TopicPartition&)>;
+  absl::Status WithPartition(const NamedPartition& partition, const PartitionAction& action);
   absl::StatusOr<OffsetAndMetadata> Position(const NamedPartition& partition) const;
   absl::StatusOr<Offset> HighWatermark(const NamedPartition& partition) const;
   absl::StatusOr<std::vector<NamedPartition>> PartitionsOf(const std::string& topic);
@@ -40,8 +41,8 @@ class Consumer::Impl {
 
   // ---- consumer_offsets.cc ----
   NamedOffsets Positions() const;
-  void Commit(const NamedOffsets& offsets, CommitCallback done);
-  absl::Status CommitAndWait(const NamedOffsets& offsets);
+  void Commit(const NamedOffsets& offsets, Duration timeout, CommitCallback done);
+  absl::Status CommitAndWait(const NamedOffsets& offsets, Duration timeout);
   absl::StatusOr<NamedOffsets> Committed(const std::vector<NamedPartition>& partitions,
                                          Duration timeout);
 
@@ -57,7 +58,11 @@ class Consumer::Impl {
   [[nodiscard]] std::optional<TopicPartition> Resolve(const NamedPartition& partition) const;
   [[nodiscard]] NamedPartition NameOf(const TopicPartition& partition) const;
   absl::Status WaitForTopic(std::unique_lock<std::mutex>& lock, const std::string& topic);
+  // ---- consumer_rebalance.cc: the listener, in the calling thread, without the lock ----
   void RunRebalances(std::unique_lock<std::mutex>& lock);
+  // Before the group is left: all that is owned is revoked.
+  void RevokeAll(std::unique_lock<std::mutex>& lock, Duration timeout);
+  void CommitBeforeRevocation(Duration timeout);
   // What Poll has to tell when there are neither records nor errors of partitions.
   absl::Status Trouble(Instant now);
   [[nodiscard]] absl::Status TopicTrouble(const std::string& topic, Instant now) const;

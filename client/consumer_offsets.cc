@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/logging.h"
 #include "client/consumer_impl.h"
 
 namespace quipu {
@@ -36,7 +37,7 @@ absl::StatusOr<PartitionOffsets> Consumer::Impl::ResolveAll(const NamedOffsets& 
   return resolved;
 }
 
-void Consumer::Impl::Commit(const NamedOffsets& offsets, CommitCallback done) {
+void Consumer::Impl::Commit(const NamedOffsets& offsets, Duration timeout, CommitCallback done) {
   absl::Status refused;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -46,8 +47,7 @@ void Consumer::Impl::Commit(const NamedOffsets& offsets, CommitCallback done) {
       waiting_[token] = [callback = std::move(done)](const OffsetOpResult& result) {
         if (callback) callback(ToStatus(result.error, result.message));
       };
-      core_.CommitOffsets(token, *std::move(resolved),
-                          owner_.GetNow().mono + settings_.default_api_timeout);
+      core_.CommitOffsets(token, *std::move(resolved), owner_.GetNow().mono + timeout);
       WakeLocked();
       return;
     }
@@ -56,9 +56,9 @@ void Consumer::Impl::Commit(const NamedOffsets& offsets, CommitCallback done) {
   if (done) done(refused);
 }
 
-absl::Status Consumer::Impl::CommitAndWait(const NamedOffsets& offsets) {
+absl::Status Consumer::Impl::CommitAndWait(const NamedOffsets& offsets, Duration timeout) {
   auto answer = std::make_shared<std::promise<absl::Status>>();
-  Commit(offsets, [answer](const absl::Status& status) { answer->set_value(status); });
+  Commit(offsets, timeout, [answer](const absl::Status& status) { answer->set_value(status); });
   // Bounded: every operation ends at its deadline or when the consumer is closed.
   return answer->get_future().get();
 }
@@ -108,8 +108,15 @@ void Consumer::Impl::AutoCommit(Instant now) {
     if (position && position->offset != kNoOffset) positions.emplace_back(id, *position);
   }
   if (positions.empty() || settings_.core.group_id.empty()) return;
-  // Nobody waits for the result; the next one covers what this one may miss.
-  core_.CommitOffsets(++last_token_, std::move(positions), now + settings_.default_api_timeout);
+  const uint64_t token = ++last_token_;
+  waiting_[token] = [](const OffsetOpResult& result) {
+    // The next one covers what this one missed; a partition that is going was committed before.
+    const bool told = result.error == ErrorCode::kRebalanceInProgress ||
+                      result.error == ErrorCode::kClosed || result.error == ErrorCode::kNone;
+    if (told) return;
+    LogWarn("consumer.auto_commit_failed", {{"error", result.message}});
+  };
+  core_.CommitOffsets(token, std::move(positions), now + settings_.default_api_timeout);
   WakeLocked();
 }
 

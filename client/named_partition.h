@@ -17,6 +17,13 @@ struct NamedPartition {
   friend bool operator==(const NamedPartition&, const NamedPartition&) = default;
   friend auto operator<=>(const NamedPartition&, const NamedPartition&) = default;
 };
+// The answer to "which record was the first at or after this time".
+struct OffsetAndTimestamp {
+  Offset offset = kNoOffset;             // kNoOffset: there is no such record
+  TimestampMs timestamp = kNoTimestamp;  // of that record
+  LeaderEpoch leader_epoch = kNoLeaderEpoch;
+};
+using NamedTimes = std::vector<std::pair<NamedPartition, OffsetAndTimestamp>>;
 using NamedOffsets = std::vector<std::pair<NamedPartition, OffsetAndMetadata>>;
 
 }  // namespace quipu

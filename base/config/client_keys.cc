@@ -89,7 +89,11 @@ constexpr ConfigSpec kConsumerKeys[] = {
     kBootstrap,
     Text("client.id", "quipu-consumer", "name of this client in the brokers' logs"),
     Text("group.id", "", "the consumer group; needed to subscribe and to commit"),
-    Text("group.remote.assignor", "", "the server's assignor", "the coordinator's choice"),
+    Text("group.instance.id", "", "a static member's name, kept over restarts", "a dynamic member"),
+    Text("group.remote.assignor", "",
+         "uniform (balanced, sticky) or range (contiguous runs, alike for topics that are alike); the "
+         "group uses what most members ask for",
+         "the coordinator's choice"),
     Choice("auto.offset.reset", "earliest", "earliest, latest, none",
            "where to start without an offset"),
     Choice("isolation.level", "read_committed", "read_uncommitted, read_committed",

@@ -20,6 +20,7 @@ void AddGroupsService(GrpcServer& server, const NodeHolder& node) {
   AddNodeUnary(server, service, &Service::RequestListGroups, node, &BrokerNode::ListGroups);
   AddNodeUnary(server, service, &Service::RequestDescribeGroup, node, &BrokerNode::DescribeGroup);
   AddNodeUnary(server, service, &Service::RequestDeleteGroup, node, &BrokerNode::DeleteGroup);
+  AddNodeUnary(server, service, &Service::RequestOffsetDelete, node, &BrokerNode::OffsetDelete);
 }
 
 }  // namespace quipu

@@ -14,6 +14,7 @@ using ListAnswer = ListOffsetsQuery::Part;
 struct FoundRecord {
   Offset offset;
   TimestampMs timestamp;
+  LeaderEpoch epoch = kNoLeaderEpoch;  // of its batch
 };
 
 int32_t Wire(ErrorCode error) { return static_cast<int32_t>(error); }
@@ -47,7 +48,31 @@ absl::StatusOr<std::optional<FoundRecord>> SearchLog(LogStore& store, LogId log_
     const TimestampMs time = view->timestamp_type() == TimestampType::kLogAppendTime
                                  ? view->max_timestamp()
                                  : record.timestamp;
-    if (time >= timestamp) return std::make_optional(FoundRecord{record.offset, time});
+    if (time >= timestamp) {
+      return std::make_optional(FoundRecord{record.offset, time, view->leader_epoch()});
+    }
+  }
+  return std::optional<FoundRecord>();
+}
+
+// The first record in [from, end). Control batches hold none.
+absl::StatusOr<std::optional<FoundRecord>> FirstFrom(LogStore& store, LogId log_id, Offset from,
+                                                     Offset end) {
+  while (from < end) {
+    auto batches = store.Read(log_id, from, end, 1);
+    if (!batches.ok()) return batches.status();
+    if (batches->empty()) break;
+    auto view = RecordBatchView::Parse(batches->front().bytes);
+    if (!view.ok()) return view.status();
+    auto decoded = DecodedBatch::Decode(*view);
+    if (!decoded.ok()) return decoded.status();
+    for (const RecordView& record : decoded->records()) {
+      if (record.offset < from || view->is_control()) continue;
+      const bool stamped = view->timestamp_type() == TimestampType::kLogAppendTime;
+      return std::make_optional(FoundRecord{
+          record.offset, stamped ? view->max_timestamp() : record.timestamp, view->leader_epoch()});
+    }
+    from = view->end_offset();
   }
   return std::optional<FoundRecord>();
 }
@@ -63,33 +88,41 @@ void OffsetQueries::ListOffsets(const ListOffsetsQuery::Items& items,
       continue;
     }
     const LeaderEpoch epoch(item.request.current_leader_epoch());
-    if (item.request.timestamp() == kLatestTimestamp) {
+    if (item.request.by_offset()) {
+      FindRecord(*host, item, join);
+    } else if (item.request.timestamp() == kLatestTimestamp) {
       join->Complete(context_.index, item.slot, ListFound(host->core.LatestOffset(epoch)));
     } else if (item.request.timestamp() == kEarliestTimestamp) {
       join->Complete(context_.index, item.slot, ListFound(host->core.EarliestOffset(epoch)));
     } else {
-      FindByTime(*host, item, join);
+      FindRecord(*host, item, join);
     }
   }
 }
 
-void OffsetQueries::FindByTime(PartitionHost& host, const ListOffsetsQuery::Item& item,
+void OffsetQueries::FindRecord(PartitionHost& host, const ListOffsetsQuery::Item& item,
                                const ListOffsetsQuery::JoinPtr& join) {
   // What is committed must be known, or a record would be reported as missing (R09).
   const LeaderEpoch epoch(item.request.current_leader_epoch());
-  if (const auto latest = host.core.LatestOffset(epoch); latest.error != ErrorCode::kNone) {
-    join->Complete(context_.index, item.slot, ListError(latest.error));
-    return;
+  const auto latest = host.core.LatestOffset(epoch);
+  const bool by_offset = item.request.by_offset();
+  const bool negative = (by_offset ? item.request.from_offset() : item.request.timestamp()) < 0;
+  ErrorCode error = latest.error;
+  if (error == ErrorCode::kNone && negative) {
+    error = by_offset ? ErrorCode::kInvalidRequest : ErrorCode::kInvalidTimestamp;
   }
-  if (item.request.timestamp() < 0) {
-    join->Complete(context_.index, item.slot, ListError(ErrorCode::kInvalidTimestamp));
+  if (error != ErrorCode::kNone) {
+    join->Complete(context_.index, item.slot, ListError(error));
     return;
   }
   context_.ReadCold(
-      [log_id = host.log_id, timestamp = TimestampMs(item.request.timestamp())](LogStore& store) {
-        return SearchLog(store, log_id, timestamp);
+      [log_id = host.log_id, request = item.request, start = host.core.log_start_offset(),
+       end = latest.offset](LogStore& store) {
+        return request.by_offset()
+                   ? FirstFrom(store, log_id, std::max(Offset(request.from_offset()), start), end)
+                   : SearchLog(store, log_id, TimestampMs(request.timestamp()));
       },
-      [this, uid = item.uid, slot = item.slot, epoch, join](const auto& found) {
+      [this, uid = item.uid, slot = item.slot, epoch, by_offset, join](const auto& found) {
         PartitionHost* again = context_.Find(uid);
         if (again == nullptr) {
           join->Complete(context_.index, slot, ListError(ErrorCode::kNotLeaderOrFollower));
@@ -105,6 +138,7 @@ void OffsetQueries::FindByTime(PartitionHost& host, const ListOffsetsQuery::Item
         }
         const bool visible = found->has_value() && (*found)->offset < again->core.high_watermark();
         answer.set_offset(visible ? (*found)->offset.value() : kNoOffset.value());
+        if (by_offset && visible) answer.set_leader_epoch((*found)->epoch.value());
         answer.set_timestamp(visible ? (*found)->timestamp.value() : kNoTimestamp.value());
         join->Complete(context_.index, slot, std::move(answer));
       });

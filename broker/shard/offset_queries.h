@@ -21,8 +21,9 @@ class OffsetQueries {
   void Describe(const std::vector<TopicId>& topics, const std::shared_ptr<DescribeJoin>& join);
 
  private:
-  // The first record at or after a time: the store finds the batch, its records say which one.
-  void FindByTime(PartitionHost& host, const ListOffsetsQuery::Item& item,
+  // The first record at or after a time or an offset: the store finds the batch, its records say
+  // which one.
+  void FindRecord(PartitionHost& host, const ListOffsetsQuery::Item& item,
                   const ListOffsetsQuery::JoinPtr& join);
 
   ShardContext& context_;

@@ -38,7 +38,7 @@ const char* ServersVariable() {
 
 }  // namespace
 
-absl::StatusOr<ConfigMap> ClientConfig(const Common& common, const std::vector<ConfigKey>& keys) {
+absl::StatusOr<ConfigMap> ClientConfig(const Common& common, ConfigTable keys) {
   const char* variable = ServersVariable();
   const bool from_variable =
       common.bootstrap_servers.empty() && common.profile.empty() && variable != nullptr;
@@ -63,12 +63,12 @@ absl::StatusOr<ConfigMap> ClientConfig(const Common& common, const std::vector<C
 }
 
 absl::StatusOr<std::string> BootstrapServers(const Common& common) {
-  QUIPU_ASSIGN_OR_RETURN(const ConfigMap settings, ClientConfig(common, AdminConfigKeys()));
+  QUIPU_ASSIGN_OR_RETURN(const ConfigMap settings, ClientConfig(common, AdminConfigTable()));
   return settings.at("bootstrap.servers");
 }
 
 absl::StatusOr<ConfigMap> ConnectionConfig(const Common& common,
-                                           const std::vector<ConfigKey>& keys) {
+                                           ConfigTable keys) {
   QUIPU_ASSIGN_OR_RETURN(ConfigMap config, ClientConfig(common, keys));
   config["default.api.timeout.ms"] = std::to_string(common.timeout_ms);
   return config;

@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "client/admin.h"
 #include "client/cli/cli.h"
+#include "base/config/config_tables.h"
 #include "client/client_config.h"
 
 namespace quipu::cli {
@@ -18,14 +19,14 @@ namespace quipu::cli {
 // QUIPU_BOOTSTRAP_SERVER), the profile in use, 127.0.0.1:9092. Settings come from --profile, or
 // from the profile in use when it gives the servers too. A wrong variable or profile is a wrong
 // argument.
-absl::StatusOr<ConfigMap> ClientConfig(const Common& common, const std::vector<ConfigKey>& keys);
+absl::StatusOr<ConfigMap> ClientConfig(const Common& common, ConfigTable keys);
 
 // The servers alone.
 absl::StatusOr<std::string> BootstrapServers(const Common& common);
 
 // ClientConfig with --timeout as default.api.timeout.ms, for consumers and administration.
 absl::StatusOr<ConfigMap> ConnectionConfig(const Common& common,
-                                           const std::vector<ConfigKey>& keys = AdminConfigKeys());
+                                           ConfigTable keys = AdminConfigTable());
 
 // An Admin that a broker has answered, so that a change which nobody could be asked for is not
 // mistaken for one with an unknown outcome. kNotConnected names every server tried.

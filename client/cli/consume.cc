@@ -255,7 +255,7 @@ class Printing {
 
 absl::Status Consume(Common& common, const ConsumeOptions& options) {
   QUIPU_ASSIGN_OR_RETURN(RecordFormat format, FormatOf(common, options));
-  QUIPU_ASSIGN_OR_RETURN(ConfigMap config, ConnectionConfig(common, ConsumerConfigKeys()));
+  QUIPU_ASSIGN_OR_RETURN(ConfigMap config, ConnectionConfig(common, ConsumerConfigTable()));
   if (!options.group.empty()) {
     config["group.id"] = options.group;
     config["auto.offset.reset"] = options.from_beginning ? "earliest" : "latest";

@@ -1,8 +1,6 @@
-// `quipu group`: list, describe.
-#include <algorithm>
+// `quipu group`: list, describe, delete.
 #include <map>
 #include <memory>
-#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -10,6 +8,7 @@
 #include "client/admin.h"
 #include "client/cli/cli.h"
 #include "client/cli/connect.h"
+#include "client/cli/group_commands.h"
 
 namespace quipu::cli {
 namespace {
@@ -38,76 +37,74 @@ absl::Status ListGroups(const Common& common) {
                                "; try again, or look at `quipu cluster health`"));
 }
 
-// High watermarks of the partitions, where a leader answers.
-std::map<NamedPartition, Offset> LogEnds(Admin& admin, const NamedOffsets& committed) {
-  std::set<std::string> names;
-  for (const auto& [partition, offset] : committed) names.insert(partition.topic);
-  std::map<NamedPartition, Offset> ends;
-  for (const std::string& name : names) {
-    const auto replicas = admin.DescribePartitions({name});
-    if (!replicas.ok()) continue;  // shown as unknown
-    std::map<NamedPartition, int32_t> epochs;
-    for (const ReplicaReport& replica : *replicas) {
-      const NamedPartition partition{name, PartitionIndex(replica.state.partition())};
-      if (!replica.state.is_leader()) continue;
-      // A deposed leader may still think that it leads.
-      const auto known = epochs.find(partition);
-      if (known != epochs.end() && known->second > replica.state.leader_epoch()) continue;
-      epochs[partition] = replica.state.leader_epoch();
-      ends[partition] = Offset(replica.state.high_watermark());
-    }
-  }
-  return ends;
-}
-
-// Committed offset, log end and lag of each partition that the group has an offset for. Log end and
-// lag are null where no leader tells.
-absl::StatusOr<Json> Offsets(Admin& admin, const std::string& group) {
-  QUIPU_ASSIGN_OR_RETURN(const NamedOffsets committed, admin.ListGroupOffsets(group));
-  const std::map<NamedPartition, Offset> ends = LogEnds(admin, committed);
-  Json json = Json::array();
-  for (const auto& [partition, offset] : committed) {
-    Json entry{{"topic", partition.topic},
-               {"partition", partition.partition.value()},
-               {"committed", offset.offset.value()},
-               {"log_end", nullptr},
-               {"lag", nullptr}};
-    const auto end = ends.find(partition);
-    if (end != ends.end()) {
-      entry["log_end"] = end->second.value();
-      // The watermark that a leader tells may be older than the commit.
-      entry["lag"] = std::max<int64_t>(end->second - offset.offset, 0);
-    }
-    json.push_back(entry);
-  }
-  return json;
-}
-
 std::string OrUnknown(const Json& value) { return value.is_null() ? "-" : value.dump(); }
+
+// Log end and lag are null where no leader tells, lag also without a committed offset.
+Json ToJson(const PartitionLag& lag) {
+  Json entry{{"topic", lag.partition.topic},
+             {"partition", lag.partition.partition.value()},
+             {"committed", nullptr},
+             {"log_end", nullptr},
+             {"lag", nullptr},
+             {"lag_seconds", nullptr},
+             {"member", nullptr}};
+  if (lag.committed != kNoOffset) entry["committed"] = lag.committed.value();
+  if (lag.log_end != kNoOffset) entry["log_end"] = lag.log_end.value();
+  if (lag.records) entry["lag"] = *lag.records;
+  if (lag.time) entry["lag_seconds"] = static_cast<double>(ToMillis(*lag.time)) / 1000.0;
+  if (!lag.member_id.empty()) entry["member"] = lag.member_id;
+  return entry;
+}
+
+Json ToJson(const message::DescribeGroupResponse::Member& member,
+            const std::map<std::string, std::string>& topic_names) {
+  Json assignment = Json::array();
+  for (const record::TopicPartitions& topic : member.assignment()) {
+    const auto name = topic_names.find(topic.topic_id());
+    assignment.push_back(Json{
+        {"topic", name == topic_names.end() ? Json(nullptr) : Json(name->second)},
+        {"topic_id", Uuid::FromBytes(topic.topic_id()).value_or(Uuid()).ToText()},
+        {"partitions", std::vector<int>(topic.partitions().begin(), topic.partitions().end())}});
+  }
+  const bool is_static = !member.instance_id().empty();
+  return Json{{"member", member.member_id()},
+              {"instance_id", is_static ? Json(member.instance_id()) : Json(nullptr)},
+              {"client_id", member.client_id()},
+              {"host", member.client_host().empty() ? Json(nullptr) : Json(member.client_host())},
+              {"epoch", member.member_epoch()},
+              {"session_timeout_ms", member.session_timeout_ms()},
+              {"assignment", assignment}};
+}
+
+std::string TextOr(const Json& value) { return value.is_null() ? "-" : value.get<std::string>(); }
+
+void PrintMembers(const Json& members) {
+  std::vector<std::vector<std::string>> rows;
+  for (const Json& member : members) {
+    std::vector<std::string> texts;
+    for (const Json& topic : member["assignment"]) {
+      texts.push_back(
+          absl::StrCat(TextOr(topic["topic"].is_null() ? topic["topic_id"] : topic["topic"]), ":",
+                       absl::StrJoin(topic["partitions"].get<std::vector<int>>(), ",")));
+    }
+    rows.push_back({TextOr(member["member"]), TextOr(member["instance_id"]),
+                    TextOr(member["client_id"]), TextOr(member["host"]), member["epoch"].dump(),
+                    texts.empty() ? "-" : absl::StrJoin(texts, " ")});
+  }
+  PrintTable({"MEMBER", "INSTANCE", "CLIENT", "HOST", "EPOCH", "PARTITIONS"}, rows);
+}
 
 absl::Status DescribeGroup(const Common& common, const std::string& name) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
   QUIPU_ASSIGN_OR_RETURN(const message::DescribeGroupResponse group, admin->DescribeGroup(name));
-  QUIPU_ASSIGN_OR_RETURN(const Json offsets, Offsets(*admin, name));
+  QUIPU_ASSIGN_OR_RETURN(const std::vector<PartitionLag> lags, admin->DescribeGroupLag(name));
+  QUIPU_ASSIGN_OR_RETURN(const std::vector<message::TopicInfo> topics, admin->ListTopics(true));
+  std::map<std::string, std::string> topic_names;
+  for (const message::TopicInfo& topic : topics) topic_names[topic.topic_id()] = topic.name();
   Json members = Json::array();
-  std::vector<std::vector<std::string>> rows;
-  for (const message::DescribeGroupResponse::Member& member : group.members()) {
-    Json assignment = Json::array();
-    std::vector<std::string> texts;
-    for (const record::TopicPartitions& topic : member.assignment()) {
-      const std::string id = Uuid::FromBytes(topic.topic_id()).value_or(Uuid()).ToText();
-      assignment.push_back(Json{
-          {"topic_id", id},
-          {"partitions", std::vector<int>(topic.partitions().begin(), topic.partitions().end())}});
-      texts.push_back(absl::StrJoin(topic.partitions(), ","));
-    }
-    members.push_back(Json{{"member", member.member_id()},
-                           {"client_id", member.client_id()},
-                           {"epoch", member.member_epoch()},
-                           {"assignment", assignment}});
-    rows.push_back({member.member_id(), member.client_id(), absl::StrCat(member.member_epoch()),
-                    absl::StrJoin(texts, " ")});
-  }
+  for (const auto& member : group.members()) members.push_back(ToJson(member, topic_names));
+  Json offsets = Json::array();
+  for (const PartitionLag& lag : lags) offsets.push_back(ToJson(lag));
   if (common.json()) {
     PrintJson(Json{{"group", group.group_id()},
                    {"state", group.state()},
@@ -121,14 +118,33 @@ absl::Status DescribeGroup(const Common& common, const std::string& name) {
   std::printf("group %s: %s, epoch %d, assignor %s, coordinator broker %d\n",
               group.group_id().c_str(), group.state().c_str(), group.group_epoch(),
               group.assignor().c_str(), group.coordinator());
-  PrintTable({"MEMBER", "CLIENT", "EPOCH", "PARTITIONS"}, rows);
+  PrintMembers(members);
   std::vector<std::vector<std::string>> lines;
   for (const Json& offset : offsets) {
-    lines.push_back({offset["topic"].get<std::string>(), offset["partition"].dump(),
-                     offset["committed"].dump(), OrUnknown(offset["log_end"]),
-                     OrUnknown(offset["lag"])});
+    lines.push_back({TextOr(offset["topic"]), offset["partition"].dump(),
+                     OrUnknown(offset["committed"]), OrUnknown(offset["log_end"]),
+                     OrUnknown(offset["lag"]), OrUnknown(offset["lag_seconds"]),
+                     TextOr(offset["member"])});
   }
-  PrintTable({"TOPIC", "PARTITION", "COMMITTED", "LOG-END", "LAG"}, lines);
+  PrintTable({"TOPIC", "PARTITION", "COMMITTED", "LOG-END", "LAG", "LAG-SECONDS", "MEMBER"}, lines);
+  return absl::OkStatus();
+}
+
+absl::Status DeleteGroup(const Common& common, const std::string& name) {
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
+  const absl::Status deleted = admin->DeleteGroup(name);
+  if (CodeOf(deleted) == ErrorCode::kNonEmptyGroup) {
+    return ToStatus(ErrorCode::kNonEmptyGroup,
+                    absl::StrCat("group ", name,
+                                 " is active and is not deleted; stop its consumers first. A "
+                                 "static member that was stopped counts until its session ends"));
+  }
+  QUIPU_RETURN_IF_ERROR(deleted);
+  if (common.json()) {
+    PrintJson(Json{{"deleted", name}});
+  } else {
+    std::printf("deleted group %s\n", name.c_str());
+  }
   return absl::OkStatus();
 }
 
@@ -145,6 +161,12 @@ void AddGroupCommands(CLI::App& app, Common& common) {
   describe->add_option("name", *name)->required();
   AddConnectionOptions(*describe, common);
   OnCall(*describe, common, [&common, name] { return DescribeGroup(common, *name); });
+  CLI::App* remove = group->add_subcommand("delete", "Deletes an inactive group and its offsets");
+  remove->footer("Example:\n  quipu group delete billing");
+  remove->add_option("name", *name)->required()->check(NotEmpty());
+  AddConnectionOptions(*remove, common);
+  OnCall(*remove, common, [&common, name] { return DeleteGroup(common, *name); });
+  AddGroupOffsetsCommands(*group, common);
 }
 
 }  // namespace quipu::cli

@@ -210,7 +210,7 @@ absl::Status Complete(ProduceOptions& options) {
 
 absl::Status Produce(Common& common, ProduceOptions& options) {
   QUIPU_RETURN_IF_ERROR(Complete(options));
-  QUIPU_ASSIGN_OR_RETURN(ConfigMap config, ClientConfig(common, ProducerConfigKeys()));
+  QUIPU_ASSIGN_OR_RETURN(ConfigMap config, ClientConfig(common, ProducerConfigTable()));
   config["max.block.ms"] = std::to_string(common.timeout_ms);
   if (!options.compression.empty()) config["compression.type"] = options.compression;
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Producer> producer, Producer::Create(config));

@@ -59,7 +59,7 @@ void ConsumerCore::ReadOffsets(uint64_t token, std::vector<TopicPartition> parti
 
 GroupIdentity ConsumerCore::Identity() const {
   if (!group_.is_member()) return {.member_id = {}, .may_commit = !group_.subscribed()};
-  return {group_.member_id(), group_.member_epoch()};
+  return {group_.member_id(), group_.member_epoch(), options_.instance_id};
 }
 
 void ConsumerCore::OnAnswered(Instant now, CallId id, const UnaryResponse& response,
@@ -101,7 +101,7 @@ void ConsumerCore::OnFetchStreamClosed(Instant now, const ServerAddress& address
 
 void ConsumerCore::CarryOut(Instant now, GroupEffects group, ConsumerEffects& effects) {
   for (const TopicPartition& partition : group.revoke) {
-    fetch_.Pause(partition, true);  // its position may still be committed
+    fetch_.StopForRevocation(partition);  // its position may still be committed
     effects.revoked.push_back(partition);
   }
   if (!group.lost.empty()) {

@@ -15,6 +15,7 @@ struct ConsumerOptions {
   ClientMetadataOptions metadata;
   std::string client_id = "quipu";                           // client.id
   std::string group_id;                                      // group.id; empty: none
+  std::string instance_id;                                   // group.instance.id; empty: dynamic
   std::string assignor;                                      // group.remote.assignor
   OffsetReset offset_reset = OffsetReset::kEarliest;         // auto.offset.reset
   bool read_committed = true;                                // isolation.level

@@ -46,6 +46,8 @@ void FetchCore::Assign(const TopicPartition& partition, const std::string& topic
   state.topic = topic;
   state.leader = metadata_.view().Leader(partition);
   state.reset_to = options_.offset_reset;
+  state.paused = false;
+  state.revoking = false;
   SetPosition(state, start.value_or(OffsetAndMetadata{}));
   if (!start && options_.offset_reset == OffsetReset::kNone) {
     SetError(state, ErrorCode::kOffsetOutOfRange,
@@ -75,6 +77,19 @@ bool FetchCore::Pause(const TopicPartition& partition, bool paused) {
   if (found == partitions_.end()) return false;
   found->second.paused = paused;
   return true;
+}
+
+void FetchCore::StopForRevocation(const TopicPartition& partition) {
+  const auto found = partitions_.find(partition);
+  if (found != partitions_.end()) found->second.revoking = true;
+}
+
+std::vector<TopicPartition> FetchCore::Paused() const {
+  std::vector<TopicPartition> paused;
+  for (const auto& [id, partition] : partitions_) {
+    if (partition.paused) paused.push_back(id);
+  }
+  return paused;
 }
 
 std::optional<OffsetAndMetadata> FetchCore::Position(const TopicPartition& partition) const {
@@ -137,14 +152,14 @@ void FetchCore::Poll(size_t records_max, std::vector<ConsumerRecord>& out) {
   for (size_t i = 0; i < partitions_.size() && left > 0; ++i) {
     if (it == partitions_.end()) it = partitions_.begin();
     last_polled_ = it->first;
-    if (!it->second.paused) TakeFrom(it->second, left, out);
+    if (!Stands(it->second)) TakeFrom(it->second, left, out);
     ++it;
   }
 }
 
 bool FetchCore::HasNews() const {
   for (const auto& [id, partition] : partitions_) {
-    if (!partition.paused && !partition.buffer.empty()) return true;
+    if (!Stands(partition) && !partition.buffer.empty()) return true;
     if (partition.error != ErrorCode::kNone && !partition.error_told) return true;
   }
   return false;
@@ -244,7 +259,7 @@ void FetchCore::PumpResets(Instant now, std::vector<UnaryCall>& calls) {
 
 bool FetchCore::WantsFetch(const Partition& partition) const {
   return partition.position.offset != kNoOffset && partition.request_id == 0 &&
-         partition.error == ErrorCode::kNone && !partition.paused &&
+         partition.error == ErrorCode::kNone && !Stands(partition) &&
          partition.buffered_bytes < static_cast<size_t>(options_.partition_fetch_bytes);
 }
 

@@ -35,7 +35,12 @@ class FetchCore {
   // False: not assigned. What was buffered is dropped.
   bool Seek(const TopicPartition& partition, const OffsetAndMetadata& position);
   bool SeekToReset(const TopicPartition& partition, OffsetReset where);
+  // Paused: neither fetched nor handed out; what is buffered and the position are kept. A partition
+  // that is assigned anew is not paused.
   bool Pause(const TopicPartition& partition, bool paused);
+  // About to be given up: as paused until Unassign, whatever Pause says.
+  void StopForRevocation(const TopicPartition& partition);
+  [[nodiscard]] std::vector<TopicPartition> Paused() const;
 
   // Moves up to `records_max` records out, in offset order per partition, and the positions past
   // them; partitions take turns.
@@ -86,7 +91,8 @@ class FetchCore {
     CallId reset_call = 0;
     Instant not_before;
     Offset high_watermark = kNoOffset;
-    bool paused = false;
+    bool paused = false;    // by the application
+    bool revoking = false;  // its position may still be committed
     ErrorCode error = ErrorCode::kNone;
     std::string error_message;
     bool error_told = false;
@@ -106,6 +112,9 @@ class FetchCore {
   void PumpFetches(Instant now, std::vector<FetchSend>& fetches);
   void DropHungRequests(Instant now, std::vector<ServerAddress>& resets);
   void ForgetRequest(absl::btree_map<uint64_t, InFlightFetch>::iterator request);
+  [[nodiscard]] static bool Stands(const Partition& partition) {
+    return partition.paused || partition.revoking;
+  }
   [[nodiscard]] bool WantsFetch(const Partition& partition) const;
   [[nodiscard]] Duration Backoff();
 

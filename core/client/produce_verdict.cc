@@ -88,6 +88,7 @@ ProduceVerdict JudgeProduce(ErrorCode code) {
     case ErrorCode::kGroupMaxSizeReached:
     case ErrorCode::kFencedInstanceId:
     case ErrorCode::kElectionNotNeeded:
+    case ErrorCode::kGroupSubscribedToTopic:
     case ErrorCode::kResourceNotFound:
     case ErrorCode::kDuplicateResource:
     case ErrorCode::kInconsistentVoterSet:

@@ -65,6 +65,9 @@ GroupResult<message::DescribeGroupResponse> GroupCoordinatorCore::Describe(
     out->set_client_id(member.client_id);
     out->set_client_host(member.client_host);
     out->set_member_epoch(member.epoch.value());
+    out->set_instance_id(member.instance_id);
+    out->set_assignor(member.assignor);
+    out->set_session_timeout_ms(member.session_timeout_ms);
     for (const std::string& topic : member.subscribed_topics) out->add_subscribed_topics(topic);
     ToProto(PartitionsOf(member.assigned), out->mutable_assignment());
   }

@@ -20,6 +20,11 @@
 // (KIP-1251) [I51]. Members that fall silent for their session time-out, or do not give partitions
 // up within their rebalance time-out, are removed.
 //
+// A static member (group.instance.id, KIP-345) keeps its place while its process restarts: who
+// joins with the instance id of a member takes over its partitions and its epoch under a member id
+// of its own, and no group epoch is raised. The one before is fenced from that record on: its
+// heartbeats, commits and reads get FENCED_INSTANCE_ID [I51, G03].
+//
 // Timers are soft state: they live in this object only and are restarted by OnLoaded.
 // One owner; not thread-safe.
 #pragma once
@@ -61,13 +66,16 @@ class GroupCoordinatorCore {
   //   kInvalidGroupId, kInvalidRequest, kUnsupportedAssignor, kInvalidSessionTimeout
   //   kUnknownMemberId     not a member (any more): join again
   //   kFencedMemberEpoch   the epoch is not the member's: give all partitions up and join again
+  //   kFencedInstanceId    another member took the place of this static one (KIP-345): give all
+  //                        partitions up and end
   //   kGroupMaxSizeReached, kLimitReached
   GroupResult<message::GroupHeartbeatResponse> Heartbeat(
       const message::GroupHeartbeatRequest& request, absl::string_view client_host, Now now,
       const GroupTopicView& topics);
 
   // ---- offsets ----
-  // Errors of the whole request: kInvalidGroupId, kInvalidRequest, kUnknownMemberId (also a commit
+  // Errors of the whole request: kInvalidGroupId, kInvalidRequest, kFencedInstanceId,
+  // kUnknownMemberId (also a commit
   // from outside into a group with members), kStaleMemberEpoch (an epoch that the member never
   // had), kOperationNotAttempted (a later attempt of the member came first), kLimitReached. Every
   // partition then carries the code too, and nothing is written. Errors of a partition, the others
@@ -79,6 +87,13 @@ class GroupCoordinatorCore {
   // kUnknownMemberId, kStaleMemberEpoch for a member's read. An unknown group has no offsets: -1.
   [[nodiscard]] GroupResult<message::OffsetFetchResponse> OffsetFetch(
       const message::OffsetFetchRequest& request) const;
+
+  // Forgets offsets (KIP-496), so that the group begins there as if it had never committed. Errors
+  // of the whole request: kInvalidGroupId, kInvalidRequest, kGroupIdNotFound. Of a partition, the
+  // others are done: kGroupSubscribedToTopic (a member reads the topic). An offset that is not
+  // there is no error.
+  [[nodiscard]] GroupResult<message::OffsetDeleteResponse> OffsetDelete(
+      const message::OffsetDeleteRequest& request, const GroupTopicView& topics) const;
 
   // ---- administration ----
   [[nodiscard]] GroupResult<message::ListGroupsResponse> List() const;
@@ -129,6 +144,12 @@ class GroupCoordinatorCore {
   [[nodiscard]] const GroupState* FindGroup(const std::string& group_id) const;
   [[nodiscard]] HeartbeatResult Leave(const message::GroupHeartbeatRequest& request,
                                       const GroupTopicView& topics) const;
+  // A static member goes and keeps its place for its session time-out.
+  HeartbeatResult LeaveStatic(const message::GroupHeartbeatRequest& request, Now now);
+  // kFencedInstanceId when another member holds `instance_id`, else kNone.
+  [[nodiscard]] static ErrorCode CheckInstance(const GroupState* group,
+                                               const std::string& instance_id,
+                                               const std::string& member_id);
   // Whether the request's sender may take part; `group` and `member` are nullptr when unknown.
   [[nodiscard]] ErrorCode CheckSender(const message::GroupHeartbeatRequest& request,
                                       const GroupState* group, const GroupMember* member) const;

@@ -8,7 +8,6 @@
 #include "core/coordinator/group_coordinator_core.h"
 #include "core/coordinator/group_requests.h"
 #include "core/coordinator/rebalance.h"
-#include "core/coordinator/uniform_assignor.h"
 
 namespace quipu {
 namespace {
@@ -54,6 +53,7 @@ GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Heartbeat(
   const ErrorCode invalid = ValidateHeartbeat(request, options_);
   if (invalid != ErrorCode::kNone) return Refuse(request, invalid);
   if (request.member_epoch() == kLeaveEpoch) return Leave(request, topics);
+  if (request.member_epoch() == kLeaveStaticEpoch) return LeaveStatic(request, now);
 
   static const GroupMembership kNoMembership;
   const GroupState* group = FindGroup(request.group_id());
@@ -63,16 +63,19 @@ GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Heartbeat(
   const ErrorCode refused = CheckSender(request, group, existing);
   if (refused != ErrorCode::kNone) return Refuse(request, refused);
 
-  GroupMember updated = Updated(request, client_host, existing);
+  // A static member whose process restarted takes over what the one before it had.
+  const GroupMember* former =
+      existing != nullptr ? existing : FindInstance(before, request.instance_id());
+  GroupMember updated = Updated(request, client_host, former);
   if (existing != nullptr && updated == *existing && IsSettled(before, updated)) {
     RestartTimers(request.group_id(), updated, 0, now.mono);
     return {.records = {}, .response = HeartbeatAnswer(before, updated)};
   }
 
   GroupMembership after = before;
-  after.assignor = kUniformAssignor;
-  const bool retarget =
-      existing == nullptr || existing->subscribed_topics != updated.subscribed_topics;
+  if (existing == nullptr && former != nullptr) after.members.erase(former->member_id);
+  const bool retarget = former == nullptr || former->assignor != updated.assignor ||
+                        former->subscribed_topics != updated.subscribed_topics;
   GroupMember& member = after.members[updated.member_id] = std::move(updated);
   if (retarget) {
     if (CountSubscribedPartitions(after, topics) > options_.partitions_per_group_max) {
@@ -93,6 +96,19 @@ GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Heartbeat(
 ErrorCode GroupCoordinatorCore::CheckSender(const message::GroupHeartbeatRequest& request,
                                             const GroupState* group,
                                             const GroupMember* member) const {
+  // Nobody changes its instance id, or takes one while it is a member.
+  const bool changed = member != nullptr && !request.instance_id().empty() &&
+                       request.instance_id() != member->instance_id;
+  if (changed) return ErrorCode::kInvalidRequest;
+  const ErrorCode fenced = CheckInstance(group, request.instance_id(), request.member_id());
+  if (request.member_epoch() == kJoinEpoch && fenced != ErrorCode::kNone) {
+    // The newest process has the place, but for one that already lost it to this member: its join
+    // was late.
+    const GroupMember* holder = FindInstance(group->membership, request.instance_id());
+    if (holder->replaced_member_id == request.member_id()) return fenced;
+    return request.subscription_present() ? ErrorCode::kNone : ErrorCode::kInvalidRequest;
+  }
+  if (fenced != ErrorCode::kNone) return fenced;
   if (request.member_epoch() == kJoinEpoch) {
     if (member != nullptr) return ErrorCode::kNone;  // its first answer was lost, or it was fenced
     if (!request.subscription_present()) return ErrorCode::kInvalidRequest;
@@ -119,10 +135,14 @@ GroupMember GroupCoordinatorCore::Updated(const message::GroupHeartbeatRequest& 
                                           const GroupMember* member) const {
   GroupMember updated;
   if (member != nullptr) updated = *member;
+  const bool replaces = member != nullptr && member->member_id != request.member_id();
+  if (replaces) updated.replaced_member_id = member->member_id;
+  const bool is_new = member == nullptr || replaces;
   updated.member_id = request.member_id();
+  if (!request.instance_id().empty()) updated.instance_id = request.instance_id();
   updated.client_host = std::string(client_host.substr(0, options_.name_bytes_max));
   // Fields that are sent at join and whenever they change.
-  if (member == nullptr || !request.client_id().empty()) updated.client_id = request.client_id();
+  if (is_new || !request.client_id().empty()) updated.client_id = request.client_id();
   if (request.subscription_present()) {
     updated.subscribed_topics.assign(request.subscribed_topics().begin(),
                                      request.subscribed_topics().end());
@@ -131,15 +151,19 @@ GroupMember GroupCoordinatorCore::Updated(const message::GroupHeartbeatRequest& 
         std::unique(updated.subscribed_topics.begin(), updated.subscribed_topics.end()),
         updated.subscribed_topics.end());
   }
+  // A subscription says all that the member wants.
+  if (request.subscription_present() || !request.assignor().empty()) {
+    updated.assignor = request.assignor();
+  }
   if (request.session_timeout_ms() != 0) {
     updated.session_timeout_ms = request.session_timeout_ms();
-  } else if (member == nullptr) {
+  } else if (is_new) {
     updated.session_timeout_ms = options_.session_timeout_ms_default;
   }
   if (request.rebalance_timeout_ms() > 0) {
     updated.rebalance_timeout_ms =
         std::min(request.rebalance_timeout_ms(), options_.rebalance_timeout_ms_max);
-  } else if (member == nullptr) {
+  } else if (is_new) {
     updated.rebalance_timeout_ms = options_.rebalance_timeout_ms_default;
   }
   return updated;
@@ -148,6 +172,8 @@ GroupMember GroupCoordinatorCore::Updated(const message::GroupHeartbeatRequest& 
 GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Leave(
     const message::GroupHeartbeatRequest& request, const GroupTopicView& topics) const {
   const GroupState* group = FindGroup(request.group_id());
+  const ErrorCode fenced = CheckInstance(group, request.instance_id(), request.member_id());
+  if (fenced != ErrorCode::kNone) return Refuse(request, fenced);
   if (group == nullptr || !group->membership.members.contains(request.member_id())) {
     return Refuse(request, ErrorCode::kUnknownMemberId);
   }
@@ -155,6 +181,35 @@ GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Leave(
   RemoveMembers(request.group_id(), {request.member_id()}, topics, result.records);
   result.response.set_member_id(request.member_id());
   result.response.set_member_epoch(kLeaveEpoch);
+  return result;
+}
+
+ErrorCode GroupCoordinatorCore::CheckInstance(const GroupState* group,
+                                              const std::string& instance_id,
+                                              const std::string& member_id) {
+  if (group == nullptr) return ErrorCode::kNone;
+  const GroupMember* holder = FindInstance(group->membership, instance_id);
+  const bool fenced = holder != nullptr && holder->member_id != member_id;
+  return fenced ? ErrorCode::kFencedInstanceId : ErrorCode::kNone;
+}
+
+GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::LeaveStatic(
+    const message::GroupHeartbeatRequest& request, Now now) {
+  const GroupState* group = FindGroup(request.group_id());
+  const ErrorCode fenced = CheckInstance(group, request.instance_id(), request.member_id());
+  if (fenced != ErrorCode::kNone) return Refuse(request, fenced);
+  const GroupMember* holder =
+      group != nullptr ? FindInstance(group->membership, request.instance_id()) : nullptr;
+  if (holder == nullptr) return Refuse(request, ErrorCode::kUnknownMemberId);
+  // Who goes holds nothing any more: what it was to give up is free, the rest waits for it.
+  GroupMembership after = group->membership;
+  GroupMember& member = after.members.at(request.member_id());
+  member.pending_revocation.clear();
+  RestartTimers(request.group_id(), member, 0, now.mono);
+  HeartbeatResult result;
+  result.records = MembershipChange(request.group_id(), group->membership, after);
+  result.response.set_member_id(request.member_id());
+  result.response.set_member_epoch(kLeaveStaticEpoch);
   return result;
 }
 

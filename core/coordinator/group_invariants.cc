@@ -41,8 +41,12 @@ void CheckMembership(const GroupMembership& membership) {
   QUIPU_CHECK(membership.assignment_epoch <= membership.epoch);
   absl::btree_set<TopicPartition> held;
   absl::btree_set<TopicPartition> targets;
+  absl::btree_set<std::string> instances;
   for (const auto& [member_id, member] : membership.members) {
     QUIPU_CHECK(member_id == member.member_id);
+    // Two processes in one place would both own its partitions.
+    const bool alone = member.instance_id.empty() || instances.insert(member.instance_id).second;
+    QUIPU_INVARIANT_MSG("I52", alone, member.instance_id);
     QUIPU_CHECK(member.epoch <= membership.assignment_epoch);
     QUIPU_CHECK(member.previous_epoch <= member.epoch);
     AddHeld(member.assigned, member, held);
@@ -78,6 +82,7 @@ std::string GroupCoordinatorCore::DebugString() const {
       for (const TopicPartition& partition : member.target) {
         absl::StrAppend(&text, " ", ToText(partition));
       }
+      if (!member.instance_id.empty()) absl::StrAppend(&text, " instance ", member.instance_id);
       absl::StrAppend(&text, "\n");
     }
     for (const auto& [partition, offset] : group.offsets) {

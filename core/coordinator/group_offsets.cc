@@ -79,6 +79,12 @@ ErrorCode GroupCoordinatorCore::CheckCommitter(const message::OffsetCommitReques
     return group->membership.members.empty() ? ErrorCode::kNone : ErrorCode::kUnknownMemberId;
   }
   if (IsPlanted(PlantedBug::kZombieCommitAccepted)) return ErrorCode::kNone;
+  if (IsPlanted(PlantedBug::kStaticMemberNotFenced) && !request.instance_id().empty()) {
+    return ErrorCode::kNone;
+  }
+  // [G03] Two processes with one instance id: only the newer one commits.
+  const ErrorCode fenced = CheckInstance(group, request.instance_id(), request.member_id());
+  if (fenced != ErrorCode::kNone) return fenced;
   if (group == nullptr) return ErrorCode::kUnknownMemberId;
   const auto member = group->membership.members.find(request.member_id());
   if (member == group->membership.members.end()) return ErrorCode::kUnknownMemberId;
@@ -141,6 +147,9 @@ GroupResult<message::OffsetFetchResponse> GroupCoordinatorCore::OffsetFetch(
   GroupResult<message::OffsetFetchResponse> result;
   ErrorCode error = ValidateOffsetFetch(request, options_);
   const GroupState* group = FindGroup(request.group_id());
+  if (error == ErrorCode::kNone && !request.member_id().empty()) {
+    error = CheckInstance(group, request.instance_id(), request.member_id());
+  }
   if (error == ErrorCode::kNone && !request.member_id().empty()) {
     const GroupMember* member = nullptr;
     if (group != nullptr) {

@@ -1,7 +1,7 @@
 #include "core/coordinator/group_requests.h"
 
 #include "core/coordinator/group_state.h"
-#include "core/coordinator/uniform_assignor.h"
+#include "core/coordinator/rebalance.h"
 
 namespace quipu {
 namespace {
@@ -28,9 +28,12 @@ ErrorCode ValidateHeartbeat(const message::GroupHeartbeatRequest& request,
                             const GroupCoordinatorOptions& options) {
   if (!IsName(request.group_id(), options)) return ErrorCode::kInvalidGroupId;
   if (!IsName(request.member_id(), options)) return ErrorCode::kInvalidRequest;
-  if (request.member_epoch() < kLeaveEpoch) return ErrorCode::kInvalidRequest;
+  if (request.member_epoch() < kLeaveStaticEpoch) return ErrorCode::kInvalidRequest;
+  const bool is_static = !request.instance_id().empty();
+  if (is_static && !IsName(request.instance_id(), options)) return ErrorCode::kInvalidRequest;
+  if (request.member_epoch() == kLeaveStaticEpoch && !is_static) return ErrorCode::kInvalidRequest;
   if (request.client_id().size() > options.name_bytes_max) return ErrorCode::kInvalidRequest;
-  if (!request.assignor().empty() && request.assignor() != kUniformAssignor) {
+  if (!request.assignor().empty() && !IsAssignor(request.assignor())) {
     return ErrorCode::kUnsupportedAssignor;
   }
   const auto topics = static_cast<size_t>(request.subscribed_topics_size());
@@ -66,6 +69,14 @@ ErrorCode ValidateOffsetFetch(const message::OffsetFetchRequest& request,
                               const GroupCoordinatorOptions& options) {
   if (!IsName(request.group_id(), options)) return ErrorCode::kInvalidGroupId;
   if (!AreTopicPartitions(request.partitions(), options)) return ErrorCode::kInvalidRequest;
+  return ErrorCode::kNone;
+}
+
+ErrorCode ValidateOffsetDelete(const message::OffsetDeleteRequest& request,
+                               const GroupCoordinatorOptions& options) {
+  if (!IsName(request.group_id(), options)) return ErrorCode::kInvalidGroupId;
+  const bool none = CountPartitions(request.partitions()) == 0;
+  if (none || !AreTopicPartitions(request.partitions(), options)) return ErrorCode::kInvalidRequest;
   return ErrorCode::kNone;
 }
 

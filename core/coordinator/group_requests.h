@@ -12,6 +12,8 @@ namespace quipu {
 // Member epochs with a meaning of their own in a heartbeat (KIP-848).
 inline constexpr int32_t kJoinEpoch = 0;
 inline constexpr int32_t kLeaveEpoch = -1;
+// A static member goes and keeps its place until its session ends.
+inline constexpr int32_t kLeaveStaticEpoch = -2;
 
 // kNone or kInvalidGroupId.
 ErrorCode ValidateGroupId(const std::string& group_id, const GroupCoordinatorOptions& options);
@@ -25,5 +27,7 @@ ErrorCode ValidateOffsetCommit(const message::OffsetCommitRequest& request,
                                const GroupCoordinatorOptions& options);
 ErrorCode ValidateOffsetFetch(const message::OffsetFetchRequest& request,
                               const GroupCoordinatorOptions& options);
+ErrorCode ValidateOffsetDelete(const message::OffsetDeleteRequest& request,
+                               const GroupCoordinatorOptions& options);
 
 }  // namespace quipu

@@ -63,6 +63,14 @@ bool Contains(const TopicPartitions& partitions, const TopicPartition& partition
   return std::binary_search(partitions.begin(), partitions.end(), partition);
 }
 
+const GroupMember* FindInstance(const GroupMembership& membership, const std::string& instance_id) {
+  if (instance_id.empty()) return nullptr;
+  for (const auto& [member_id, member] : membership.members) {
+    if (member.instance_id == instance_id) return &member;
+  }
+  return nullptr;
+}
+
 bool IsSettled(const GroupMembership& membership, const GroupMember& member) {
   if (member.epoch != membership.assignment_epoch || !member.pending_revocation.empty()) {
     return false;
@@ -128,6 +136,8 @@ record::GroupRecord MemberRecord(const std::string& group_id, const GroupMember&
   out->set_client_id(member.client_id);
   out->set_client_host(member.client_host);
   out->set_instance_id(member.instance_id);
+  out->set_replaced_member_id(member.replaced_member_id);
+  out->set_assignor(member.assignor);
   for (const std::string& topic : member.subscribed_topics) out->add_subscribed_topics(topic);
   out->set_session_timeout_ms(member.session_timeout_ms);
   out->set_rebalance_timeout_ms(member.rebalance_timeout_ms);
@@ -183,6 +193,8 @@ GroupMember MemberFromRecord(const record::GroupMember& record) {
   member.client_id = record.client_id();
   member.client_host = record.client_host();
   member.instance_id = record.instance_id();
+  member.replaced_member_id = record.replaced_member_id();
+  member.assignor = record.assignor();
   member.subscribed_topics.assign(record.subscribed_topics().begin(),
                                   record.subscribed_topics().end());
   member.session_timeout_ms = record.session_timeout_ms();

@@ -39,7 +39,9 @@ struct GroupMember {
   GroupEpoch previous_epoch;
   std::string client_id;
   std::string client_host;
-  std::string instance_id;
+  std::string instance_id;                     // group.instance.id; empty: a dynamic member
+  std::string replaced_member_id;              // of a static member: whose place it took last
+  std::string assignor;                        // what it asks for; empty: none
   std::vector<std::string> subscribed_topics;  // sorted, without duplicates
   int32_t session_timeout_ms = 0;
   int32_t rebalance_timeout_ms = 0;
@@ -86,6 +88,9 @@ const AssignedPartition* FindAssigned(const std::vector<AssignedPartition>& part
 TopicPartitions PartitionsOf(const std::vector<AssignedPartition>& partitions);
 // `partition` of neither list.
 bool Contains(const TopicPartitions& partitions, const TopicPartition& partition);
+
+// The static member of this instance id; nullptr: there is none, or `instance_id` is empty.
+const GroupMember* FindInstance(const GroupMembership& membership, const std::string& instance_id);
 
 // Whether the member has reached the newest target assignment and owns all of it.
 bool IsSettled(const GroupMembership& membership, const GroupMember& member);

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "base/check.h"
 #include "base/planted_bug.h"
+#include "core/coordinator/range_assignor.h"
 #include "core/coordinator/uniform_assignor.h"
 
 namespace quipu {
@@ -81,10 +83,33 @@ void GiveFreePartitions(const GroupMembership& membership, GroupMember& member) 
 
 }  // namespace
 
+bool IsAssignor(const std::string& name) {
+  return name == kUniformAssignor || name == kRangeAssignor;
+}
+
+std::string PreferredAssignor(const GroupMembership& membership) {
+  absl::btree_map<std::string, size_t> votes;
+  for (const auto& [member_id, member] : membership.members) {
+    if (!member.assignor.empty()) ++votes[member.assignor];
+  }
+  std::string preferred = kUniformAssignor;
+  size_t most = 0;
+  for (const auto& [assignor, count] : votes) {
+    if (count <= most) continue;
+    most = count;
+    preferred = assignor;
+  }
+  return preferred;
+}
+
 void Retarget(GroupMembership& membership, const GroupTopicView& topics, bool force) {
-  bool changed = force;
+  std::string assignor = PreferredAssignor(membership);
+  bool changed = force || assignor != membership.assignor;
+  membership.assignor = std::move(assignor);
   for (auto& [member_id, member] : membership.members) DropGoneTopics(member, topics);
-  auto targets = AssignUniformly(membership.members, topics);
+  auto targets = membership.assignor == kRangeAssignor
+                     ? AssignByRange(membership.members, topics)
+                     : AssignUniformly(membership.members, topics);
   for (auto& [member_id, member] : membership.members) {
     TopicPartitions& target = targets.at(member_id);
     changed = changed || target != member.target;

@@ -11,9 +11,16 @@
 
 namespace quipu {
 
-// Forgets what members hold of topics that are gone, then computes the target anew. When any target
-// changed, or `force` says that the members did, the group epoch is raised and the assignment epoch
-// with it.
+// Whether there is an assignor of this name.
+bool IsAssignor(const std::string& name);
+
+// The assignor that most members ask for (group.remote.assignor); of several the first by name;
+// `uniform` when nobody asks for one. Source: KIP-848, "Assignors".
+std::string PreferredAssignor(const GroupMembership& membership);
+
+// Forgets what members hold of topics that are gone, then computes the target anew with the
+// assignor that the members prefer. When it or any target changed, or `force` says that the members
+// did, the group epoch is raised and the assignment epoch with it.
 void Retarget(GroupMembership& membership, const GroupTopicView& topics, bool force);
 
 // Takes the member as far towards its target as it may go now:

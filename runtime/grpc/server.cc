@@ -130,4 +130,19 @@ void GrpcServer::Shutdown(Duration grace) {
   core_->threads.clear();
 }
 
+std::string HostOfPeer(const std::string& peer) {
+  const size_t scheme = peer.find(':');
+  const size_t port = peer.rfind(':');
+  const bool is_ip = peer.rfind("ipv4:", 0) == 0 || peer.rfind("ipv6:", 0) == 0;
+  if (!is_ip || port == scheme) return peer;
+  std::string host = peer.substr(scheme + 1, port - scheme - 1);
+  const auto strip = [&host](const std::string& open, const std::string& close) {
+    if (host.rfind(open, 0) != 0 || host.size() < open.size() + close.size()) return;
+    host = host.substr(open.size(), host.size() - open.size() - close.size());
+  };
+  strip("%5B", "%5D");
+  strip("[", "]");
+  return host;
+}
+
 }  // namespace quipu

@@ -3,12 +3,17 @@
 
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "runtime/grpc/server.h"
 #include "runtime/grpc/server_core.h"
 
 namespace quipu {
+
+// The address in gRPC's name of a peer, without its port: "127.0.0.1" of "ipv4:127.0.0.1:4711",
+// "::1" of "ipv6:%5B::1%5D:4711"; the whole name of anything else.
+std::string HostOfPeer(const std::string& peer);
 
 // One unary call from the moment it is asked for to the moment its answer is on its way. gRPC holds
 // a reference (self_) while it has an operation of it; the reply function holds another, so a reply
@@ -40,6 +45,10 @@ class ServerUnaryCall : public std::enable_shared_from_this<ServerUnaryCall<Requ
     }
     if (!core_.stopping.load()) {
       std::make_shared<ServerUnaryCall>(core_, queue_, method_)->Accept();
+    }
+    // The caller's address, for a request that has a place for it.
+    if constexpr (requires(Request& request) { request.set_client_host(std::string()); }) {
+      request_.set_client_host(HostOfPeer(context_.peer()));
     }
     method_->handler(std::move(request_), [self = this->shared_from_this()](Response response) {
       self->Reply(std::move(response));

@@ -61,25 +61,25 @@ absl::Status WriteOwnFile(const std::string& path, absl::string_view text) {
   return FileError("write", path, std::strerror(written < 0 ? error : errno));
 }
 
-bool Knows(const std::vector<ConfigKey>& keys, const std::string& name) {
+bool Knows(ConfigTable keys, const std::string& name) {
   return std::any_of(keys.begin(), keys.end(),
-                     [&name](const ConfigKey& key) { return key.name == name; });
+                     [&name](const ConfigSpec& key) { return key.name == name; });
 }
 
 // Each client looks at the keys that it knows.
 absl::Status CheckSettings(const ConfigMap& settings) {
   for (const auto& [name, value] : settings) {
-    if (!Knows(ProducerConfigKeys(), name) && !Knows(ConsumerConfigKeys(), name) &&
-        !Knows(AdminConfigKeys(), name)) {
+    if (!Knows(ProducerConfigTable(), name) && !Knows(ConsumerConfigTable(), name) &&
+        !Knows(AdminConfigTable(), name)) {
       return Invalid(absl::StrCat(name, ": no client has this setting; see docs/client.md"));
     }
     if (value.find('\n') != std::string::npos) {
       return Invalid(absl::StrCat(name, ": a value must not hold a line end"));
     }
   }
-  QUIPU_RETURN_IF_ERROR(ParseProducerConfig(SettingsFor(settings, ProducerConfigKeys())).status());
-  QUIPU_RETURN_IF_ERROR(ParseConsumerConfig(SettingsFor(settings, ConsumerConfigKeys())).status());
-  return ParseAdminConfig(SettingsFor(settings, AdminConfigKeys())).status();
+  QUIPU_RETURN_IF_ERROR(ParseProducerConfig(SettingsFor(settings, ProducerConfigTable())).status());
+  QUIPU_RETURN_IF_ERROR(ParseConsumerConfig(SettingsFor(settings, ConsumerConfigTable())).status());
+  return ParseAdminConfig(SettingsFor(settings, AdminConfigTable())).status();
 }
 
 absl::StatusOr<ConfigMap> ParseFile(const std::string& path) {
@@ -102,7 +102,7 @@ absl::StatusOr<ConfigMap> ParseFile(const std::string& path) {
 
 }  // namespace
 
-ConfigMap SettingsFor(const ConfigMap& settings, const std::vector<ConfigKey>& keys) {
+ConfigMap SettingsFor(const ConfigMap& settings, ConfigTable keys) {
   ConfigMap known;
   for (const auto& [name, value] : settings) {
     if (Knows(keys, name)) known[name] = value;

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/config/config_tables.h"
 #include "client/client_config.h"
 
 namespace quipu::cli {
@@ -55,6 +56,6 @@ class ProfileStore {
 };
 
 // Those of `settings` that a client of these keys knows.
-ConfigMap SettingsFor(const ConfigMap& settings, const std::vector<ConfigKey>& keys);
+ConfigMap SettingsFor(const ConfigMap& settings, ConfigTable keys);
 
 }  // namespace quipu::cli

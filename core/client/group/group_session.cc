@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
 
 namespace quipu {
@@ -11,6 +12,7 @@ namespace {
 constexpr Duration kHeartbeatTimeout = std::chrono::seconds(5);
 constexpr Duration kRebalanceTimeout = std::chrono::seconds(60);
 constexpr int32_t kLeaveEpoch = -1;
+constexpr int32_t kLeaveStaticEpoch = -2;  // the place is kept until the session ends
 
 template <typename Set>
 void AddTopicPartitions(const Set& partitions,
@@ -84,9 +86,10 @@ void GroupSession::SendHeartbeat(Instant now, std::vector<UnaryCall>& calls) {
   request.set_group_id(options_.group_id);
   request.set_member_id(member_id_);
   request.set_client_id(options_.client_id);
+  request.set_instance_id(options_.instance_id);
   const bool joining = member_epoch_ == 0;
   if (leaving_) {
-    request.set_member_epoch(kLeaveEpoch);
+    request.set_member_epoch(options_.instance_id.empty() ? kLeaveEpoch : kLeaveStaticEpoch);
   } else {
     request.set_member_epoch(member_epoch_);
     if (joining || send_subscription_) {
@@ -184,7 +187,10 @@ void GroupSession::ApplyError(Instant now, const message::GroupHeartbeatResponse
     return;
   }
   fatal_ = error;
-  fatal_message_ = response.error_message();
+  fatal_message_ = error == ErrorCode::kFencedInstanceId
+                       ? absl::StrCat("a newer consumer with group.instance.id ",
+                                      options_.instance_id, " took this one's place")
+                       : response.error_message();
   member_epoch_ = 0;
   LoseAll(effects);
 }

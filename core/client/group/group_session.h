@@ -32,7 +32,8 @@ struct GroupEffects {
 // Joins with epoch 0, heartbeats, gives up first what it must and takes over then what it gets,
 // rejoins after being fenced, and says good-bye. A partition is given up only after ConfirmRevoked,
 // and reported as owned only when its committed offset is known: so no record is read by two
-// members that both hold a valid epoch (I52). Pure; one owner.
+// members that both hold a valid epoch (I52). A static member (group.instance.id, KIP-345) leaves
+// with its place kept, and is fenced for good when another takes it. Pure; one owner.
 class GroupSession {
  public:
   // All but `rng` must outlive this object. `member_id` is chosen once and kept.

@@ -81,6 +81,7 @@ void OffsetOps::Pump(Instant now, const GroupIdentity& identity, std::vector<Una
     commit.set_group_id(group_id_);
     commit.set_member_id(identity.member_id);
     commit.set_member_epoch(identity.member_epoch);
+    commit.set_instance_id(identity.instance_id);
     if (!identity.member_id.empty()) commit.set_attempt(++attempts_);
     for (const auto& [partition, offset] : op.offsets) {
       message::OffsetCommitRequest::Partition* entry = commit.add_partitions();
@@ -96,6 +97,7 @@ void OffsetOps::Pump(Instant now, const GroupIdentity& identity, std::vector<Una
     read.set_group_id(group_id_);
     read.set_member_id(identity.member_id);
     read.set_member_epoch(identity.member_epoch);
+    read.set_instance_id(identity.instance_id);
     absl::btree_map<TopicId, std::vector<PartitionIndex>> topics;
     for (const auto& [partition, offset] : op.offsets) {
       topics[partition.topic_id].push_back(partition.partition);

@@ -21,6 +21,7 @@ namespace quipu {
 struct GroupIdentity {
   std::string member_id;
   int32_t member_epoch = -1;
+  std::string instance_id{};  // of a static member
   // False for a member that has lost its membership: its commits must not pass as somebody's from
   // outside, which an empty group accepts (G01).
   bool may_commit = true;

@@ -228,8 +228,24 @@ class FakeBroker {
       result->set_topic_id(wanted.topic_id());
       result->set_partition(wanted.partition());
       result->set_offset(wanted.timestamp() == -1 ? ends_[wanted.partition()] : 0);
+      if (wanted.timestamp() >= 0) FindByTime(wanted.timestamp(), *result);
     }
     return response;
+  }
+
+  void FindByTime(int64_t timestamp, message::ListOffsetsResponse::Partition& result) {
+    result.set_offset(-1);
+    result.set_timestamp(-1);
+    for (const Bytes& batch : logs_[result.partition()]) {
+      const auto view = RecordBatchView::Parse(batch);
+      const auto decoded = DecodedBatch::Decode(*view);
+      for (const RecordView& record : decoded->records()) {
+        if (record.timestamp.value() < timestamp || result.offset() >= 0) continue;
+        result.set_offset(record.offset.value());
+        result.set_timestamp(record.timestamp.value());
+        result.set_leader_epoch(1);
+      }
+    }
   }
 
   // A coordinator of groups of one member.

@@ -305,6 +305,32 @@ TEST_F(FetchCoreTest, PollReturnsAtMostMaxPollRecords) {
   EXPECT_EQ(Poll().size(), 100U);
 }
 
+TEST_F(FetchCoreTest, PausedPartitionIsNotFetchedAndItsBufferIsKept) {
+  AssignAt(0);
+  AnswerFetch({Batch(0, 2)});
+  ASSERT_TRUE(core_.fetch().Pause(test::Partition(0), true));
+  EXPECT_THAT(core_.fetch().Paused(), ElementsAre(test::Partition(0)));
+  EXPECT_FALSE(core_.fetch().HasNews());
+  EXPECT_THAT(Poll(), ElementsAre());
+  AnswerFetch({Batch(2, 1)});  // was under way
+  EXPECT_TRUE(fetches_.empty());
+  EXPECT_THAT(Poll(), ElementsAre());
+  EXPECT_EQ(Position(), Offset(0));
+  ASSERT_TRUE(core_.fetch().Pause(test::Partition(0), false));
+  EXPECT_THAT(Poll(), ElementsAre(0, 1, 2));
+  EXPECT_EQ(fetches_.size(), 1U);
+  EXPECT_EQ(fetches_[0].request.partitions[0].fetch_offset, Offset(3));
+}
+
+TEST_F(FetchCoreTest, PartitionThatIsAssignedAnewIsNotPaused) {
+  AssignAt(0);
+  core_.fetch().Pause(test::Partition(0), true);
+  core_.Unassign(test::Partition(0));
+  EXPECT_FALSE(core_.fetch().Pause(test::Partition(0), true)) << "not assigned";
+  AssignAt(0);
+  EXPECT_TRUE(core_.fetch().Paused().empty());
+}
+
 TEST_F(FetchCoreTest, FullBufferStopsFetching) {
   AssignAt(0);
   const std::string big(600000, 'x');

@@ -195,6 +195,35 @@ TEST_F(GroupSessionTest, RevokedPartitionIsKeptUntilConfirmed) {
   EXPECT_THAT(core_.fetch().Assigned(), ElementsAre(Partition(0)));
 }
 
+TEST_F(GroupSessionTest, PauseSurvivesARebalanceThatLeavesThePartitionHere) {
+  Join();
+  core_.fetch().Pause(Partition(0), true);
+  core_.fetch().Pause(Partition(1), true);
+  Advance(1000);
+  Heartbeat(4, std::vector<int>{0});
+  // Being given up: reading on would hand out what the next owner gets, too.
+  core_.fetch().Pause(Partition(1), false);
+  core_.ConfirmRevoked(now_);
+  Turn();
+  EXPECT_THAT(core_.fetch().Paused(), ElementsAre(Partition(0)));
+}
+
+TEST_F(GroupSessionTest, NothingIsHandedOutOfAPartitionThatIsBeingGivenUp) {
+  Join();
+  Advance(1000);
+  Heartbeat(4, std::vector<int>{0});
+  ASSERT_THAT(effects_.revoked, ElementsAre(Partition(1)));
+  core_.fetch().Seek(Partition(1), {.offset = Offset(7), .metadata = {}});
+  core_.fetch().Pause(Partition(1), false);
+  ConsumerEffects effects;
+  core_.Pump(now_, effects);
+  for (const FetchSend& send : effects.fetches) {
+    for (const FetchPartition& partition : send.request.partitions) {
+      EXPECT_EQ(partition.partition, PartitionIndex(0));
+    }
+  }
+}
+
 TEST_F(GroupSessionTest, NewPartitionsAreTakenAfterOldOnesAreGivenUp) {
   Join();
   Advance(1000);

@@ -262,7 +262,7 @@ TEST_F(GroupHeartbeatTest, RefusesMalformedRequests) {
   EXPECT_EQ(Error(Heartbeat(JoinRequest("a", {""}))), ErrorCode::kInvalidRequest);
 
   request = JoinRequest("a", {"t"});
-  request.set_assignor("range");
+  request.set_assignor("sticky");
   EXPECT_EQ(Error(Heartbeat(request)), ErrorCode::kUnsupportedAssignor);
   request = JoinRequest("a", {"t"});
   request.set_session_timeout_ms(1);

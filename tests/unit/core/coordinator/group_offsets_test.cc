@@ -224,6 +224,38 @@ TEST_F(GroupOffsetsTest, DeletingAGroupNeedsItToBeEmpty) {
   EXPECT_EQ(FetchOffset(topic_, 0), -1);
 }
 
+// KIP-496.
+TEST_F(GroupOffsetsTest, OffsetsAreForgottenWhereNobodyReadsTheTopic) {
+  const TopicId other = topics_.Add("u", 2, 2);
+  CommitOffset("", -1, topic_, 0, 5);
+  CommitOffset("", -1, other, 1, 6);
+  Join("a");
+  message::OffsetDeleteRequest request;
+  request.set_group_id("g");
+  for (const auto& [topic, partition] : {std::pair(topic_, 0), std::pair(other, 1)}) {
+    auto* item = request.add_partitions();
+    item->set_topic_id(topic.ToBytes());
+    item->add_partitions(partition);
+    item->add_partitions(partition);  // once more: counts once
+  }
+  const auto response = Commit(core_.OffsetDelete(request, topics_));
+  ASSERT_EQ(response.partitions_size(), 2);
+  EXPECT_EQ(response.partitions(0).error_code(),
+            static_cast<int32_t>(ErrorCode::kGroupSubscribedToTopic));
+  EXPECT_EQ(response.partitions(1).error_code(), 0);
+  EXPECT_EQ(FetchOffset(topic_, 0), 5);
+  EXPECT_EQ(FetchOffset(other, 1), -1);
+  Leave("a");
+  const auto rest = Commit(core_.OffsetDelete(request, topics_));
+  EXPECT_EQ(rest.partitions(0).error_code(), 0);
+  EXPECT_TRUE(core_.groups().empty()) << "nothing is left of it";
+  EXPECT_EQ(core_.OffsetDelete(request, topics_).response.error_code(),
+            static_cast<int32_t>(ErrorCode::kGroupIdNotFound));
+  request.clear_partitions();
+  EXPECT_EQ(core_.OffsetDelete(request, topics_).response.error_code(),
+            static_cast<int32_t>(ErrorCode::kInvalidRequest));
+}
+
 TEST_F(GroupOffsetsTest, GroupsAreListedAndDescribed) {
   Answer a = Join("a");
   EXPECT_EQ(core_.List().response.groups(0).state(), "Stable");

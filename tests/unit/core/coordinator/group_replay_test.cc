@@ -116,9 +116,22 @@ class RandomGroupTest : public GroupReplayTest, public ::testing::WithParamInter
  protected:
   explicit RandomGroupTest() : rng_(static_cast<uint64_t>(GetParam())) {}
 
-  std::string SomeMember() { return "m" + std::to_string(rng_.Below(5)); }
+  // The last of them is static: its process is replaced now and then, and the ones before go on.
+  std::string SomeMember() {
+    const uint64_t number = rng_.Below(5);
+    if (number < 4) return "m" + std::to_string(number);
+    if (rng_.Chance(1, 20)) ++life_;
+    return "static" + std::to_string(rng_.Chance(4, 5) ? life_ : rng_.Below(life_ + 1));
+  }
 
   message::GroupHeartbeatRequest SomeHeartbeat(const std::string& member) {
+    message::GroupHeartbeatRequest request = SomeRequest(member);
+    if (member[0] == 's') request.set_instance_id("static");
+    if (rng_.Chance(1, 30)) request.set_assignor(rng_.Chance(1, 2) ? "range" : "uniform");
+    return request;
+  }
+
+  message::GroupHeartbeatRequest SomeRequest(const std::string& member) {
     const Answer& last = answers_[member];
     message::GroupHeartbeatRequest request = Request(member, last.member_epoch());
     if (last.member_epoch() <= 0 || rng_.Chance(1, 20)) {
@@ -176,6 +189,7 @@ class RandomGroupTest : public GroupReplayTest, public ::testing::WithParamInter
   }
 
   Rng rng_;
+  uint64_t life_ = 0;  // of the static member
   int step_ = 0;
   std::map<std::string, Answer> answers_;
   std::map<std::string, TopicPartitionsField> owned_;

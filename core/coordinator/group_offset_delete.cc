@@ -1,0 +1,56 @@
+// GroupCoordinatorCore: committed offsets are forgotten on request.
+#include <utility>
+
+#include "absl/container/btree_set.h"
+#include "core/coordinator/group_coordinator_core.h"
+#include "core/coordinator/group_requests.h"
+
+namespace quipu {
+namespace {
+
+absl::btree_set<TopicId> SubscribedTopics(const GroupMembership& membership,
+                                          const GroupTopicView& topics) {
+  absl::btree_set<TopicId> subscribed;
+  for (const auto& [member_id, member] : membership.members) {
+    for (const std::string& name : member.subscribed_topics) {
+      if (const auto topic = topics.FindByName(name)) subscribed.insert(topic->id);
+    }
+  }
+  return subscribed;
+}
+
+}  // namespace
+
+GroupResult<message::OffsetDeleteResponse> GroupCoordinatorCore::OffsetDelete(
+    const message::OffsetDeleteRequest& request, const GroupTopicView& topics) const {
+  GroupResult<message::OffsetDeleteResponse> result;
+  ErrorCode error = ValidateOffsetDelete(request, options_);
+  const GroupState* group = FindGroup(request.group_id());
+  if (error == ErrorCode::kNone && group == nullptr) error = ErrorCode::kGroupIdNotFound;
+  result.response.set_error_code(static_cast<int32_t>(error));
+  if (error != ErrorCode::kNone) {
+    result.response.set_error_message(std::string(ErrorDescription(error)));
+    return result;
+  }
+  const absl::btree_set<TopicId> subscribed = SubscribedTopics(group->membership, topics);
+  // Each partition once, whatever the request repeats.
+  for (const TopicPartition& partition : FromProto(request.partitions())) {
+    const bool in_use = subscribed.contains(partition.topic_id);
+    if (!in_use && group->offsets.contains(partition)) {
+      result.records.push_back(OffsetRemovedRecord(request.group_id(), partition));
+    }
+    message::OffsetDeleteResponse::Partition* out = result.response.add_partitions();
+    out->set_topic_id(partition.topic_id.ToBytes());
+    out->set_partition(partition.partition.value());
+    out->set_error_code(
+        static_cast<int32_t>(in_use ? ErrorCode::kGroupSubscribedToTopic : ErrorCode::kNone));
+  }
+  // Nothing is left of the group: one record says it all.
+  const bool all = !result.records.empty() && result.records.size() == group->offsets.size();
+  if (all && group->membership.members.empty()) {
+    result.records.assign(1, GroupRemovedRecord(request.group_id()));
+  }
+  return result;
+}
+
+}  // namespace quipu
