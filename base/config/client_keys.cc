@@ -91,7 +91,8 @@ constexpr ConfigSpec kConsumerKeys[] = {
     Text("group.id", "", "the consumer group; needed to subscribe and to commit"),
     Text("group.instance.id", "", "a static member's name, kept over restarts", "a dynamic member"),
     Text("group.remote.assignor", "",
-         "uniform (balanced, sticky) or range (contiguous runs, alike for topics that are alike); the "
+         "uniform (balanced, sticky) or range (contiguous runs, alike for topics that are alike); "
+         "the "
          "group uses what most members ask for",
          "the coordinator's choice"),
     Choice("auto.offset.reset", "earliest", "earliest, latest, none",

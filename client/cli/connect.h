@@ -6,10 +6,10 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "base/config/config_tables.h"
 #include "base/status_macros.h"
 #include "client/admin.h"
 #include "client/cli/cli.h"
-#include "base/config/config_tables.h"
 #include "client/client_config.h"
 
 namespace quipu::cli {

@@ -41,12 +41,6 @@ absl::StatusOr<RecordFormat> FormatOf(const Common& common, const ConsumeOptions
   return RecordFormat::Parse(options.with_meta ? "%p\\t%o\\t%k\\t%v\\n" : "text");
 }
 
-int64_t WallMs() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 // The partitions that were asked for; `all` when none was.
 absl::StatusOr<std::vector<NamedPartition>> Chosen(const ConsumeOptions& options,
                                                    const std::vector<NamedPartition>& all) {

@@ -10,8 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/cli/connect.h"
-#include "client/cli/datetime.h"
 #include "client/cli/group_commands.h"
+#include "client/cli/records/time_text.h"
 
 namespace quipu::cli {
 namespace {
@@ -133,9 +133,10 @@ absl::StatusOr<Targets> TargetsOf(Admin& admin, const ResetOptions& options,
   const std::vector<NamedPartition> list(partitions.begin(), partitions.end());
   Targets targets;
   if (!options.datetime.empty()) {
-    QUIPU_ASSIGN_OR_RETURN(const TimestampMs time, ParseDateTime(options.datetime));
+    const absl::StatusOr<int64_t> time = ParseTime(options.datetime, WallMs());
+    if (!time.ok()) return WrongArguments(time.status().message());
     std::map<NamedPartition, TimestampMs> times;
-    for (const NamedPartition& partition : partitions) times[partition] = time;
+    for (const NamedPartition& partition : partitions) times[partition] = TimestampMs(*time);
     QUIPU_ASSIGN_OR_RETURN(const NamedTimes found, admin.OffsetsForTimes(times));
     QUIPU_ASSIGN_OR_RETURN(const NamedOffsets ends, admin.ListOffsets(list, kLatestTimestamp));
     for (const auto& [partition, end] : ends) targets[partition] = end.offset;
@@ -299,8 +300,8 @@ void AddReset(CLI::App& offsets, Common& common) {
   target->add_flag("--to-earliest", options->earliest, "the first record that is kept");
   target->add_flag("--to-latest", options->latest, "behind the last record");
   target->add_option("--to-datetime", options->datetime,
-                     "the first record at or after this time, by the records' timestamps; UTC "
-                     "unless it names a zone");
+                     "the first record at or after this time, by the records' timestamps: ISO 8601 "
+                     "(UTC without a zone), -1h, -2d12h, or milliseconds since 1970");
   target->add_option("--shift-by", options->shift, "records forward, or back if negative");
   target->add_option("--to-offset", options->offset, "this offset")->check(CLI::NonNegativeNumber);
   target

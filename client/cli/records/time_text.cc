@@ -146,6 +146,12 @@ bool IsNumber(absl::string_view text) {
 
 }  // namespace
 
+int64_t WallMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
 absl::StatusOr<int64_t> ParseTime(absl::string_view text, int64_t now_ms) {
   if (text == "now") return now_ms;
   int64_t number = 0;

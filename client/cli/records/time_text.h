@@ -9,6 +9,9 @@
 
 namespace quipu::cli {
 
+// Milliseconds since 1970, by this machine's clock.
+int64_t WallMs();
+
 // Milliseconds since 1970 of `text`, which is one of
 //   2026-03-01, 2026-03-01T12:30, 2026-03-01T12:30:15.250Z, 2026-03-01T12:30:15+02:00
 //                   ISO 8601; without a zone it is UTC; a blank may stand for the T
