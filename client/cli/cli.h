@@ -68,6 +68,7 @@ void AddStorageCommands(CLI::App& app, Common& common);
 void AddStorageDumpCommand(CLI::App& storage, Common& common);  // a verb of `storage`
 void AddBenchCommands(CLI::App& app, Common& common);
 void AddProfileCommands(CLI::App& app, Common& common);
+void AddTopCommand(CLI::App& app, Common& common);
 // Hidden; add it last: it tells of what was added before.
 void AddCompletionCommand(CLI::App& app, Common& common);
 

@@ -32,6 +32,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   quipu::cli::AddStorageCommands(app, common);
   quipu::cli::AddBenchCommands(app, common);
   quipu::cli::AddProfileCommands(app, common);
+  quipu::cli::AddTopCommand(app, common);
   quipu::cli::AddCompletionCommand(app, common);
   try {
     app.parse(argc, argv);

@@ -1,0 +1,123 @@
+#include "client/cli/monitor/check.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "base/error_code.h"
+
+namespace quipu::cli {
+namespace {
+
+constexpr std::array<absl::string_view, 3> kOfGroups = {"lag", "lag_seconds",
+                                                        "consumed_per_second"};
+constexpr absl::string_view kOfTopics = "records_per_second";
+constexpr std::array<absl::string_view, 3> kOfCluster = {"under_replicated", "offline", "fenced"};
+
+template <typename Names>
+bool IsOneOf(const Names& names, absl::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+absl::Status BadCheck(absl::string_view text, absl::string_view what) {
+  return ToStatus(ErrorCode::kInvalidConfig, absl::StrCat("check '", text, "': ", what));
+}
+
+std::optional<double> ValueOf(const GroupProgress& group, absl::string_view metric) {
+  if (metric == "lag_seconds") return group.lag_seconds;
+  if (metric == "consumed_per_second") return group.consumed_per_second;
+  if (!group.lag) return std::nullopt;
+  return static_cast<double>(*group.lag);
+}
+
+}  // namespace
+
+absl::StatusOr<Check> Check::Parse(absl::string_view text) {
+  const size_t op_at = text.find_first_of("<>=!");
+  if (op_at == absl::string_view::npos) {
+    return BadCheck(text, "expected METRIC[@NAME] OP NUMBER, such as lag<1000");
+  }
+  Check check;
+  check.text_ = std::string(text);
+  const bool two = op_at + 1 < text.size() && text[op_at + 1] == '=';
+  check.op_ = std::string(text.substr(op_at, two ? 2 : 1));
+  if (check.op_ == "=" || check.op_ == "!") {
+    return BadCheck(text, "the comparison is one of < <= > >= == !=");
+  }
+  absl::string_view metric = absl::StripAsciiWhitespace(text.substr(0, op_at));
+  const size_t name_at = metric.find('@');
+  if (name_at != absl::string_view::npos) {
+    check.name_ = std::string(absl::StripAsciiWhitespace(metric.substr(name_at + 1)));
+    metric = absl::StripAsciiWhitespace(metric.substr(0, name_at));
+    if (check.name_.empty()) return BadCheck(text, "a name was expected behind @");
+  }
+  check.metric_ = std::string(metric);
+  const bool named = IsOneOf(kOfGroups, metric) || metric == kOfTopics;
+  if (!named && !IsOneOf(kOfCluster, metric)) {
+    return BadCheck(text,
+                    "the metric is one of lag, lag_seconds, consumed_per_second, "
+                    "records_per_second, under_replicated, offline, fenced");
+  }
+  if (!named && !check.name_.empty()) {
+    return BadCheck(text, absl::StrCat(metric, " is of the whole cluster and takes no name"));
+  }
+  if (!absl::SimpleAtod(absl::StripAsciiWhitespace(text.substr(op_at + check.op_.size())),
+                        &check.number_)) {
+    return BadCheck(text, "a number was expected at the end");
+  }
+  return check;
+}
+
+bool Check::Holds(double value) const {
+  if (op_ == "<") return value < number_;
+  if (op_ == "<=") return value <= number_;
+  if (op_ == ">") return value > number_;
+  if (op_ == ">=") return value >= number_;
+  return (value == number_) == (op_ == "==");
+}
+
+void Check::Judge(absl::string_view what, const std::optional<double>& value,
+                  std::vector<std::string>& violations) const {
+  if (value && Holds(*value)) return;
+  violations.push_back(absl::StrCat(text_, ": ", what, " is ",
+                                    value ? absl::StrCat(*value) : std::string("not known")));
+}
+
+void Check::JudgeGroups(const ClusterProgress& progress,
+                        std::vector<std::string>& violations) const {
+  bool found = name_.empty();
+  for (const GroupProgress& group : progress.groups) {
+    if (!name_.empty() ? group.id != name_ : group.partitions.empty()) continue;
+    found = true;
+    Judge(absl::StrCat(metric_, " of group ", group.id), ValueOf(group, metric_), violations);
+  }
+  if (!found) violations.push_back(absl::StrCat(text_, ": there is no group ", name_));
+}
+
+std::optional<double> Check::ClusterValue(const ClusterProgress& progress) const {
+  if (metric_ == "under_replicated") return progress.under_replicated_partitions;
+  if (metric_ == "offline") return progress.offline_partitions;
+  if (metric_ == "fenced") return progress.fenced_brokers;
+  if (name_.empty()) return progress.records_per_second;
+  std::optional<double> sum;
+  for (const PartitionProgress& partition : progress.partitions) {
+    if (partition.now.name.topic != name_ || !partition.records_per_second) continue;
+    sum = sum.value_or(0) + *partition.records_per_second;
+  }
+  return sum;
+}
+
+std::vector<std::string> Check::Violations(const ClusterProgress& progress) const {
+  std::vector<std::string> violations;
+  if (IsOneOf(kOfGroups, metric_)) {
+    JudgeGroups(progress, violations);
+  } else {
+    Judge(name_.empty() ? metric_ : absl::StrCat(metric_, " of topic ", name_),
+          ClusterValue(progress), violations);
+  }
+  return violations;
+}
+
+}  // namespace quipu::cli

@@ -1,0 +1,48 @@
+// The SDK's live view of a cluster: partitions, groups, rates and lags.
+//
+//   auto monitor = quipu::ClusterMonitor::Create({{"bootstrap.servers", "127.0.0.1:9092"}});
+//   while (running) {
+//     auto progress = (*monitor)->Poll();  // every second or so
+//     ...
+//   }
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "client/client_config.h"
+#include "client/monitor/cluster_progress.h"
+
+namespace quipu {
+
+class Admin;
+
+// Asks the brokers for metadata, offsets and groups, and says what changed since it asked before.
+// Rates need two polls; lags in seconds need polls since before the record was written. One poll
+// costs one request to each broker, one to each coordinator, and one for each group.
+// One thread at a time.
+class ClusterMonitor {
+ public:
+  // Of how many groups the offsets are asked at most; more are named in `missing`.
+  static constexpr size_t kGroupsMax = 1000;
+
+  // Settings are those of Admin. kInvalidConfig names key and value. Does not connect yet.
+  static absl::StatusOr<std::unique_ptr<ClusterMonitor>> Create(
+      const ConfigMap& config, Duration rate_window = std::chrono::seconds(10));
+  // Over any other source of samples, for tests.
+  ClusterMonitor(std::function<absl::StatusOr<ClusterSample>()> sample, Duration rate_window);
+  ~ClusterMonitor();
+  ClusterMonitor(const ClusterMonitor&) = delete;
+  ClusterMonitor& operator=(const ClusterMonitor&) = delete;
+
+  // Takes a sample. An error (kNotConnected, ...) changes nothing that is known; what only a part
+  // of the cluster could not tell is in `missing`.
+  absl::StatusOr<ClusterProgress> Poll();
+
+ private:
+  std::function<absl::StatusOr<ClusterSample>()> sample_;
+  ProgressTracker tracker_;
+};
+
+}  // namespace quipu
