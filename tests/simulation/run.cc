@@ -143,6 +143,7 @@ class Run {
       nemesis_.OnControlSent(sender, m);
       disks_.OnControlSent(sender, m);
     };
+    partitions_.deleted_end = [this](PartitionUid uid) { return nemesis_.archive().End(uid); };
     partitions_.on_offsets_committed = [this](const std::vector<StoredBatch>& batches) {
       group_.ownership().OnCommitted(batches);
     };

@@ -221,10 +221,10 @@ void PartitionChecker::AfterBrokerStep(SimBroker& broker) {
 void PartitionChecker::CheckReplica(BrokerId broker, const PartitionCore& core, const Seen& before,
                                     const Seen& after) {
   const PartitionUid uid = core.identity().uid;
-  Require(after.durable_end <= shadows_.End(broker, uid), "I28", [&] {
+  const Offset on_disk = std::max(shadows_.End(broker, uid), deleted_end(uid));
+  Require(after.durable_end <= on_disk, "I28", [&] {
     return Name(uid) + ": broker " + broker.ToString() + " says it is durable up to " +
-           after.durable_end.ToString() + ", its disk ends at " +
-           shadows_.End(broker, uid).ToString();
+           after.durable_end.ToString() + ", its disk ends at " + on_disk.ToString();
   });
   if (before.role == after.role && before.epoch == after.epoch) {
     Require(after.role != PartitionRole::kLeader || after.high_watermark >= before.high_watermark,

@@ -45,6 +45,9 @@ class PartitionChecker {
   // A leader proposes ISRs: remembers which incarnations of the members it has seen. A broker
   // registers: remembers its incarnation.
   void OnControlSent(const message::BrokerToController& message);
+  // Where the records end that operators asked to be deleted: a follower that begins anew at its
+  // leader's log start has nothing to write below that. Set before the first step.
+  std::function<Offset(PartitionUid)> deleted_end;
   // Called with what was newly committed to a partition of __consumer_offsets.
   std::function<void(const std::vector<StoredBatch>&)> on_offsets_committed;
   // After a step of a controller: takes over a newer committed image and checks it (I31).
