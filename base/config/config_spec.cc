@@ -129,6 +129,8 @@ absl::string_view ConfigEffectName(ConfigEffect effect) {
   switch (effect) {
     case ConfigEffect::kRestart:
       return "restart";
+    case ConfigEffect::kRestartOrSet:
+      return "restart, or `quipu config set`";
     case ConfigEffect::kDynamic:
       return "at once";
     case ConfigEffect::kNewClient:

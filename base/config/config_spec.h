@@ -24,9 +24,11 @@ enum class ConfigType {
 
 // When a changed value counts.
 enum class ConfigEffect {
-  kRestart,    // when the process is started again
-  kDynamic,    // at once, in the running cluster
-  kNewClient,  // for clients that are made afterwards
+  kRestart,       // when the process is started again
+  kRestartOrSet,  // so, or at once by `quipu config set`, which wins
+                  // (core/metadata/dynamic_config.h)
+  kDynamic,       // at once, in the running cluster
+  kNewClient,     // for clients that are made afterwards
 };
 
 inline constexpr int64_t kConfigHighMax = std::numeric_limits<int64_t>::max();

@@ -62,6 +62,7 @@ void AddMetadataCommands(CLI::App& app, Common& common);
 void AddProduceCommand(CLI::App& app, Common& common);
 void AddConsumeCommand(CLI::App& app, Common& common);
 void AddGroupCommands(CLI::App& app, Common& common);
+void AddGroupOffsetsCommands(CLI::App& group, Common& common);  // verbs of `group`
 void AddClusterCommands(CLI::App& app, Common& common);
 void AddControllerCommands(CLI::App& app, Common& common);
 void AddStorageCommands(CLI::App& app, Common& common);

@@ -8,7 +8,6 @@
 #include "client/admin.h"
 #include "client/cli/cli.h"
 #include "client/cli/connect.h"
-#include "client/cli/group_commands.h"
 
 namespace quipu::cli {
 namespace {

@@ -10,7 +10,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/cli/connect.h"
-#include "client/cli/group_commands.h"
 #include "client/cli/records/time_text.h"
 
 namespace quipu::cli {
