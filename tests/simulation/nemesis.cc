@@ -134,6 +134,8 @@ void Nemesis::Strike() {
       return Drain();
     case Fault::kDeleteRecords:
       return DeleteRecords();
+    case Fault::kDuplicateConsumer:
+      return DuplicateConsumer();
     default:
       return StrikeDisk(fault);
   }
@@ -233,6 +235,7 @@ void Nemesis::HealAll(bool core_only) {
   for (auto& producer : producers_) {
     if (!producer->running()) producer->Start();
   }
+  for (auto& consumer : duplicated_) consumer->Crash();
   for (auto& consumer : consumers_) {
     if (!consumer->running()) consumer->Start();
   }

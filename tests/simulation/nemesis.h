@@ -82,6 +82,8 @@ class Nemesis {
   void OnSync(NodeId node, Duration time);
   void CrashProducer();
   void CrashConsumer();
+  // A static member's process is started a second time while the first still runs.
+  void DuplicateConsumer();
   void CrashAllBrokers();
   // One machine crashes again and again, each time soon after its start.
   void RestartStorm();
@@ -152,6 +154,7 @@ class Nemesis {
   World& world_;
   std::vector<std::unique_ptr<SimProducer>>& producers_;
   std::vector<std::unique_ptr<SimConsumer>>& consumers_;
+  std::vector<std::unique_ptr<SimConsumer>> duplicated_;  // run until they are fenced
   DiskDamage& damage_;
   Options options_;
   std::array<uint64_t, kFaultCount> counters_{};

@@ -47,7 +47,9 @@ SwarmOptions Draw(uint64_t seed, Rng& rng, const Overrides& overrides) {
     drawn.faults[static_cast<size_t>(Fault::kCrashConsumer)] = 0;
     drawn.faults[static_cast<size_t>(Fault::kPauseConsumer)] = 0;
     drawn.faults[static_cast<size_t>(Fault::kSlowConsumer)] = 0;
+    drawn.static_members = 0;
   }
+  if (drawn.static_members == 0) drawn.faults[static_cast<size_t>(Fault::kDuplicateConsumer)] = 0;
   // Who loses the only voter has lost everything.
   if (drawn.controllers < 3) {
     for (const Fault fault :
@@ -96,12 +98,14 @@ ProducerOptions DrawProducer(Rng& rng, const SwarmOptions& drawn) {
   return options;
 }
 
-ConsumerOptions DrawConsumer(Rng& rng, const SwarmOptions& drawn) {
+ConsumerOptions DrawConsumer(Rng& rng, const SwarmOptions& drawn, int number) {
   ConsumerOptions options;
   for (int64_t i = 1; i <= drawn.brokers; ++i) {
     options.metadata.bootstrap_servers.push_back("broker:" + std::to_string(i));
   }
   options.group_id = "readers";
+  if (drawn.static_members != 0) options.instance_id = "reader-" + std::to_string(number);
+  if (drawn.range != 0 && rng.Chance(2, 3)) options.assignor = "range";
   options.fetch_max_wait = std::chrono::milliseconds(rng.Between(50, 500));
   options.fetch_max_bytes = static_cast<int32_t>(rng.Between(2000, 50000));
   options.poll_records_max = static_cast<size_t>(rng.Between(10, 500));
@@ -166,7 +170,7 @@ class Run {
     }
     for (int i = 0; i < drawn_.consumers; ++i) {
       consumers_.push_back(std::make_unique<SimConsumer>(
-          cluster_, i, kTopic, DrawConsumer(world_.rng(), drawn_), group_, clients_));
+          cluster_, i, kTopic, DrawConsumer(world_.rng(), drawn_, i), group_, clients_));
       consumers_.back()->Start();
     }
     world_.RunUntil(world_.now() + std::chrono::seconds(1));
@@ -375,6 +379,7 @@ void Run::Fill(RunResult& result) const {
   c["group.handovers"] = group_.ownership().handovers();
   c["group.commits"] = group_.counters().commits;
   c["group.commits_refused"] = group_.counters().refused;
+  c["group.static_fenced"] = group_.counters().fenced;
   c["liveness.core_first"] = static_cast<uint64_t>(drawn_.core_only);
   c["payments.acknowledged"] = counters_.acknowledged;
   c["payments.unknown"] = counters_.unknown;

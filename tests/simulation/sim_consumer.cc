@@ -32,6 +32,7 @@ NodeId SimConsumer::node() const { return NodeOf(number_); }
 
 void SimConsumer::Start() {
   QUIPU_CHECK(!running());
+  if (retired_) return;
   World& world = cluster_.world();
   process_ = std::make_shared<Process>(world, "consumer-" + std::to_string(number_));
   reader_ = history_.NewReader();
@@ -51,6 +52,24 @@ void SimConsumer::Crash() {
   revoke_token_ = 0;
   confirm_revoked_ = false;
   timer_at_.reset();
+  ending_ = false;
+}
+
+std::unique_ptr<SimConsumer> SimConsumer::MakeDuplicate(int number) {
+  return std::make_unique<SimConsumer>(cluster_, number, topic_, options_, checker_, history_);
+}
+
+void SimConsumer::EndWhenFenced() {
+  if (ending_ || core_->group().fatal() != ErrorCode::kFencedInstanceId) return;
+  ending_ = true;
+  checker_.OnFenced();
+  World& world = cluster_.world();
+  world.After(std::chrono::milliseconds(1), nullptr, "fenced", [this, life = process_] {
+    if (process_ == life) Crash();
+  });
+  world.After(std::chrono::milliseconds(300), nullptr, "restart", [this] {
+    if (!running()) Start();
+  });
 }
 
 void SimConsumer::Turn(const std::function<void(Instant, ConsumerEffects&)>& input) {
@@ -61,6 +80,7 @@ void SimConsumer::Turn(const std::function<void(Instant, ConsumerEffects&)>& inp
   core_->Pump(now, effects);
   Carry(effects);
   ScheduleTimer();
+  EndWhenFenced();
 }
 
 void SimConsumer::ScheduleTimer() {

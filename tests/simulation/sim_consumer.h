@@ -25,6 +25,10 @@ class SimConsumer {
   void Start();
   // The member dies without a good-bye; a new one comes in its place.
   void Crash();
+  // Another process with the same options, group.instance.id included, which is yet to be started.
+  [[nodiscard]] std::unique_ptr<SimConsumer> MakeDuplicate(int number);
+  // Nobody starts the process again once it has ended.
+  void Retire() { retired_ = true; }
   [[nodiscard]] bool running() const { return core_ != nullptr; }
   [[nodiscard]] const ProcessPtr& process() const { return process_; }
   [[nodiscard]] NodeId node() const;
@@ -49,6 +53,8 @@ class SimConsumer {
   uint64_t CommitPositions(Instant now);
   void OnResult(const OffsetOpResult& result);
   void ScheduleTimer();
+  // A member whose place was taken ends, as an application that gets the error does.
+  void EndWhenFenced();
 
   Cluster& cluster_;
   int number_;
@@ -72,6 +78,8 @@ class SimConsumer {
   GroupChecker::Committed committed_at_fetch_;     // when the committed offsets were last asked for
   std::map<TopicPartition, Offset> next_offsets_;  // due next, per partition being read
   std::optional<Instant> timer_at_;
+  bool retired_ = false;
+  bool ending_ = false;
 };
 
 }  // namespace quipu::sim

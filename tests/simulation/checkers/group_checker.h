@@ -17,6 +17,7 @@ struct GroupCounters {
   uint64_t assigned = 0;  // partitions given to a member
   uint64_t commits = 0;   // acknowledged
   uint64_t refused = 0;   // answered with an error
+  uint64_t fenced = 0;    // static members that learnt that another has their place
 };
 
 class GroupChecker {
@@ -37,6 +38,7 @@ class GroupChecker {
   // `committed`: as in OnAssigned, when the commit was asked for.
   void OnCommitAnswered(const PartitionOffsets& offsets, const Committed& committed,
                         ErrorCode error);
+  void OnFenced() { ++counters_.fenced; }
   // Who owns what, as the coordinator's log and the heartbeats tell.
   [[nodiscard]] OwnershipChecker& ownership() { return ownership_; }
   [[nodiscard]] const OwnershipChecker& ownership() const { return ownership_; }

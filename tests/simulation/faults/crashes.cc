@@ -4,6 +4,12 @@
 #include "tests/simulation/nemesis.h"
 
 namespace quipu::sim {
+namespace {
+
+constexpr size_t kDuplicatesMax = 20;  // of one run
+constexpr int kFirstDuplicate = 10;    // numbers of their own
+
+}  // namespace
 
 void Nemesis::CrashBroker(SimBroker& broker, Duration down_max) {
   CrashMachine({.controller = nullptr, .broker = &broker}, down_max);
@@ -98,6 +104,24 @@ void Nemesis::CrashConsumer() {
                nullptr, "restart", [&consumer] {
                  if (!consumer.running()) consumer.Start();
                });
+}
+
+void Nemesis::DuplicateConsumer() {
+  if (consumers_.empty() || duplicated_.size() >= kDuplicatesMax) return;
+  std::unique_ptr<SimConsumer>& place = consumers_[world_.rng().Below(consumers_.size())];
+  if (!place->running()) return;
+  Count(Fault::kDuplicateConsumer);
+  world_.Note("duplicate consumer " + place->process()->name());
+  // What hangs is taken for dead: it goes on behind the other.
+  if (world_.rng().Chance(2, 3)) {
+    const Duration hang =
+        world_.Between(std::chrono::milliseconds(300), std::chrono::milliseconds(3000));
+    place->process()->PauseUntil(world_.now() + hang);
+  }
+  place->Retire();
+  duplicated_.push_back(std::move(place));
+  place = duplicated_.back()->MakeDuplicate(kFirstDuplicate + static_cast<int>(duplicated_.size()));
+  place->Start();
 }
 
 }  // namespace quipu::sim

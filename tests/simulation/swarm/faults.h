@@ -53,6 +53,8 @@ enum class Fault : size_t {
   // Of operators (faults/operators.cc).
   kDrain,          // of a broker: for maintenance, to stop it, or as it stops by itself
   kDeleteRecords,  // what is committed, below an offset drawn now
+  // Of static members of the group (G03).
+  kDuplicateConsumer,
 };
 inline constexpr const char* kFaultNames[] = {
     "crash_broker",
@@ -92,9 +94,10 @@ inline constexpr const char* kFaultNames[] = {
     "rotten_raft_snapshot",
     "drain",
     "delete_records",
+    "duplicate_consumer",
 };
 inline constexpr size_t kFaultCount = std::size(kFaultNames);
-static_assert(static_cast<size_t>(Fault::kDeleteRecords) + 1 == kFaultCount);
+static_assert(static_cast<size_t>(Fault::kDuplicateConsumer) + 1 == kFaultCount);
 
 using FaultNumbers = std::array<int64_t, kFaultCount>;
 

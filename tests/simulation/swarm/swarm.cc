@@ -85,6 +85,7 @@ int64_t MostWeight(Fault fault) {
     case Fault::kSlowConsumer:
     case Fault::kContestElection:
     case Fault::kStrandLeader:
+    case Fault::kDuplicateConsumer:
       return 4;
     case Fault::kBounceJoiner:
     case Fault::kPartialPartition:
@@ -145,6 +146,8 @@ SwarmOptions DrawSwarm(Rng& rng) {
   DrawStall(rng, options);
   DrawExpiration(rng, options);
   draw(later, kFaultCount);
+  options.static_members = rng.Chance(1, 2) ? 1 : 0;
+  options.range = rng.Chance(1, 4) ? 1 : 0;
   return options;
 }
 

@@ -41,8 +41,10 @@ struct SwarmOptions {
   // The clients.
   int64_t producers = 1;
   int64_t consumers = 0;
-  int64_t send_ms = 30;  // between two payments of a producer, on average
-  int64_t accounts = 5;  // of each producer
+  int64_t static_members = 0;  // 1: each consumer has a group.instance.id
+  int64_t range = 0;           // 1: most members ask for the assignor `range`
+  int64_t send_ms = 30;        // between two payments of a producer, on average
+  int64_t accounts = 5;        // of each producer
   int64_t linger_ms = 10;
   int64_t batch_bytes = 300;
   // The environment: chances in 10,000.
@@ -79,6 +81,8 @@ void ForEachOption(Options& options, Visit visit) {
   visit("stall_exit_ms", options.stall_exit_ms);
   visit("producers", options.producers);
   visit("consumers", options.consumers);
+  visit("static_members", options.static_members);
+  visit("range", options.range);
   visit("send_ms", options.send_ms);
   visit("accounts", options.accounts);
   visit("linger_ms", options.linger_ms);
