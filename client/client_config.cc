@@ -52,6 +52,7 @@ absl::StatusOr<ProducerSettings> ParseProducerConfig(const ConfigMap& config) {
   reader.Number("buffer.memory", &core.accumulator.buffer_bytes_max);
   reader.Millis("max.block.ms", &settings.max_block);
   reader.Number("max.request.size", &core.accumulator.request_bytes_max);
+  reader.Millis("statistics.interval.ms", &settings.statistics_interval);
   QUIPU_RETURN_IF_ERROR(reader.Finish());
   return settings;
 }
@@ -82,6 +83,7 @@ absl::StatusOr<ConsumerSettings> ParseConsumerConfig(const ConfigMap& config) {
   reader.Millis("session.timeout.ms", &core.session_timeout);
   reader.Millis("request.timeout.ms", &core.request_timeout);
   reader.Millis("default.api.timeout.ms", &settings.default_api_timeout);
+  reader.Millis("statistics.interval.ms", &settings.statistics_interval);
   if (!core.instance_id.empty() && core.group_id.empty()) {
     reader.Refuse("group.instance.id: needs a group.id");
   }

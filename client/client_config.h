@@ -16,9 +16,6 @@
 
 namespace quipu {
 
-// Keys and values as in a Kafka client's properties file.
-using ConfigMap = std::map<std::string, std::string>;
-
 // Everything below refuses with kInvalidConfig, all that is wrong at once: an unknown key (naming
 // the nearest known one), a missing required key, a value that does not parse or is out of range
 // (naming the range). The keys with their defaults: ConfigTableOf, base/config/config_tables.h.
@@ -26,12 +23,14 @@ using ConfigMap = std::map<std::string, std::string>;
 struct ProducerSettings {
   ProducerOptions core;
   Duration max_block = std::chrono::seconds(60);  // max.block.ms
+  Duration statistics_interval = Duration(0);     // statistics.interval.ms; 0: never
 };
 struct ConsumerSettings {
   ConsumerOptions core;
   Duration default_api_timeout = std::chrono::seconds(60);  // default.api.timeout.ms
   bool auto_commit = false;                                 // enable.auto.commit
   Duration auto_commit_interval = std::chrono::seconds(5);  // auto.commit.interval.ms
+  Duration statistics_interval = Duration(0);               // statistics.interval.ms; 0: never
 };
 struct AdminSettings {
   std::vector<ServerAddress> bootstrap_servers;

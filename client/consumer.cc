@@ -10,7 +10,8 @@
 
 namespace quipu {
 
-absl::StatusOr<std::unique_ptr<Consumer>> Consumer::Create(const ConfigMap& config) {
+absl::StatusOr<std::unique_ptr<Consumer>> Consumer::Create(const ConfigMap& config,
+                                                           ConsumerHooks hooks) {
   absl::StatusOr<ConsumerSettings> settings = ParseConsumerConfig(config);
   if (!settings.ok()) return settings.status();
   absl::StatusOr<std::unique_ptr<Admin>> admin = Admin::Create(
@@ -19,8 +20,8 @@ absl::StatusOr<std::unique_ptr<Consumer>> Consumer::Create(const ConfigMap& conf
   if (!admin.ok()) return admin.status();
   std::random_device device;
   const uint64_t seed = (uint64_t{device()} << 32U) | device();
-  return std::unique_ptr<Consumer>(
-      new Consumer(std::make_unique<Impl>(*std::move(settings), *std::move(admin), seed)));
+  return std::unique_ptr<Consumer>(new Consumer(
+      std::make_unique<Impl>(*std::move(settings), *std::move(admin), std::move(hooks), seed)));
 }
 
 Consumer::Consumer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -35,7 +36,9 @@ absl::Status Consumer::Assign(const std::vector<NamedPartition>& partitions) {
 std::vector<NamedPartition> Consumer::Assignment() const { return impl_->Assignment(); }
 
 absl::StatusOr<std::vector<ConsumerRecord>> Consumer::Poll(Duration timeout) {
-  return impl_->Poll(timeout);
+  absl::StatusOr<std::vector<ConsumerRecord>> records = impl_->Poll(timeout);
+  if (records.ok() && !records->empty()) impl_->observer().Consumed(*records);
+  return records;
 }
 
 absl::Status Consumer::Seek(const NamedPartition& partition, Offset offset,

@@ -24,6 +24,7 @@
 #include "base/time.h"
 #include "client/config_map.h"
 #include "client/named_partition.h"
+#include "client/observe/interceptors.h"
 #include "core/client/consumer_types.h"
 
 namespace quipu {
@@ -46,8 +47,10 @@ struct RebalanceListener {
 // the rest is thread-safe. Heartbeats and fetches go on in threads of the consumer's own.
 class Consumer {
  public:
-  // kInvalidConfig names key and value. Does not connect yet.
-  static absl::StatusOr<std::unique_ptr<Consumer>> Create(const ConfigMap& config);
+  // kInvalidConfig names key and value. Does not connect yet. `hooks`: interceptors and the
+  // statistics callback; what they hold must outlive the consumer.
+  static absl::StatusOr<std::unique_ptr<Consumer>> Create(const ConfigMap& config,
+                                                          ConsumerHooks hooks = {});
   // As Close without waiting; the group notices when the session ends.
   ~Consumer();
   Consumer(const Consumer&) = delete;

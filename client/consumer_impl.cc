@@ -16,9 +16,11 @@ constexpr Duration kLimitPatience = std::chrono::seconds(2);
 
 }  // namespace
 
-Consumer::Impl::Impl(ConsumerSettings settings, std::unique_ptr<Admin> admin, uint64_t seed)
+Consumer::Impl::Impl(ConsumerSettings settings, std::unique_ptr<Admin> admin, ConsumerHooks hooks,
+                     uint64_t seed)
     : settings_(std::move(settings)),
       admin_(std::move(admin)),
+      observer_(std::move(hooks)),
       core_(settings_.core, Rng(seed)),
       owner_("quipu-consumer"),
       connections_(calls_, owner_,
@@ -50,6 +52,9 @@ Consumer::Impl::Impl(ConsumerSettings settings, std::unique_ptr<Admin> admin, ui
                         }}) {
   next_auto_commit_ = owner_.GetNow().mono + settings_.auto_commit_interval;
   owner_.Post([this] { Turn(); });
+  if (observer_.wants_statistics() && settings_.statistics_interval > Duration(0)) {
+    owner_.PostAfter(settings_.statistics_interval, [this] { TellStatistics(); });
+  }
 }
 
 Consumer::Impl::~Impl() {
@@ -268,6 +273,7 @@ absl::StatusOr<std::vector<ConsumerRecord>> Consumer::Impl::Poll(Duration timeou
     core_.Poll(now, records, errors);
     if (!records.empty()) {
       WakeLocked();  // there is room to fetch more
+      if (observer_.wants_statistics()) observer_.Count(records);
       return records;
     }
     if (!errors.empty()) {

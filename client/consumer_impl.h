@@ -12,6 +12,7 @@
 #include "client/broker_connections.h"
 #include "client/client_config.h"
 #include "client/consumer.h"
+#include "client/observe/observers.h"
 #include "core/client/consumer_core.h"
 #include "runtime/shard_thread.h"
 
@@ -19,7 +20,7 @@ namespace quipu {
 
 class Consumer::Impl {
  public:
-  Impl(ConsumerSettings settings, std::unique_ptr<Admin> admin, uint64_t seed);
+  Impl(ConsumerSettings settings, std::unique_ptr<Admin> admin, ConsumerHooks hooks, uint64_t seed);
   ~Impl();
 
   // ---- consumer_impl.cc ----
@@ -37,6 +38,7 @@ class Consumer::Impl {
   std::string member_id() const;
   absl::Status Close(Duration timeout);
   Admin& admin() { return *admin_; }
+  ConsumerObserver& observer() { return observer_; }
   Duration api_timeout() const { return settings_.default_api_timeout; }
 
   // ---- consumer_offsets.cc ----
@@ -79,9 +81,16 @@ class Consumer::Impl {
   // Hands events to the application's side; returns the callbacks to run without the lock.
   std::vector<std::function<void()>> TakeEventsLocked(ConsumerEffects& effects);
   void ScheduleLocked(Instant now);
+  // observe/consumer_statistics.cc: runs the statistics callback, and once more after
+  // statistics.interval.ms.
+  void TellStatistics();
+  [[nodiscard]] ConsumerStatistics StatisticsLocked() const;
+  // A commit was answered; no lock is held.
+  void NoteCommit(const NamedOffsets& offsets, ErrorCode error);
 
   const ConsumerSettings settings_;
   std::unique_ptr<Admin> admin_;
+  ConsumerObserver observer_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -44,7 +44,8 @@ void Consumer::Impl::Commit(const NamedOffsets& offsets, Duration timeout, Commi
     absl::StatusOr<PartitionOffsets> resolved = ResolveAll(offsets);
     if (resolved.ok() && !resolved->empty()) {
       const uint64_t token = ++last_token_;
-      waiting_[token] = [callback = std::move(done)](const OffsetOpResult& result) {
+      waiting_[token] = [this, offsets, callback = std::move(done)](const OffsetOpResult& result) {
+        NoteCommit(offsets, result.error);
         if (callback) callback(ToStatus(result.error, result.message));
       };
       core_.CommitOffsets(token, *std::move(resolved), owner_.GetNow().mono + timeout);
@@ -108,8 +109,11 @@ void Consumer::Impl::AutoCommit(Instant now) {
     if (position && position->offset != kNoOffset) positions.emplace_back(id, *position);
   }
   if (positions.empty() || settings_.core.group_id.empty()) return;
+  NamedOffsets names;
+  for (const auto& [id, offset] : positions) names.emplace_back(NameOf(id), offset);
   const uint64_t token = ++last_token_;
-  waiting_[token] = [](const OffsetOpResult& result) {
+  waiting_[token] = [this, offsets = std::move(names)](const OffsetOpResult& result) {
+    NoteCommit(offsets, result.error);
     // The next one covers what this one missed; a partition that is going was committed before.
     const bool told = result.error == ErrorCode::kRebalanceInProgress ||
                       result.error == ErrorCode::kClosed || result.error == ErrorCode::kNone;

@@ -11,7 +11,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "client/client_config.h"
+#include "client/config_map.h"
 #include "client/monitor/cluster_progress.h"
 
 namespace quipu {

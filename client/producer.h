@@ -21,6 +21,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "client/config_map.h"
+#include "client/observe/interceptors.h"
 #include "core/client/client_types.h"
 #include "core/record/record_batch.h"
 
@@ -62,10 +63,12 @@ class Producer {
   using Callback = std::function<void(const DeliveryResult&)>;
 
   // kInvalidConfig names key and value. Does not connect yet. `resume` takes up the id of a former
-  // producer with its epoch raised by one, which fences that one.
+  // producer with its epoch raised by one, which fences that one. `hooks`: interceptors and the
+  // statistics callback; what they hold must outlive the producer.
   static absl::StatusOr<std::unique_ptr<Producer>> Create(
       const ConfigMap& config,
-      std::optional<std::pair<ProducerId, ProducerEpoch>> resume = std::nullopt);
+      std::optional<std::pair<ProducerId, ProducerEpoch>> resume = std::nullopt,
+      ProducerHooks hooks = {});
   // As Close without waiting.
   ~Producer();
   Producer(const Producer&) = delete;

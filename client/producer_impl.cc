@@ -7,8 +7,9 @@
 
 namespace quipu {
 
-Producer::Impl::Impl(ProducerSettings settings, uint64_t seed)
+Producer::Impl::Impl(ProducerSettings settings, ProducerHooks hooks, uint64_t seed)
     : settings_(std::move(settings)),
+      observer_(std::move(hooks)),
       accumulator_(settings_.core.accumulator, Rng(seed)),
       core_(settings_.core, accumulator_, Rng(seed + 1)),
       owner_("quipu-producer"),
@@ -41,6 +42,14 @@ Producer::Impl::Impl(ProducerSettings settings, uint64_t seed)
                           Dispatch(std::move(effects));
                         }}) {
   owner_.Post([this] { Turn(); });
+  if (observer_.wants_statistics() && settings_.statistics_interval > Duration(0)) {
+    owner_.PostAfter(settings_.statistics_interval, [this] { TellStatistics(); });
+  }
+}
+
+void Producer::Impl::TellStatistics() {
+  observer_.Tell(owner_.GetNow().wall, core_.stats());
+  owner_.PostAfter(settings_.statistics_interval, [this] { TellStatistics(); });
 }
 
 Producer::Impl::~Impl() {
@@ -70,6 +79,10 @@ ErrorCode Producer::Impl::AppendLocked(const ProducerRecord& record, Callback& c
   std::vector<Callback>& callbacks = waiting_[appended.batch_id].callbacks;
   if (appended.index == 0) callbacks.reserve(callbacks_guess_);
   callbacks.push_back(std::move(callback));
+  if (observer_.wants_statistics()) {
+    observer_.CountSent((record.key ? record.key->size() : 0) +
+                        (record.value ? record.value->size() : 0));
+  }
   if (appended.wake) WakeLocked();
   return ErrorCode::kNone;
 }
@@ -138,11 +151,13 @@ void Producer::Impl::Send(const ProducerRecord& record, Callback callback) {
     }
     if (message.empty()) message = RefusalLocked(record, error);
   }
-  if (!callback) return;
-  callback({.error = error,
-            .persisted = Persisted::kNo,
-            .partition = record.partition.value_or(PartitionIndex(-1)),
-            .message = std::move(message)});
+  const DeliveryResult refused{.error = error,
+                               .persisted = Persisted::kNo,
+                               .partition = record.partition.value_or(PartitionIndex(-1)),
+                               .message = std::move(message)};
+  observer_.CountRefused();
+  observer_.Acknowledged(record.topic, refused);
+  if (callback) callback(refused);
 }
 
 ErrorCode Producer::Impl::WaitForTopicLocked(std::unique_lock<std::mutex>& lock,
@@ -382,10 +397,15 @@ bool Producer::Impl::TellDeliveries(ProducerEffects& effects, size_t first) {
       result.message = absl::StrCat("topic ", report.topic, " partition ",
                                     report.partition.partition.value(), ": ", report.message);
     }
+    if (observer_.wants_statistics()) {
+      observer_.CountReport(report.topic, report.partition.partition,
+                            waiting[i - first].callbacks.size(), result.ok(), report.persisted);
+    }
     int64_t place = 0;
     for (const Callback& callback : waiting[i - first].callbacks) {
       if (report.base_offset != kNoOffset) result.offset = report.base_offset + place;
       ++place;
+      if (observer_.intercepts()) observer_.Acknowledged(report.topic, result);
       if (callback) callback(result);
     }
   }

@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "client/broker_connections.h"
 #include "client/client_config.h"
+#include "client/observe/observers.h"
 #include "client/producer.h"
 #include "core/client/producer_core.h"
 #include "core/client/record_accumulator.h"
@@ -23,7 +24,7 @@ namespace quipu {
 // callbacks are outside it.
 class Producer::Impl {
  public:
-  Impl(ProducerSettings settings, uint64_t seed);
+  Impl(ProducerSettings settings, ProducerHooks hooks, uint64_t seed);
   ~Impl();
 
   void Send(const ProducerRecord& record, Callback callback);
@@ -33,6 +34,7 @@ class Producer::Impl {
   absl::StatusOr<std::pair<ProducerId, ProducerEpoch>> WaitForIdentity(Duration timeout);
   absl::StatusOr<int32_t> PartitionCount(absl::string_view topic, Duration timeout);
   ProducerStats stats() const;
+  ProducerObserver& observer() { return observer_; }
 
  private:
   struct Waiting {
@@ -57,9 +59,12 @@ class Producer::Impl {
   // a failure was among them that takes along what is queued.
   bool TellDeliveries(ProducerEffects& effects, size_t first);
   void PublishLocked(Instant now);
+  // Runs the statistics callback, and once more after statistics.interval.ms.
+  void TellStatistics();
   void ScheduleLocked(Instant now);
 
   const ProducerSettings settings_;
+  ProducerObserver observer_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

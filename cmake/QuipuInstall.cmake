@@ -31,7 +31,9 @@ install(FILES ${made}/_quipu DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-funct
 # the package and the pkg-config file put on the search path. Private headers are not installed.
 set(headers
     base/bytes.h base/error_code.h base/ids.h base/strong_int.h base/time.h base/uuid.h
-    client/admin.h client/config_map.h client/consumer.h client/named_partition.h client/producer.h
+    client/admin.h client/config_map.h client/consumer.h client/monitor.h client/named_partition.h
+    client/producer.h client/monitor/cluster_progress.h client/observe/interceptors.h
+    client/observe/statistics.h
     core/client/client_types.h core/client/consumer_types.h core/record/record_batch.h
     core/request/log_messages.h)
 foreach(header ${headers})

@@ -63,6 +63,9 @@ constexpr ConfigSpec Flag(absl::string_view name, absl::string_view fallback,
   return {.name = name, .type = kBool, .fallback = fallback, .doc = doc, .effect = kNewClient};
 }
 
+constexpr ConfigSpec kStatistics = Millis("statistics.interval.ms", "0", 0, kIntMax,
+                                          "how often the statistics callback runs; 0: never");
+
 constexpr ConfigSpec kProducerKeys[] = {
     kBootstrap,
     Text("client.id", "quipu-producer", "name of this client in the brokers' logs"),
@@ -81,6 +84,7 @@ constexpr ConfigSpec kProducerKeys[] = {
     Number("max.request.size", "1048576", 1, 8 * kMiB, "bytes",
            "largest record, with its batch header"),
     kMetadataAge,
+    kStatistics,
 };
 
 // Brokers put no more than 1 MiB into one message; a consumer that wants more has the next fetch
@@ -92,8 +96,7 @@ constexpr ConfigSpec kConsumerKeys[] = {
     Text("group.instance.id", "", "a static member's name, kept over restarts", "a dynamic member"),
     Text("group.remote.assignor", "",
          "uniform (balanced, sticky) or range (contiguous runs, alike for topics that are alike); "
-         "the "
-         "group uses what most members ask for",
+         "the group uses what most members ask for",
          "the coordinator's choice"),
     Choice("auto.offset.reset", "earliest", "earliest, latest, none",
            "where to start without an offset"),
@@ -117,6 +120,7 @@ constexpr ConfigSpec kConsumerKeys[] = {
     Millis("request.timeout.ms", "30000", 1, kIntMax, "how long a broker may take to answer"),
     Millis("default.api.timeout.ms", "60000", 1, kIntMax, "time limit of calls that take none"),
     kMetadataAge,
+    kStatistics,
 };
 
 constexpr ConfigSpec kAdminKeys[] = {
