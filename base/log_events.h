@@ -114,6 +114,8 @@ inline constexpr LogEventSpec kLogEvents[] = {
     {"stream.cut", "both", "a peer that takes nothing was cut off"},
     {"grpc", "both", "an error that gRPC reports"},
     {"protobuf", "both", "what protobuf says of a message, most often one of a stranger"},
+    {"client.interceptor_failed", "client",
+     "a call of an interceptor threw; the path goes on without it"},
     {"consumer.auto_commit_failed", "client",
      "with enable.auto.commit: a commit failed; a later one takes these records along"},
     {"consumer.commit_before_revocation_failed", "client",
