@@ -115,7 +115,7 @@ inline constexpr LogEventSpec kLogEvents[] = {
     {"grpc", "both", "an error that gRPC reports"},
     {"protobuf", "both", "what protobuf says of a message, most often one of a stranger"},
     {"client.interceptor_failed", "client",
-     "a call of an interceptor threw; the path goes on without it"},
+     "an interceptor returned an error; the record goes its way all the same"},
     {"consumer.auto_commit_failed", "client",
      "with enable.auto.commit: a commit failed; a later one takes these records along"},
     {"consumer.commit_before_revocation_failed", "client",
