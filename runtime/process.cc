@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -37,15 +38,21 @@ void BlockTerminationSignals() {
 }
 
 std::string AwaitTerminationSignal() {
-  const sigset_t set = TerminationSignals();
-  // Now and then: what was suppressed is told also when nothing else is logged.
-  const timespec pause{.tv_sec = 5, .tv_nsec = 0};
-  int number = -1;
-  while ((number = sigtimedwait(&set, nullptr, &pause)) < 0) {
-    QUIPU_CHECK(errno == EAGAIN || errno == EINTR);
-    LogSuppressedLines(false);
+  for (;;) {
+    if (auto name = TerminationSignalWithin(std::chrono::seconds(5))) return *std::move(name);
   }
-  return number == SIGTERM ? "SIGTERM" : "SIGINT";
+}
+
+std::optional<std::string> TerminationSignalWithin(Duration timeout) {
+  const sigset_t set = TerminationSignals();
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
+  const timespec pause{.tv_sec = seconds.count(),
+                       .tv_nsec = std::chrono::nanoseconds(timeout - seconds).count()};
+  const int number = sigtimedwait(&set, nullptr, &pause);
+  if (number >= 0) return number == SIGTERM ? "SIGTERM" : "SIGINT";
+  QUIPU_CHECK(errno == EAGAIN || errno == EINTR);
+  LogSuppressedLines(false);  // also when nothing else is logged
+  return std::nullopt;
 }
 
 void RequestTermination() { QUIPU_CHECK(kill(getpid(), SIGTERM) == 0); }

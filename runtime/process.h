@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/time.h"
 
 namespace quipu {
 
@@ -21,8 +23,11 @@ enum class ExitCode : int {
 // Blocks SIGTERM and SIGINT in this thread and in all that it starts, and ignores SIGPIPE. Call it
 // in main before any thread exists.
 void BlockTerminationSignals();
-// Waits for SIGTERM or SIGINT; returns its name.
+// Waits for SIGTERM or SIGINT; returns its name. Tells now and then which log lines were
+// suppressed.
 std::string AwaitTerminationSignal();
+// The same for at most `timeout`; nullopt when none came.
+std::optional<std::string> TerminationSignalWithin(Duration timeout);
 // Sends this process SIGTERM, so that it stops as if an operator had asked. Any thread.
 void RequestTermination();
 

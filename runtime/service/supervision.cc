@@ -1,16 +1,11 @@
 #include "runtime/service/supervision.h"
 
-#include <signal.h>
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <optional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "base/check.h"
 #include "base/logging.h"
 #include "runtime/process.h"
 
@@ -22,23 +17,6 @@ void Tell(const char* state) {
   if (sent < 0) {
     LogWarn("service.notify_failed", {{"state", state}, {"error", std::strerror(-sent)}});
   }
-}
-
-// SIGTERM or SIGINT within `timeout`; nullopt when none came.
-std::optional<std::string> SignalWithin(Duration timeout) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
-  timespec time{};
-  time.tv_sec = seconds.count();
-  time.tv_nsec = std::chrono::nanoseconds(timeout - seconds).count();
-  const int number = sigtimedwait(&set, nullptr, &time);
-  if (number == SIGTERM) return "SIGTERM";
-  if (number == SIGINT) return "SIGINT";
-  QUIPU_CHECK(errno == EAGAIN || errno == EINTR);
-  return std::nullopt;
 }
 
 }  // namespace
@@ -77,7 +55,7 @@ std::string AwaitTerminationFeedingWatchdog(const WatchedParts& parts) {
   LivenessProbe probe(parts.executors);
   bool was_fed = true;
   for (;;) {
-    if (auto name = SignalWithin(interval)) return *std::move(name);
+    if (auto name = TerminationSignalWithin(interval)) return *std::move(name);
     const bool answers = probe.AllAnswered();
     const bool disk_works = parts.disk_write_in_progress() <= parts.disk_stall_max;
     const bool feeds = answers && disk_works;

@@ -227,7 +227,7 @@ class BadBytesTest(programs.TestCase):
         for name, kind, address in self.listeners():
             if not name.endswith("-1"):
                 continue
-            for method in methods[kind]:
+            for method in methods.get(kind, ()):  # the metrics' is no gRPC
                 with self.subTest(name=name, method=method):
                     answers, end = wire.call(address, f"/quipu.rpc.{method}", [garbage])
                     self.assertEqual((answers, end and end[0]), ([], GRPC_INVALID_ARGUMENT), end)
@@ -253,7 +253,7 @@ class BadBytesTest(programs.TestCase):
         half_open = []
         for name, kind, address in self.listeners():
             # A message that is said to have 4 GiB, and one whose bytes never come.
-            promises = [preface + settings + call_frames(methods[kind], length)
+            promises = [preface + settings + call_frames(methods.get(kind, "No/Such"), length)
                         for length in (0xffffffff, 1 << 20)]
             host, port = address.split(":")
             for data in (b"", b"\0", os.urandom(4096), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
