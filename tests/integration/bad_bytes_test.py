@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import unittest
+import urllib.request
 
 import programs
 import wire
@@ -277,6 +278,10 @@ class BadBytesTest(programs.TestCase):
         self.expected.append("beside")
         for connection in half_open:
             connection.close()
+        for name, kind, address in self.listeners():
+            if kind == "metrics":
+                with urllib.request.urlopen(f"http://{address}/metrics", timeout=60) as answer:
+                    self.assertIn(b"quipu_", answer.read(), name)
 
     def test_a_message_that_is_too_large_ends_the_call_only(self):
         for kind, method in (("client", "Log/Produce"), ("peer", "Replica/Follow"),

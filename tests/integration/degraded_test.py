@@ -73,7 +73,7 @@ class DegradedTest(programs.TestCase):
         lost = next(p["partition"] for p in self.json("topic", "describe", "thin")["partitions"]
                     if p["leader"] < 0)
         done = self.quipu("produce", "thin", "-p", lost, "--timeout", 1500, text="a\nb\n")
-        self.check(done, 1, "line 1", "persisted: no", "of 2 lines read 0 are acknowledged")
+        self.check(done, 1, "line 1", "persisted: no", "of 2 records read 0 are acknowledged")
 
     def test_what_has_replicas_goes_on(self):
         self.json("produce", "thick", "-p", 0, text="4\n")
