@@ -164,6 +164,7 @@ void ConfigReader::Assign(ConfigSource source, const std::string& place, absl::s
                                NearestConfig(table_, name), "?"));
   }
   if (!IsValidConfig(*spec, value)) {
+    refused_.insert(spec);
     return Refuse(absl::StrCat(At(place), name, "=", ShownConfigValue(value),
                                " is not valid; expected ", ExpectedConfig(*spec)));
   }
@@ -266,7 +267,8 @@ absl::Status ConfigReader::Finish() {
     const ConfigSpec& spec = *known.spec;
     QUIPU_CHECK_MSG(read_.contains(&spec),
                     std::string(spec.name) + " is in the table of settings and nobody reads it");
-    if (spec.required && known.source == ConfigSource::kDefault) {
+    const bool missing = known.source == ConfigSource::kDefault && !refused_.contains(&spec);
+    if (spec.required && missing) {
       Refuse(absl::StrCat(spec.name, " is missing; expected ", ExpectedConfig(spec), " (", spec.doc,
                           ")"));
     }

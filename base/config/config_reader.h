@@ -106,6 +106,7 @@ class ConfigReader {
   const ConfigTable table_;
   std::vector<ConfigValue> values_;
   std::set<const ConfigSpec*> read_;
+  std::set<const ConfigSpec*> refused_;  // a value was given, and is wrong
   std::vector<std::string> problems_;
   size_t problems_left_out_ = 0;
   std::vector<ConfigWarning> warnings_;

@@ -31,6 +31,9 @@ bool IsEndpointList(absl::string_view text) {
   return true;
 }
 
+// Nothing is a value too: it takes away what another place gives.
+bool IsOptional(const ConfigSpec& spec) { return !spec.required && spec.fallback.empty(); }
+
 }  // namespace
 
 const ConfigSpec* FindConfig(ConfigTable table, absl::string_view name) {
@@ -68,6 +71,7 @@ bool IsValidConfig(const ConfigSpec& spec, absl::string_view value) {
     case ConfigType::kChoice:
       return IsOneOf(value, spec.words);
     case ConfigType::kEndpoint: {
+      if (value.empty() && IsOptional(spec)) return true;
       std::string host;
       uint16_t port = 0;
       return ParseEndpoint(value, &host, &port);
@@ -96,7 +100,8 @@ std::string ExpectedConfig(const ConfigSpec& spec) {
     case ConfigType::kChoice:
       return absl::StrCat("one of: ", spec.words);
     case ConfigType::kEndpoint:
-      return "HOST:PORT, the port from 0 to 65535";
+      return absl::StrCat("HOST:PORT, the port from 0 to 65535",
+                          IsOptional(spec) ? ", or nothing" : "");
     case ConfigType::kEndpoints:
       return "HOST:PORT[,HOST:PORT...]";
     case ConfigType::kClusterId:

@@ -10,7 +10,7 @@
 
 #include "base/time.h"
 #include "client/named_partition.h"
-#include "core/client/producer_core.h"
+#include "core/client/client_types.h"
 
 namespace quipu {
 

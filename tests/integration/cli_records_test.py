@@ -210,7 +210,7 @@ class RecordsTest(programs.TestCase):
                    "QUIPU_BOOTSTRAP_SERVERS")
         for arguments, code, what in (
                 (("a", "-b", here), 1, "--replace"), (("../x", "-b", here), 2, "profile name"),
-                (("c", "-b", "x"), 2, "host:port"), (("c", "-b", here, "-c", "linger=3"), 2, "linger"),
+                (("c", "-b", "x"), 2, "HOST:PORT"), (("c", "-b", here, "-c", "linger=3"), 2, "linger"),
                 (("c", "-b", here, "-c", "linger.ms=x"), 2, "linger.ms")):
             self.check(run("quipu", "profile", "create", *arguments, **home), code, what)
 
