@@ -18,6 +18,7 @@ namespace {
 
 std::vector<std::string> ReadCorpus(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> paths;
+  if (!std::filesystem::is_directory(folder)) return {};
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     paths.push_back(entry.path());
   }
