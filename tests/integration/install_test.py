@@ -105,7 +105,7 @@ class InstallTest(programs.TestCase):
             self.assertNotIn(private, names)
         for text in map(read, self.found(".cmake") + self.found(".pc")):
             # Not as a part of a longer path: the tree may lie in a folder named like ours.
-            self.assertNotRegex(text, r"(?<![\w}])" + re.escape(programs.ROOT) + r"\b")
+            self.assertNotRegex(text, r"((?<![\w}])|(?<=-[IL]))" + re.escape(programs.ROOT) + r"\b")
 
     # ---- manual pages and completions ----
     def verbs(self, *path):
