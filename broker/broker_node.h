@@ -79,7 +79,7 @@ class BrokerNode {
   // the shard is gone. See BrokerShard::Metrics.
   void CollectMetrics(size_t shard, size_t partitions_max,
                       std::function<void(ShardMetrics)> done) const;
-  // What threads share: never waits.
+  // What threads share; waits for no thread's work.
   [[nodiscard]] BrokerMetricsState MetricsState() const;
 
   // ---- for the simulator's checkers (call between steps only) ----

@@ -100,7 +100,9 @@ class Consumer {
   //   kRequestTimedOut  the outcome is unknown; committing again is harmless
   absl::Status CommitSync();
   absl::Status CommitSync(const NamedOffsets& offsets);
-  // Commits in the order of the calls. `done` runs on a thread of the consumer and must not block.
+  // Commits in the order of the calls. `done` runs exactly once and must not block: on a thread of
+  // the consumer; in the caller's, before CommitAsync returns, when there is nothing to commit or
+  // the commit is refused at once; in the one that closes, for what is unanswered then.
   using CommitCallback = std::function<void(const absl::Status&)>;
   void CommitAsync(CommitCallback done = {});
   void CommitAsync(const NamedOffsets& offsets, CommitCallback done);

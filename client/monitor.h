@@ -20,7 +20,8 @@ class Admin;
 
 // Asks the brokers for metadata, offsets and groups, and says what changed since it asked before.
 // Rates need two polls; lags in seconds need polls since before the record was written. One poll
-// costs one request to each broker, one to each coordinator, and one for each group.
+// costs one request to each broker, one to each coordinator, and for each group one, with the
+// metadata of all topics.
 // One thread at a time.
 class ClusterMonitor {
  public:

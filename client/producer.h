@@ -83,8 +83,13 @@ class Producer {
   //   tried), kProducerFenced, kClosed
   void Send(const ProducerRecord& record, Callback callback);
   std::future<DeliveryResult> Send(const ProducerRecord& record);
-  // As Send, but never waits: kBufferFull and kUnknownTopicOrPartition mean "try again later" and
-  // the callback is not run then.
+  // As Send, but never waits. kNone: taken over, and the result comes exactly once, to the
+  // callback. Anything else: not taken over (persisted=no), and the callback is not run:
+  //   kBufferFull               try again later
+  //   kUnknownTopicOrPartition  the topic is not known yet and its metadata are asked for: try
+  //   again
+  //                             later; or it has no such partition, which is final
+  //   others                    final, as of Send, which says why in words
   ErrorCode TrySend(const ProducerRecord& record, Callback callback);
 
   // Sends without waiting for linger and returns when everything sent before is reported.

@@ -136,7 +136,8 @@ void ActiveController::OnTick() {
   if (!active()) return;
   const Instant now = ports_.outside.executor().GetNow().mono;
   replacement_.OnTick();
-  // Bounded: each round fences a broker or balances once.
+  // Bounded: each round fences a broker, balances once, or takes a leadership or an ISR membership
+  // from one that is being drained.
   while (true) {
     const record::MetadataBatch batch = core_.OnTime(now);
     ErrorCode error = ErrorCode::kNone;

@@ -30,7 +30,7 @@ include both ends.
 - An unknown key is refused with the nearest known one, a value out of range with what is expected. Everything that is
   wrong is told at once, each with its place: file and line, the variable, or `--set`. A key twice in a file is refused.
 - In the environment, a key that the other of the two programs has is passed over, so that one environment can serve
-  both; so are `QUIPU_BOOTSTRAP_SERVER` and `QUIPU_PROFILE`, which the program `quipu` reads. Any other variable that
+  both; so is `QUIPU_BOOTSTRAP_SERVERS` (older: `..._SERVER`), which the program `quipu` reads. Any other variable that
   begins with `QUIPU_` is refused. (Kubernetes makes such variables for a service whose name begins with `quipu`:
   `enableServiceLinks: false` turns that off.)
 - `--check-config` prints the configuration in force, each value with its place, and ends with 0; or it says what is

@@ -27,7 +27,7 @@ constexpr size_t kConfigProblemsMax = 50;
 constexpr absl::string_view kEnvironmentPrefix = "QUIPU_";
 // Variables of the same prefix that are no settings of a server: the program quipu's own.
 constexpr absl::string_view kOtherVariables[] = {"QUIPU_BOOTSTRAP_SERVER",
-                                                 "QUIPU_BOOTSTRAP_SERVERS", "QUIPU_PROFILE"};
+                                                 "QUIPU_BOOTSTRAP_SERVERS"};
 constexpr absl::string_view kTestPrefix = "QUIPU_TEST_";
 
 absl::StatusOr<std::string> ReadWhole(const std::string& path) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "broker/metrics/refusals.h"
 #include "broker/metrics/shard_metrics.h"
@@ -13,6 +14,7 @@ struct BrokerMetricsState {
   MetadataImagePtr image;  // nullptr until the first metadata has come
   BrokerEpoch broker_epoch = kNoBrokerEpoch;
   bool disk_full = false;
+  int64_t disk_free_bytes_min = 0;  // in force
   size_t in_flight_bytes = 0;
   Refusals::Counts refusals;
 };

@@ -181,7 +181,7 @@ void BrokerMetrics::AddShards(const Gathered& shards, const BrokerMetricsState& 
   out.Set("quipu_unsynced_bytes", static_cast<double>(all.unsynced_bytes));
   out.Set("quipu_produce_in_flight_bytes", static_cast<double>(state.in_flight_bytes));
   out.Set("quipu_disk_full", state.disk_full ? 1 : 0);
-  out.Set("quipu_disk_free_bytes_min", static_cast<double>(settings_.node.disk_free_bytes_min));
+  out.Set("quipu_disk_free_bytes_min", static_cast<double>(state.disk_free_bytes_min));
   const uint64_t index = state.image == nullptr ? 0 : state.image->index().value();
   out.Set("quipu_metadata_index", static_cast<double>(index));
   out.Set("quipu_broker_epoch", static_cast<double>(state.broker_epoch.value()));

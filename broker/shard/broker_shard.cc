@@ -33,6 +33,7 @@ void BrokerShard::ApplyImage(MetadataImagePtr new_image, BrokerEpoch epoch) {
   if (image != nullptr && new_image->index() < image->index()) return;
   image = std::move(new_image);
   broker_epoch = epoch;
+  ForgetDeletedTopics();
   reconciler_.Apply();
   repairer_.OnImage();
   coordinators_.OnImage();

@@ -65,7 +65,7 @@ class BrokerShard final : public ShardContext {
   Coordinators& coordinators() { return coordinators_; }
   // What it counted and owns; of at most `partitions_max` partitions, and of as many partitions of
   // groups. Changes nothing that decides.
-  [[nodiscard]] ShardMetrics Metrics(size_t partitions_max);
+  [[nodiscard]] ShardMetrics Metrics(size_t partitions_max) const;
   // Everything that waits here is answered with `error`; nothing is taken afterwards.
   void FailAll(ErrorCode error);
 
@@ -94,6 +94,8 @@ class BrokerShard final : public ShardContext {
 
   // Takes what an input to `host.core` brought about into the counters.
   void Count(PartitionHost& host, const PartitionEffects& effects);
+  // What was counted for a topic goes with it.
+  void ForgetDeletedTopics();
   void EndTurn();
   void SendReplies();
   void OnSettled(PartitionHost& host);

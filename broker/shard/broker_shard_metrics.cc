@@ -24,13 +24,13 @@ void BrokerShard::Count(PartitionHost& host, const PartitionEffects& effects) {
   }
 }
 
-ShardMetrics BrokerShard::Metrics(size_t partitions_max) {
-  if (image != nullptr) {
-    // What counted for a topic goes with it.
-    for (auto it = counters.topics.begin(); it != counters.topics.end();) {
-      it = image->FindTopic(it->first) == nullptr ? counters.topics.erase(it) : std::next(it);
-    }
+void BrokerShard::ForgetDeletedTopics() {
+  for (auto it = counters.topics.begin(); it != counters.topics.end();) {
+    it = image->FindTopic(it->first) == nullptr ? counters.topics.erase(it) : std::next(it);
   }
+}
+
+ShardMetrics BrokerShard::Metrics(size_t partitions_max) const {
   ShardMetrics out;
   out.counters = counters;
   out.fetch_waiters = waiters_.size();
@@ -53,15 +53,16 @@ ShardMetrics BrokerShard::Metrics(size_t partitions_max) {
   size_t room = partitions_max;
   coordinators_.ForEachLoaded([&out, &room](const GroupCoordinatorCore& core) {
     for (const auto& [id, state] : core.groups()) {
+      // Whole or not at all: a state that is judged by some partitions is none.
+      if (state.offsets.size() > room) {
+        out.group_partitions_left_out += state.offsets.size();
+        continue;
+      }
+      room -= state.offsets.size();
       GroupMetrics group;
       group.group = id;
       group.members = state.membership.members.size();
       for (const auto& [partition, committed] : state.offsets) {
-        if (room == 0) {
-          ++out.group_partitions_left_out;
-          continue;
-        }
-        --room;
         group.offsets.push_back({.topic = partition.topic_id,
                                  .index = partition.partition,
                                  .offset = committed.offset,

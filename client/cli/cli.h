@@ -3,12 +3,14 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace quipu::cli {
@@ -39,6 +41,9 @@ void AddOutputOption(CLI::App& verb, Common& common);
 // Refuses what is not key=value.
 CLI::Validator KeyValue();
 CLI::Validator NotEmpty();
+// What KeyValue has let through, as a map. A key twice is a wrong argument.
+absl::StatusOr<std::map<std::string, std::string>> KeyValues(
+    const std::vector<std::string>& assignments);
 
 // The arguments are wrong: exit code 2. For what no validator of the parser can see.
 absl::Status WrongArguments(absl::string_view what);

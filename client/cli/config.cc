@@ -55,12 +55,7 @@ absl::Status SetConfigs(const Common& common, const ConfigOptions& options) {
   if (options.set.empty() && options.remove.empty()) {
     return WrongArguments("expected key=value or --delete key");
   }
-  std::map<std::string, std::string> set;
-  for (const std::string& config : options.set) {
-    const size_t equals = config.find('=');
-    const auto [at, is_new] = set.emplace(config.substr(0, equals), config.substr(equals + 1));
-    if (!is_new) return WrongArguments(absl::StrCat(at->first, " is given twice"));
-  }
+  QUIPU_ASSIGN_OR_RETURN(const auto set, KeyValues(options.set));
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
   QUIPU_RETURN_IF_ERROR(admin->AlterConfigs(BrokerId(options.broker), set, options.remove));
   const std::string where =

@@ -18,9 +18,10 @@ absl::StatusOr<ConfigMap> ProfileSettings(const Common& common) {
     return profile->settings;
   }
   if (!store.ok()) return ConfigMap();  // nowhere to keep one, so none is in use
-  QUIPU_ASSIGN_OR_RETURN(const std::optional<std::string> current, store->Current());
-  if (!current) return ConfigMap();
-  const absl::StatusOr<Profile> profile = store->Load(*current);
+  const absl::StatusOr<std::optional<std::string>> current = store->Current();
+  if (!current.ok()) return WrongArguments(current.status().message());
+  if (!*current) return ConfigMap();
+  const absl::StatusOr<Profile> profile = store->Load(**current);
   if (!profile.ok()) {
     return WrongArguments(absl::StrCat("the profile in use: ", profile.status().message()));
   }
@@ -44,9 +45,7 @@ absl::StatusOr<ConfigMap> ClientConfig(const Common& common, ConfigTable keys) {
       common.bootstrap_servers.empty() && common.profile.empty() && variable != nullptr;
   ConfigMap settings;
   // Servers that are given belong to no profile, and neither do the settings of one.
-  if (common.bootstrap_servers.empty() && !from_variable) {
-    QUIPU_ASSIGN_OR_RETURN(settings, ProfileSettings(common));
-  } else if (!common.profile.empty()) {
+  if (!common.profile.empty() || (common.bootstrap_servers.empty() && !from_variable)) {
     QUIPU_ASSIGN_OR_RETURN(settings, ProfileSettings(common));
   }
   settings = SettingsFor(settings, keys);
@@ -67,8 +66,7 @@ absl::StatusOr<std::string> BootstrapServers(const Common& common) {
   return settings.at("bootstrap.servers");
 }
 
-absl::StatusOr<ConfigMap> ConnectionConfig(const Common& common,
-                                           ConfigTable keys) {
+absl::StatusOr<ConfigMap> ConnectionConfig(const Common& common, ConfigTable keys) {
   QUIPU_ASSIGN_OR_RETURN(ConfigMap config, ClientConfig(common, keys));
   config["default.api.timeout.ms"] = std::to_string(common.timeout_ms);
   return config;

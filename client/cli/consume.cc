@@ -56,11 +56,20 @@ absl::StatusOr<std::vector<NamedPartition>> Chosen(const ConsumeOptions& options
 absl::Status SeekToTime(Consumer& consumer, const Common& common, const ConsumeOptions& options,
                         const std::vector<NamedPartition>& partitions) {
   QUIPU_ASSIGN_OR_RETURN(const int64_t time, ParseTime(options.from_time, WallMs()));
+  if (time < 0) return WrongArguments("--from-time is before 1970");
+  std::map<NamedPartition, TimestampMs> times;
+  for (const NamedPartition& partition : partitions) times[partition] = TimestampMs(time);
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
-  QUIPU_ASSIGN_OR_RETURN(const NamedOffsets found, admin->ListOffsets(partitions, time));
-  for (const auto& [partition, at] : found) {
-    QUIPU_RETURN_IF_ERROR(at.offset == kNoOffset ? consumer.SeekToEnd(partition)
-                                                 : consumer.Seek(partition, at.offset));
+  // The ends first: a record that is written in between is then found, or lies behind the end.
+  QUIPU_ASSIGN_OR_RETURN(const NamedOffsets ends, consumer.EndOffsets(partitions));
+  QUIPU_ASSIGN_OR_RETURN(const NamedTimes found, admin->OffsetsForTimes(times));
+  std::map<NamedPartition, Offset> starts;
+  for (const auto& [partition, end] : ends) starts[partition] = end.offset;
+  for (const auto& [partition, record] : found) {
+    if (record.offset != kNoOffset) starts[partition] = record.offset;
+  }
+  for (const auto& [partition, start] : starts) {
+    QUIPU_RETURN_IF_ERROR(consumer.Seek(partition, start));
   }
   return absl::OkStatus();
 }
@@ -250,9 +259,15 @@ class Printing {
 absl::Status Consume(Common& common, const ConsumeOptions& options) {
   QUIPU_ASSIGN_OR_RETURN(RecordFormat format, FormatOf(common, options));
   QUIPU_ASSIGN_OR_RETURN(ConfigMap config, ConnectionConfig(common, ConsumerConfigTable()));
-  if (!options.group.empty()) {
+  // A profile's settings are for services: here what is printed is committed, nothing else.
+  config["enable.auto.commit"] = "false";
+  config.erase("group.id");
+  if (options.group.empty()) {
+    config.erase("group.instance.id");
+  } else {
     config["group.id"] = options.group;
-    config["auto.offset.reset"] = options.from_beginning ? "earliest" : "latest";
+    if (options.from_beginning) config["auto.offset.reset"] = "earliest";
+    config.emplace("auto.offset.reset", "latest");
   }
   if (options.count > 0) {
     config["max.poll.records"] = std::to_string(std::min<uint64_t>(options.count, 500));

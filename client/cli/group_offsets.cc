@@ -136,8 +136,9 @@ absl::StatusOr<Targets> TargetsOf(Admin& admin, const ResetOptions& options,
     if (!time.ok()) return WrongArguments(time.status().message());
     std::map<NamedPartition, TimestampMs> times;
     for (const NamedPartition& partition : partitions) times[partition] = TimestampMs(*time);
-    QUIPU_ASSIGN_OR_RETURN(const NamedTimes found, admin.OffsetsForTimes(times));
+    // The ends first: a record that is written in between is then found, or lies behind the end.
     QUIPU_ASSIGN_OR_RETURN(const NamedOffsets ends, admin.ListOffsets(list, kLatestTimestamp));
+    QUIPU_ASSIGN_OR_RETURN(const NamedTimes found, admin.OffsetsForTimes(times));
     for (const auto& [partition, end] : ends) targets[partition] = end.offset;
     for (const auto& [partition, record] : found) {
       if (record.offset != kNoOffset) targets[partition] = record.offset;  // else nothing so new

@@ -1,4 +1,7 @@
 // The `quipu` program: admin, produce, consume, local clusters.
+#include <cstdio>
+#include <iostream>
+
 #include "client/cli/cli.h"
 
 // Before the arguments are parsed only a mistake in the commands themselves can throw.
@@ -39,6 +42,12 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return code == 0 ? quipu::cli::kExitOk : quipu::cli::kExitUsage;
+  }
+  std::cout.flush();
+  const bool told = std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good();
+  if (!told && common.exit_code == quipu::cli::kExitOk) {
+    std::fputs("quipu: what it prints could not be written\n", stderr);
+    common.exit_code = quipu::cli::kExitFailed;
   }
   return common.exit_code;
 }

@@ -48,6 +48,18 @@ CLI::Validator KeyValue() {
       "KEY=VALUE");
 }
 
+absl::StatusOr<std::map<std::string, std::string>> KeyValues(
+    const std::vector<std::string>& assignments) {
+  std::map<std::string, std::string> values;
+  for (const std::string& assignment : assignments) {
+    const size_t equals = assignment.find('=');
+    const auto [at, is_new] =
+        values.emplace(assignment.substr(0, equals), assignment.substr(equals + 1));
+    if (!is_new) return WrongArguments(at->first + " is given twice");
+  }
+  return values;
+}
+
 CLI::Validator NotEmpty() {
   return CLI::Validator(
       [](const std::string& text) {

@@ -170,7 +170,9 @@ class Sending {
     ErrorCode error = producer_.TrySend(record, callback);
     while (error == ErrorCode::kBufferFull && InterruptSignal() == 0 &&
            std::chrono::steady_clock::now() < deadline) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      // Sends what is still open, and waits for a moment; that not all is reported by then is no
+      // news.
+      (void)producer_.Flush(std::chrono::milliseconds(1));
       error = producer_.TrySend(record, callback);
     }
     if (error == ErrorCode::kNone) return;

@@ -17,18 +17,11 @@ struct ProfileOptions {
   bool replace = false;
 };
 
-// A setting whose value is not shown: there are none yet, but a profile may be shown to others.
-bool IsSecret(const std::string& key) {
-  return key.find("password") != std::string::npos || key.find("secret") != std::string::npos;
-}
-
 absl::Status CreateProfile(const Common& common, const ProfileOptions& options) {
   QUIPU_ASSIGN_OR_RETURN(const ProfileStore store, ProfileStore::OfUser());
-  Profile profile{.name = options.name, .settings = {{"bootstrap.servers", options.servers}}};
-  for (const std::string& setting : options.settings) {
-    const size_t equals = setting.find('=');  // the parser has checked it
-    profile.settings[setting.substr(0, equals)] = setting.substr(equals + 1);
-  }
+  QUIPU_ASSIGN_OR_RETURN(auto settings, KeyValues(options.settings));
+  settings.emplace("bootstrap.servers", options.servers);
+  const Profile profile{.name = options.name, .settings = std::move(settings)};
   const absl::Status created = store.Create(profile, options.replace);
   if (CodeOf(created) == ErrorCode::kInvalidConfig) return WrongArguments(created.message());
   QUIPU_RETURN_IF_ERROR(created);
@@ -77,7 +70,7 @@ absl::Status ShowProfile(const Common& common, const std::string& name) {
   QUIPU_ASSIGN_OR_RETURN(const Profile profile, store.Load(wanted));
   Json settings = Json::object();
   for (const auto& [key, value] : profile.settings) {
-    settings[key] = IsSecret(key) ? std::string("(hidden)") : value;
+    settings[key] = value;
   }
   if (common.json()) {
     PrintJson(Json{{"name", wanted}, {"current", current == wanted}, {"settings", settings}});

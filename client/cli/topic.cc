@@ -19,10 +19,7 @@ struct CreateOptions {
 };
 
 absl::Status CreateTopic(const Common& common, CreateOptions options) {
-  for (const std::string& config : options.configs) {
-    const size_t equals = config.find('=');
-    options.spec.configs[config.substr(0, equals)] = config.substr(equals + 1);
-  }
+  QUIPU_ASSIGN_OR_RETURN(options.spec.configs, KeyValues(options.configs));
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
   QUIPU_ASSIGN_OR_RETURN(const message::CreateTopicResult result, admin->CreateTopic(options.spec));
   const std::string id = Uuid::FromBytes(result.topic_id()).value_or(Uuid()).ToText();
@@ -125,12 +122,7 @@ absl::Status AlterTopic(const Common& common, const AlterOptions& options) {
   if (options.set.empty() && options.remove.empty()) {
     return WrongArguments("expected --config key=value or --delete-config key");
   }
-  std::map<std::string, std::string> set;
-  for (const std::string& config : options.set) {
-    const size_t equals = config.find('=');
-    const auto [at, is_new] = set.emplace(config.substr(0, equals), config.substr(equals + 1));
-    if (!is_new) return WrongArguments(absl::StrCat(at->first, " is given twice"));
-  }
+  QUIPU_ASSIGN_OR_RETURN(const auto set, KeyValues(options.set));
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
   QUIPU_RETURN_IF_ERROR(admin->AlterTopicConfig(options.topic, set, options.remove));
   if (common.json()) {

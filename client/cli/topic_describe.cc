@@ -65,10 +65,19 @@ using LeaderReports =
 LeaderReports ReportsOf(Admin& admin, const std::vector<std::string>& topics) {
   LeaderReports reports;
   const auto replicas = admin.DescribePartitions(topics);
-  if (!replicas.ok()) return reports;
+  if (!replicas.ok()) {
+    std::fprintf(stderr, "quipu: offsets are not known: %s\n",
+                 std::string(replicas.status().message()).c_str());
+    return reports;
+  }
   for (const ReplicaReport& replica : *replicas) {
     if (!replica.state.is_leader()) continue;
-    reports[{replica.state.topic_id(), replica.state.partition()}] = replica.state;
+    // A deposed leader may still think that it leads.
+    const auto [at, is_new] =
+        reports.try_emplace({replica.state.topic_id(), replica.state.partition()}, replica.state);
+    if (!is_new && at->second.leader_epoch() < replica.state.leader_epoch()) {
+      at->second = replica.state;
+    }
   }
   return reports;
 }

@@ -1,6 +1,7 @@
 // Collects records into batches of a fixed size, handles each batch as one, and commits where it
 // ended. A batch that is not full when the topic falls silent is handled after a second.
 //   batch_consumer SERVERS TOPIC GROUP BATCH COUNT     prints a line for each batch
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
@@ -40,14 +41,21 @@ int main(int argc, char** argv) {
   std::vector<quipu::ConsumerRecord> batch;
   quipu::RebalanceListener listener;
   // Their next owner begins at the committed offsets, so what was only collected is not lost here.
-  listener.on_revoked = [&batch](const auto&) { batch.clear(); };
+  // The partitions that stay were read on: what was collected of them stays too.
+  listener.on_revoked = [&batch](const std::vector<quipu::NamedPartition>& gone) {
+    std::erase_if(batch, [&gone](const quipu::ConsumerRecord& record) {
+      return std::count(gone.begin(), gone.end(),
+                        quipu::NamedPartition{record.topic(), record.partition()}) > 0;
+    });
+  };
   listener.on_lost = listener.on_revoked;
   absl::Status status = (*consumer)->Subscribe({argv[2]}, listener);
-  auto handled_at = Clock::now();
+  auto begun_at = Clock::now();
   for (int left = std::atoi(argv[5]); status.ok() && left > 0;) {
     auto records = (*consumer)->Poll(std::chrono::milliseconds(100));
     if (!records.ok()) return std::cerr << records.status() << "\n", 1;
     for (const quipu::ConsumerRecord& record : *records) {
+      if (batch.empty()) begun_at = Clock::now();
       batch.push_back(record);
       const bool full = batch.size() == batch_size;
       if (!full && !(static_cast<int>(batch.size()) >= left)) continue;
@@ -55,10 +63,9 @@ int main(int argc, char** argv) {
       left -= static_cast<int>(batch.size());
       status = (*consumer)->CommitSync(EndsOf(batch));
       batch.clear();
-      handled_at = Clock::now();
       if (!status.ok() || left <= 0) break;
     }
-    if (batch.empty() || Clock::now() - handled_at < std::chrono::seconds(1)) continue;
+    if (batch.empty() || Clock::now() - begun_at < std::chrono::seconds(1)) continue;
     Handle(batch);
     left -= static_cast<int>(batch.size());
     status = (*consumer)->CommitSync(EndsOf(batch));

@@ -22,6 +22,7 @@ class Database {
  public:
   explicit Database(const char* path) {
     Check(sqlite3_open(path, &handle_));
+    Check(sqlite3_busy_timeout(handle_, 5000));
     Run("PRAGMA synchronous=FULL");
     Run("CREATE TABLE IF NOT EXISTS balance(account TEXT PRIMARY KEY, amount INTEGER)");
     Run("CREATE TABLE IF NOT EXISTS position(partition INTEGER PRIMARY KEY, next INTEGER)");
@@ -36,7 +37,9 @@ class Database {
   quipu::Offset Position(quipu::PartitionIndex partition) {
     const Statement select = Prepare("SELECT next FROM position WHERE partition = ?");
     Check(sqlite3_bind_int(select.get(), 1, partition.value()));
-    if (sqlite3_step(select.get()) != SQLITE_ROW) return quipu::kNoOffset;
+    const int found = sqlite3_step(select.get());
+    if (found == SQLITE_DONE) return quipu::kNoOffset;
+    if (found != SQLITE_ROW) Check(found);
     return quipu::Offset(sqlite3_column_int64(select.get(), 0));
   }
   void SetPosition(quipu::PartitionIndex partition, quipu::Offset next) {
@@ -77,12 +80,16 @@ void Apply(Database& database, const std::vector<quipu::ConsumerRecord>& records
   database.Run("BEGIN IMMEDIATE");
   std::map<quipu::PartitionIndex, quipu::Offset> next;
   for (const quipu::ConsumerRecord& record : records) {
+    // What another process has applied meanwhile is not applied again.
+    const auto [at, is_first] = next.try_emplace(record.partition(), quipu::kNoOffset);
+    if (is_first) at->second = database.Position(record.partition());
+    if (record.offset() < at->second) continue;
     const std::string value(record.value().value_or(""));
     const size_t colon = value.find(':');
     if (colon != std::string::npos) {
       database.Add(value.substr(0, colon), std::atoll(value.c_str() + colon + 1));
     }
-    next[record.partition()] = record.offset() + 1;
+    at->second = record.offset() + 1;
   }
   for (const auto& [partition, offset] : next) database.SetPosition(partition, offset);
   database.Run("COMMIT");

@@ -77,7 +77,7 @@ LagProgress ProgressTracker::LagOf(const std::string& group, const NamedPartitio
   Note(history, now, committed);
   lag.consumed_per_second = RateOf(history);
   const auto ends = ends_.find(name);
-  if (ends == ends_.end()) return lag;
+  if (ends == ends_.end() || ends->second.back().at != now) return lag;  // not told this time
   // The watermark that a leader tells may be older than the commit.
   lag.lag = std::max<int64_t>(ends->second.back().offset - committed, 0);
   FillSeconds(ends->second, now, lag);

@@ -1,6 +1,7 @@
 // Who leads a partition: the first replica in order that is in the ISR and active, else the first
-// active one of the ELR, else nobody (PR2, KIP-966; unclean election is off). Among each, one that
-// is not being drained comes first, then one whose disk answers, then one whose disk stalls (D6).
+// active one of the ELR, else nobody (PR2, KIP-966; unclean election is off). Among each, one whose
+// disk answers and that is not being drained comes first, then one whose disk answers, then one
+// whose disk stalls (D6).
 #pragma once
 
 #include <vector>

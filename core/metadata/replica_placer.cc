@@ -19,7 +19,9 @@ ReplicaPlacer::ReplicaPlacer(const MetadataImage& image) {
   }
   for (size_t row = 0; row < longest; ++row) {
     for (const auto& [rack, members] : racks) {
-      if (row < members.size()) brokers_.push_back({.broker = members[row], .rack = rack});
+      if (row >= members.size()) continue;
+      const bool draining = image.FindBroker(members[row])->draining();
+      brokers_.push_back({.broker = members[row], .rack = rack, .draining = draining});
     }
   }
 }
@@ -36,18 +38,26 @@ std::vector<BrokerId> ReplicaPlacer::Place(uint64_t counter, int32_t replication
     for (size_t j = 0; j + 1 < n; ++j) order.push_back((first + 1 + (shift + j) % (n - 1)) % n);
   }
   std::vector<BrokerId> out;
+  // Those that are being drained come last: where the replication factor needs them.
+  for (const bool draining : {false, true}) AddRounds(order, draining, wanted, out);
+  return out;
+}
+
+void ReplicaPlacer::AddRounds(const std::vector<size_t>& order, bool draining, size_t wanted,
+                              std::vector<BrokerId>& out) const {
   // Rounds: in each, one replica per rack; brokers without a rack count as a rack each.
-  while (out.size() < wanted) {
+  for (size_t before = out.size() + 1; out.size() < wanted && out.size() != before;) {
+    before = out.size();
     absl::btree_set<std::string> used;
     for (const size_t position : order) {
       const Candidate& candidate = brokers_[position];
       if (out.size() == wanted) break;
+      if (candidate.draining != draining) continue;
       if (std::find(out.begin(), out.end(), candidate.broker) != out.end()) continue;
       if (!candidate.rack.empty() && !used.insert(candidate.rack).second) continue;
       out.push_back(candidate.broker);
     }
   }
-  return out;
 }
 
 }  // namespace quipu

@@ -27,9 +27,14 @@ class ReplicaPlacer {
   [[nodiscard]] std::vector<BrokerId> Place(uint64_t counter, int32_t replication_factor) const;
 
  private:
+  // Adds those that are being drained, or the others, until `wanted` are there or none is left.
+  void AddRounds(const std::vector<size_t>& order, bool draining, size_t wanted,
+                 std::vector<BrokerId>& out) const;
+
   struct Candidate {
     BrokerId broker;
     std::string rack;  // empty: a rack of its own
+    bool draining = false;
   };
   std::vector<Candidate> brokers_;
 };

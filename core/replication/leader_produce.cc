@@ -123,18 +123,18 @@ void LeaderRole::OnProduce(const ProduceInput& input, Now now, PartitionEffects&
     Park(input, std::move(reply), now, effects);
     return;
   }
-  RecordBatchView batch = *parsed;
-  if (IsStoredInAnotherCodec(input, batch)) {
-    reply.error = Recompress(batch, reply.message);
+  const auto time = stamps_time ? std::optional(now.wall) : std::nullopt;
+  absl::StatusOr<RecordBatchView> stamped = RecordBatchView::Parse(
+      StampBatch(*parsed, log_->offsets().log_end(), log_->leader_epoch(), time));
+  QUIPU_CHECK(stamped.ok());
+  // Behind the stamp, which looks at the records for a maximum timestamp that a client left unset.
+  if (IsStoredInAnotherCodec(input, *stamped)) {
+    reply.error = Recompress(*stamped, reply.message);
     if (reply.error != ErrorCode::kNone) {
       effects.replies.push_back(std::move(reply));
       return;
     }
   }
-  const auto time = stamps_time ? std::optional(now.wall) : std::nullopt;
-  const absl::StatusOr<RecordBatchView> stamped = RecordBatchView::Parse(
-      StampBatch(batch, log_->offsets().log_end(), log_->leader_epoch(), time));
-  QUIPU_CHECK(stamped.ok());
   reply.base_offset = stamped->base_offset();
   reply.end_offset = stamped->end_offset();
   if (stamps_time) reply.log_append_time = now.wall;

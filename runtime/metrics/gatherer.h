@@ -30,7 +30,8 @@ class Gatherer {
   explicit Gatherer(size_t count) : state_(std::make_shared<State>(count)) {}
 
   // Calls `ask(i, done)` for each thread that owes no answer, and waits for all answers, at most
-  // for `timeout`. `ask` must not block; `done` is called once or never.
+  // for `timeout`. `ask` must not block; `done` is called once, or never by a thread
+  // that ends: that one is missing from then on, and each call waits for the whole `timeout`.
   Result Gather(Duration timeout, const std::function<void(size_t, Done)>& ask) {
     for (size_t i = 0; i < state_->newest.size(); ++i) {
       {

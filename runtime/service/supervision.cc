@@ -53,6 +53,7 @@ std::string AwaitTerminationFeedingWatchdog(const WatchedParts& parts) {
   const Duration interval =
       std::max<Duration>(std::chrono::microseconds(allowed_us) / 4, std::chrono::milliseconds(1));
   LivenessProbe probe(parts.executors);
+  probe.AllAnswered();  // asks; the first answers are looked at behind the first wait
   bool was_fed = true;
   for (;;) {
     if (auto name = TerminationSignalWithin(interval)) return *std::move(name);

@@ -294,4 +294,4 @@ class BadBytesTest(programs.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

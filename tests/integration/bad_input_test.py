@@ -321,4 +321,4 @@ class PaymentsRowsTest(programs.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

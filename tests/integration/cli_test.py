@@ -293,4 +293,4 @@ class StorageTest(programs.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

@@ -98,4 +98,4 @@ class ConfigTest(programs.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

@@ -159,4 +159,4 @@ class DamageTest(programs.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

@@ -95,4 +95,4 @@ class DegradedTest(programs.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

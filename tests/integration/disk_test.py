@@ -179,4 +179,4 @@ class StalledDiskTest(programs.TestCase):
 if __name__ == "__main__":
     if IN_NAMESPACE not in os.environ and not any("StalledDiskTest" in a for a in sys.argv):
         os.environ["QUIPU_DISK_TEST_REFUSED"] = enter_namespace()
-    unittest.main()
+    programs.main()

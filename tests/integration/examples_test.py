@@ -20,10 +20,10 @@ class ExamplesTest(programs.TestCase):
         cls.cluster = Cluster(1)
         cls.addClassCleanup(cls.cluster.down)
 
-    def topic(self, name, records, partitions=2):
-        """A topic with payments of 1 each: account-0:1, account-1:1, ..."""
+    def topic(self, name, records, partitions=2, numbered=False):
+        """A topic with payments of 1 each: account-0:1, account-1:1, ...; or of 0, 1, 2, ..."""
         self.cluster.make_topic(name, partitions=partitions, replicas=1)
-        text = "".join(f"account-{i % 7}:1\n" for i in range(records))
+        text = "".join(f"account-{i % 7}:{i if numbered else 1}\n" for i in range(records))
         self.check(programs.run(example("idempotent-producer"), self.cluster.bootstrap, name,
                                 text=text), 0)
 
@@ -44,7 +44,7 @@ class ExamplesTest(programs.TestCase):
         self.check(done, 1, "persisted: no")
 
     def test_at_least_once_misses_nothing_when_killed(self):
-        self.topic("tasks", 300)
+        self.topic("tasks", 300, numbered=True)
         first = start(example("at-least-once"), self.cluster.bootstrap, "tasks", "workers", 300)
         seen = [first.stdout.readline() for _ in range(100)]
         first.send_signal(signal.SIGKILL)
@@ -52,11 +52,13 @@ class ExamplesTest(programs.TestCase):
         done_before = self.committed("workers")
         self.assertLessEqual(done_before, len(seen), "committed before it was handled")
         left = 300 - done_before
-        if left > 0:
-            second = programs.run(example("at-least-once"), self.cluster.bootstrap, "tasks",
-                                  "workers", left, seconds=90)
-            self.check(second, 0)
-            self.assertEqual(len(second.stdout.split()), left)
+        self.assertGreater(left, 0, "it was killed too late")
+        second = programs.run(example("at-least-once"), self.cluster.bootstrap, "tasks", "workers",
+                              left, seconds=90)
+        self.check(second, 0)
+        self.assertEqual(len(second.stdout.split()), left)
+        values = {line.split()[-1] for line in seen + second.stdout.splitlines() if line.strip()}
+        self.assertEqual(len(values), 300, "every payment was handled")
         self.assertEqual(self.committed("workers"), 300)
 
     def test_the_batch_consumer_commits_batch_by_batch(self):
@@ -70,7 +72,7 @@ class ExamplesTest(programs.TestCase):
         self.assertEqual(self.committed("loader"), 25)
 
     def test_exactly_once_with_sqlite_counts_every_payment_once_through_kills(self):
-        records = 3000
+        records = 20000
         self.topic("money", records)
         path = os.path.join(folder("database"), "balances.db")
 
@@ -88,7 +90,8 @@ class ExamplesTest(programs.TestCase):
                        "some payments to be applied")
             running.send_signal(signal.SIGKILL)
             running.communicate()
-            self.assertGreater(total(), 0)
+            self.assertEqual(running.returncode, -signal.SIGKILL, "it ended before it was killed")
+            self.assertTrue(0 < total() < records, total())
         for _ in range(2):  # the second finds nothing to do
             self.check(programs.run(example("exactly-once-sqlite"), self.cluster.bootstrap, "money",
                                     path, seconds=90), 0)
@@ -101,4 +104,4 @@ class ExamplesTest(programs.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

@@ -62,7 +62,7 @@ class FiveMinutesTest(programs.TestCase):
         shell = Shell()
         self.addCleanup(shell.end)
         self.addCleanup(lambda: programs.run("quipu", "cluster", "down", "--dir",
-                                             os.path.join(shell.home, "quipu"), seconds=60))
+                                             os.path.join(shell.home, "quipu-cluster"), seconds=60))
         began = first_payment = time.monotonic()
         consumed = False
         for commands, expected in blocks():
@@ -75,8 +75,8 @@ class FiveMinutesTest(programs.TestCase):
         took = first_payment - began
         print(f"from cluster up to the first consumed payment: {took:.1f} s")
         self.assertLess(took, SECONDS_MAX)
-        self.assertFalse(os.path.exists(os.path.join(shell.home, "quipu")))
+        self.assertFalse(os.path.exists(os.path.join(shell.home, "quipu-cluster")))
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

@@ -174,4 +174,4 @@ class GroupTest(programs.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

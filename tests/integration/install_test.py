@@ -30,7 +30,7 @@ find_package(quipu 0.1 REQUIRED)
 add_executable(ten_lines ten_lines.cc)
 target_link_libraries(ten_lines quipu::client)
 """
-WARNINGS = ["-Wall", "-Wextra", "-Wno-restrict"]
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-restrict"]
 
 
 def call(*arguments, **options):
@@ -89,8 +89,8 @@ class InstallTest(programs.TestCase):
 
     def test_every_header_stands_alone(self):
         root = os.path.join(self.tree, "include", "quipu")
-        headers = [os.path.relpath(h, root) for h in self.found(".h") if not h.endswith(".pb.h")
-                   and h.startswith(os.path.join(root, "client"))]
+        headers = [os.path.relpath(h, root) for h in self.found(".h")
+                   if h.startswith(root + os.sep) and not h.endswith(".pb.h")]
         for wanted in ("client/producer.h", "client/consumer.h", "client/admin.h"):
             self.assertIn(wanted, headers)
         flags = self.pkg_config("--cflags")
@@ -159,4 +159,4 @@ class InstallTest(programs.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

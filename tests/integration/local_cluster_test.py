@@ -153,4 +153,4 @@ class LocalClusterTest(programs.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

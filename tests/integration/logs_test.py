@@ -115,4 +115,4 @@ class JsonLogsTest(LogsTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

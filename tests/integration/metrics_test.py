@@ -326,4 +326,4 @@ class PrometheusTest(MetricsCluster):
 del MetricsCluster  # has no test of its own
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

@@ -163,3 +163,10 @@ class TestCase(unittest.TestCase):
                 if os.waitpid(int(pid), os.WNOHANG)[0] == 0:
                     alive.append(read(f"/proc/{pid}/cmdline").replace("\0", " "))
         self.assertEqual(alive, [])
+
+
+def main():
+    """unittest's, and 77 when every test was left out: ctest then calls it skipped, not passed."""
+    result = unittest.main(exit=False).result
+    all_left_out = bool(result.skipped) and len(result.skipped) >= result.testsRun
+    sys.exit(77 if result.wasSuccessful() and all_left_out else not result.wasSuccessful())

@@ -108,4 +108,4 @@ class SignalsTest(programs.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

@@ -165,4 +165,4 @@ class ReplaceControllerTest(programs.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

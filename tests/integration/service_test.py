@@ -116,6 +116,7 @@ class ServiceTest(programs.TestCase):
     def stalls(self, service, write):
         """The disk hangs, `write` makes the node need it: no WATCHDOG until the disk is back."""
         path = os.path.join(service.where, "stall")
+        self.assertNotIn("service.watchdog_not_fed", read(service.log.name))
         with open(path, "w", encoding="ascii"):
             pass
         writer = write()
@@ -170,4 +171,4 @@ class ServiceTest(programs.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

@@ -5,6 +5,7 @@ directories is compared before and after.
 import hashlib
 import json
 import os
+import shutil
 import unittest
 
 import programs
@@ -98,7 +99,7 @@ class StorageDumpTest(programs.TestCase):
     def test_what_is_no_directory_or_is_damaged_is_said(self):
         self.check(run("quipu", "storage", "dump", programs.WORK), 1, "is no data directory")
         copy = os.path.join(programs.folder("copy"), "data")
-        os.system(f"cp -r {self.broker} {copy}")
+        shutil.copytree(self.broker, copy)
         with open(os.path.join(copy, "watermark"), "wb") as file:
             file.write(b"x" * 8192)
         told = self.dump(copy, code=4)
@@ -107,4 +108,4 @@ class StorageDumpTest(programs.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

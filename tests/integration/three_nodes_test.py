@@ -74,4 +74,4 @@ class Berka(UnderFire):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

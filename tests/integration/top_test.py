@@ -69,4 +69,4 @@ class TopTest(programs.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

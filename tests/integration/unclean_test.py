@@ -164,4 +164,4 @@ class UncleanTest(programs.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    programs.main()

@@ -189,6 +189,9 @@ class Run {
     counters_ = CheckHistory(cluster_, *partitions_.image(), kTopic, producers_, group_,
                              nemesis_.archive(), auditor);
     clients_.Check(/*complete=*/true);
+    const auto duplicates = nemesis_.counters()[static_cast<size_t>(Fault::kDuplicateConsumer)];
+    Require(group_.counters().fenced == 0 || duplicates > 0, "G03",
+            [] { return std::string("a static member is fenced, and nobody took its place"); });
   }
 
   void Fill(RunResult& result) const;

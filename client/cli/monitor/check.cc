@@ -91,7 +91,15 @@ void Check::JudgeGroups(const ClusterProgress& progress,
   for (const GroupProgress& group : progress.groups) {
     if (!name_.empty() ? group.id != name_ : group.partitions.empty()) continue;
     found = true;
-    Judge(absl::StrCat(metric_, " of group ", group.id), ValueOf(group, metric_), violations);
+    // Of a sum with parts that are not known nothing is known.
+    const bool whole = std::all_of(group.partitions.begin(), group.partitions.end(),
+                                   [](const LagProgress& lag) { return lag.lag.has_value(); });
+    Judge(absl::StrCat(metric_, " of group ", group.id),
+          whole ? ValueOf(group, metric_) : std::nullopt, violations);
+  }
+  for (const std::string& missing : progress.missing) {
+    violations.push_back(
+        absl::StrCat(text_, ": not known, since not everything answered: ", missing));
   }
   if (!found) violations.push_back(absl::StrCat(text_, ": there is no group ", name_));
 }

@@ -94,9 +94,11 @@ absl::StatusOr<ConfigMap> ParseFile(const std::string& path) {
     if (equals == absl::string_view::npos || equals == 0) {
       return Invalid(absl::StrCat(path, " line ", number, ": expected key=value"));
     }
-    settings[std::string(absl::StripAsciiWhitespace(text.substr(0, equals)))] =
-        std::string(absl::StripAsciiWhitespace(text.substr(equals + 1)));
+    const auto [at, is_new] = settings.emplace(absl::StripAsciiWhitespace(text.substr(0, equals)),
+                                               absl::StripAsciiWhitespace(text.substr(equals + 1)));
+    if (!is_new) return Invalid(absl::StrCat(path, " line ", number, ": ", at->first, " again"));
   }
+  if (file.bad()) return FileError("read", path, std::strerror(errno));
   return settings;
 }
 

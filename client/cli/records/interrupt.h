@@ -5,7 +5,7 @@ namespace quipu::cli {
 
 // From now on the first SIGINT or SIGTERM is only remembered, and a second one ends the process at
 // once with 128 + its number. SIGPIPE is ignored: a reader that goes away becomes a failed write.
-// Call it before threads are started. The verb looks at InterruptSignal between its steps.
+// The verb looks at InterruptSignal between its steps.
 void CatchInterrupts();
 
 // The number of the signal that has come; 0: none. Any thread.

@@ -1,5 +1,6 @@
 #include "client/cli/records/json_record.h"
 
+#include <algorithm>
 #include <cctype>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -16,10 +17,21 @@ using InputJson = nlohmann::ordered_json;
 
 absl::Status BadMember(absl::string_view what) { return ToStatus(ErrorCode::kInvalidRecord, what); }
 
-// Text and null as they are; anything else as its JSON text.
-std::optional<std::string> BytesOf(const InputJson& json) {
-  if (json.is_null()) return std::nullopt;
+// Whether a number of it may be printed otherwise than it was written: 0.10, 1e3, beyond 64 bits.
+bool HasInexactNumber(const InputJson& json) {
+  if (!json.is_structured()) return json.is_number_float();
+  return std::any_of(json.begin(), json.end(), HasInexactNumber);
+}
+
+// Text and null as they are; anything else as its JSON text, without blanks.
+absl::StatusOr<std::optional<std::string>> BytesOf(const std::string& name, const InputJson& json) {
+  if (json.is_null()) return std::optional<std::string>();
   if (json.is_string()) return json.get<std::string>();
+  if (HasInexactNumber(json)) {
+    return BadMember(absl::StrCat(name,
+                                  ": a number with a fraction, an exponent or more than 64 bits "
+                                  "would be changed; write it as a text, in quotes"));
+  }
   return json.dump(-1, ' ', false, InputJson::error_handler_t::replace);
 }
 
@@ -51,7 +63,7 @@ absl::StatusOr<Header> ParseHeader(const InputJson& json) {
       QUIPU_ASSIGN_OR_RETURN(header.first, HexBytes("headers: key_hex", member));
       named = true;
     } else if (name == "value") {
-      header.second = BytesOf(member);
+      QUIPU_ASSIGN_OR_RETURN(header.second, BytesOf("headers: value", member));
     } else if (name == "value_hex") {
       QUIPU_ASSIGN_OR_RETURN(header.second, HexBytes("headers: value_hex", member));
     } else {
@@ -65,7 +77,8 @@ absl::StatusOr<Header> ParseHeader(const InputJson& json) {
 absl::Status ParseHeaders(const InputJson& json, InputRecord& record) {
   if (json.is_object()) {
     for (const auto& [name, member] : json.items()) {
-      record.headers.emplace_back(name, BytesOf(member));
+      QUIPU_ASSIGN_OR_RETURN(std::optional<std::string> text, BytesOf("headers: " + name, member));
+      record.headers.emplace_back(name, std::move(text));
     }
     return absl::OkStatus();
   }
@@ -80,9 +93,9 @@ absl::Status ParseHeaders(const InputJson& json, InputRecord& record) {
 absl::Status ParseMember(const std::string& name, const InputJson& json, InputRecord& record) {
   if (name == "topic" || name == "offset") return absl::OkStatus();
   if (name == "key") {
-    record.key = BytesOf(json);
+    QUIPU_ASSIGN_OR_RETURN(record.key, BytesOf(name, json));
   } else if (name == "value") {
-    record.value = BytesOf(json);
+    QUIPU_ASSIGN_OR_RETURN(record.value, BytesOf(name, json));
   } else if (name == "key_hex") {
     QUIPU_ASSIGN_OR_RETURN(record.key, HexBytes(name, json));
   } else if (name == "value_hex") {

@@ -45,11 +45,11 @@ class RecordReader {
 //   lines  a line is a record
 //   CSV    RFC 4180 with a header line: fields by commas, quoted where they hold commas, quotes
 //          (doubled) or line ends; every row has as many fields as the header
-//   JSON   an object a line with the members key and value (text, or null; another value is taken
-//   as
-//          its JSON text), headers ([{"key": ..., "value": ...}] or an object), partition,
-//          timestamp; key_hex and value_hex hold bytes; topic and offset, which `quipu consume -o
-//          json` adds, are passed over. Any other member is refused. Blank lines are skipped.
+//   JSON   an object a line with the members key and value (text, or null; another value is
+//          taken as its JSON text, and refused where a number in it would be changed), headers
+//          ([{"key": ..., "value": ...}] or an object), partition, timestamp; key_hex and value_hex
+//          hold bytes; topic and offset, which `quipu consume -o json` adds, are passed over. Any
+//          other member is refused. Blank lines are skipped.
 std::unique_ptr<RecordReader> MakeRecordReader(const ReaderOptions& options, LineSource& source);
 
 }  // namespace quipu::cli

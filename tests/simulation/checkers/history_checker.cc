@@ -32,14 +32,16 @@ class LogReader {
              partition.uid.ToString();
     });
     const PartitionCore* core = leader.node()->inspector().FindPartition(partition.uid);
-    // What operators have deleted was taken aside before.
-    const Offset from = archive_.End(partition.uid);
-    Require(core->log_start_offset() <= from, "I25", [&] {
-      return "partition " + partition.uid.ToString() + " begins at " +
-             core->log_start_offset().ToString() + "; nobody deleted more than up to " +
-             from.ToString();
+    // What operators have deleted was taken aside before. What they asked for, and is still there,
+    // is judged as it is there.
+    const Offset from = core->log_start_offset();
+    Require(from <= archive_.End(partition.uid), "I25", [&] {
+      return "partition " + partition.uid.ToString() + " begins at " + from.ToString() +
+             "; nobody deleted more than up to " + archive_.End(partition.uid).ToString();
     });
-    for (const StoredBatch& stored : archive_.Batches(partition.uid)) ReadBatch(partition, stored);
+    for (const StoredBatch& stored : archive_.Batches(partition.uid)) {
+      if (stored.last_offset < from) ReadBatch(partition, stored);
+    }
     const auto batches = store.Read(*log, from, core->high_watermark(), size_t{1} << 40);
     Require(batches.ok(), "I62", [&] { return std::string(batches.status().message()); });
     for (const StoredBatch& stored : *batches) ReadBatch(partition, stored);

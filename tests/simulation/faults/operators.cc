@@ -22,15 +22,19 @@ void Nemesis::AskDrain(BrokerId broker, record::Drain drain) {
   // Whoever it is that is asked may be down: then nothing comes of it.
   cluster_.Call<message::AdminRequest, message::AdminResponse>(
       kOperatorNode, operator_, Pick(cluster_.brokers()).id(), request, &BrokerNode::Admin,
-      [](const message::AdminResponse&) {}, [] {});
+      [this, drain](const message::AdminResponse& response) {
+        if (response.error_code() == 0 && drain != record::DRAIN_NONE) Count(Fault::kDrain);
+      },
+      [] {});
 }
 
 void Nemesis::Drain() {
   SimBroker& broker = Pick(cluster_.brokers());
-  Count(Fault::kDrain);
   const BrokerId id = broker.id();
   switch (world_.rng().Below(3)) {
     case 0:
+      if (!broker.running()) return;
+      Count(Fault::kDrain);
       world_.Note("stop broker " + id.ToString() + " in order");
       return broker.StopInOrder(
           world_.Between(std::chrono::milliseconds(200), std::chrono::seconds(5)));
@@ -91,7 +95,6 @@ void Nemesis::DeleteRecords() {
   std::erase_if(*batches, [&](const StoredBatch& batch) { return batch.last_offset >= to; });
   if (batches->empty()) return;
   archive_.Take(uid, *batches);
-  Count(Fault::kDeleteRecords);
   world_.Note("delete records of partition " + uid.ToString() + " below " +
               archive_.End(uid).ToString());
   if (operator_ == nullptr) operator_ = std::make_shared<Process>(world_, "operator");
@@ -102,7 +105,10 @@ void Nemesis::DeleteRecords() {
   partition->set_before_offset(archive_.End(uid).value());
   cluster_.Call<message::DeleteRecordsRequest, message::DeleteRecordsResponse>(
       kOperatorNode, operator_, leader.id(), request, &BrokerNode::DeleteRecords,
-      [](const message::DeleteRecordsResponse&) {}, [] {});
+      [this](const message::DeleteRecordsResponse& response) {
+        if (response.partitions(0).error_code() == 0) Count(Fault::kDeleteRecords);
+      },
+      [] {});
 }
 
 }  // namespace quipu::sim

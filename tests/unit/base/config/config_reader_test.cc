@@ -164,8 +164,9 @@ TEST_F(ConfigReaderTest, ManyProblemsAreCounted) {
 }
 
 TEST_F(ConfigReaderTest, VariablesOfOthersArePassedOver) {
-  reader_.LoadEnvironment({"QUIPU_BOOTSTRAP_SERVER=x", "QUIPU_PROFILE=x", "QUIPU_TEST_X=1",
-                           "QUIPU_BROKER_SESSION_TIMEOUT_MS=1", "QUIPUX=1", "QUIPU_no_equals"});
+  reader_.LoadEnvironment({"QUIPU_BOOTSTRAP_SERVER=x", "QUIPU_BOOTSTRAP_SERVERS=x",
+                           "QUIPU_TEST_X=1", "QUIPU_BROKER_SESSION_TIMEOUT_MS=1", "QUIPUX=1",
+                           "QUIPU_no_equals"});
   EXPECT_EQ(Read(), "");
 }
 

@@ -133,6 +133,22 @@ TEST(Check, JudgesGroupsTopicsAndTheCluster) {
               ElementsAre("records_per_second@x>=0: records_per_second of topic x is not known"));
 }
 
+TEST(Check, WhatIsNotKnownDoesNotHold) {
+  ProgressTracker tracker(std::chrono::seconds(10));
+  tracker.Add(Sample(0, 100, 100));
+  ClusterSample silent = Sample(10, 0, 100);  // its leader does not answer any more
+  silent.partitions[0].log_end_offset = kNoOffset;
+  EXPECT_THAT(Judge("lag<1", tracker.Add(silent)),
+              ElementsAre("lag<1: lag of group g is not known"));
+  ClusterSample half = Sample(20, 100, 100);
+  const NamedPartition other{.topic = "t", .partition = PartitionIndex(1)};
+  half.groups[0].committed[other] = Offset(7);
+  EXPECT_THAT(Judge("lag<1", tracker.Add(half)), ElementsAre("lag<1: lag of group g is not known"));
+  ClusterSample deaf = Sample(30, 100, 100);
+  deaf.missing = {"groups of broker 2: gone"};
+  EXPECT_THAT(Judge("lag<1", tracker.Add(deaf)), ElementsAre(HasSubstr("broker 2: gone")));
+}
+
 TEST(Check, AGroupThatHasNotCommittedIsJudgedByNameOnly) {
   ProgressTracker tracker(std::chrono::seconds(10));
   const ClusterProgress progress = tracker.Add(Sample(0, 10, -1));

@@ -220,6 +220,8 @@ TEST(RecordReader, RefusesBadJsonWithItsLine) {
            {"{\"partition\":-1}", "partition: expected a whole number"},
            {"{\"timestamp\":1.5}", "timestamp: expected a whole number"},
            {"{\"value_hex\":\"f\"}", "value_hex: expected an even number"},
+           {"{\"value\":0.10}", "value: a number with a fraction"},
+           {"{\"key\":{\"a\":[123456789012345678901]}}", "key: a number with a fraction"},
            {"{\"headers\":[{\"value\":1}]}", "a header without a key"},
            {"{\"headers\":3}", "headers: expected"}}) {
     const Read read = ReadAll({.format = InputFormat::kJson}, "{}\n" + input + "\n");

@@ -10,8 +10,8 @@ namespace {
 
 using std::chrono::milliseconds;
 using ::testing::Contains;
-using ::testing::UnorderedElementsAre;
 using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
 
 class DrainTest : public ::testing::Test {
  protected:
@@ -123,6 +123,22 @@ TEST_F(DrainTest, ABrokerIsToldToStopOnceItIsInNoIsr) {
   cluster_.Pass(milliseconds(100), {1, 3});
   EXPECT_TRUE(cluster_.Heartbeat(2).shall_stop());
   EXPECT_FALSE(cluster_.Heartbeat(1).shall_stop());
+}
+
+TEST_F(DrainTest, NewPartitionsGoToOthersWhereThereAreEnough) {
+  EXPECT_EQ(Drain(2, record::DRAIN_MAINTENANCE).error_code(), 0);
+  cluster_.CreateTopic("few", 6, 2);
+  cluster_.CreateTopic("all", 6, 3);
+  const TopicImage* few = cluster_.image().FindTopicByName("few");
+  for (const PartitionUid uid : few->partitions) {
+    EXPECT_THAT(Ids(cluster_.image().FindPartition(uid)->replicas), UnorderedElementsAre(1, 3));
+  }
+  const TopicImage* all = cluster_.image().FindTopicByName("all");
+  for (const PartitionUid uid : all->partitions) {
+    const PartitionImage& partition = *cluster_.image().FindPartition(uid);
+    EXPECT_EQ(partition.replicas.size(), 3U);
+    EXPECT_NE(partition.leader, BrokerId(2));
+  }
 }
 
 TEST_F(DrainTest, WhatCannotBeDrainedIsRefused) {

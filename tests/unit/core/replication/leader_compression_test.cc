@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/big_endian.h"
 #include "core/record/batch_layout.h"
 #include "core/record/compression.h"
 #include "core/record/record_batch_builder.h"
@@ -71,6 +72,19 @@ TEST_F(LeaderCompressionTest, ACoordinatorsBatchStaysAsItIs) {
   EXPECT_EQ(c_.Reply(token)->error, ErrorCode::kNone);
   EXPECT_EQ(RecordBatchView::Parse(c_.node(3).disk.synced()[0].bytes)->compression(),
             Compression::kNone);
+}
+
+TEST_F(LeaderCompressionTest, AMaximumTimestampThatIsUnsetIsThatOfTheRecords) {
+  RecordBatchBuilder builder{RecordBatchOptions{}};
+  builder.Add({.timestamp = TimestampMs{100}, .value = absl::string_view("a")});
+  builder.Add({.timestamp = TimestampMs{200}, .value = absl::string_view("b")});
+  std::string unset = builder.Build().ToString();
+  StoreBigEndian<int64_t>(-1, unset.data() + batch_layout::kMaxTimestamp);
+  batch_layout::StoreCrc(unset);
+  EXPECT_EQ(Produce(Bytes(unset)).error, ErrorCode::kNone);
+  const auto stored = RecordBatchView::Parse(c_.node(3).disk.synced()[0].bytes);
+  EXPECT_EQ(stored->compression(), Compression::kGzip);
+  EXPECT_EQ(stored->max_timestamp(), TimestampMs(200));
 }
 
 class UncompressedTopicTest : public LeaderCompressionTest {
