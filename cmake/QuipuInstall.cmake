@@ -73,8 +73,9 @@ configure_file(${PROJECT_SOURCE_DIR}/cmake/quipu.pc.in ${PROJECT_BINARY_DIR}/qui
 install(FILES ${PROJECT_BINARY_DIR}/quipu.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
         COMPONENT development)
 
+# Not payments/: it is built with parts of the product that are not installed.
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/client/examples DESTINATION ${CMAKE_INSTALL_DOCDIR}
-        COMPONENT development)
+        COMPONENT development PATTERN payments EXCLUDE)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs
         COMPONENT development)
 install(FILES ${PROJECT_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development)

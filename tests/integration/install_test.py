@@ -99,6 +99,14 @@ class InstallTest(programs.TestCase):
                 call("c++", "-fsyntax-only", *WARNINGS, *flags, "-x", "c++", "-",
                      input=f'#include "{header}"\n')
 
+    def test_every_example_compiles(self):
+        examples = [e for e in self.found(".cc") if os.sep + "examples" + os.sep in e]
+        self.assertGreaterEqual(len(examples), 4)
+        flags = self.pkg_config("--cflags")
+        for example in examples:
+            with self.subTest(os.path.basename(example)):
+                call("c++", "-fsyntax-only", *WARNINGS, *flags, example)
+
     def test_nothing_private_is_installed(self):
         names = {os.path.basename(h) for h in self.found(".h")}
         for private in ("producer_impl.h", "producer_core.h", "client_config.h", "partition_core.h"):
