@@ -12,11 +12,6 @@ namespace {
 // A wait or time-out that a client may ask for.
 constexpr int32_t kWaitMsMax = 600000;
 
-template <typename Response>
-void CountRefusals(RefusedApi api, const Response& answer, Refusals& refusals) {
-  for (const auto& partition : answer.partitions) refusals.Add(api, partition.error);
-}
-
 Duration Millis(int32_t ms) { return std::chrono::milliseconds(std::clamp(ms, 0, kWaitMsMax)); }
 
 }  // namespace
@@ -92,7 +87,6 @@ void RequestRouter::Produce(ProduceRequest request, ReplyFn<ProduceResponse> rep
   }
   const size_t reserved = refusal == ErrorCode::kNone ? bytes : 0;
   auto finish = [shared = shared_, reserved, reply = std::move(reply)](ProduceResponse answer) {
-    CountRefusals(RefusedApi::kProduce, answer, shared->refusals);
     shared->in_flight_bytes.fetch_sub(reserved, std::memory_order_relaxed);
     reply(std::move(answer));
   };
@@ -124,10 +118,7 @@ void RequestRouter::Fetch(FetchRequest request, ReplyFn<FetchResponse> reply) {
       std::min(static_cast<size_t>(std::max(request.max_bytes, 1)), config_->fetch_bytes_max);
   job->wait_max = Millis(request.max_wait_ms);
   job->response.request_id = request.request_id;
-  job->reply = [shared = shared_, reply = std::move(reply)](FetchResponse answer) {
-    CountRefusals(RefusedApi::kFetch, answer, shared->refusals);
-    reply(std::move(answer));
-  };
+  job->reply = std::move(reply);
   const bool closing = shared_->closing.load(std::memory_order_relaxed);
   size_t home = 0;
   bool home_known = false;

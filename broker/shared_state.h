@@ -6,7 +6,6 @@
 #include <mutex>
 #include <utility>
 
-#include "broker/metrics/refusals.h"
 #include "core/metadata/metadata_image.h"
 
 namespace quipu {
@@ -34,7 +33,6 @@ class SharedState {
   std::atomic<size_t> in_flight_bytes_max{0};   // quipu.produce.in.flight.bytes.max
   // Bytes of produce requests not yet answered.
   std::atomic<size_t> in_flight_bytes{0};
-  Refusals refusals;
 
  private:
   mutable std::mutex mutex_;

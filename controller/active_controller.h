@@ -58,6 +58,8 @@ class ActiveController {
   static constexpr Duration kTickInterval = std::chrono::milliseconds(100);
 
   [[nodiscard]] const ControllerCore& core() const { return core_; }
+  // Answers that wait for a commit or a read index; of each kind at most kRequestsMax.
+  [[nodiscard]] size_t waiting_answers() const { return waiters_.size() + reads_; }
   void CheckInvariants() const { core_.CheckInvariants(); }
 
   static constexpr size_t kRequestsMax = 10000;  // quipu.controller.requests.max

@@ -18,6 +18,8 @@ struct ControllerMetrics {
   LogIndex durable_index;
   LogIndex snapshot_index;
   uint64_t dropped_messages = 0;
+  size_t uncommitted_bytes = 0;
+  size_t waiting_answers = 0;
   size_t voters = 0;
   std::vector<std::pair<ControllerId, LogIndex>> match_indexes;  // of voters, while active
   MetadataImagePtr image;                                        // committed; while active

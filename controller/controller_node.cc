@@ -127,6 +127,8 @@ struct ControllerNode::Parts final : public ControllerNode::Inspector {
                           .durable_index = raft_core.durable_index(),
                           .snapshot_index = raft_core.log().snapshot_index(),
                           .dropped_messages = raft_core.dropped_messages(),
+                          .uncommitted_bytes = raft_core.uncommitted_bytes(),
+                          .waiting_answers = active.waiting_answers(),
                           .voters = raft_core.voters().members().size(),
                           .match_indexes = {},
                           .image = nullptr};

@@ -24,13 +24,18 @@ class WorkerPool {
 
   // After Stop the work is dropped.
   void Run(std::function<void()> work);
+  // Pieces of work that no thread has begun.
+  [[nodiscard]] size_t queued() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return queue_.size();
+  }
   // Finishes all queued work, then joins. Not from a worker.
   void Stop();
 
  private:
   void Work();
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::function<void()>> queue_;
   bool stopped_ = false;

@@ -90,6 +90,8 @@ class DataDirectory {
   [[nodiscard]] const DirectoryIdentity& identity() const { return identity_; }
   // Files of the directory, by what they hold.
   [[nodiscard]] std::string database_path() const { return path_ + "/log"; }
+  // How the names of the database's write-ahead files end.
+  static constexpr char kWalSuffix[] = ".log";
   [[nodiscard]] std::string watermark_path() const { return WatermarkPath(path_); }
   static std::string LockPath(const std::string& path) { return path + "/lock"; }
   static std::string WatermarkPath(const std::string& path) { return path + "/watermark"; }

@@ -10,7 +10,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/error_code.h"
 #include "base/status_macros.h"
@@ -177,6 +180,25 @@ absl::StatusOr<int64_t> DiskFreeBytes(const std::string& path) {
   struct statvfs info = {};
   if (::statvfs(path.c_str(), &info) != 0) return FileError("cannot ask for free space of", path);
   return static_cast<int64_t>(info.f_bavail) * static_cast<int64_t>(info.f_frsize);
+}
+
+absl::StatusOr<FilesUse> UseOfFiles(const std::string& folder, absl::string_view suffix) {
+  FilesUse use;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    if (!absl::EndsWith(it->path().filename().string(), suffix)) continue;
+    std::error_code gone;
+    const uintmax_t bytes = it->file_size(gone);
+    if (gone) continue;
+    ++use.files;
+    use.bytes += static_cast<int64_t>(bytes);
+  }
+  if (error) {
+    return ToStatus(ErrorCode::kStorageError,
+                    absl::StrCat("cannot list ", folder, ": ", error.message()));
+  }
+  return use;
 }
 
 }  // namespace quipu

@@ -16,4 +16,12 @@ absl::Status FileError(absl::string_view what, const std::string& path);
 // Bytes that the file system of `path` has free for this process (D6).
 absl::StatusOr<int64_t> DiskFreeBytes(const std::string& path);
 
+struct FilesUse {
+  int64_t files = 0;
+  int64_t bytes = 0;  // their lengths
+};
+// Of the files of `folder` whose names end in `suffix`; not below it. A file that goes meanwhile is
+// not counted. kStorageError when the folder cannot be read.
+absl::StatusOr<FilesUse> UseOfFiles(const std::string& folder, absl::string_view suffix);
+
 }  // namespace quipu

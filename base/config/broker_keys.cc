@@ -239,7 +239,9 @@ constexpr ConfigSpec kBrokerKeys[] = {
      .low = 10,
      .high = kHourMs,
      .unit = "ms",
-     .doc = "how often the lag of groups is looked at; ten looks decide on a group's state"},
+     .doc = "how often the lag of groups is looked at, and leaders are asked for it; ten looks "
+            "decide on "
+            "a group's state"},
     // Logs and safety.
     kLogLevelKey,
     kLogFormatKey,

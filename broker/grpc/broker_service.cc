@@ -12,15 +12,19 @@ void AddBrokerService(GrpcServer& server, const NodeHolder& node) {
   auto owned = std::make_unique<Service>();
   Service* service = owned.get();
   server.AddService(std::move(owned));
-  AddNodeUnary(server, service, &Service::RequestMetadata, node, &BrokerNode::Metadata);
-  AddNodeUnary(server, service, &Service::RequestListOffsets, node, &BrokerNode::ListOffsets);
-  AddNodeUnary(server, service, &Service::RequestEpochEndOffsets, node,
+  AddNodeUnary(server, "Broker/Metadata", service, &Service::RequestMetadata, node,
+               &BrokerNode::Metadata);
+  AddNodeUnary(server, "Broker/ListOffsets", service, &Service::RequestListOffsets, node,
+               &BrokerNode::ListOffsets);
+  AddNodeUnary(server, "Broker/EpochEndOffsets", service, &Service::RequestEpochEndOffsets, node,
                &BrokerNode::EpochEndOffsets);
-  AddNodeUnary(server, service, &Service::RequestDeleteRecords, node, &BrokerNode::DeleteRecords);
-  AddNodeUnary(server, service, &Service::RequestDescribePartitions, node,
-               &BrokerNode::DescribePartitions);
-  AddNodeUnary(server, service, &Service::RequestInitProducerId, node, &BrokerNode::InitProducerId);
-  AddNodeUnary(server, service, &Service::RequestAdmin, node, &BrokerNode::Admin);
+  AddNodeUnary(server, "Broker/DeleteRecords", service, &Service::RequestDeleteRecords, node,
+               &BrokerNode::DeleteRecords);
+  AddNodeUnary(server, "Broker/DescribePartitions", service, &Service::RequestDescribePartitions,
+               node, &BrokerNode::DescribePartitions);
+  AddNodeUnary(server, "Broker/InitProducerId", service, &Service::RequestInitProducerId, node,
+               &BrokerNode::InitProducerId);
+  AddNodeUnary(server, "Broker/Admin", service, &Service::RequestAdmin, node, &BrokerNode::Admin);
 }
 
 }  // namespace quipu

@@ -12,15 +12,22 @@ void AddGroupsService(GrpcServer& server, const NodeHolder& node) {
   auto owned = std::make_unique<Service>();
   Service* service = owned.get();
   server.AddService(std::move(owned));
-  AddNodeUnary(server, service, &Service::RequestFindCoordinator, node,
+  AddNodeUnary(server, "Groups/FindCoordinator", service, &Service::RequestFindCoordinator, node,
                &BrokerNode::FindCoordinator);
-  AddNodeUnary(server, service, &Service::RequestHeartbeat, node, &BrokerNode::GroupHeartbeat);
-  AddNodeUnary(server, service, &Service::RequestOffsetCommit, node, &BrokerNode::OffsetCommit);
-  AddNodeUnary(server, service, &Service::RequestOffsetFetch, node, &BrokerNode::OffsetFetch);
-  AddNodeUnary(server, service, &Service::RequestListGroups, node, &BrokerNode::ListGroups);
-  AddNodeUnary(server, service, &Service::RequestDescribeGroup, node, &BrokerNode::DescribeGroup);
-  AddNodeUnary(server, service, &Service::RequestDeleteGroup, node, &BrokerNode::DeleteGroup);
-  AddNodeUnary(server, service, &Service::RequestOffsetDelete, node, &BrokerNode::OffsetDelete);
+  AddNodeUnary(server, "Groups/Heartbeat", service, &Service::RequestHeartbeat, node,
+               &BrokerNode::GroupHeartbeat);
+  AddNodeUnary(server, "Groups/OffsetCommit", service, &Service::RequestOffsetCommit, node,
+               &BrokerNode::OffsetCommit);
+  AddNodeUnary(server, "Groups/OffsetFetch", service, &Service::RequestOffsetFetch, node,
+               &BrokerNode::OffsetFetch);
+  AddNodeUnary(server, "Groups/ListGroups", service, &Service::RequestListGroups, node,
+               &BrokerNode::ListGroups);
+  AddNodeUnary(server, "Groups/DescribeGroup", service, &Service::RequestDescribeGroup, node,
+               &BrokerNode::DescribeGroup);
+  AddNodeUnary(server, "Groups/DeleteGroup", service, &Service::RequestDeleteGroup, node,
+               &BrokerNode::DeleteGroup);
+  AddNodeUnary(server, "Groups/OffsetDelete", service, &Service::RequestOffsetDelete, node,
+               &BrokerNode::OffsetDelete);
 }
 
 }  // namespace quipu

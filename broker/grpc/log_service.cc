@@ -6,6 +6,7 @@
 #include "broker/grpc/services.h"
 #include "core/request/log_codec.h"
 #include "proto/rpc/services.grpc.pb.h"
+#include "runtime/grpc/answer_sender.h"
 
 namespace quipu {
 namespace {
@@ -20,8 +21,10 @@ constexpr int32_t kFetchMessageBytesMax = 1 << 20;
 constexpr size_t kFetchesPerStreamMax = 256;
 
 RawHandler AcceptProduce(const NodeHolder& node, const std::shared_ptr<ServerStream>& stream) {
+  ByteSlices (*const encode)(const ProduceResponse&) = &Encode;
+  auto answers = std::make_shared<AnswerSender<ProduceResponse>>(stream, encode);
   return RawHandler{.on_message =
-                        [&node, stream](const Bytes& bytes) {
+                        [&node, stream, answers](const Bytes& bytes) {
                           absl::StatusOr<ProduceRequest> request = DecodeProduceRequest(bytes);
                           if (!request.ok()) {
                             return absl::InvalidArgumentError(request.status().message());
@@ -30,19 +33,25 @@ RawHandler AcceptProduce(const NodeHolder& node, const std::shared_ptr<ServerStr
                           // acks=0 means that the client does not want to hear (Kafka).
                           const bool answered = request->acks != 0;
                           stream->BeginRequest(size);
-                          node->Produce(*std::move(request),
-                                        [stream, size, answered](const ProduceResponse& response) {
-                                          if (answered) stream->Send(Encode(response));
-                                          stream->EndRequest(size);
-                                        });
+                          node->Produce(*std::move(request), [stream, answers, size,
+                                                              answered](ProduceResponse response) {
+                            if (answered) {
+                              answers->Send(std::move(response));
+                            } else {
+                              answers->Count(response);
+                            }
+                            stream->EndRequest(size);
+                          });
                           return absl::OkStatus();
                         },
                     .on_closed = [](const absl::Status&) {}};
 }
 
 RawHandler AcceptFetch(const NodeHolder& node, const std::shared_ptr<ServerStream>& stream) {
+  ByteSlices (*const encode)(const FetchResponse&) = &Encode;
+  auto answers = std::make_shared<AnswerSender<FetchResponse>>(stream, encode);
   return RawHandler{.on_message =
-                        [&node, stream](const Bytes& bytes) {
+                        [&node, stream, answers](const Bytes& bytes) {
                           absl::StatusOr<FetchRequest> request = DecodeFetchRequest(bytes);
                           if (!request.ok()) {
                             return absl::InvalidArgumentError(request.status().message());
@@ -51,8 +60,8 @@ RawHandler AcceptFetch(const NodeHolder& node, const std::shared_ptr<ServerStrea
                           const size_t size = bytes.size();
                           stream->BeginRequest(size);
                           node->Fetch(*std::move(request),
-                                      [stream, size](const FetchResponse& response) {
-                                        stream->Send(Encode(response));
+                                      [stream, answers, size](FetchResponse response) {
+                                        answers->Send(std::move(response));
                                         stream->EndRequest(size);
                                       });
                           return absl::OkStatus();

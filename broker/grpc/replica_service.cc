@@ -1,15 +1,18 @@
 #include <memory>
 #include <utility>
 
+#include "broker/grpc/node_unary.h"
 #include "broker/grpc/services.h"
 #include "core/request/log_codec.h"
 #include "proto/rpc/services.grpc.pb.h"
+#include "runtime/grpc/answer_sender.h"
 #include "runtime/grpc/typed_stream.h"
 
 namespace quipu {
 
 void AddReplicaService(GrpcServer& server, const NodeHolder& node) {
-  using Service = rpc::Replica::WithRawMethod_Follow<rpc::Replica::Service>;
+  using Service = rpc::Replica::WithRawMethod_Follow<
+      rpc::Replica::WithAsyncMethod_ListOffsets<rpc::Replica::Service>>;
   auto owned = std::make_unique<Service>();
   Service* service = owned.get();
   server.AddService(std::move(owned));
@@ -24,10 +27,12 @@ void AddReplicaService(GrpcServer& server, const NodeHolder& node) {
       limits,
       [&node](std::shared_ptr<ServerStream> stream) {
         ByteSlices (*const encode)(const LeaderToReplica&) = &Encode;
-        auto sender = std::make_shared<EncodingSender<LeaderToReplica>>(std::move(stream), encode);
+        auto sender = std::make_shared<AnswerSender<LeaderToReplica>>(std::move(stream), encode);
         return DecodeWith<ReplicaToLeader>(&DecodeReplicaToLeader,
                                            node->AcceptReplicaStream(std::move(sender)));
       });
+  AddNodeUnary(server, "Replica/ListOffsets", service, &Service::RequestListOffsets, node,
+               &BrokerNode::ListOffsets);
 }
 
 }  // namespace quipu

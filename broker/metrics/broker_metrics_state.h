@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "broker/metrics/refusals.h"
 #include "broker/metrics/shard_metrics.h"
 #include "core/metadata/metadata_image.h"
 
@@ -16,7 +15,6 @@ struct BrokerMetricsState {
   bool disk_full = false;
   int64_t disk_free_bytes_min = 0;  // in force
   size_t in_flight_bytes = 0;
-  Refusals::Counts refusals;
 };
 
 }  // namespace quipu

@@ -1,5 +1,7 @@
 #include "broker/metrics/shard_metrics.h"
 
+#include <algorithm>
+
 #include "base/big_endian.h"
 #include "core/record/batch_layout.h"
 
@@ -21,6 +23,17 @@ void ShardCounters::CountAppends(const TopicId& topic, const std::vector<StoredB
   TopicCounters& counters = topics[topic];
   counters.produced_bytes += bytes;
   counters.produced_records += static_cast<uint64_t>(records);
+}
+
+void ShardCounters::CountIsr(const std::vector<BrokerId>& before,
+                             const std::vector<BrokerId>& after) {
+  const auto lacks_one = [](const std::vector<BrokerId>& list, const std::vector<BrokerId>& of) {
+    return std::any_of(of.begin(), of.end(), [&](BrokerId member) {
+      return std::find(list.begin(), list.end(), member) == list.end();
+    });
+  };
+  if (lacks_one(after, before)) ++isr_shrinks;
+  if (lacks_one(before, after)) ++isr_expands;
 }
 
 void ShardCounters::CountConsumed(const TopicId& topic, const std::vector<Bytes>& batches) {

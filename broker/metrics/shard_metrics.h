@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/histogram.h"
 #include "base/ids.h"
+#include "core/replication/partition_core.h"
 #include "core/replication/partition_types.h"
 
 namespace quipu {
@@ -32,21 +33,27 @@ struct ShardCounters {
   absl::btree_map<TopicId, TopicCounters> topics;
   uint64_t replicated_bytes = 0;
   uint64_t leaderships = 0;
+  uint64_t isr_shrinks = 0;
+  uint64_t isr_expands = 0;
 
   // The batches of `appends` were appended by the leader, or by a follower.
   void CountAppends(const TopicId& topic, const std::vector<StoredBatch>& appends, bool leads);
+  // The ISR of a partition that is led here was `before`, and is `after`.
+  void CountIsr(const std::vector<BrokerId>& before, const std::vector<BrokerId>& after);
   // These batches went to a consumer.
   void CountConsumed(const TopicId& topic, const std::vector<Bytes>& batches);
 };
 
 // One replica.
 struct PartitionMetrics {
+  PartitionUid uid;
   TopicId topic;
   PartitionIndex index;
   PartitionRole role = PartitionRole::kNone;
   Offset log_start;
   Offset high_watermark;  // of a follower: as it was told last
   Offset log_end;
+  std::vector<PartitionCore::FollowerLag> followers;  // of a leader
 };
 
 // One group with what it has committed, as appended to the coordinator's log.
@@ -68,11 +75,13 @@ struct ShardMetrics {
   std::vector<PartitionMetrics> partitions;
   size_t partitions_left_out = 0;
   std::vector<GroupMetrics> groups;
+  size_t groups_held = 0;  // told or not
   size_t group_partitions_left_out = 0;
   size_t replicas[3] = {0, 0, 0};  // by PartitionRole
   size_t parked_acks = 0;
   size_t fetch_waiters = 0;
   size_t unsynced_bytes = 0;
+  size_t undurable_pushed_bytes = 0;  // pushed by leaders and not yet durable here
 };
 
 }  // namespace quipu

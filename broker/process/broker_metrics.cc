@@ -16,37 +16,24 @@ constexpr ErrorCode kUsualRefusals[] = {
     ErrorCode::kNotLeaderOrFollower, ErrorCode::kNotEnoughReplicas, ErrorCode::kDiskFull,
     ErrorCode::kTooManyInFlightBytes, ErrorCode::kRequestTimedOut};
 
-std::string Text(absl::string_view view) { return {view.data(), view.size()}; }
+// Of one request to a leader.
+constexpr Duration kAskTimeout = std::chrono::seconds(2);
+// What a leader told counts until so many looks have missed it.
+constexpr int kEndsKeptLooks = 3;
 
-std::string ApiName(RefusedApi api) {
-  switch (api) {
-    case RefusedApi::kProduce:
-      return "produce";
-    case RefusedApi::kFetch:
-      return "fetch";
-  }
-  return "";
-}
+}  // namespace
 
-// nullptr: a topic that is gone, or not known yet.
-const std::string* TopicName(const MetadataImage* image, const TopicId& topic) {
+const std::string* BrokerMetrics::TopicName(const MetadataImage* image, const TopicId& topic) {
   const TopicImage* found = image == nullptr ? nullptr : image->FindTopic(topic);
   return found == nullptr ? nullptr : &found->name;
 }
 
-void AddRefusals(const Refusals::Counts& counts, MetricSet& out) {
-  Refusals::Counts all = counts;
-  for (const ErrorCode error : kUsualRefusals) all[{RefusedApi::kProduce, error}] += 0;
-  for (const auto& [key, count] : all) {
-    out.Family("quipu_refused_total")
-        .Add({ApiName(key.first), Text(ErrorName(key.second))}, static_cast<double>(count));
-  }
-}
-
-}  // namespace
-
 BrokerMetrics::BrokerMetrics(const BrokerSettings& settings, Sources sources)
-    : settings_(settings), sources_(sources), gatherer_(settings.node.num_shards) {}
+    : settings_(settings),
+      sources_(sources),
+      gatherer_(settings.node.num_shards),
+      leaders_(settings.node.broker_id, kAskTimeout,
+               kEndsKeptLooks * settings.metrics.lag_interval + kAskTimeout) {}
 
 BrokerMetrics::~BrokerMetrics() {
   server_.reset();
@@ -59,15 +46,8 @@ absl::StatusOr<std::unique_ptr<BrokerMetrics>> BrokerMetrics::Start(const Broker
   QUIPU_ASSIGN_OR_RETURN(metrics->server_,
                          MetricsServer::Start(settings.metrics.host, settings.metrics.port,
                                               [self = metrics.get()] { return self->Collect(); }));
-  metrics->ScheduleLook();
+  metrics->ScheduleLooks();
   return metrics;
-}
-
-void BrokerMetrics::ScheduleLook() {
-  looks_.PostAfter(settings_.metrics.lag_interval, [this] {
-    Look();
-    ScheduleLook();
-  });
 }
 
 BrokerMetrics::Gathered BrokerMetrics::Gather() {
@@ -75,41 +55,6 @@ BrokerMetrics::Gathered BrokerMetrics::Gather() {
       settings_.metrics.scrape_timeout, [this](size_t shard, Gatherer<ShardMetrics>::Done done) {
         sources_.node.CollectMetrics(shard, settings_.metrics.partitions_max, std::move(done));
       });
-}
-
-BrokerMetrics::Ends BrokerMetrics::EndsOf(const Gathered& shards) {
-  Ends ends;
-  for (const auto& shard : shards.newest) {
-    if (shard == nullptr) continue;
-    for (const PartitionMetrics& partition : shard->partitions) {
-      if (partition.role == PartitionRole::kNone) continue;
-      ends[{partition.topic, partition.index}] = partition.high_watermark;
-    }
-  }
-  return ends;
-}
-
-void BrokerMetrics::Look() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  const Gathered shards = Gather();
-  const Ends ends = EndsOf(shards);
-  std::vector<LagTracker::Observation> seen;
-  for (const auto& shard : shards.newest) {
-    if (shard == nullptr) continue;
-    for (const GroupMetrics& group : shard->groups) {
-      for (const GroupMetrics::Committed& committed : group.offsets) {
-        const TopicPartition partition{committed.topic, committed.index};
-        const auto end = ends.find(partition);
-        if (end == ends.end()) continue;
-        seen.push_back({.group = group.group,
-                        .partition = partition,
-                        .committed = committed.offset,
-                        .committed_at = committed.at,
-                        .end = end->second});
-      }
-    }
-  }
-  lag_.Look(looks_.GetNow().mono, seen);
 }
 
 MetricSet BrokerMetrics::Collect() {
@@ -123,16 +68,24 @@ MetricSet BrokerMetrics::Collect() {
   AddTopics(shards, image, out);
   const size_t partitions_left_out = AddPartitions(shards, image, out);
   const size_t groups_left_out = AddGroups(shards, image, looks_.GetNow().mono, out);
-  AddRefusals(state.refusals, out);
+  for (const auto& [reason, count] : leaders_.failures()) {
+    out.Family("quipu_group_lag_requests_failed_total").Add({reason}, static_cast<double>(count));
+  }
   AddLog(out);
   const absl::StatusOr<int64_t> free_bytes = DiskFreeBytes(settings_.log_dir);
+  const FilesUse wal =
+      UseOfFiles(sources_.storage.directory->database_path(), DataDirectory::kWalSuffix)
+          .value_or(FilesUse{.files = -1, .bytes = -1});
   AddNodeMetrics(
       {.role = "broker",
        .node_id = settings_.node.broker_id.ToString(),
        .cluster_id = settings_.node.cluster_id.ToText(),
        .unsafe_plaintext_network = settings_.unsafe_plaintext_network,
        .disk_free_bytes = free_bytes.value_or(-1),
+       .wal_files = wal.files,
+       .wal_file_bytes = wal.bytes,
        .queues = sources_.ports.QueueDepths(),
+       .refusals = RefusalCounts(),
        .incomplete = shards.incomplete,
        .left_out = {{"partition", partitions_left_out}, {"group_partition", groups_left_out}},
        .gathered_in = looks_.GetNow().mono - began},
@@ -155,12 +108,16 @@ void BrokerMetrics::AddShards(const Gathered& shards, const BrokerMetricsState& 
     sum.fetch_total.Add(counters.fetch_total);
     sum.replicated_bytes += counters.replicated_bytes;
     sum.leaderships += counters.leaderships;
+    sum.isr_shrinks += counters.isr_shrinks;
+    sum.isr_expands += counters.isr_expands;
     for (size_t role = 0; role < std::size(all.replicas); ++role) {
       all.replicas[role] += shard->replicas[role];
     }
     all.parked_acks += shard->parked_acks;
     all.fetch_waiters += shard->fetch_waiters;
     all.unsynced_bytes += shard->unsynced_bytes;
+    all.undurable_pushed_bytes += shard->undurable_pushed_bytes;
+    all.groups_held += shard->groups_held;
   }
   MetricFamily& produce = out.Family("quipu_produce_seconds");
   produce.Add({"queue"}, sum.produce_queue);
@@ -172,6 +129,8 @@ void BrokerMetrics::AddShards(const Gathered& shards, const BrokerMetricsState& 
   fetch.Add({"total"}, sum.fetch_total);
   out.Set("quipu_replicated_bytes_total", static_cast<double>(sum.replicated_bytes));
   out.Set("quipu_leader_changes_total", static_cast<double>(sum.leaderships));
+  out.Set("quipu_isr_shrinks_total", static_cast<double>(sum.isr_shrinks));
+  out.Set("quipu_isr_expands_total", static_cast<double>(sum.isr_expands));
   MetricFamily& hosted = out.Family("quipu_hosted_partitions");
   hosted.Add({"none"}, static_cast<double>(all.replicas[size_t(PartitionRole::kNone)]));
   hosted.Add({"leader"}, static_cast<double>(all.replicas[size_t(PartitionRole::kLeader)]));
@@ -179,6 +138,8 @@ void BrokerMetrics::AddShards(const Gathered& shards, const BrokerMetricsState& 
   out.Set("quipu_parked_acknowledgements", static_cast<double>(all.parked_acks));
   out.Set("quipu_fetch_waiters", static_cast<double>(all.fetch_waiters));
   out.Set("quipu_unsynced_bytes", static_cast<double>(all.unsynced_bytes));
+  out.Set("quipu_replica_undurable_bytes", static_cast<double>(all.undurable_pushed_bytes));
+  out.Set("quipu_groups", static_cast<double>(all.groups_held));
   out.Set("quipu_produce_in_flight_bytes", static_cast<double>(state.in_flight_bytes));
   out.Set("quipu_disk_full", state.disk_full ? 1 : 0);
   out.Set("quipu_disk_free_bytes_min", static_cast<double>(state.disk_free_bytes_min));
@@ -219,76 +180,46 @@ size_t BrokerMetrics::AddPartitions(const Gathered& shards, const MetadataImage*
   MetricFamily& log_start = out.Family("quipu_partition_log_start_offset");
   MetricFamily& high_watermark = out.Family("quipu_partition_high_watermark");
   MetricFamily& log_end = out.Family("quipu_partition_log_end_offset");
+  MetricFamily& follower_lag = out.Family("quipu_replica_lag_records");
+  MetricFamily& bytes = out.Family("quipu_replica_log_bytes");
+  size_t told = 0;
   size_t left_out = 0;
   for (const auto& shard : shards.newest) {
     if (shard == nullptr) continue;
     left_out += shard->partitions_left_out;
     for (const PartitionMetrics& partition : shard->partitions) {
       const std::string* name = TopicName(image, partition.topic);
-      if (partition.role != PartitionRole::kLeader || name == nullptr) continue;
-      if (log_end.rows().size() >= settings_.metrics.partitions_max) {
+      if (name == nullptr) continue;
+      if (told >= settings_.metrics.partitions_max) {
         ++left_out;
         continue;
       }
+      ++told;
       const std::vector<std::string> labels = {*name, partition.index.ToString()};
+      if (const std::optional<int64_t> size = sizes_.Of(partition.uid)) {
+        bytes.Add(labels, static_cast<double>(*size));
+      }
+      if (partition.role != PartitionRole::kLeader) continue;
       log_start.Add(labels, static_cast<double>(partition.log_start.value()));
       high_watermark.Add(labels, static_cast<double>(partition.high_watermark.value()));
       log_end.Add(labels, static_cast<double>(partition.log_end.value()));
-    }
-  }
-  return left_out;
-}
-
-size_t BrokerMetrics::AddGroups(const Gathered& shards, const MetadataImage* image, Instant now,
-                                MetricSet& out) const {
-  const Ends ends = EndsOf(shards);
-  size_t left_out = 0;
-  for (const auto& shard : shards.newest) {
-    if (shard == nullptr) continue;
-    left_out += shard->group_partitions_left_out;
-    for (const GroupMetrics& group : shard->groups) {
-      if (out.Family("quipu_group_committed_offset").rows().size() + group.offsets.size() >
-          settings_.metrics.partitions_max) {
-        left_out += group.offsets.size();
-        continue;
+      for (const PartitionCore::FollowerLag& lag : partition.followers) {
+        follower_lag.Add({*name, partition.index.ToString(), lag.follower.ToString()},
+                         static_cast<double>(lag.records));
       }
-      AddGroup(group, ends, image, now, out);
     }
   }
   return left_out;
 }
 
-void BrokerMetrics::AddGroup(const GroupMetrics& group, const Ends& ends,
-                             const MetadataImage* image, Instant now, MetricSet& out) const {
-  size_t unknown = 0;
-  LagState worst = LagState::kOk;
-  for (const GroupMetrics::Committed& committed : group.offsets) {
-    const std::string* name = TopicName(image, committed.topic);
-    if (name == nullptr) continue;
-    const std::vector<std::string> labels = {group.group, *name, committed.index.ToString()};
-    out.Family("quipu_group_committed_offset")
-        .Add(labels, static_cast<double>(committed.offset.value()));
-    const TopicPartition partition{committed.topic, committed.index};
-    const auto end = ends.find(partition);
-    if (end == ends.end()) {
-      ++unknown;
-      continue;
-    }
-    const int64_t records = std::max<int64_t>(end->second - committed.offset, 0);
-    const Duration lag = lag_.Lag(now, partition, committed.offset, end->second);
-    const LagState state = lag_.State(group.group, partition);
-    worst = std::max(worst, state);
-    out.Family("quipu_group_lag_records").Add(labels, static_cast<double>(records));
-    out.Family("quipu_group_lag_seconds").Add(labels, std::chrono::duration<double>(lag).count());
-    out.Family("quipu_group_partition_state").Add(labels, static_cast<double>(state));
-  }
-  out.Family("quipu_group_members").Add({group.group}, static_cast<double>(group.members));
-  out.Family("quipu_group_state").Add({group.group}, static_cast<double>(worst));
-  out.Family("quipu_group_partitions_unknown").Add({group.group}, static_cast<double>(unknown));
+Refusals::Counts BrokerMetrics::RefusalCounts() const {
+  Refusals::Counts counts = sources_.refusals.counts();
+  for (const ErrorCode error : kUsualRefusals) counts[{"Log/Produce", error}] += 0;
+  return counts;
 }
 
 void BrokerMetrics::AddLog(MetricSet& out) const {
-  const WalWriter& writer = sources_.writer;
+  const WalWriter& writer = *sources_.storage.writer;
   const WalStats stats = writer.stats();
   out.Family("quipu_wal_sync_seconds").Add({}, stats.sync);
   out.Family("quipu_wal_group_bytes").Add({}, stats.group_bytes);

@@ -1,5 +1,5 @@
-// A broker's metrics endpoint: asks the shards, keeps an eye on the lag of groups, tells
-// Prometheus.
+// A broker's metrics endpoint: asks the shards, keeps an eye on the lag of groups and on the sizes
+// of logs, tells Prometheus.
 #pragma once
 
 #include <memory>
@@ -10,12 +10,15 @@
 #include "absl/status/statusor.h"
 #include "broker/broker_node.h"
 #include "broker/metrics/lag_tracker.h"
+#include "broker/metrics/log_sizes.h"
 #include "broker/process/broker_settings.h"
+#include "broker/process/leader_asker.h"
 #include "broker/process/process_ports.h"
 #include "runtime/metrics/gatherer.h"
 #include "runtime/metrics/metrics_server.h"
+#include "runtime/refusals.h"
 #include "runtime/shard_thread.h"
-#include "storage/wal_writer.h"
+#include "storage/rocksdb/open_storage.h"
 
 namespace quipu {
 
@@ -24,10 +27,11 @@ class BrokerMetrics {
   struct Sources {
     const BrokerNode& node;
     const ProcessPorts& ports;
-    const WalWriter& writer;
+    const BrokerStorage& storage;
+    const Refusals& refusals;  // of both listeners
   };
-  // Listens at settings.metrics and begins to look at the lag. The sources must outlive it, and the
-  // node must have started. Errors of MetricsServer::Start.
+  // Listens at settings.metrics and begins to look at lags and sizes. The sources must outlive it,
+  // and the node must have started. Errors of MetricsServer::Start.
   static absl::StatusOr<std::unique_ptr<BrokerMetrics>> Start(const BrokerSettings& settings,
                                                               Sources sources);
   // Ends the endpoint and the looks.
@@ -39,13 +43,16 @@ class BrokerMetrics {
 
  private:
   using Gathered = Gatherer<ShardMetrics>::Result;
-  using Ends = absl::btree_map<TopicPartition, Offset>;
+  using Ends = LeaderEnds::Ends;
 
   BrokerMetrics(const BrokerSettings& settings, Sources sources);
-  // Both wait at most metrics.scrape.timeout.ms for the shards. Any thread.
+  // Waits at most metrics.scrape.timeout.ms for the shards, as the looks do. Any thread.
   MetricSet Collect();
+  // Each metrics.lag.interval.ms, on a thread of their own: first other brokers are asked for ends
+  // of logs, and a little later what is known by then is looked at.
+  void ScheduleLooks();
   void Look();
-  void ScheduleLook();
+  void LookAtGroups(const Gathered& shards, const MetadataImage* image);
 
   Gathered Gather();
   void AddShards(const Gathered& shards, const BrokerMetricsState& state, MetricSet& out) const;
@@ -57,14 +64,23 @@ class BrokerMetrics {
   void AddGroup(const GroupMetrics& group, const Ends& ends, const MetadataImage* image,
                 Instant now, MetricSet& out) const;
   void AddLog(MetricSet& out) const;
-  // High watermarks of all replicas here.
-  static Ends EndsOf(const Gathered& shards);
+  // Of all calls; with what is usual from the start.
+  [[nodiscard]] Refusals::Counts RefusalCounts() const;
+  // High watermarks of the replicas here that are in sync.
+  [[nodiscard]] Ends EndsHere(const Gathered& shards, const MetadataImage* image) const;
+  // nullptr: a topic that is gone, or not known yet.
+  static const std::string* TopicName(const MetadataImage* image, const TopicId& topic);
 
   const BrokerSettings settings_;
   const Sources sources_;
   std::mutex mutex_;                 // one scrape or look at a time
   Gatherer<ShardMetrics> gatherer_;  // under mutex_
   LagTracker lag_;                   // under mutex_
+  LogSizes sizes_;                   // under mutex_
+  LeaderAsker leaders_;
+  // Partitions with committed offsets and without a replica in sync here, as of the last look. Of
+  // the thread of the looks.
+  absl::btree_set<TopicPartition> elsewhere_;
   ShardThread looks_{"metrics"};
   std::unique_ptr<MetricsServer> server_;
 };

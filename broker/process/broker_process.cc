@@ -57,7 +57,8 @@ absl::Status BrokerProcess::BindListeners() {
                           .host = settings_.client_listener.host,
                           .port = settings_.client_listener.port,
                           .threads = settings_.network_threads,
-                          .memory_bytes_max = settings_.network_memory_bytes_max});
+                          .memory_bytes_max = settings_.network_memory_bytes_max,
+                          .refusals = refusals_});
   AddLogService(*client_server_, node_);
   AddBrokerService(*client_server_, node_);
   AddGroupsService(*client_server_, node_);
@@ -66,7 +67,8 @@ absl::Status BrokerProcess::BindListeners() {
                           .host = settings_.peer_listener.host,
                           .port = settings_.peer_listener.port,
                           .threads = kPeerThreads,
-                          .memory_bytes_max = settings_.network_memory_bytes_max});
+                          .memory_bytes_max = settings_.network_memory_bytes_max,
+                          .refusals = refusals_});
   AddReplicaService(*peer_server_, node_);
   QUIPU_RETURN_IF_ERROR(client_server_->Bind());
   QUIPU_RETURN_IF_ERROR(peer_server_->Bind());
@@ -77,9 +79,10 @@ absl::Status BrokerProcess::BindListeners() {
 
 absl::Status BrokerProcess::StartMetrics() {
   if (!settings_.metrics.on()) return absl::OkStatus();
-  QUIPU_ASSIGN_OR_RETURN(
-      metrics_, BrokerMetrics::Start(
-                    settings_, {.node = *node_, .ports = *ports_, .writer = *storage_->writer}));
+  QUIPU_ASSIGN_OR_RETURN(metrics_, BrokerMetrics::Start(settings_, {.node = *node_,
+                                                                    .ports = *ports_,
+                                                                    .storage = *storage_,
+                                                                    .refusals = *refusals_}));
   return absl::OkStatus();
 }
 

@@ -13,6 +13,7 @@
 #include "broker/process/process_ports.h"
 #include "runtime/grpc/server.h"
 #include "runtime/process.h"
+#include "runtime/refusals.h"
 #include "runtime/service/supervision.h"
 #include "storage/rocksdb/open_storage.h"
 
@@ -49,6 +50,7 @@ class BrokerProcess {
   void End();
 
   BrokerSettings settings_;
+  const std::shared_ptr<Refusals> refusals_ = std::make_shared<Refusals>();  // of both listeners
   std::unique_ptr<BrokerStorage> storage_;
   std::unique_ptr<Ballast> ballast_;
   std::unique_ptr<ProcessPorts> ports_;

@@ -34,6 +34,7 @@ std::vector<std::pair<std::string, size_t>> ProcessPorts::QueueDepths() const {
     depths.emplace_back(absl::StrCat("shard-", i), shards_[i]->mailbox_size());
   }
   depths.emplace_back("control", control_.mailbox_size());
+  depths.emplace_back("cold-read", cold_reads_.queued());
   return depths;
 }
 

@@ -25,7 +25,7 @@ class ProcessPorts final : public BrokerPorts {
   // afterwards; then the node may be destroyed.
   void Stop();
 
-  // Work that waits in each thread's mailbox, by the thread's name.
+  // Work that waits in each thread's mailbox or each pool's queue, by the thread's name.
   [[nodiscard]] std::vector<std::pair<std::string, size_t>> QueueDepths() const;
 
   Executor& shard_executor(size_t shard) override { return *shards_[shard]; }

@@ -235,4 +235,14 @@ void ReplicaFetcher::OnClosed(BrokerId leader, uint64_t generation, const absl::
   ScheduleReopen(leader, it->second);
 }
 
+size_t ReplicaFetcher::undurable_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& [leader, link] : links_) {
+    for (const auto& [uid, pushed] : link.undurable) {
+      for (const auto& [end, size] : pushed) bytes += size;
+    }
+  }
+  return static_cast<size_t>(bytes);
+}
+
 }  // namespace quipu

@@ -32,6 +32,10 @@ class ReplicaFetcher {
   // End of turn: one message per stream.
   void Flush();
 
+  // Pushed by all leaders and not yet durable here; quipu.replica.credit.bytes bounds it per
+  // stream.
+  [[nodiscard]] size_t undurable_bytes() const;
+
  private:
   // Who follows this leader, and in which leader epoch.
   using Members = absl::btree_map<PartitionUid, LeaderEpoch>;

@@ -35,6 +35,7 @@ ShardMetrics BrokerShard::Metrics(size_t partitions_max) const {
   out.counters = counters;
   out.fetch_waiters = waiters_.size();
   out.unsynced_bytes = tail.unsynced_bytes();
+  out.undurable_pushed_bytes = fetcher_.undurable_bytes();
   for (const auto& [uid, host] : hosts) {
     const PartitionCore& core = host->core;
     ++out.replicas[static_cast<size_t>(core.role())];
@@ -43,15 +44,18 @@ ShardMetrics BrokerShard::Metrics(size_t partitions_max) const {
       ++out.partitions_left_out;
       continue;
     }
-    out.partitions.push_back({.topic = core.identity().topic_id,
+    out.partitions.push_back({.uid = uid,
+                              .topic = core.identity().topic_id,
                               .index = core.identity().index,
                               .role = core.role(),
                               .log_start = core.log_start_offset(),
                               .high_watermark = core.high_watermark(),
-                              .log_end = core.log_end_offset()});
+                              .log_end = core.log_end_offset(),
+                              .followers = core.follower_lags()});
   }
   size_t room = partitions_max;
   coordinators_.ForEachLoaded([&out, &room](const GroupCoordinatorCore& core) {
+    out.groups_held += core.groups().size();
     for (const auto& [id, state] : core.groups()) {
       // Whole or not at all: a state that is judged by some partitions is none.
       if (state.offsets.size() > room) {

@@ -100,6 +100,9 @@ void Reconciler::ApplyPartition(const PartitionImage& partition) {
 void Reconciler::Assign(PartitionHost& host, const PartitionImage& partition) {
   PartitionAssignment assignment = AssignmentOf(*context_.image, partition);
   if (host.assignment && SameAssignment(*host.assignment, assignment)) return;
+  if (host.assignment && assignment.leader == context_.config->broker_id) {
+    context_.counters.CountIsr(host.assignment->isr, assignment.isr);
+  }
   PartitionEffects effects;
   host.core.OnAssignment(assignment, context_.GetNow(), effects);
   host.assignment = std::move(assignment);

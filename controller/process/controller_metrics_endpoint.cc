@@ -23,6 +23,8 @@ void AddRaft(const ControllerMetrics& raft, MetricSet& out) {
   out.Set("quipu_raft_last_index", Number(raft.last_index));
   out.Set("quipu_raft_durable_index", Number(raft.durable_index));
   out.Set("quipu_raft_snapshot_index", Number(raft.snapshot_index));
+  out.Set("quipu_controller_proposal_bytes", static_cast<double>(raft.uncommitted_bytes));
+  out.Set("quipu_controller_waiting_answers", static_cast<double>(raft.waiting_answers));
   out.Set("quipu_raft_dropped_messages_total", static_cast<double>(raft.dropped_messages));
   out.Set("quipu_raft_voters", static_cast<double>(raft.voters));
   for (const auto& [voter, match] : raft.match_indexes) {
@@ -60,12 +62,17 @@ MetricSet ControllerMetricsEndpoint::Collect() {
   }
   out.Family("quipu_raft_sync_seconds").Add({}, sources_.ports.sync_times());
   const absl::StatusOr<int64_t> free_bytes = DiskFreeBytes(settings_.log_dir);
+  const FilesUse wal = UseOfFiles(sources_.directory.database_path(), DataDirectory::kWalSuffix)
+                           .value_or(FilesUse{.files = -1, .bytes = -1});
   AddNodeMetrics({.role = "controller",
                   .node_id = settings_.node.controller_id.ToString(),
                   .cluster_id = settings_.node.cluster_id.ToText(),
                   .unsafe_plaintext_network = settings_.unsafe_plaintext_network,
                   .disk_free_bytes = free_bytes.value_or(-1),
+                  .wal_files = wal.files,
+                  .wal_file_bytes = wal.bytes,
                   .queues = sources_.ports.QueueDepths(),
+                  .refusals = sources_.refusals.counts(),
                   .incomplete = gathered.incomplete,
                   .left_out = {{"partition", left_out}},
                   .gathered_in = ReadClocks().mono - began},

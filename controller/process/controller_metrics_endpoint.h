@@ -10,6 +10,8 @@
 #include "controller/process/process_ports.h"
 #include "runtime/metrics/gatherer.h"
 #include "runtime/metrics/metrics_server.h"
+#include "runtime/refusals.h"
+#include "storage/data_directory.h"
 
 namespace quipu {
 
@@ -18,6 +20,8 @@ class ControllerMetricsEndpoint {
   struct Sources {
     const ControllerNode& node;
     const ControllerProcessPorts& ports;
+    const DataDirectory& directory;
+    const Refusals& refusals;
   };
   // Listens at settings.metrics. The sources must outlive it, and the node must have started.
   // Errors of MetricsServer::Start.

@@ -79,7 +79,8 @@ absl::Status ControllerProcess::BindListener() {
       GrpcServer::Options{.name = "controller",
                           .host = listener.host,
                           .port = listener.port,
-                          .memory_bytes_max = settings_.network_memory_bytes_max});
+                          .memory_bytes_max = settings_.network_memory_bytes_max,
+                          .refusals = refusals_});
   AddControlService(*server_, node_);
   AddRaftService(*server_, node_);
   return server_->Bind();
@@ -88,7 +89,10 @@ absl::Status ControllerProcess::BindListener() {
 absl::Status ControllerProcess::StartMetrics() {
   if (!settings_.metrics.on()) return absl::OkStatus();
   QUIPU_ASSIGN_OR_RETURN(
-      metrics_, ControllerMetricsEndpoint::Start(settings_, {.node = *node_, .ports = *ports_}));
+      metrics_, ControllerMetricsEndpoint::Start(settings_, {.node = *node_,
+                                                             .ports = *ports_,
+                                                             .directory = *storage_->directory,
+                                                             .refusals = *refusals_}));
   return absl::OkStatus();
 }
 

@@ -10,6 +10,7 @@
 #include "controller/process/process_ports.h"
 #include "runtime/grpc/server.h"
 #include "runtime/process.h"
+#include "runtime/refusals.h"
 #include "runtime/service/supervision.h"
 #include "storage/rocksdb/open_storage.h"
 
@@ -43,6 +44,7 @@ class ControllerProcess {
 
   ControllerSettings settings_;
   bool serving_ = false;
+  const std::shared_ptr<Refusals> refusals_ = std::make_shared<Refusals>();
   std::unique_ptr<ControllerStorage> storage_;
   std::unique_ptr<ControllerProcessPorts> ports_;
   std::unique_ptr<GrpcServer> server_;

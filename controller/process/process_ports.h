@@ -30,9 +30,11 @@ class ControllerProcessPorts final : public ControllerPorts {
   // afterwards; then the node may be destroyed.
   void Stop();
 
-  // Work that waits in each thread's mailbox, by the thread's name.
+  // Work that waits in each thread's mailbox or each pool's queue, by the thread's name.
   [[nodiscard]] std::vector<std::pair<std::string, size_t>> QueueDepths() const {
-    return {{"controller", executor_.mailbox_size()}, {"raft-disk", disk_.mailbox_size()}};
+    return {{"controller", executor_.mailbox_size()},
+            {"raft-disk", disk_.mailbox_size()},
+            {"probe", probes_.queued()}};
   }
   // Writes and syncs of the metadata log so far.
   [[nodiscard]] Histogram sync_times() const {

@@ -2,10 +2,42 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "proto/rpc/services.grpc.pb.h"
+#include "runtime/grpc/answer_sender.h"
 #include "runtime/grpc/typed_stream.h"
 
 namespace quipu {
+
+// One stream carries all that a broker asks; each kind of request is a call of its own.
+template <>
+struct AnswerRefusals<message::ControllerToBroker> {
+  static void Count(const std::string& call, const message::ControllerToBroker& answer,
+                    Refusals& refusals) {
+    const auto count = [&](absl::string_view kind, const auto& response) {
+      ForEachError(response, [&](ErrorCode error) {
+        if (error != ErrorCode::kNone) refusals.Add(absl::StrCat("Control/", kind), error);
+      });
+    };
+    switch (answer.response_case()) {
+      case message::ControllerToBroker::kRegister:
+        return count("RegisterBroker", answer.register_());
+      case message::ControllerToBroker::kHeartbeat:
+        return count("BrokerHeartbeat", answer.heartbeat());
+      case message::ControllerToBroker::kAlterPartitions:
+        return count("AlterPartitions", answer.alter_partitions());
+      case message::ControllerToBroker::kAllocateProducerIds:
+        return count("AllocateProducerIds", answer.allocate_producer_ids());
+      case message::ControllerToBroker::kAdmin:
+        return count("Admin", answer.admin());
+      case message::ControllerToBroker::kNotController:
+        return refusals.Add(call, ErrorCode::kNotController);
+      case message::ControllerToBroker::kMetadata:
+      case message::ControllerToBroker::RESPONSE_NOT_SET:
+        return;
+    }
+  }
+};
 namespace {
 
 // Requests must be read however much is still unsent to that broker; past queue_bytes_max it is cut
@@ -31,7 +63,8 @@ void AddControlService(GrpcServer& server, const ControllerHolder& node) {
       NeverPause(),
       [&node](std::shared_ptr<ServerStream> stream) {
         return ProtoHandler<message::BrokerToController>(
-            node->AcceptControlStream(ProtoSender<message::ControllerToBroker>(std::move(stream))));
+            node->AcceptControlStream(std::make_unique<AnswerSender<message::ControllerToBroker>>(
+                std::move(stream), &EncodeProto<message::ControllerToBroker>)));
       });
 }
 

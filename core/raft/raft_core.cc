@@ -330,6 +330,11 @@ Instant RaftCore::deadline() const {
   return std::visit([](const auto& role) { return role.deadline(); }, role_);
 }
 
+size_t RaftCore::uncommitted_bytes() const {
+  const Leader* leader = std::get_if<Leader>(&role_);
+  return leader == nullptr ? 0 : leader->uncommitted_bytes();
+}
+
 const Progress* RaftCore::ProgressOf(const RaftIdentity& follower) const {
   const Leader* leader = std::get_if<Leader>(&role_);
   return leader == nullptr ? nullptr : leader->ProgressOf(follower);

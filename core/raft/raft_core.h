@@ -121,6 +121,8 @@ class RaftCore {
   [[nodiscard]] bool IsObserver() const { return !replica_.MayStand(); }
   // Writes are given out that have not been completed.
   [[nodiscard]] bool HasPendingWrites() const { return !replica_.writes_idle(); }
+  // Of entries proposed and not yet committed; 0 unless it leads. At most proposal_bytes_max.
+  [[nodiscard]] size_t uncommitted_bytes() const;
   [[nodiscard]] uint64_t dropped_messages() const { return dropped_messages_; }
   // Of a voter or of who joins, while leading; else null.
   [[nodiscard]] const Progress* ProgressOf(const RaftIdentity& follower) const;

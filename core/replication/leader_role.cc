@@ -169,6 +169,16 @@ void LeaderRole::OnReplicaGone(BrokerId broker) {
   if (follower != nullptr) follower->connected = false;
 }
 
+std::vector<PartitionCore::FollowerLag> LeaderRole::follower_lags() const {
+  std::vector<PartitionCore::FollowerLag> lags;
+  for (const FollowerProgress& follower : followers_) {
+    if (!follower.matched) continue;
+    lags.push_back({.follower = follower.info.broker,
+                    .records = log_->offsets().log_end() - follower.durable_end});
+  }
+  return lags;
+}
+
 PartitionCore::SendPlan LeaderRole::PlanSend(BrokerId broker) const {
   const LogOffsets& offsets = log_->offsets();
   PartitionCore::SendPlan plan{.from = offsets.log_end(),

@@ -52,6 +52,8 @@ class LeaderRole {
   [[nodiscard]] PartitionCore::SendPlan PlanSend(BrokerId follower) const;
   void OnSent(BrokerId follower, Offset sent_end, Offset high_watermark, Offset log_start);
 
+  // Of the followers whose position was found in this log.
+  [[nodiscard]] std::vector<PartitionCore::FollowerLag> follower_lags() const;
   [[nodiscard]] Offset epoch_start() const { return epoch_start_; }
   [[nodiscard]] const IsrTracker& isr() const { return isr_; }
   [[nodiscard]] const ParkedReplies& parked() const { return parked_; }

@@ -385,6 +385,10 @@ size_t PartitionCore::parked_acks() const {
   return parts_->leader ? parts_->leader->parked().acks() : 0;
 }
 
+std::vector<PartitionCore::FollowerLag> PartitionCore::follower_lags() const {
+  return parts_->leader ? parts_->leader->follower_lags() : std::vector<FollowerLag>();
+}
+
 void PartitionCore::AddTo(Fingerprint& state) const {
   const Parts& parts = *parts_;
   // It forbids to lead in epochs up to it, and lower ones than the log's do not come any more.

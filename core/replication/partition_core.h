@@ -158,6 +158,12 @@ class PartitionCore {
   // See ReplicaLog; while false, a leader refuses batches of idempotent producers.
   [[nodiscard]] bool producers_known() const;
   [[nodiscard]] size_t parked_acks() const;
+  struct FollowerLag {
+    BrokerId follower;
+    int64_t records = 0;  // from its durable end to the log end
+  };
+  // Of the followers that this leader epoch has heard of; empty unless it leads.
+  [[nodiscard]] std::vector<FollowerLag> follower_lags() const;
 
   // Every invariant that one replica can check alone. Called after each simulator step.
   void CheckInvariants() const;

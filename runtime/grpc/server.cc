@@ -45,12 +45,12 @@ void SetLimits(const GrpcServer::Options& options, grpc::ServerBuilder& builder)
 
 // Kept here: the options are needed until Start only.
 struct GrpcServer::State {
+  explicit State(Options given) : options(std::move(given)), core(options.refusals) {}
   Options options;
   ServerCore core;
 };
 
-GrpcServer::GrpcServer(Options options) : state_(std::make_unique<State>()) {
-  state_->options = std::move(options);
+GrpcServer::GrpcServer(Options options) : state_(std::make_unique<State>(std::move(options))) {
   core_ = &state_->core;
 }
 

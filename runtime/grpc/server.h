@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "base/time.h"
 #include "runtime/grpc/raw_stream.h"
+#include "runtime/refusals.h"
 
 namespace quipu {
 
@@ -31,6 +32,10 @@ class ServerStream : public RawSender {
   virtual void EndRequest(size_t bytes) = 0;
   // "ipv4:127.0.0.1:51234", for logs.
   [[nodiscard]] virtual const std::string& peer() const = 0;
+  // The name that its method was added with.
+  [[nodiscard]] virtual const std::string& method() const = 0;
+  // Where what its answers refuse is counted: see AnswerSender.
+  [[nodiscard]] virtual Refusals& refusals() const = 0;
 };
 
 struct StreamLimits {
@@ -61,6 +66,9 @@ class ServerCore;
 
 // One listening socket with its services and threads. Set up with Add..., then Start, then
 // Shutdown. Garbage on the port ends that connection only.
+//
+// What is refused is counted here, for all services alike: each error in an answer under its call,
+// kInvalidRequest for bytes that are no request, kLimitReached for a peer that does not read.
 class GrpcServer {
  public:
   struct Options {
@@ -71,6 +79,8 @@ class GrpcServer {
     int streams_max = 1000;                       // concurrent calls per connection
     size_t memory_bytes_max = size_t{512} << 20;  // of gRPC's own buffers
     bool reflection = true;
+    // Where refusals are counted; by default nobody asks.
+    std::shared_ptr<Refusals> refusals = std::make_shared<Refusals>();
   };
   explicit GrpcServer(Options options);
   // As Shutdown without grace.
@@ -80,11 +90,12 @@ class GrpcServer {
 
   // The service's asynchronous object; its methods are then served by AddStream and AddUnary.
   void AddService(std::unique_ptr<grpc::Service> service);
-  // `full_name` is used in logs only.
+  // `full_name` ("Log/Produce") is what logs and metrics call the method.
   void AddStream(std::string full_name, RequestStreamFn request, StreamLimits limits,
                  StreamAcceptor acceptor);
   template <typename Request, typename Response>
-  void AddUnary(RequestUnaryFn<Request, Response> request, UnaryHandler<Request, Response> handler);
+  void AddUnary(std::string full_name, RequestUnaryFn<Request, Response> request,
+                UnaryHandler<Request, Response> handler);
 
   // Binds the socket; callers who connect wait for Serve. UNAVAILABLE when the address is taken or
   // not ours: the message says what to do.

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "runtime/grpc/completion.h"
+#include "runtime/refusals.h"
 
 namespace quipu {
 
@@ -45,7 +46,10 @@ class ServerCore {
   // Asks for the first call of one method on one queue; each accepted call asks for the next.
   using AcceptFirstFn = std::function<void(ServerCore&, grpc::ServerCompletionQueue*)>;
 
+  explicit ServerCore(std::shared_ptr<Refusals> counts) : refusals(std::move(counts)) {}
+
   LiveCalls live;
+  const std::shared_ptr<Refusals> refusals;
   // Set before the server shuts down: no further call is asked for.
   std::atomic<bool> stopping{false};
   std::vector<AcceptFirstFn> methods;

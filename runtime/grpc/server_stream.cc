@@ -72,6 +72,7 @@ void ServerStreamCall::Send(ByteSlices message) {
                            {"peer", peer_},
                            {"queued_bytes", std::to_string(queued_bytes_)},
                            {"reason", "the peer does not read what it asked for"}});
+    refusals_->Add(method_->full_name, ErrorCode::kLimitReached);
     close_reason_ = absl::ResourceExhaustedError("answers are not read");
     queue_.clear();
     queued_bytes_ = 0;
@@ -129,6 +130,7 @@ void ServerStreamCall::OnRead(bool ok) {
     absl::StatusOr<Bytes> message = ToBytes(incoming_);
     incoming_.Clear();
     handled = message.ok() ? handler_.on_message(*std::move(message)) : message.status();
+    if (!handled.ok()) refusals_->Add(method_->full_name, ErrorCode::kInvalidRequest);
   }
   {
     const std::lock_guard<std::mutex> lock(mutex_);

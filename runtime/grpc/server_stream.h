@@ -26,7 +26,7 @@ class ServerStreamCall final : public ServerStream,
   };
   ServerStreamCall(ServerCore& core, grpc::ServerCompletionQueue* queue,
                    std::shared_ptr<const Method> method)
-      : core_(core), queue_cq_(queue), method_(std::move(method)) {}
+      : core_(core), refusals_(core.refusals), queue_cq_(queue), method_(std::move(method)) {}
 
   // Asks gRPC for the method's next stream.
   void Accept();
@@ -37,6 +37,8 @@ class ServerStreamCall final : public ServerStream,
   void BeginRequest(size_t bytes) override;
   void EndRequest(size_t bytes) override;
   [[nodiscard]] const std::string& peer() const override { return peer_; }
+  [[nodiscard]] const std::string& method() const override { return method_->full_name; }
+  [[nodiscard]] Refusals& refusals() const override { return *refusals_; }
 
  private:
   void OnAccepted(bool ok);
@@ -53,6 +55,7 @@ class ServerStreamCall final : public ServerStream,
   void Release();
 
   ServerCore& core_;
+  const std::shared_ptr<Refusals> refusals_;  // whoever holds the stream may outlive the core
   grpc::ServerCompletionQueue* queue_cq_;
   const std::shared_ptr<const Method> method_;
   RawHandler handler_;

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "runtime/grpc/answer_errors.h"
 #include "runtime/grpc/server.h"
 #include "runtime/grpc/server_core.h"
 
@@ -22,12 +23,13 @@ template <typename Request, typename Response>
 class ServerUnaryCall : public std::enable_shared_from_this<ServerUnaryCall<Request, Response>> {
  public:
   struct Method {
+    std::string full_name;
     RequestUnaryFn<Request, Response> request;
     UnaryHandler<Request, Response> handler;
   };
   ServerUnaryCall(ServerCore& core, grpc::ServerCompletionQueue* queue,
                   std::shared_ptr<const Method> method)
-      : core_(core), queue_(queue), method_(std::move(method)) {}
+      : core_(core), refusals_(core.refusals), queue_(queue), method_(std::move(method)) {}
 
   // Asks gRPC for the method's next call.
   void Accept() {
@@ -56,6 +58,7 @@ class ServerUnaryCall : public std::enable_shared_from_this<ServerUnaryCall<Requ
   }
 
   void Reply(Response response) {
+    AnswerRefusals<Response>::Count(method_->full_name, response, *refusals_);
     const std::lock_guard<std::mutex> lock(mutex_);
     if (done_ || finishing_) return;
     finishing_ = true;
@@ -87,6 +90,7 @@ class ServerUnaryCall : public std::enable_shared_from_this<ServerUnaryCall<Requ
   }
 
   ServerCore& core_;
+  const std::shared_ptr<Refusals> refusals_;  // a late reply may outlive the core
   grpc::ServerCompletionQueue* queue_;
   std::shared_ptr<const Method> method_;
   grpc::ServerContext context_;
@@ -103,11 +107,11 @@ class ServerUnaryCall : public std::enable_shared_from_this<ServerUnaryCall<Requ
 };
 
 template <typename Request, typename Response>
-void GrpcServer::AddUnary(RequestUnaryFn<Request, Response> request,
+void GrpcServer::AddUnary(std::string full_name, RequestUnaryFn<Request, Response> request,
                           UnaryHandler<Request, Response> handler) {
   using Call = ServerUnaryCall<Request, Response>;
   auto method = std::make_shared<const typename Call::Method>(
-      typename Call::Method{std::move(request), std::move(handler)});
+      typename Call::Method{std::move(full_name), std::move(request), std::move(handler)});
   core_->methods.push_back([method](ServerCore& core, grpc::ServerCompletionQueue* queue) {
     std::make_shared<Call>(core, queue, method)->Accept();
   });

@@ -58,12 +58,6 @@ absl::StatusOr<In> DecodeProto(const Bytes& bytes) {
   return message;
 }
 
-// A sender of protobuf messages over `raw`.
-template <typename Out>
-std::unique_ptr<MessageSender<Out>> ProtoSender(std::shared_ptr<RawSender> raw) {
-  return std::make_unique<EncodingSender<Out>>(std::move(raw), &EncodeProto<Out>);
-}
-
 // Protobuf messages to `handler`.
 template <typename In>
 RawHandler ProtoHandler(MessageHandler<In> handler) {

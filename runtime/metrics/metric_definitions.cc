@@ -45,7 +45,17 @@ void DefineNode(Definitions& all) {
       "1 while the process runs with this unsafe setting");
   add("quipu_disk_free_bytes", kGauge, "bytes", {}, "Free on the file system of log.dir");
   add("quipu_queue_depth", kGauge, "items", {"queue"},
-      "Work that waits for a thread: shard-N, control, or controller");
+      "Work that waits for a thread: shard-N, control, cold-read (reads of older records: "
+      "quipu.cold.read.threads), controller, raft-disk, or probe");
+  add("quipu_refused_total", kCounter, "errors", {"api", "reason"},
+      "Errors in answers, one for each partition that was refused, by call: Log/Produce, "
+      "Groups/OffsetCommit and so on as in services.proto; what brokers ask controllers on their "
+      "stream as Control/RegisterBroker, Control/BrokerHeartbeat, Control/AlterPartitions, "
+      "Control/AllocateProducerIds, Control/Admin. Also streams that were ended: INVALID_REQUEST "
+      "for bytes that are no request, LIMIT_REACHED for a peer that does not read its answers");
+  add("quipu_wal_files", kGauge, "files", {}, "Write-ahead files of the database in log.dir");
+  add("quipu_wal_file_bytes", kGauge, "bytes", {},
+      "Length of these files: what is replayed at the next start, at most about 256 MiB");
   add("quipu_scrape_incomplete", kGauge, "threads", {},
       "Threads that did not answer this scrape in metrics.scrape.timeout.ms; what they own is told "
       "as it was before");
@@ -74,8 +84,6 @@ void DefineData(Definitions& all) {
   add("quipu_fetch_seconds", kHistogram, "seconds", {"stage"},
       "Time of a consumer's fetch. read: its last read of the logs; total: with the wait for data "
       "that it asked for");
-  add("quipu_refused_total", kCounter, "answers", {"api", "reason"},
-      "Partitions in answers to produce and fetch requests that carried this error");
   add("quipu_partition_log_start_offset", kGauge, "offset", {"topic", "partition"},
       "First offset kept; told by the leader", "kafka_topic_partition_oldest_offset");
   add("quipu_partition_high_watermark", kGauge, "offset", {"topic", "partition"},
@@ -83,6 +91,13 @@ void DefineData(Definitions& all) {
       "kafka_topic_partition_current_offset");
   add("quipu_partition_log_end_offset", kGauge, "offset", {"topic", "partition"},
       "Offset that the next record gets; told by the leader");
+  add("quipu_replica_lag_records", kGauge, "records", {"topic", "partition", "follower"},
+      "Records that the leader has and the follower does not have durably; told by the leader, "
+      "absent until it has heard of the follower in its leader epoch");
+  add("quipu_replica_log_bytes", kGauge, "bytes", {"topic", "partition"},
+      "Bytes of the batches that this broker's replica keeps, without what was trimmed and not yet "
+      "given back; of at most 64 replicas that changed measured anew at each "
+      "metrics.lag.interval.ms, absent before the first time");
 }
 
 void DefineBroker(Definitions& all) {
@@ -91,6 +106,10 @@ void DefineBroker(Definitions& all) {
       "Replicas on this broker that lead, follow, or do neither (none)");
   add("quipu_leader_changes_total", kCounter, "elections", {},
       "Leaderships (leader epochs) that this broker began");
+  add("quipu_isr_shrinks_total", kCounter, "changes", {},
+      "Changes of partitions led here that took replicas out of the ISR");
+  add("quipu_isr_expands_total", kCounter, "changes", {},
+      "Changes of partitions led here that took replicas into the ISR");
   add("quipu_parked_acknowledgements", kGauge, "batches", {},
       "Appended batches whose producers wait for the high watermark");
   add("quipu_fetch_waiters", kGauge, "fetches", {}, "Fetches that wait for data");
@@ -98,6 +117,12 @@ void DefineBroker(Definitions& all) {
       "Produced and not yet answered; the limit is quipu.produce.in.flight.bytes.max");
   add("quipu_unsynced_bytes", kGauge, "bytes", {},
       "Accepted and not yet durable; the limit is quipu.unsynced.tail.bytes.max for each shard");
+  add("quipu_replica_undurable_bytes", kGauge, "bytes", {},
+      "Pushed by leaders and not yet durable here; the limit is quipu.replica.credit.bytes for "
+      "each leader and shard");
+  add("quipu_groups", kGauge, "groups", {},
+      "Groups that coordinators here hold; the limit is quipu.groups.max for each partition of "
+      "__consumer_offsets");
   add("quipu_disk_free_bytes_min", kGauge, "bytes", {},
       "quipu.disk.free.bytes.min: with less free space produce is refused");
   add("quipu_disk_full", kGauge, "0 or 1", {}, "1 while produce is refused for lack of space");
@@ -123,8 +148,9 @@ void DefineGroups(Definitions& all) {
   add("quipu_group_committed_offset", kGauge, "offset", {"group", "topic", "partition"},
       "Offset that the group committed last", "kafka_consumergroup_current_offset");
   add("quipu_group_lag_records", kGauge, "records", {"group", "topic", "partition"},
-      "High watermark less the committed offset, as the coordinator's own replica of the partition "
-      "knows it; absent without such a replica (see quipu_group_partitions_unknown)",
+      "High watermark less the committed offset: as the coordinator's own replica knows it, or, "
+      "where that is none in sync, as the leader was asked at the last metrics.lag.interval.ms; "
+      "absent while neither is known (see quipu_group_partitions_unknown)",
       "kafka_consumergroup_lag");
   add("quipu_group_lag_seconds", kGauge, "seconds", {"group", "topic", "partition"},
       "How long ago the high watermark passed the committed offset, between two looks taken as "
@@ -137,8 +163,11 @@ void DefineGroups(Definitions& all) {
   add("quipu_group_state", kGauge, "0 to 3", {"group"},
       "The largest quipu_group_partition_state of the group");
   add("quipu_group_partitions_unknown", kGauge, "partitions", {"group"},
-      "Partitions with committed offsets of which the coordinator holds no replica, so that it "
-      "cannot tell their lag; the recording rule quipu:group_lag_records can");
+      "Partitions with committed offsets whose lag is not known: the coordinator holds no replica "
+      "in sync, and there is no leader, or it has not answered for three looks");
+  add("quipu_group_lag_requests_failed_total", kCounter, "errors", {"reason"},
+      "Why leaders did not tell their high watermark: the error of a partition, NOT_CONNECTED, or "
+      "REQUEST_TIMED_OUT (2 s)");
 }
 
 void DefineController(Definitions& all) {
@@ -155,6 +184,12 @@ void DefineController(Definitions& all) {
   add("quipu_raft_durable_index", kGauge, "index", {}, "Newest entry synced here");
   add("quipu_raft_snapshot_index", kGauge, "index", {},
       "Last entry of the newest snapshot; 0: none");
+  add("quipu_controller_proposal_bytes", kGauge, "bytes", {},
+      "Proposed by this controller and not yet committed; the limit is "
+      "quipu.controller.proposal.bytes.max");
+  add("quipu_controller_waiting_answers", kGauge, "answers", {},
+      "Answers to brokers that wait until what they saw is committed; at most 10000 wait for a "
+      "commit and as many for a read index");
   add("quipu_raft_dropped_messages_total", kCounter, "messages", {},
       "Inadmissible messages of other voters that were dropped");
   add("quipu_raft_voters", kGauge, "voters", {}, "Voters of the quorum");

@@ -48,7 +48,7 @@ prints the addresses. Without the setting nothing listens. As the other listener
 - A scrape never makes a thread of the data path wait. A thread that does not answer within
   `metrics.scrape.timeout.ms` is told as it was before, and `quipu_scrape_incomplete` counts it.
 - Of more partitions than `metrics.partitions.max` the rest is left out, and `quipu_metrics_left_out` counts it.
-- Lag: see [decision 22](decisions/0022-lag-is-told-by-the-coordinator.md).
+- Lag: see [decision 23](decisions/0023-coordinators-ask-leaders.md).
 )";
 
 }  // namespace

@@ -6,6 +6,9 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <string>
+
+#include "base/error_code.h"
 
 namespace quipu {
 namespace {
@@ -50,6 +53,15 @@ void AddNodeMetrics(const NodeMetrics& node, MetricSet& out) {
       .Add({"quipu.unsafe.plaintext.network"}, node.unsafe_plaintext_network ? 1 : 0);
   if (node.disk_free_bytes >= 0) {
     out.Set("quipu_disk_free_bytes", static_cast<double>(node.disk_free_bytes));
+  }
+  if (node.wal_files >= 0) {
+    out.Set("quipu_wal_files", static_cast<double>(node.wal_files));
+    out.Set("quipu_wal_file_bytes", static_cast<double>(node.wal_file_bytes));
+  }
+  for (const auto& [key, count] : node.refusals) {
+    const absl::string_view reason = ErrorName(key.second);
+    out.Family("quipu_refused_total")
+        .Add({key.first, std::string(reason)}, static_cast<double>(count));
   }
   for (const auto& [name, items] : node.queues) {
     out.Family("quipu_queue_depth").Add({name}, static_cast<double>(items));

@@ -154,13 +154,50 @@ class EndpointTest(MetricsCluster):
         first = self.total("quipu_group_lag_seconds", group="g")
         eventually(lambda: self.total("quipu_group_lag_seconds", group="g") > first, "it to age")
 
-    def test_a_refusal_is_counted_with_its_reason(self):
+    def test_a_refusal_is_counted_with_its_call_and_its_reason(self):
         name = "quipu_refused_total"
-        self.assertEqual(self.total(name, api="produce", reason="NOT_ENOUGH_REPLICAS"), 0)
-        self.assertIsNone(self.total(name, api="fetch", reason="OFFSET_OUT_OF_RANGE"))
+        self.assertEqual(self.total(name, api="Log/Produce", reason="NOT_ENOUGH_REPLICAS"), 0)
+        self.assertIsNone(self.total(name, api="Log/Fetch", reason="OFFSET_OUT_OF_RANGE"))
         done = self.cluster.quipu("consume", "t", "-p", 0, "--offset", 10 ** 6, "-n", 1)
         self.assertNotEqual(done.returncode, 0, done.stdout)
-        self.assertGreater(self.total(name, api="fetch", reason="OFFSET_OUT_OF_RANGE"), 0)
+        self.assertGreater(self.total(name, api="Log/Fetch", reason="OFFSET_OUT_OF_RANGE"), 0)
+        self.check(self.cluster.quipu("group", "describe", "nobody"), 1, "GROUP_ID_NOT_FOUND")
+        self.assertEqual(self.total(name, api="Groups/DescribeGroup", reason="GROUP_ID_NOT_FOUND"),
+                         1)
+
+    def test_a_refusal_of_the_controller_is_told_by_it_and_by_the_broker_that_asked(self):
+        self.assertIsNone(self.total("quipu_refused_total", reason="TOPIC_ALREADY_EXISTS"))
+        self.check(self.cluster.quipu("topic", "create", "t", "-p", 1), 1, "TOPIC_ALREADY_EXISTS")
+        for kind, call in (("controller", "Control/Admin"), ("broker", "Broker/Admin")):
+            told = [value for address in self.addresses(kind)
+                    for (sample, has), value in scrape(address)[1].items()
+                    if sample == "quipu_refused_total"
+                    and {("api", call), ("reason", "TOPIC_ALREADY_EXISTS")} <= set(has)]
+            self.assertEqual(told, [1], call)
+
+    def test_replicas_are_told_with_their_bytes_and_their_lag(self):
+        def kept(address):
+            return sum(value for (name, has), value in scrape(address)[1].items()
+                       if name == "quipu_replica_log_bytes" and ("topic", "t") in has)
+        produced = self.total("quipu_topic_produced_bytes_total", topic="t")
+        # Each has a replica of every partition, and nothing was trimmed.
+        eventually(lambda: [kept(a) for a in self.addresses("broker")] == [produced] * 3,
+                   "every replica to be measured")
+        followers = [dict(has)["follower"] for address in self.addresses("broker")
+                     for (name, has), value in scrape(address)[1].items()
+                     if name == "quipu_replica_lag_records" and ("topic", "t") in has]
+        self.assertEqual(len(followers), 2 * 2)
+        eventually(lambda: self.total("quipu_replica_lag_records", topic="t") == 0,
+                   "followers to have all")
+        self.assertGreaterEqual(self.total("quipu_groups"), 1)
+
+    def test_write_ahead_files_and_queues_are_told(self):
+        for address in self.addresses():
+            values = scrape(address)[1]
+            self.assertGreaterEqual(values["quipu_wal_files", ()], 1)
+            self.assertGreater(values["quipu_wal_file_bytes", ()], 0)
+        for queue in ("shard-0", "control", "cold-read", "controller", "raft-disk", "probe"):
+            self.assertIsNotNone(self.total("quipu_queue_depth", queue=queue), queue)
 
     def test_a_listener_beyond_this_machine_is_refused(self):
         for name in ("quipu-broker", "quipu-controller"):
@@ -181,6 +218,75 @@ class EndpointTest(MetricsCluster):
         self.assertEqual(refused.exception.code, 404)
         refused.exception.close()
         self.assertIn("quipu_node_info", scrape(f"{host}:{port}")[0])
+
+
+class ElsewhereTest(MetricsCluster):
+    """Five brokers, three replicas: no coordinator has a replica of everything."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(5, "--broker-set", "metrics.lag.interval.ms=50")
+
+    def lags(self, group, name="quipu_group_lag_records"):
+        """{partition: value} of the group, from whichever broker tells it."""
+        return {int(dict(has)["partition"]): value for address in self.addresses("broker")
+                for (sample, has), value in scrape(address)[1].items()
+                if sample == name and ("group", group) in has}
+
+    def group_at_the_start_of(self, topic, partitions, replicas):
+        """A group that is named as the topic, with offset 0 committed everywhere. Returns its
+        coordinator."""
+        self.cluster.make_topic(topic, partitions, replicas)
+        self.cluster.json("produce", topic, "--key-separator", ":",
+                          text="".join(f"{i}:{i}\n" for i in range(RECORDS)))
+        done = self.cluster.quipu("consume", topic, "-g", topic, "--from-beginning", "-n", 1)
+        self.check(done, 0)
+        self.check(self.cluster.quipu("group", "offsets", "reset", topic, "--topic", topic,
+                                      "--to-earliest", "--execute"), 0)
+        return self.cluster.json("group", "describe", topic)["coordinator"]
+
+    def parts(self, topic):
+        return self.cluster.json("topic", "describe", topic)["partitions"]
+
+    def test_lag_and_state_are_whole(self):
+        coordinator = self.group_at_the_start_of("wide", 10, 3)
+        elsewhere = [p["partition"] for p in self.parts("wide")
+                     if coordinator not in p["replicas"]]
+        self.assertGreater(len(elsewhere), 0)
+        self.assertLess(len(elsewhere), 10)
+        eventually(lambda: len(self.lags("wide")) == 10, "the leaders to tell")
+        self.assertEqual(self.total("quipu_group_partitions_unknown", group="wide"), 0)
+        self.assertEqual(sum(self.lags("wide").values()), RECORDS)
+        ends = {int(dict(has)["partition"]): value for address in self.addresses("broker")
+                for (sample, has), value in scrape(address)[1].items()
+                if sample == "quipu_partition_high_watermark" and ("topic", "wide") in has}
+        self.assertEqual(self.lags("wide"), ends)
+        eventually(lambda: self.lags("wide", "quipu_group_partition_state") ==
+                   {p: 3 if end else 0 for p, end in ends.items()}, "every partition to stop")
+        waiting = [p for p in elsewhere if ends[p]]
+        self.assertGreater(len(waiting), 0)
+        first = self.lags("wide", "quipu_group_lag_seconds")
+        eventually(lambda: all(self.lags("wide", "quipu_group_lag_seconds")[p] > first[p] > 0
+                               for p in waiting), "those elsewhere to age")
+        # It follows what is produced and what is consumed.
+        self.cluster.json("produce", "wide", "--key-separator", ":",
+                          text="".join(f"{i}:{i}\n" for i in range(RECORDS)))
+        eventually(lambda: sum(self.lags("wide").values()) == 2 * RECORDS, "the new records")
+        self.check(self.cluster.quipu("consume", "wide", "-g", "wide", "-n", 2 * RECORDS), 0)
+        eventually(lambda: set(self.lags("wide").values()) == {0}, "all to be consumed")
+        self.assertEqual(set(self.lags("wide", "quipu_group_lag_seconds").values()), {0})
+
+    def test_without_a_leader_it_is_unknown_and_not_zero(self):
+        coordinator = self.group_at_the_start_of("lone", 5, 1)
+        eventually(lambda: len(self.lags("lone")) == 5, "the leaders to tell")
+        leader = next(p["leader"] for p in self.parts("lone") if p["leader"] != coordinator)
+        lost = {p["partition"] for p in self.parts("lone") if p["leader"] == leader}
+        name = f"broker-{leader}"
+        self.cluster.kill(name)
+        del self.cluster.nodes[name]  # is not scraped any more
+        eventually(lambda: set(self.lags("lone")) == set(range(5)) - lost, "it to be unknown")
+        eventually(lambda: self.total("quipu_group_partitions_unknown", group="lone") == len(lost),
+                   "it to be counted")
 
 
 class LimitsTest(programs.TestCase):

@@ -44,12 +44,14 @@ class FakeBroker {
         },
         {}, [this](const std::shared_ptr<ServerStream>& stream) { return Fetch(stream); });
     server_.AddUnary<message::MetadataRequest, message::MetadataResponse>(
+        "Broker/Metadata",
         [raw](auto* context, auto* request, auto* responder, auto* queue, void* tag) {
           raw->RequestMetadata(context, request, responder, queue, queue, tag);
         },
         [this](message::MetadataRequest request,
                std::function<void(message::MetadataResponse)> reply) { reply(Metadata(request)); });
     server_.AddUnary<message::InitProducerIdRequest, message::InitProducerIdResponse>(
+        "Broker/InitProducerId",
         [raw](auto* context, auto* request, auto* responder, auto* queue, void* tag) {
           raw->RequestInitProducerId(context, request, responder, queue, queue, tag);
         },
@@ -61,6 +63,7 @@ class FakeBroker {
           reply(response);
         });
     server_.AddUnary<message::ListOffsetsRequest, message::ListOffsetsResponse>(
+        "Broker/ListOffsets",
         [raw](auto* context, auto* request, auto* responder, auto* queue, void* tag) {
           raw->RequestListOffsets(context, request, responder, queue, queue, tag);
         },
@@ -255,6 +258,7 @@ class FakeBroker {
     server_.AddService(std::move(groups));
     for (int32_t i = 0; i < partitions_; ++i) assignment_.push_back(i);
     server_.AddUnary<message::FindCoordinatorRequest, message::FindCoordinatorResponse>(
+        "Groups/FindCoordinator",
         [raw](auto* context, auto* request, auto* responder, auto* queue, void* tag) {
           raw->RequestFindCoordinator(context, request, responder, queue, queue, tag);
         },
@@ -266,6 +270,7 @@ class FakeBroker {
           reply(response);
         });
     server_.AddUnary<message::GroupHeartbeatRequest, message::GroupHeartbeatResponse>(
+        "Groups/Heartbeat",
         [raw](auto* context, auto* request, auto* responder, auto* queue, void* tag) {
           raw->RequestHeartbeat(context, request, responder, queue, queue, tag);
         },
@@ -274,6 +279,7 @@ class FakeBroker {
           reply(Heartbeat(request));
         });
     server_.AddUnary<message::OffsetCommitRequest, message::OffsetCommitResponse>(
+        "Groups/OffsetCommit",
         [raw](auto* context, auto* request, auto* responder, auto* queue, void* tag) {
           raw->RequestOffsetCommit(context, request, responder, queue, queue, tag);
         },
@@ -284,6 +290,7 @@ class FakeBroker {
           reply({});
         });
     server_.AddUnary<message::OffsetFetchRequest, message::OffsetFetchResponse>(
+        "Groups/OffsetFetch",
         [raw](auto* context, auto* request, auto* responder, auto* queue, void* tag) {
           raw->RequestOffsetFetch(context, request, responder, queue, queue, tag);
         },

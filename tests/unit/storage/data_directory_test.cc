@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "storage/file_watermark.h"
 #include "storage/files.h"
+#include "storage/posix_file.h"
 #include "tests/conformance/temporary_folder.h"
 
 namespace quipu {
@@ -210,6 +211,25 @@ TEST(VoterTextTest, OtherFormsAreRefused) {
         "-1@host:80:" + id, "1@host:80:" + DirectoryId().ToText()}) {
     EXPECT_FALSE(ParseVoter(text).has_value()) << text;
   }
+}
+
+TEST(UseOfFiles, CountsThoseWithTheSuffixInTheFolderItself) {
+  const conformance::TemporaryFolder folder;
+  const auto write = [&](const std::string& name, size_t bytes) {
+    std::ofstream(folder.path() + "/" + name) << std::string(bytes, 'x');
+  };
+  write("000004.log", 10);
+  write("000007.log", 5);
+  write("LOG", 100);
+  write("000005.sst", 100);
+  std::filesystem::create_directory(folder.path() + "/below");
+  write("below/000001.log", 100);
+  const auto use = UseOfFiles(folder.path(), DataDirectory::kWalSuffix);
+  ASSERT_TRUE(use.ok()) << use.status();
+  EXPECT_EQ(use->files, 2);
+  EXPECT_EQ(use->bytes, 15);
+  EXPECT_EQ(CodeOf(UseOfFiles(folder.path() + "/nowhere", ".log").status()),
+            ErrorCode::kStorageError);
 }
 
 }  // namespace

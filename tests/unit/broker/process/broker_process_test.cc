@@ -132,6 +132,27 @@ TEST_F(BrokerProcessTest,
   EXPECT_EQ(AskMetadata(process.peer_port()).code(), absl::StatusCode::kUnimplemented);
 }
 
+TEST_F(BrokerProcessTest, OtherBrokersMayAskForOffsetsOnThePeerListener) {
+  Format("a");
+  BrokerProcess process(Settings("a"));
+  ExitCode exit_code = ExitCode::kFailure;
+  ASSERT_TRUE(process.Start(exit_code).ok());
+  message::ListOffsetsRequest request;
+  request.add_partitions()->set_topic_id(Uuid(9, 9).ToBytes());
+  UnaryClient client(calls_, "127.0.0.1", process.peer_port());
+  std::promise<absl::StatusOr<message::ListOffsetsResponse>> answer;
+  client.Call<message::ListOffsetsRequest, message::ListOffsetsResponse>(
+      "/quipu.rpc.Replica/ListOffsets", request, std::chrono::seconds(30),
+      [&](absl::StatusOr<message::ListOffsetsResponse> response) {
+        answer.set_value(std::move(response));
+      });
+  const auto response = answer.get_future().get();
+  ASSERT_TRUE(response.ok()) << response.status();
+  ASSERT_EQ(response->partitions_size(), 1);
+  EXPECT_EQ(response->partitions(0).error_code(),
+            static_cast<int32_t>(ErrorCode::kLeaderNotAvailable));
+}
+
 TEST_F(BrokerProcessTest, ProduceToAnUnknownTopicIsAnsweredWithItsError) {
   Format("a");
   BrokerProcess process(Settings("a"));

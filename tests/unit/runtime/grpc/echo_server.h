@@ -98,7 +98,7 @@ class EchoServer {
   // `acceptor` serves the Fetch stream; nothing: that stream is closed with UNIMPLEMENTED.
   explicit EchoServer(size_t threads = 1, uint16_t port = 0, StreamAcceptor fetch = nullptr,
                       StreamLimits fetch_limits = {}, bool start = true)
-      : server_({.name = "echo", .port = port, .threads = threads}) {
+      : server_({.name = "echo", .port = port, .threads = threads, .refusals = refusals_}) {
     auto log = std::make_unique<LogService>();
     auto* raw_log = log.get();
     auto broker = std::make_unique<rpc::Broker::AsyncService>();
@@ -120,6 +120,7 @@ class EchoServer {
           fetch_limits, std::move(fetch));
     }
     server_.AddUnary<message::MetadataRequest, message::MetadataResponse>(
+        "Broker/Metadata",
         [raw_broker](auto* context, auto* request, auto* responder, auto* queue, void* tag) {
           raw_broker->RequestMetadata(context, request, responder, queue, queue, tag);
         },
@@ -134,6 +135,7 @@ class EchoServer {
 
   GrpcServer& server() { return server_; }
   [[nodiscard]] uint16_t port() const { return server_.port(); }
+  [[nodiscard]] Refusals::Counts refusals() const { return refusals_->counts(); }
   [[nodiscard]] int streams_closed() const { return streams_closed_.load(); }
   Gate& gate() { return gate_; }
   // Answers of requests for the topic "later"; guarded by gate().
@@ -162,11 +164,18 @@ class EchoServer {
       gate_.Update([&] { parked.push_back(std::move(reply)); });
       return;
     }
-    reply({});
+    message::MetadataResponse response;
+    if (request.topics_size() > 0 && request.topics(0) == "refused") {
+      response.set_error_code(static_cast<int32_t>(ErrorCode::kLeaderNotAvailable));
+      response.add_topics()->set_error_code(static_cast<int32_t>(ErrorCode::kInvalidTopic));
+      response.add_topics();
+    }
+    reply(std::move(response));
   }
 
   Gate gate_;
   std::atomic<int> streams_closed_{0};
+  const std::shared_ptr<Refusals> refusals_ = std::make_shared<Refusals>();
   GrpcServer server_;
 };
 

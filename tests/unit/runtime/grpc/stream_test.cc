@@ -165,6 +165,7 @@ TEST(StreamTest, AMessageThatTheHandlerRefusesEndsTheStreamWithItsReason) {
   EXPECT_NE(probe.status.message().find("not a message"), absl::string_view::npos);
   ASSERT_EQ(probe.messages.size(), 1U);
   EXPECT_EQ(probe.messages[0].view(), "good");
+  EXPECT_EQ(echo.refusals(), (Refusals::Counts{{{"Log/Produce", ErrorCode::kInvalidRequest}, 1}}));
 }
 
 TEST(StreamTest, AnUnknownMethodIsUnimplemented) {
@@ -265,6 +266,7 @@ TEST(StreamTest, APeerThatNeverReadsIsCutAtTheQueueLimit) {
   ASSERT_TRUE(shared.gate.Await([&] { return shared.closed; }));
   EXPECT_EQ(shared.status.code(), absl::StatusCode::kResourceExhausted) << shared.status;
   EXPECT_LE(shared.queued_most, limits.queue_bytes_max);
+  EXPECT_EQ(echo.refusals(), (Refusals::Counts{{{"Log/Fetch", ErrorCode::kLimitReached}, 1}}));
   release.set_value();
   EXPECT_TRUE(closed.Await([&] { return client_closed; }));
 }

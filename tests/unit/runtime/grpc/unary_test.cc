@@ -10,6 +10,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "core/request/log_messages.h"
+#include "runtime/grpc/answer_errors.h"
 #include "tests/unit/runtime/grpc/echo_server.h"
 
 namespace quipu {
@@ -183,6 +185,63 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{"PrefaceThenHugeFrame",
                               std::string(kPreface) + std::string("\xff\xff\xff\0\0\0\0\0\1", 9)}),
     [](const auto& kind) { return std::string(kind.param.first); });
+
+// ---- what is refused is counted ----
+
+TEST(RefusalsTest, ErrorsInUnaryAnswersAreCountedByCallAndReason) {
+  EchoServer echo;
+  CallThread calls;
+  UnaryClient client(calls, "127.0.0.1", echo.port());
+  EXPECT_TRUE(CallMetadata(client, "now", std::chrono::seconds(5)).ok());
+  EXPECT_TRUE(echo.refusals().empty());
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(CallMetadata(client, "refused", std::chrono::seconds(5)).ok());
+  }
+  // Each topic of the answer counts beside the error of the whole.
+  EXPECT_EQ(echo.refusals(),
+            (Refusals::Counts{{{"Broker/Metadata", ErrorCode::kInvalidTopic}, 2},
+                              {{"Broker/Metadata", ErrorCode::kLeaderNotAvailable}, 2}}));
+}
+
+TEST(RefusalsTest, AnErrorNumberThatNobodyKnowsIsCountedAsUnknown) {
+  Refusals refusals;
+  message::ListOffsetsResponse answer;
+  answer.add_partitions()->set_error_code(31000);
+  answer.add_partitions()->set_error_code(0);
+  AnswerRefusals<message::ListOffsetsResponse>::Count("Broker/ListOffsets", answer, refusals);
+  EXPECT_EQ(refusals.counts(),
+            (Refusals::Counts{{{"Broker/ListOffsets", ErrorCode::kUnknownServerError}, 1}}));
+}
+
+TEST(RefusalsTest, EveryPlaceOfAnErrorIsFound) {
+  const auto errors = [](const auto& answer) {
+    std::vector<ErrorCode> found;
+    ForEachError(answer, [&](ErrorCode error) {
+      if (error != ErrorCode::kNone) found.push_back(error);
+    });
+    return found;
+  };
+  message::AlterPartitionsResponse altered;
+  altered.set_error_code(static_cast<int32_t>(ErrorCode::kStaleBrokerEpoch));
+  altered.add_results()->set_error_code(static_cast<int32_t>(ErrorCode::kIneligibleReplica));
+  EXPECT_EQ(errors(altered),
+            (std::vector{ErrorCode::kStaleBrokerEpoch, ErrorCode::kIneligibleReplica}));
+  ProduceResponse produced;
+  produced.partitions.resize(3);
+  produced.partitions[1].error = ErrorCode::kDiskFull;
+  EXPECT_EQ(errors(produced), std::vector{ErrorCode::kDiskFull});
+  FetchResponse fetched;
+  fetched.error = ErrorCode::kLimitReached;
+  EXPECT_EQ(errors(fetched), std::vector{ErrorCode::kLimitReached});
+  LeaderToReplica pushed;
+  pushed.pushes.resize(1);
+  pushed.pushes[0].error = ErrorCode::kFencedLeaderEpoch;
+  pushed.repairs.resize(1);
+  pushed.repairs[0].error = ErrorCode::kCorruptMessage;
+  EXPECT_EQ(errors(pushed),
+            (std::vector{ErrorCode::kFencedLeaderEpoch, ErrorCode::kCorruptMessage}));
+  EXPECT_TRUE(errors(message::DescribePartitionsResponse()).empty());
+}
 
 }  // namespace
 }  // namespace quipu

@@ -7,24 +7,24 @@
 #include <utility>
 
 #include "absl/container/btree_map.h"
+#include "absl/strings/string_view.h"
 #include "base/error_code.h"
 
 namespace quipu {
 
-enum class RefusedApi { kProduce, kFetch };
-
-// Refusals are rare beside what is served, so one lock is enough. Its size is bounded by the number
-// of error codes. Thread-safe.
+// By call ("Log/Produce") and reason. Refusals are rare beside what is served, so one lock is
+// enough. Its size is bounded by the number of calls and of error codes. Thread-safe.
 class Refusals {
  public:
-  using Counts = absl::btree_map<std::pair<RefusedApi, ErrorCode>, uint64_t>;
+  using Counts = absl::btree_map<std::pair<std::string, ErrorCode>, uint64_t>;
 
   // kNone is no refusal.
-  void Add(RefusedApi api, ErrorCode error) {
+  void Add(absl::string_view call, ErrorCode error) {
     if (error == ErrorCode::kNone) return;
     const std::lock_guard<std::mutex> lock(mutex_);
-    ++counts_[{api, error}];
+    ++counts_[{std::string(call), error}];
   }
+  // A copy.
   [[nodiscard]] Counts counts() const {
     const std::lock_guard<std::mutex> lock(mutex_);
     return counts_;

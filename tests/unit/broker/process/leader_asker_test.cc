@@ -1,0 +1,106 @@
+// Goal: leaders are asked on their peer listeners, and one that cannot be reached is a failure that
+// is counted, not an end. Method: a real listener on 127.0.0.1 in the leader's place.
+#include "broker/process/leader_asker.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "proto/rpc/services.grpc.pb.h"
+#include "runtime/grpc/server.h"
+
+namespace quipu {
+namespace {
+
+constexpr int64_t kEnd = 42;
+
+// Answers ListOffsets for every partition with kEnd.
+class FakeLeader {
+ public:
+  FakeLeader() : server_({.name = "leader"}) {
+    using Service = rpc::Replica::WithAsyncMethod_ListOffsets<rpc::Replica::Service>;
+    auto owned = std::make_unique<Service>();
+    auto* service = owned.get();
+    server_.AddService(std::move(owned));
+    server_.AddUnary<message::ListOffsetsRequest, message::ListOffsetsResponse>(
+        "Replica/ListOffsets",
+        [service](auto* context, auto* request, auto* responder, auto* queue, void* tag) {
+          service->RequestListOffsets(context, request, responder, queue, queue, tag);
+        },
+        [](const message::ListOffsetsRequest& request,
+           const std::function<void(message::ListOffsetsResponse)>& reply) {
+          message::ListOffsetsResponse answer;
+          for (const auto& asked : request.partitions()) {
+            auto* told = answer.add_partitions();
+            told->set_topic_id(asked.topic_id());
+            told->set_partition(asked.partition());
+            told->set_offset(kEnd);
+          }
+          reply(std::move(answer));
+        });
+    EXPECT_TRUE(server_.Start().ok());
+  }
+  [[nodiscard]] uint16_t port() const { return server_.port(); }
+
+ private:
+  GrpcServer server_;
+};
+
+// One partition of one topic, led by broker 2, whose peer listener is on `port`.
+class LeaderAskerTest : public testing::Test {
+ protected:
+  [[nodiscard]] MetadataImage ImageWithLeaderOn(uint16_t port) const {
+    record::MetadataBatch batch;
+    auto* broker = batch.add_records()->mutable_broker_registered();
+    broker->set_broker_id(2);
+    broker->set_directory_id(Uuid(3, 4).ToBytes());
+    broker->set_incarnation_id(Uuid(5, 6).ToBytes());
+    broker->mutable_peer_endpoint()->set_host("127.0.0.1");
+    broker->mutable_peer_endpoint()->set_port(port);
+    auto* created = batch.add_records()->mutable_topic_created();
+    created->set_topic_id(topic.ToBytes());
+    created->set_name("t");
+    auto* partition = batch.add_records()->mutable_partition();
+    partition->set_topic_id(topic.ToBytes());
+    partition->set_partition_uid(1);
+    partition->set_leader(2);
+    partition->add_replicas(2);
+    partition->add_isr(2);
+    MetadataImage image;
+    image.Apply(LogIndex(1), batch);
+    return image;
+  }
+  // Asks again and again until `done`; a minute at most.
+  void AskUntil(const MetadataImage& image, const std::function<bool()>& done) {
+    for (int i = 0; i < 6000 && !done(); ++i) {
+      asker.Ask(image, {{topic, PartitionIndex(0)}});
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_TRUE(done());
+  }
+
+  const TopicId topic = Uuid(1, 2);
+  LeaderAsker asker{BrokerId(1), std::chrono::seconds(30), std::chrono::seconds(60)};
+};
+
+TEST_F(LeaderAskerTest, WhatTheLeaderAnswersIsKnown) {
+  const FakeLeader leader;
+  AskUntil(ImageWithLeaderOn(leader.port()), [&] { return !asker.Known().empty(); });
+  const LeaderEnds::Ends expected{{{topic, PartitionIndex(0)}, Offset(kEnd)}};
+  EXPECT_EQ(asker.Known(), expected);
+}
+
+TEST_F(LeaderAskerTest, AFailureIsCountedAndTheLeaderIsFoundWhereItServesNext) {
+  uint16_t closed = 0;
+  {
+    const FakeLeader gone;
+    closed = gone.port();
+  }
+  AskUntil(ImageWithLeaderOn(closed), [&] { return asker.failures().at("NOT_CONNECTED") >= 2; });
+  EXPECT_TRUE(asker.Known().empty());
+  const FakeLeader leader;
+  AskUntil(ImageWithLeaderOn(leader.port()), [&] { return !asker.Known().empty(); });
+}
+
+}  // namespace
+}  // namespace quipu
