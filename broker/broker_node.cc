@@ -201,7 +201,8 @@ BrokerMetricsState BrokerNode::MetricsState() const {
           .broker_epoch = BrokerEpoch(shared.broker_epoch.load(std::memory_order_relaxed)),
           .disk_full = shared.disk_full.load(std::memory_order_relaxed),
           .disk_free_bytes_min = shared.disk_free_bytes_min.load(std::memory_order_relaxed),
-          .in_flight_bytes = shared.in_flight_bytes.load(std::memory_order_relaxed)};
+          .in_flight_bytes = shared.in_flight_bytes.load(std::memory_order_relaxed),
+          .admin_requests = shared.admin_requests.load(std::memory_order_relaxed)};
 }
 
 MessageHandler<ReplicaToLeader> BrokerNode::AcceptReplicaStream(

@@ -150,6 +150,7 @@ void BrokerControl::Publish() {
 
 void BrokerControl::Tick() {
   requests_.OnTime(GetInstant());
+  shared_->admin_requests.store(requests_.admin_requests(), std::memory_order_relaxed);
   CheckDisk();
   ports_.control_executor().PostAfter(kTickInterval, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->Tick();

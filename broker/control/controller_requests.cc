@@ -106,7 +106,7 @@ void ControllerRequests::OnIsrAnswer(const message::AlterPartitionsResponse& res
 }
 
 void ControllerRequests::Admin(message::AdminRequest request, Instant now, AdminDone done) {
-  if (admin_waiting_.size() + admin_sent_.size() >= kAdminRequestsMax) {
+  if (admin_requests() >= kAdminRequestsMax) {
     done(AdminError(ErrorCode::kLimitReached, "too many admin requests are waiting"));
     return;
   }

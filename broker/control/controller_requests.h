@@ -44,6 +44,8 @@ class ControllerRequests {
   // Time-outs. To be called about every second.
   void OnTime(Instant now);
   void FailAll(ErrorCode error);
+  // Admin requests that wait for their answer.
+  [[nodiscard]] size_t admin_requests() const { return admin_waiting_.size() + admin_sent_.size(); }
 
   static constexpr size_t kAdminRequestsMax = 1000;
 

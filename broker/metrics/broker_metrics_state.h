@@ -15,6 +15,7 @@ struct BrokerMetricsState {
   bool disk_full = false;
   int64_t disk_free_bytes_min = 0;  // in force
   size_t in_flight_bytes = 0;
+  size_t admin_requests = 0;
 };
 
 }  // namespace quipu

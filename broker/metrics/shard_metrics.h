@@ -82,6 +82,9 @@ struct ShardMetrics {
   size_t fetch_waiters = 0;
   size_t unsynced_bytes = 0;
   size_t undurable_pushed_bytes = 0;  // pushed by leaders and not yet durable here
+  size_t damaged_batches = 0;         // known and not repaired
+  uint64_t repaired_batches = 0;      // since the start of the process
+  size_t repair_reads = 0;            // under way for peers
 };
 
 }  // namespace quipu

@@ -118,6 +118,9 @@ void BrokerMetrics::AddShards(const Gathered& shards, const BrokerMetricsState& 
     all.unsynced_bytes += shard->unsynced_bytes;
     all.undurable_pushed_bytes += shard->undurable_pushed_bytes;
     all.groups_held += shard->groups_held;
+    all.damaged_batches += shard->damaged_batches;
+    all.repaired_batches += shard->repaired_batches;
+    all.repair_reads += shard->repair_reads;
   }
   MetricFamily& produce = out.Family("quipu_produce_seconds");
   produce.Add({"queue"}, sum.produce_queue);
@@ -139,6 +142,10 @@ void BrokerMetrics::AddShards(const Gathered& shards, const BrokerMetricsState& 
   out.Set("quipu_fetch_waiters", static_cast<double>(all.fetch_waiters));
   out.Set("quipu_unsynced_bytes", static_cast<double>(all.unsynced_bytes));
   out.Set("quipu_replica_undurable_bytes", static_cast<double>(all.undurable_pushed_bytes));
+  out.Set("quipu_damaged_batches", static_cast<double>(all.damaged_batches));
+  out.Set("quipu_repaired_batches_total", static_cast<double>(all.repaired_batches));
+  out.Set("quipu_repair_reads", static_cast<double>(all.repair_reads));
+  out.Set("quipu_admin_requests_waiting", static_cast<double>(state.admin_requests));
   out.Set("quipu_groups", static_cast<double>(all.groups_held));
   out.Set("quipu_produce_in_flight_bytes", static_cast<double>(state.in_flight_bytes));
   out.Set("quipu_disk_full", state.disk_full ? 1 : 0);

@@ -25,6 +25,8 @@ class RepairServer {
   //   kFencedLeaderEpoch, kUnknownLeaderEpoch, kReplicaNotAvailable, kLimitReached, kStorageError
   //                       nothing can be said for now
   void OnRequests(const ReplicaStreamPtr& stream, const std::vector<RepairRequest>& requests);
+  // Under way now; at most kRepairReadsMax.
+  [[nodiscard]] size_t reads() const { return reads_; }
 
  private:
   [[nodiscard]] ErrorCode Check(const ReplicaStream& stream, const RepairRequest& request) const;

@@ -309,4 +309,10 @@ void Repairer::Arm() {
   });
 }
 
+size_t Repairer::damaged() const {
+  size_t batches = 0;
+  for (const auto& [uid, item] : items_) batches += item->repair.size();
+  return batches;
+}
+
 }  // namespace quipu

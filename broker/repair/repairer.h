@@ -38,6 +38,11 @@ class Repairer {
   };
   [[nodiscard]] std::optional<Replica> FindReplica(PartitionUid uid);
 
+  // Batches that are known to be damaged and are not repaired, refused ones too.
+  [[nodiscard]] size_t damaged() const;
+  // Since the start of the process.
+  [[nodiscard]] uint64_t repaired() const { return repaired_; }
+
  private:
   using Done = std::function<void(bool refused)>;
   struct Item {

@@ -36,6 +36,9 @@ ShardMetrics BrokerShard::Metrics(size_t partitions_max) const {
   out.fetch_waiters = waiters_.size();
   out.unsynced_bytes = tail.unsynced_bytes();
   out.undurable_pushed_bytes = fetcher_.undurable_bytes();
+  out.damaged_batches = repairer_.damaged();
+  out.repaired_batches = repairer_.repaired();
+  out.repair_reads = repair_server_.reads();
   for (const auto& [uid, host] : hosts) {
     const PartitionCore& core = host->core;
     ++out.replicas[static_cast<size_t>(core.role())];

@@ -83,6 +83,7 @@ class BatchRepair {
 
   [[nodiscard]] bool Knows(Offset last_offset) const { return entries_.contains(last_offset); }
   [[nodiscard]] bool empty() const { return entries_.empty(); }
+  [[nodiscard]] size_t size() const { return entries_.size(); }
   // Nothing is to be hoped for at present: all that is left is refused.
   [[nodiscard]] bool AllRefused() const;
 

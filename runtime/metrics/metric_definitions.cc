@@ -120,6 +120,16 @@ void DefineBroker(Definitions& all) {
   add("quipu_replica_undurable_bytes", kGauge, "bytes", {},
       "Pushed by leaders and not yet durable here; the limit is quipu.replica.credit.bytes for "
       "each leader and shard");
+  add("quipu_damaged_batches", kGauge, "batches", {},
+      "Stored batches that were found damaged here and are not repaired, at most 64 of each "
+      "replica");
+  add("quipu_repaired_batches_total", kCounter, "batches", {},
+      "Damaged batches that were replaced by a peer's sound copy");
+  add("quipu_repair_reads", kGauge, "reads", {},
+      "Reads under way for peers that repair themselves; at most 16 of each shard");
+  add("quipu_admin_requests_waiting", kGauge, "requests", {},
+      "Admin requests forwarded to the active controller and not answered, as of the last second; "
+      "at most 1000");
   add("quipu_groups", kGauge, "groups", {},
       "Groups that coordinators here hold; the limit is quipu.groups.max for each partition of "
       "__consumer_offsets");

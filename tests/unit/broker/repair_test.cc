@@ -96,6 +96,28 @@ TEST_F(RepairTest, AReaderWaitsForTheRepairAndIsServed) {
   EXPECT_TRUE(Sound(Leader(), 1));
 }
 
+TEST_F(RepairTest, DamageIsToldUntilItIsRepaired) {
+  RestartAll();
+  const int reader = Leader();
+  const auto told = [&] {
+    std::pair<size_t, uint64_t> counts;
+    world_.node(reader).CollectMetrics(0, 100, [&](const ShardMetrics& metrics) {
+      counts = {metrics.damaged_batches, metrics.repaired_batches};
+    });
+    world_.RunFor(milliseconds(1));
+    return counts;
+  };
+  Bytes sound;
+  for (int id = 1; id <= 3; ++id) sound = Damage(id, 1);
+  EXPECT_EQ(told(), std::make_pair(size_t{0}, uint64_t{0})) << "nobody has read it";
+  EXPECT_NE(Fetch(1).error, ErrorCode::kNone);
+  EXPECT_EQ(told(), std::make_pair(size_t{1}, uint64_t{0}));
+  const int healed = Follower();
+  world_.machine(healed).store.Overwrite(LogOf(healed), Offset(1), sound);
+  world_.RunUntil([&] { return Fetch(1).error == ErrorCode::kNone; }, seconds(120));
+  EXPECT_EQ(told(), std::make_pair(size_t{0}, uint64_t{1}));
+}
+
 TEST_F(RepairTest, ABrokerThatStartsWithDamageIsRepairedFirstAndServesTheRestMeanwhile) {
   const TopicId other = world_.CreateTopic("other", 1, 1);
   const int victim = world_.Partition(other, 0).leader.value();
