@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a scrape a second of every process costs in processor time, busy and idle.
 
-    scripts/metrics_cost.py [--programs build/release/bin] [--pairs 8] [--records 100000]
+    scripts/metrics_cost.py [--programs build/release/bin] [--pairs 10] [--records 200000]
     scripts/metrics_cost.py --against OTHER/bin     another build that nobody scrapes, too
 
 One cluster (three controllers, three brokers). Runs with and without scrapes come in pairs, one right
@@ -150,8 +150,8 @@ def main():
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     parser.add_argument("--programs", default=os.path.join(root, "build/release/bin"))
     parser.add_argument("--against")
-    parser.add_argument("--pairs", type=int, default=8, help="of each kind; at least 2")
-    parser.add_argument("--records", type=int, default=100000)
+    parser.add_argument("--pairs", type=int, default=10, help="of each kind; at least 2")
+    parser.add_argument("--records", type=int, default=200000)
     parser.add_argument("--idle-seconds", type=int, default=10)
     asked = parser.parse_args()
     if asked.pairs < 2:
