@@ -42,12 +42,14 @@ prints the addresses. Without the setting nothing listens. As the other listener
   Rates are Prometheus' to make: `rate(quipu_topic_produced_records_total[1m])`; `deploy/prometheus/` has rules for the
   usual ones, alerts, and a scrape configuration; `deploy/grafana/` has three dashboards.
 - What a partition's log holds is told by its leader, what is committed about it (leader, replicas, ISR) by the active
-  controller alone, what a group does by its coordinator. So each series has one source at a time, and a sum over all
-  processes counts nothing twice.
+  controller alone, what a group does by its coordinator, what a replica takes on disk by its own broker. So a sum over
+  all processes counts nothing twice.
 - A metric with the name of kafka_exporter beside it is exported under both, with equal values.
 - A scrape never makes a thread of the data path wait. A thread that does not answer within
   `metrics.scrape.timeout.ms` is told as it was before, and `quipu_scrape_incomplete` counts it.
 - Of more partitions than `metrics.partitions.max` the rest is left out, and `quipu_metrics_left_out` counts it.
+- Every queue with a limit in [configuration.md](configuration.md) is here but for gRPC's buffers
+  (`quipu.network.memory.bytes.max`): the library does not tell how much of them is used.
 - Lag: see [decision 23](decisions/0023-coordinators-ask-leaders.md).
 )";
 
