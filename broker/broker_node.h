@@ -67,6 +67,8 @@ class BrokerNode {
                    ReplyFn<message::DeleteGroupResponse> reply);
   void OffsetDelete(message::OffsetDeleteRequest request,
                     ReplyFn<message::OffsetDeleteResponse> reply);
+  void RemoveMembers(message::RemoveMembersRequest request,
+                     ReplyFn<message::RemoveMembersResponse> reply);
 
   // ---- peer listener ----
   // A follower opened a replica stream to this broker. The node keeps `sender` until the stream is

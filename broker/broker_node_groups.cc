@@ -86,4 +86,16 @@ void BrokerNode::OffsetDelete(message::OffsetDeleteRequest request,
       std::move(reply));
 }
 
+void BrokerNode::RemoveMembers(message::RemoveMembersRequest request,
+                               ReplyFn<message::RemoveMembersResponse> reply) {
+  const std::string group_id = request.group_id();
+  parts_->groups->Route<message::RemoveMembersResponse>(
+      group_id,
+      [request = std::move(request)](GroupCoordinatorCore& core, Now,
+                                     const GroupTopicView& topics) {
+        return core.RemoveStaticMembers(request, topics);
+      },
+      std::move(reply));
+}
+
 }  // namespace quipu

@@ -211,18 +211,21 @@ void RequestRouter::DeleteRecords(const message::DeleteRecordsRequest& request,
 
 void RequestRouter::Describe(const message::DescribePartitionsRequest& request,
                              ReplyFn<message::DescribePartitionsResponse> reply) {
-  std::vector<TopicId> topics;
+  DescribeScope scope;
   for (const std::string& bytes : request.topic_ids()) {
     // An id that is none is an unknown topic: it asks for nothing, not for everything.
-    topics.push_back(Uuid::FromBytes(bytes).value_or(Uuid()));
+    scope.topics.push_back(Uuid::FromBytes(bytes).value_or(Uuid()));
   }
+  scope.producers_max = std::min(static_cast<size_t>(std::max(request.producers_max(), 0)),
+                                 DescribeScope::kProducersMax);
+  scope.with_load = request.with_load();
   auto store = [](message::DescribePartitionsResponse& all, size_t /*slot*/,
                   message::DescribePartitionsResponse part) { all.MergeFrom(part); };
   auto join = std::make_shared<DescribeJoin>(ports_.shard_executor(0), 0,
                                              message::DescribePartitionsResponse(),
                                              config_->num_shards, store, std::move(reply));
   for (size_t shard = 0; shard < config_->num_shards; ++shard) {
-    Post(shard, [join, topics](BrokerShard& at) { at.queries().Describe(topics, join); });
+    Post(shard, [join, scope](BrokerShard& at) { at.queries().Describe(scope, join); });
   }
 }
 

@@ -53,6 +53,12 @@ struct PartitionLag {
   std::optional<Duration> time;
 };
 
+// What one broker tells of its replicas and its load.
+struct BrokerReport {
+  BrokerId broker = kNoBroker;
+  message::DescribePartitionsResponse state;
+};
+
 // The groups of all coordinators that answered.
 struct GroupListing {
   std::vector<message::ListGroupsResponse::Group> groups;
@@ -145,6 +151,11 @@ class Admin {
   // out.
   absl::StatusOr<std::vector<ReplicaReport>> DescribePartitions(
       const std::vector<std::string>& topics);
+  // The same with what each broker has counted since it began, and the producers that its
+  // partitions remember: `producers_max` of each of its threads at most, newest first; 0: none.
+  // `missing` gets the brokers that do not answer although they are in service, and why.
+  absl::StatusOr<std::vector<BrokerReport>> DescribeLoad(int32_t producers_max,
+                                                         std::vector<std::string>& missing);
 
   // ---- groups ----
   // A coordinator that does not answer is asked again until the time limit, and named then.
@@ -162,12 +173,21 @@ class Admin {
   absl::Status DeleteGroupOffsets(const std::string& group_id,
                                   const std::vector<NamedPartition>& partitions);
   absl::Status DeleteGroup(const std::string& group_id);  // kNonEmptyGroup, kGroupIdNotFound
+  // Takes static members (group.instance.id) out of the group at once, instead of when their
+  // sessions end: for processes that were stopped and do not come back. One that still runs hears
+  // of it with its next heartbeat, loses its partitions and joins anew. kGroupIdNotFound;
+  // kUnknownMemberId names those that are no members; all others are out all the same.
+  absl::Status RemoveMembers(const std::string& group_id,
+                             const std::vector<std::string>& instance_ids);
 
  private:
   class Calls;
   explicit Admin(std::unique_ptr<Calls> calls);
   absl::StatusOr<message::AdminResponse> Change(const message::AdminRequest& request,
                                                 const std::string& what, ErrorCode done_already);
+  // The answers of all brokers that give one; `missing` as of DescribeLoad.
+  absl::StatusOr<std::vector<BrokerReport>> AskBrokers(
+      const message::DescribePartitionsRequest& request, std::vector<std::string>& missing);
   absl::StatusOr<std::map<std::string, message::TopicInfo>> TopicsOf(
       const std::vector<std::string>& names);
 

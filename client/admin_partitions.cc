@@ -226,28 +226,51 @@ absl::StatusOr<NamedOffsets> Admin::DeleteRecords(const NamedOffsets& before) {
       });
 }
 
+absl::StatusOr<std::vector<BrokerReport>> Admin::AskBrokers(
+    const message::DescribePartitionsRequest& request, std::vector<std::string>& missing) {
+  const AdminDeadline deadline = calls_->NewDeadline();
+  QUIPU_ASSIGN_OR_RETURN(const message::MetadataResponse cluster, calls_->Metadata({}, deadline));
+  std::vector<BrokerReport> reports;
+  for (const message::BrokerInfo& broker : cluster.brokers()) {
+    const ServerAddress address =
+        absl::StrCat(broker.endpoint().host(), ":", broker.endpoint().port());
+    auto response =
+        calls_->At<message::DescribePartitionsRequest, message::DescribePartitionsResponse>(
+            address, "/quipu.rpc.Broker/DescribePartitions", request, deadline);
+    if (response.ok()) {
+      reports.push_back({.broker = BrokerId(broker.broker_id()), .state = *std::move(response)});
+    } else if (!broker.fenced()) {  // a fenced one leads nothing
+      missing.push_back(absl::StrCat("broker ", broker.broker_id(), " (", address,
+                                     "): ", response.status().message()));
+    }
+  }
+  return reports;
+}
+
 absl::StatusOr<std::vector<ReplicaReport>> Admin::DescribePartitions(
     const std::vector<std::string>& topics) {
-  const AdminDeadline deadline = calls_->NewDeadline();
   message::DescribePartitionsRequest request;
   if (!topics.empty()) {
     QUIPU_ASSIGN_OR_RETURN(const auto infos, TopicsOf(topics));
     for (const auto& [name, info] : infos) request.add_topic_ids(info.topic_id());
   }
-  QUIPU_ASSIGN_OR_RETURN(const message::MetadataResponse cluster, calls_->Metadata({}, deadline));
+  std::vector<std::string> left_out;  // documented
+  QUIPU_ASSIGN_OR_RETURN(const std::vector<BrokerReport> brokers, AskBrokers(request, left_out));
   std::vector<ReplicaReport> reports;
-  for (const message::BrokerInfo& broker : cluster.brokers()) {
-    const ServerAddress address =
-        absl::StrCat(broker.endpoint().host(), ":", broker.endpoint().port());
-    const auto response =
-        calls_->At<message::DescribePartitionsRequest, message::DescribePartitionsResponse>(
-            address, "/quipu.rpc.Broker/DescribePartitions", request, deadline);
-    if (!response.ok()) continue;  // documented: unreachable brokers are left out
-    for (const auto& state : response->partitions()) {
-      reports.push_back({.broker = BrokerId(broker.broker_id()), .state = state});
+  for (const BrokerReport& broker : brokers) {
+    for (const auto& state : broker.state.partitions()) {
+      reports.push_back({.broker = broker.broker, .state = state});
     }
   }
   return reports;
+}
+
+absl::StatusOr<std::vector<BrokerReport>> Admin::DescribeLoad(int32_t producers_max,
+                                                              std::vector<std::string>& missing) {
+  message::DescribePartitionsRequest request;
+  request.set_producers_max(producers_max);
+  request.set_with_load(true);
+  return AskBrokers(request, missing);
 }
 
 // ---- groups ------------------------------------------------------------------------------------

@@ -28,6 +28,8 @@ void AddGroupsService(GrpcServer& server, const NodeHolder& node) {
                &BrokerNode::DeleteGroup);
   AddNodeUnary(server, "Groups/OffsetDelete", service, &Service::RequestOffsetDelete, node,
                &BrokerNode::OffsetDelete);
+  AddNodeUnary(server, "Groups/RemoveMembers", service, &Service::RequestRemoveMembers, node,
+               &BrokerNode::RemoveMembers);
 }
 
 }  // namespace quipu

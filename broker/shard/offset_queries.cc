@@ -1,10 +1,13 @@
 #include "broker/shard/offset_queries.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
+#include <queue>
 #include <utility>
 
 #include "base/logging.h"
+#include "core/replication/producer_table.h"
 
 namespace quipu {
 namespace {
@@ -160,14 +163,12 @@ void OffsetQueries::EpochEndOffsets(const EpochEndQuery::Items& items,
   }
 }
 
-void OffsetQueries::Describe(const std::vector<TopicId>& topics,
+void OffsetQueries::Describe(const DescribeScope& scope,
                              const std::shared_ptr<DescribeJoin>& join) {
   message::DescribePartitionsResponse response;
   for (const auto& [uid, host] : context_.hosts) {
     const PartitionIdentity& identity = host->core.identity();
-    const bool wanted = topics.empty() ||
-                        std::find(topics.begin(), topics.end(), identity.topic_id) != topics.end();
-    if (!wanted || host->dropping) continue;
+    if (!scope.Wants(identity.topic_id) || host->dropping) continue;
     auto* partition = response.add_partitions();
     partition->set_topic_id(identity.topic_id.ToBytes());
     partition->set_partition(identity.index.value());
@@ -182,7 +183,60 @@ void OffsetQueries::Describe(const std::vector<TopicId>& topics,
     const bool acked = host->last_ack != kNoTimestamp;
     partition->set_last_ack_micros(acked ? host->last_ack.value() * 1000 : 0);
   }
+  if (scope.producers_max > 0) DescribeProducers(scope, response);
+  if (scope.with_load) DescribeLoad(scope, response);
   join->Complete(context_.index, context_.index, std::move(response));
+}
+
+void OffsetQueries::DescribeProducers(const DescribeScope& scope,
+                                      message::DescribePartitionsResponse& response) const {
+  struct Known {
+    ProducerBatch newest;
+    ProducerId id;
+    ProducerEpoch epoch;
+    int entry;  // of its partition, in `response`
+    bool operator>(const Known& other) const { return newest.timestamp > other.newest.timestamp; }
+  };
+  // The one with the oldest batch on top, to go when there are too many.
+  std::priority_queue<Known, std::vector<Known>, std::greater<>> newest;
+  int entry = 0;
+  for (const auto& [uid, host] : context_.hosts) {
+    if (!scope.Wants(host->core.identity().topic_id) || host->dropping) continue;
+    const int at = entry++;  // as Describe has added them
+    if (host->core.role() != PartitionRole::kLeader) continue;
+    const ProducerTable& table = host->core.producer_table();
+    response.mutable_partitions(at)->set_producers_known(static_cast<int32_t>(table.size()));
+    table.ForEach([&](ProducerId id, ProducerEpoch epoch, const ProducerBatch& batch) {
+      newest.push({.newest = batch, .id = id, .epoch = epoch, .entry = at});
+      if (newest.size() > scope.producers_max) newest.pop();
+    });
+  }
+  for (; !newest.empty(); newest.pop()) {
+    const Known& known = newest.top();
+    auto* producer = response.mutable_partitions(known.entry)->add_producers();
+    producer->set_producer_id(known.id.value());
+    producer->set_producer_epoch(known.epoch.value());
+    producer->set_last_sequence(known.newest.last_sequence.value());
+    producer->set_last_offset(known.newest.last_offset.value());
+    producer->set_last_timestamp(known.newest.timestamp.value());
+  }
+}
+
+void OffsetQueries::DescribeLoad(const DescribeScope& scope,
+                                 message::DescribePartitionsResponse& response) const {
+  const ShardCounters& counters = context_.counters;
+  for (const auto& [id, topic] : counters.topics) {
+    if (!scope.Wants(id)) continue;
+    auto* load = response.add_topics();
+    load->set_topic_id(id.ToBytes());
+    load->set_produced_records(topic.produced_records);
+    load->set_produced_bytes(topic.produced_bytes);
+    load->set_consumed_records(topic.consumed_records);
+    load->set_consumed_bytes(topic.consumed_bytes);
+  }
+  auto* times = response.add_produce_times();
+  for (const int64_t bound : counters.produce_total.bounds()) times->add_bounds_nanos(bound);
+  for (const uint64_t count : counters.produce_total.counts()) times->add_counts(count);
 }
 
 }  // namespace quipu

@@ -18,13 +18,18 @@ class OffsetQueries {
 
   void ListOffsets(const ListOffsetsQuery::Items& items, const ListOffsetsQuery::JoinPtr& join);
   void EpochEndOffsets(const EpochEndQuery::Items& items, const EpochEndQuery::JoinPtr& join);
-  void Describe(const std::vector<TopicId>& topics, const std::shared_ptr<DescribeJoin>& join);
+  void Describe(const DescribeScope& scope, const std::shared_ptr<DescribeJoin>& join);
 
  private:
   // The first record at or after a time or an offset: the store finds the batch, its records say
   // which one.
   void FindRecord(PartitionHost& host, const ListOffsetsQuery::Item& item,
                   const ListOffsetsQuery::JoinPtr& join);
+  // Of the partitions that this broker leads, into their entries in `response`.
+  void DescribeProducers(const DescribeScope& scope,
+                         message::DescribePartitionsResponse& response) const;
+  void DescribeLoad(const DescribeScope& scope,
+                    message::DescribePartitionsResponse& response) const;
 
   ShardContext& context_;
 };

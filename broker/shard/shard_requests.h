@@ -2,6 +2,7 @@
 // and the joins that take the answers.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -53,6 +54,19 @@ struct IsrResult {
   ErrorCode error = ErrorCode::kNone;
 };
 
+// What a DescribePartitions asks a shard for.
+struct DescribeScope {
+  // A shard names no more producers than that, whatever is asked.
+  static constexpr size_t kProducersMax = 10000;
+
+  std::vector<TopicId> topics;  // none: all
+  size_t producers_max = 0;     // 0: none
+  bool with_load = false;
+
+  [[nodiscard]] bool Wants(const TopicId& topic) const {
+    return topics.empty() || std::find(topics.begin(), topics.end(), topic) != topics.end();
+  }
+};
 // One slot per shard; each adds its partitions.
 using DescribeJoin = Join<message::DescribePartitionsResponse, message::DescribePartitionsResponse>;
 

@@ -1,4 +1,4 @@
-// `quipu group`: list, describe, delete.
+// `quipu group`: list, describe, delete, remove-member.
 #include <map>
 #include <memory>
 
@@ -136,13 +136,27 @@ absl::Status DeleteGroup(const Common& common, const std::string& name) {
     return ToStatus(ErrorCode::kNonEmptyGroup,
                     absl::StrCat("group ", name,
                                  " is active and is not deleted; stop its consumers first. A "
-                                 "static member that was stopped counts until its session ends"));
+                                 "static member that was stopped counts until its session ends, "
+                                 "or `quipu group remove-member` takes it out"));
   }
   QUIPU_RETURN_IF_ERROR(deleted);
   if (common.json()) {
     PrintJson(Json{{"deleted", name}});
   } else {
     std::printf("deleted group %s\n", name.c_str());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RemoveMembers(const Common& common, const std::string& name,
+                           const std::vector<std::string>& instance_ids) {
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
+  QUIPU_RETURN_IF_ERROR(admin->RemoveMembers(name, instance_ids));
+  if (common.json()) {
+    PrintJson(Json{{"group", name}, {"removed", instance_ids}});
+  } else {
+    std::printf("%s: no member of group %s any more\n", absl::StrJoin(instance_ids, ", ").c_str(),
+                name.c_str());
   }
   return absl::OkStatus();
 }
@@ -165,6 +179,20 @@ void AddGroupCommands(CLI::App& app, Common& common) {
   remove->add_option("name", *name)->required()->check(NotEmpty());
   AddConnectionOptions(*remove, common);
   OnCall(*remove, common, [&common, name] { return DeleteGroup(common, *name); });
+  auto instances = std::make_shared<std::vector<std::string>>();
+  CLI::App* member = group->add_subcommand(
+      "remove-member", "Takes stopped static members out before their sessions end");
+  member->footer(
+      "Their partitions go to the other members at once. A member that still runs loses its\n"
+      "partitions and joins anew: stop it first.\n"
+      "Example:\n  quipu group remove-member billing --instance-id billing-3");
+  member->add_option("name", *name)->required()->check(NotEmpty());
+  member->add_option("--instance-id", *instances, "Its group.instance.id; repeatable")
+      ->required()
+      ->check(NotEmpty());
+  AddConnectionOptions(*member, common);
+  OnCall(*member, common,
+         [&common, name, instances] { return RemoveMembers(common, *name, *instances); });
   AddGroupOffsetsCommands(*group, common);
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "client/admin.h"
 #include "client/admin_calls.h"
@@ -134,6 +135,30 @@ absl::Status Admin::DeleteGroupOffsets(const std::string& group_id,
   }
   const absl::string_view text = ErrorDescription(error);
   return ToStatus(error, absl::StrCat("group ", group_id, ":", where, " ", text));
+}
+
+absl::Status Admin::RemoveMembers(const std::string& group_id,
+                                  const std::vector<std::string>& instance_ids) {
+  message::RemoveMembersRequest request;
+  request.set_group_id(group_id);
+  for (const std::string& instance_id : instance_ids) request.add_instance_ids(instance_id);
+  QUIPU_ASSIGN_OR_RETURN(
+      const auto response,
+      (calls_->AtCoordinator<message::RemoveMembersRequest, message::RemoveMembersResponse>(
+          group_id, "/quipu.rpc.Groups/RemoveMembers", request)));
+  const ErrorCode error = WireError(response.error_code());
+  if (error != ErrorCode::kNone) {
+    return ToStatus(error, absl::StrCat("group ", group_id, ": ", ErrorDescription(error)));
+  }
+  std::vector<std::string> strangers;
+  for (const auto& member : response.members()) {
+    if (member.error_code() != 0) strangers.push_back(member.instance_id());
+  }
+  if (strangers.empty()) return absl::OkStatus();
+  return ToStatus(
+      ErrorCode::kUnknownMemberId,
+      absl::StrCat("group ", group_id, " has no static member ", absl::StrJoin(strangers, ", "),
+                   "; `quipu group describe` shows those that it has"));
 }
 
 }  // namespace quipu

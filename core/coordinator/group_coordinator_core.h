@@ -96,6 +96,12 @@ class GroupCoordinatorCore {
       const message::OffsetDeleteRequest& request, const GroupTopicView& topics) const;
 
   // ---- administration ----
+  // Takes static members out at once, as if their sessions had ended, whether they run or have left
+  // (KIP-345): one that runs is told with its next heartbeat that it is none (kUnknownMemberId).
+  // Errors of the whole request, with nothing done: kInvalidGroupId, kInvalidRequest (no instance
+  // id, or one that is none), kGroupIdNotFound. Of a member, the others go: kUnknownMemberId.
+  [[nodiscard]] GroupResult<message::RemoveMembersResponse> RemoveStaticMembers(
+      const message::RemoveMembersRequest& request, const GroupTopicView& topics) const;
   [[nodiscard]] GroupResult<message::ListGroupsResponse> List() const;
   // kGroupIdNotFound.
   [[nodiscard]] GroupResult<message::DescribeGroupResponse> Describe(

@@ -1,5 +1,7 @@
 #include "core/coordinator/group_requests.h"
 
+#include <algorithm>
+
 #include "core/coordinator/group_state.h"
 #include "core/coordinator/rebalance.h"
 
@@ -78,6 +80,17 @@ ErrorCode ValidateOffsetDelete(const message::OffsetDeleteRequest& request,
   const bool none = CountPartitions(request.partitions()) == 0;
   if (none || !AreTopicPartitions(request.partitions(), options)) return ErrorCode::kInvalidRequest;
   return ErrorCode::kNone;
+}
+
+ErrorCode ValidateRemoveMembers(const message::RemoveMembersRequest& request,
+                                const GroupCoordinatorOptions& options) {
+  if (!IsName(request.group_id(), options)) return ErrorCode::kInvalidGroupId;
+  const auto count = static_cast<size_t>(request.instance_ids_size());
+  if (count == 0 || count > options.members_per_group_max) return ErrorCode::kInvalidRequest;
+  const bool names =
+      std::all_of(request.instance_ids().begin(), request.instance_ids().end(),
+                  [&options](const std::string& instance) { return IsName(instance, options); });
+  return names ? ErrorCode::kNone : ErrorCode::kInvalidRequest;
 }
 
 }  // namespace quipu

@@ -29,5 +29,7 @@ ErrorCode ValidateOffsetFetch(const message::OffsetFetchRequest& request,
                               const GroupCoordinatorOptions& options);
 ErrorCode ValidateOffsetDelete(const message::OffsetDeleteRequest& request,
                                const GroupCoordinatorOptions& options);
+ErrorCode ValidateRemoveMembers(const message::RemoveMembersRequest& request,
+                                const GroupCoordinatorOptions& options);
 
 }  // namespace quipu

@@ -380,6 +380,7 @@ const std::vector<EpochEntry>& PartitionCore::epochs() const {
 std::vector<ProducerEntry> PartitionCore::producers() const {
   return parts_->log.producers().Entries();
 }
+const ProducerTable& PartitionCore::producer_table() const { return parts_->log.producers(); }
 bool PartitionCore::producers_known() const { return parts_->log.producers_known(); }
 size_t PartitionCore::parked_acks() const {
   return parts_->leader ? parts_->leader->parked().acks() : 0;

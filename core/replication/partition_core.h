@@ -22,6 +22,8 @@
 
 namespace quipu {
 
+class ProducerTable;
+
 class PartitionCore {
  public:
   struct Options {
@@ -155,6 +157,7 @@ class PartitionCore {
   [[nodiscard]] std::vector<BrokerId> maximal_isr() const;
   [[nodiscard]] const std::vector<EpochEntry>& epochs() const;
   [[nodiscard]] std::vector<ProducerEntry> producers() const;
+  [[nodiscard]] const ProducerTable& producer_table() const;
   // See ReplicaLog; while false, a leader refuses batches of idempotent producers.
   [[nodiscard]] bool producers_known() const;
   [[nodiscard]] size_t parked_acks() const;

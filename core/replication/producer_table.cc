@@ -163,6 +163,10 @@ std::vector<ProducerEntry> ProducerTable::Entries() const {
   return entries;
 }
 
+void ProducerTable::ForEach(const Visit& visit) const {
+  for (const auto& [id, state] : producers_) visit(id, state->epoch, state->newest());
+}
+
 ProducerSnapshot ProducerTable::Snapshot(Offset as_of) const {
   ProducerSnapshot snapshot{.as_of = as_of, .producers = Entries()};
   for (ProducerEntry& entry : snapshot.producers) {

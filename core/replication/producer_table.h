@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -71,6 +72,9 @@ class ProducerTable {
   void Restore(const std::vector<ProducerEntry>& entries);
   // Everything, by ascending producer id.
   [[nodiscard]] std::vector<ProducerEntry> Entries() const;
+  // Each with its newest batch, by ascending producer id, without a copy of all.
+  using Visit = std::function<void(ProducerId, ProducerEpoch, const ProducerBatch& newest)>;
+  void ForEach(const Visit& visit) const;
   // What is known of batches that begin below `as_of`. Together with the batches from `as_of` on
   // this gives the whole state: where more than is remembered begins behind it, those give it
   // alone.

@@ -142,6 +142,10 @@ class Server {
         return Unary(&BrokerNode::DescribeGroup, bytes);
       case 16:
         return Unary(&BrokerNode::DeleteGroup, bytes);
+      case 18:
+        return Unary(&BrokerNode::OffsetDelete, bytes);
+      case 19:
+        return Unary(&BrokerNode::RemoveMembers, bytes);
       default:
         return world_.RunFor(milliseconds(bytes.size()));
     }
@@ -361,7 +365,7 @@ void BrokerRequests(absl::string_view bytes) {
   Input input(bytes);
   Server server;
   for (int step = 0; step < kStepsMax && !input.empty(); ++step) {
-    const uint32_t kind = input.Below(18);
+    const uint32_t kind = input.Below(20);
     server.Run(kind, input.Block());
   }
 }

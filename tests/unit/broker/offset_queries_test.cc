@@ -120,6 +120,69 @@ TEST(Describe, ShowsOffsetsAndTheTimeOfTheLastAcknowledgement) {
             0);
 }
 
+message::DescribePartitionsResponse DescribeAll(FakeWorld& world, int32_t producers_max,
+                                                bool with_load) {
+  message::DescribePartitionsRequest request;
+  request.set_producers_max(producers_max);
+  request.set_with_load(with_load);
+  return world.Call<message::DescribePartitionsRequest, message::DescribePartitionsResponse>(
+      1, &BrokerNode::DescribePartitions, request);
+}
+
+TEST(Describe, NamesTheProducersWithTheNewestBatches) {
+  FakeWorld world(1, 1);
+  const TopicId topic = world.CreateTopic("payments", 2);
+  const auto produce = [&](int partition, int64_t producer, int32_t sequence, int64_t time) {
+    world.Produce(1, topic, partition, MakeBatch(0, 2, producer, 3, sequence, time));
+  };
+  produce(0, 7, 0, 1000);
+  produce(0, 7, 2, 4000);
+  produce(0, 8, 0, 2000);
+  produce(1, 9, 0, 3000);
+  const auto plain = DescribeAll(world, 0, false);
+  EXPECT_EQ(plain.partitions(0).producers_size() + plain.partitions(0).producers_known(), 0);
+  const auto all = DescribeAll(world, 100, false);
+  ASSERT_EQ(all.partitions_size(), 2);
+  ASSERT_EQ(all.partitions(0).producers_size(), 2);
+  EXPECT_EQ(all.partitions(0).producers_known(), 2);
+  EXPECT_EQ(all.partitions(1).producers_size(), 1);
+  const auto& newest = all.partitions(0).producers(1);
+  EXPECT_EQ(newest.producer_id(), 7);
+  EXPECT_EQ(newest.producer_epoch(), 3);
+  EXPECT_EQ(newest.last_sequence(), 3);
+  EXPECT_EQ(newest.last_offset(), 3);
+  EXPECT_EQ(newest.last_timestamp(), 4001) << "the batch's largest";
+  const auto two = DescribeAll(world, 2, false);
+  ASSERT_EQ(two.partitions(0).producers_size(), 1);
+  EXPECT_EQ(two.partitions(0).producers(0).producer_id(), 7);
+  EXPECT_EQ(two.partitions(0).producers_known(), 2);
+  EXPECT_EQ(two.partitions(1).producers_size(), 1);
+}
+
+TEST(Describe, TellsWhatTheBrokerHasCounted) {
+  FakeWorld world(1, 2);
+  const TopicId topic = world.CreateTopic("payments", 2);
+  world.Produce(1, topic, 0, MakeBatch(0, 2));
+  world.Produce(1, topic, 1, MakeBatch(0, 3));
+  EXPECT_EQ(DescribeAll(world, 0, false).topics_size(), 0);
+  const auto told = DescribeAll(world, 0, true);
+  uint64_t records = 0;
+  uint64_t bytes = 0;
+  for (const auto& load : told.topics()) {
+    EXPECT_EQ(load.topic_id(), topic.ToBytes());
+    records += load.produced_records();
+    bytes += load.produced_bytes();
+  }
+  EXPECT_EQ(records, 5U);
+  EXPECT_GT(bytes, 2U * 61) << "two batches";
+  uint64_t batches = 0;
+  for (const auto& times : told.produce_times()) {
+    ASSERT_EQ(times.counts_size(), times.bounds_nanos_size() + 1);
+    for (const uint64_t count : times.counts()) batches += count;
+  }
+  EXPECT_EQ(batches, 2U);
+}
+
 TEST(Retention, DropsWholeBatchesBeyondTheSizeLimit) {
   FakeWorld world;
   const TopicId topic = world.CreateTopic("payments", 1, 1, {{"retention.bytes", "2500"}});

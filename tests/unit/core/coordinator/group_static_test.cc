@@ -170,5 +170,59 @@ TEST_F(GroupStaticTest, TheInstanceIdIsDescribed) {
   EXPECT_EQ(group.members(0).client_host(), "host");
 }
 
+TEST_F(GroupStaticTest, AStoppedMemberIsTakenOutBeforeItsSessionEnds) {
+  std::map<std::string, Answer> members;
+  members["a1"] = JoinStatic("a1", "a");
+  members["b"] = Join("b");
+  Settle(members);
+  EXPECT_EQ(Say("a1", "a", -2).member_epoch(), -2);
+  message::RemoveMembersRequest request;
+  request.set_group_id("g");
+  for (const char* instance : {"a", "nobody", "a"}) request.add_instance_ids(instance);
+  const auto response = Commit(core_.RemoveStaticMembers(request, topics_));
+  EXPECT_EQ(response.error_code(), 0);
+  ASSERT_EQ(response.members_size(), 2) << "each once";
+  EXPECT_EQ(response.members(0).instance_id(), "a");
+  EXPECT_EQ(response.members(0).member_id(), "a1");
+  EXPECT_EQ(response.members(0).error_code(), 0);
+  EXPECT_EQ(response.members(1).instance_id(), "nobody");
+  EXPECT_EQ(*ErrorCodeFromWire(response.members(1).error_code()), ErrorCode::kUnknownMemberId);
+  members["b"] = Follow("b", members["b"]);
+  EXPECT_EQ(Count(members["b"]), 4U) << "without waiting for the session";
+  EXPECT_TRUE(Replayed().SameStateAs(core_));
+  // A process that comes back joins as a new member.
+  EXPECT_EQ(ErrorOf(JoinStatic("a2", "a")), ErrorCode::kNone);
+}
+
+TEST_F(GroupStaticTest, ARunningMemberThatIsTakenOutHearsOfItAndCommitsNothing) {
+  const Answer first = JoinStatic("a1", "a");
+  Join("b");
+  EXPECT_EQ(CommitStatic("a1", "a", first.member_epoch(), 0, 10), ErrorCode::kNone);
+  message::RemoveMembersRequest request;
+  request.set_group_id("g");
+  request.add_instance_ids("a");
+  Commit(core_.RemoveStaticMembers(request, topics_));
+  EXPECT_EQ(ErrorOf(Say("a1", "a", first.member_epoch())), ErrorCode::kUnknownMemberId);
+  EXPECT_EQ(CommitStatic("a1", "a", first.member_epoch(), 0, 20), ErrorCode::kUnknownMemberId);
+  EXPECT_EQ(FetchOffset(topic_, 0), 10);
+}
+
+TEST_F(GroupStaticTest, RefusesToTakeOutWhatMakesNoSense) {
+  JoinStatic("a1", "a");
+  const auto error_of = [this](const std::string& group, const std::vector<std::string>& ids) {
+    message::RemoveMembersRequest request;
+    request.set_group_id(group);
+    for (const std::string& id : ids) request.add_instance_ids(id);
+    const auto result = core_.RemoveStaticMembers(request, topics_);
+    EXPECT_TRUE(result.records.empty());
+    return *ErrorCodeFromWire(result.response.error_code());
+  };
+  EXPECT_EQ(error_of("", {"a"}), ErrorCode::kInvalidGroupId);
+  EXPECT_EQ(error_of("other", {"a"}), ErrorCode::kGroupIdNotFound);
+  EXPECT_EQ(error_of("g", {}), ErrorCode::kInvalidRequest);
+  EXPECT_EQ(error_of("g", {"a", ""}), ErrorCode::kInvalidRequest);
+  EXPECT_EQ(error_of("g", {std::string(300, 'a')}), ErrorCode::kInvalidRequest);
+}
+
 }  // namespace
 }  // namespace quipu
