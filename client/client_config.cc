@@ -107,6 +107,14 @@ absl::StatusOr<AdminSettings> ParseAdminConfig(const ConfigMap& config) {
   return settings;
 }
 
+ConfigMap SettingsFor(const ConfigMap& settings, ConfigTable keys) {
+  ConfigMap known;
+  for (const auto& [name, value] : settings) {
+    if (FindConfig(keys, name) != nullptr) known[name] = value;
+  }
+  return known;
+}
+
 absl::StatusOr<std::vector<ServerAddress>> ParseServerList(absl::string_view text) {
   std::vector<ServerAddress> servers;
   for (absl::string_view part : absl::StrSplit(text, ',')) {

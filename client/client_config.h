@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "base/config/config_spec.h"
 #include "base/time.h"
 #include "client/config_map.h"
 #include "core/client/consumer_options.h"
@@ -41,6 +42,9 @@ struct AdminSettings {
 absl::StatusOr<ProducerSettings> ParseProducerConfig(const ConfigMap& config);
 absl::StatusOr<ConsumerSettings> ParseConsumerConfig(const ConfigMap& config);
 absl::StatusOr<AdminSettings> ParseAdminConfig(const ConfigMap& config);
+
+// Those of `settings` that the table has.
+ConfigMap SettingsFor(const ConfigMap& settings, ConfigTable keys);
 
 // "host:port,host:port". kInvalidConfig names the part that is not such an address.
 absl::StatusOr<std::vector<ServerAddress>> ParseServerList(absl::string_view text);

@@ -137,4 +137,18 @@ ConfigTable ProducerConfigTable() { return kProducerKeys; }
 ConfigTable ConsumerConfigTable() { return kConsumerKeys; }
 ConfigTable AdminConfigTable() { return kAdminKeys; }
 
+ConfigTable ClientConfigTable() {
+  static const std::vector<ConfigSpec> keys = [] {
+    std::vector<ConfigSpec> all;
+    for (const ConfigTable table :
+         {ConfigTable(kProducerKeys), ConfigTable(kConsumerKeys), ConfigTable(kAdminKeys)}) {
+      for (const ConfigSpec& key : table) {
+        if (FindConfig(all, key.name) == nullptr) all.push_back(key);
+      }
+    }
+    return all;
+  }();
+  return keys;
+}
+
 }  // namespace quipu

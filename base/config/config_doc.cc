@@ -29,9 +29,9 @@ include both ends.
 
 - An unknown key is refused with the nearest known one, a value out of range with what is expected. Everything that is
   wrong is told at once, each with its place: file and line, the variable, or `--set`. A key twice in a file is refused.
-- In the environment, a key that the other of the two programs has is passed over, so that one environment can serve
-  both; so is `QUIPU_BOOTSTRAP_SERVERS` (older: `..._SERVER`), which the program `quipu` reads. Any other variable that
-  begins with `QUIPU_` is refused. (Kubernetes makes such variables for a service whose name begins with `quipu`:
+- In the environment, a key that the other of the two programs or a client has is passed over, so that one environment
+  can serve all (`QUIPU_BOOTSTRAP_SERVERS`, older: `..._SERVER`, is read by the program `quipu` too). Any other variable
+  that begins with `QUIPU_` is refused. (Kubernetes makes such variables for a service whose name begins with `quipu`:
   `enableServiceLinks: false` turns that off.)
 - `--check-config` prints the configuration in force, each value with its place, and ends with 0; or it says what is
   wrong and ends with 2. It touches neither the data directory nor a port.
@@ -39,7 +39,9 @@ include both ends.
 - Warnings (`event=config.warning`) name what is allowed and most likely a mistake. The process runs all the same.
 
 Topics get theirs from `quipu topic create -c key=value`, clients from the `quipu::ConfigMap` that they are made with.
-The SDK reads no file and no environment.
+A service makes it itself, or with `quipu::ClientSettings` from a file, the environment and flags, in the same format,
+under the same names and in the same order as the servers; see [client.md](client.md#settings). No client reads a file or
+the environment by itself.
 
 *Takes effect*: `restart`, when the process is started again; `at once`, in the running cluster; `new client`, for
 clients that are made afterwards. **Unsafe** settings give up something that is promised; see

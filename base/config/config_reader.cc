@@ -25,9 +25,9 @@ constexpr size_t kConfigBytesMax = size_t{1} << 20;
 constexpr size_t kConfigProblemsMax = 50;
 
 constexpr absl::string_view kEnvironmentPrefix = "QUIPU_";
-// Variables of the same prefix that are no settings of a server: the program quipu's own.
-constexpr absl::string_view kOtherVariables[] = {"QUIPU_BOOTSTRAP_SERVER",
-                                                 "QUIPU_BOOTSTRAP_SERVERS"};
+// A variable of the same prefix that is no setting: the program quipu's older name of
+// QUIPU_BOOTSTRAP_SERVERS.
+constexpr absl::string_view kOtherVariable = "QUIPU_BOOTSTRAP_SERVER";
 constexpr absl::string_view kTestPrefix = "QUIPU_TEST_";
 
 absl::StatusOr<std::string> ReadWhole(const std::string& path) {
@@ -68,11 +68,10 @@ const ConfigSpec* FindVariable(ConfigTable table, absl::string_view variable) {
 // Whether somebody else reads the variable: one environment may serve several programs.
 bool IsOthersVariable(absl::string_view variable) {
   if (variable.substr(0, kTestPrefix.size()) == kTestPrefix) return true;
-  for (const absl::string_view other : kOtherVariables) {
-    if (variable == other) return true;
-  }
+  if (variable == kOtherVariable) return true;
   return FindVariable(BrokerConfigTable(), variable) != nullptr ||
-         FindVariable(ControllerConfigTable(), variable) != nullptr;
+         FindVariable(ControllerConfigTable(), variable) != nullptr ||
+         FindVariable(ClientConfigTable(), variable) != nullptr;
 }
 
 absl::string_view NearestVariable(ConfigTable table, absl::string_view variable,

@@ -52,8 +52,8 @@ class ConfigReader {
   // The same from memory; `origin` stands for the file's name.
   void LoadText(absl::string_view text, const std::string& origin);
   // "NAME=value" as in environ. NAME is QUIPU_ and the key in upper case with dots as underscores.
-  // What does not begin with QUIPU_, keys of the other server, and variables of the program `quipu`
-  // and of tests (QUIPU_TEST_...) are passed over.
+  // What does not begin with QUIPU_, keys of the servers and clients that this table is not of,
+  // and variables of the program `quipu` and of tests (QUIPU_TEST_...) are passed over.
   void LoadEnvironment(const std::vector<std::string>& variables);
   // One "key=value" of the command line.
   void Set(absl::string_view assignment);

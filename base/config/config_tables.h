@@ -30,4 +30,8 @@ ConfigTable ProducerConfigTable();
 ConfigTable ConsumerConfigTable();
 ConfigTable AdminConfigTable();
 
+// The last three together, each key once: its type and range are the same for all that have it, its
+// default may not be.
+ConfigTable ClientConfigTable();
+
 }  // namespace quipu

@@ -17,6 +17,8 @@
 #include "absl/strings/str_join.h"
 #include "base/error_code.h"
 #include "base/status_macros.h"
+#include "client/client_config.h"
+#include "client/client_settings.h"
 
 namespace quipu::cli {
 namespace {
@@ -61,56 +63,14 @@ absl::Status WriteOwnFile(const std::string& path, absl::string_view text) {
   return FileError("write", path, std::strerror(written < 0 ? error : errno));
 }
 
-bool Knows(ConfigTable keys, const std::string& name) {
-  return std::any_of(keys.begin(), keys.end(),
-                     [&name](const ConfigSpec& key) { return key.name == name; });
-}
-
 // Each client looks at the keys that it knows.
-absl::Status CheckSettings(const ConfigMap& settings) {
-  for (const auto& [name, value] : settings) {
-    if (!Knows(ProducerConfigTable(), name) && !Knows(ConsumerConfigTable(), name) &&
-        !Knows(AdminConfigTable(), name)) {
-      return Invalid(absl::StrCat(name, ": no client has this setting; see docs/client.md"));
-    }
-    if (value.find('\n') != std::string::npos) {
-      return Invalid(absl::StrCat(name, ": a value must not hold a line end"));
-    }
-  }
-  QUIPU_RETURN_IF_ERROR(ParseProducerConfig(SettingsFor(settings, ProducerConfigTable())).status());
-  QUIPU_RETURN_IF_ERROR(ParseConsumerConfig(SettingsFor(settings, ConsumerConfigTable())).status());
-  return ParseAdminConfig(SettingsFor(settings, AdminConfigTable())).status();
-}
-
-absl::StatusOr<ConfigMap> ParseFile(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return FileError("read", path, std::strerror(errno));
-  ConfigMap settings;
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
-    const absl::string_view text = absl::StripAsciiWhitespace(line);
-    if (text.empty() || text.front() == '#' || text.front() == '!') continue;
-    const size_t equals = text.find('=');
-    if (equals == absl::string_view::npos || equals == 0) {
-      return Invalid(absl::StrCat(path, " line ", number, ": expected key=value"));
-    }
-    const auto [at, is_new] = settings.emplace(absl::StripAsciiWhitespace(text.substr(0, equals)),
-                                               absl::StripAsciiWhitespace(text.substr(equals + 1)));
-    if (!is_new) return Invalid(absl::StrCat(path, " line ", number, ": ", at->first, " again"));
-  }
-  if (file.bad()) return FileError("read", path, std::strerror(errno));
-  return settings;
+absl::Status CheckSettings(const ClientSettings& settings) {
+  QUIPU_RETURN_IF_ERROR(ParseProducerConfig(settings.ForProducer()).status());
+  QUIPU_RETURN_IF_ERROR(ParseConsumerConfig(settings.ForConsumer()).status());
+  return ParseAdminConfig(settings.ForAdmin()).status();
 }
 
 }  // namespace
-
-ConfigMap SettingsFor(const ConfigMap& settings, ConfigTable keys) {
-  ConfigMap known;
-  for (const auto& [name, value] : settings) {
-    if (Knows(keys, name)) known[name] = value;
-  }
-  return known;
-}
 
 absl::StatusOr<ProfileStore> ProfileStore::OfUser() {
   const char* config = std::getenv("XDG_CONFIG_HOME");
@@ -126,7 +86,13 @@ std::string ProfileStore::PathOf(const std::string& name) const {
 
 absl::Status ProfileStore::Create(const Profile& profile, bool replace) const {
   QUIPU_RETURN_IF_ERROR(CheckName(profile.name));
-  QUIPU_RETURN_IF_ERROR(CheckSettings(profile.settings));
+  QUIPU_ASSIGN_OR_RETURN(const ClientSettings settings, ClientSettings::FromMap(profile.settings));
+  QUIPU_RETURN_IF_ERROR(CheckSettings(settings));
+  for (const auto& [name, value] : profile.settings) {
+    if (value.find('\n') != std::string::npos) {
+      return Invalid(absl::StrCat(name, ": a value must not hold a line end"));
+    }
+  }
   std::error_code error;
   fs::create_directories(folder_ + "/profiles", error);
   if (error) return FileError("make", folder_ + "/profiles", error.message());
@@ -154,10 +120,10 @@ absl::Status ProfileStore::CheckThere(const std::string& name) const {
 
 absl::StatusOr<Profile> ProfileStore::Load(const std::string& name) const {
   QUIPU_RETURN_IF_ERROR(CheckThere(name));
-  QUIPU_ASSIGN_OR_RETURN(ConfigMap settings, ParseFile(PathOf(name)));
-  const absl::Status good = CheckSettings(settings);
+  const absl::StatusOr<ClientSettings> settings = ClientSettings::FromFile(PathOf(name));
+  const absl::Status good = settings.ok() ? CheckSettings(*settings) : settings.status();
   if (!good.ok()) return Invalid(absl::StrCat("profile ", name, ": ", good.message()));
-  return Profile{.name = name, .settings = std::move(settings)};
+  return Profile{.name = name, .settings = settings->all()};
 }
 
 absl::StatusOr<std::vector<std::string>> ProfileStore::List() const {

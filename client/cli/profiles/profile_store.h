@@ -12,8 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "base/config/config_tables.h"
-#include "client/client_config.h"
+#include "client/config_map.h"
 
 namespace quipu::cli {
 
@@ -54,8 +53,5 @@ class ProfileStore {
 
   std::string folder_;
 };
-
-// Those of `settings` that a client of these keys knows.
-ConfigMap SettingsFor(const ConfigMap& settings, ConfigTable keys);
 
 }  // namespace quipu::cli
