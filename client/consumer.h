@@ -29,14 +29,15 @@
 
 namespace quipu {
 
-// Told of changes of a subscribed consumer's partitions; runs inside Poll and Close, in the thread
-// that calls them, and may call everything of the consumer but Poll, Subscribe, Assign and Close.
+// Told of changes of a subscribed consumer's partitions; runs inside Poll, Close and a Subscribe to
+// nothing, in the thread that calls them, and may call everything of the consumer but Poll,
+// Subscribe, Assign and Close.
 struct RebalanceListener {
   // With the committed offset of each; kNoOffset: none.
   std::function<void(const NamedOffsets&)> on_assigned;
-  // About to be given up, also by Close: the place to commit what was processed, which is accepted.
-  // Given up when it returns; within the coordinator's rebalance time-out of 60 s, or they are
-  // lost.
+  // About to be given up, also by Close and Subscribe({}): the place to commit what was processed,
+  // which is accepted. Given up when it returns; within the coordinator's rebalance time-out of 60
+  // s, or they are lost.
   std::function<void(const std::vector<NamedPartition>&)> on_revoked;
   // Another member owns them already: a commit would be refused.
   std::function<void(const std::vector<NamedPartition>&)> on_lost;
@@ -56,8 +57,10 @@ class Consumer {
   Consumer(const Consumer&) = delete;
   Consumer& operator=(const Consumer&) = delete;
 
-  // Joins group.id and reads what the coordinator assigns. Replaces a former subscription; an empty
-  // list leaves the group. kInvalidConfig without a group.id or after Assign.
+  // Joins group.id and reads what the coordinator assigns. Replaces a former subscription. An empty
+  // list leaves the group: commits if enable.auto.commit, tells the former listener that all
+  // partitions are revoked, and returns; the group hears of it in the background. kInvalidConfig
+  // without a group.id or after Assign.
   absl::Status Subscribe(std::vector<std::string> topics, RebalanceListener listener = {});
   // Reads exactly these, starting at the committed offset if there is a group.id and one was
   // committed, else as auto.offset.reset says. Waits up to default.api.timeout.ms for the metadata.

@@ -51,8 +51,10 @@ Consumer::Impl::Impl(ConsumerSettings settings, std::unique_ptr<Admin> admin, Co
                           });
                         }}) {
   next_auto_commit_ = owner_.GetNow().mono + settings_.auto_commit_interval;
+  const bool tells = observer_.wants_statistics() && settings_.statistics_interval > Duration(0);
+  if (tells) core_.fetch().MeasureLatencies();
   owner_.Post([this] { Turn(); });
-  if (observer_.wants_statistics() && settings_.statistics_interval > Duration(0)) {
+  if (tells) {
     owner_.PostAfter(settings_.statistics_interval, [this] { TellStatistics(); });
   }
 }
@@ -115,7 +117,7 @@ absl::StatusOr<std::vector<NamedPartition>> Consumer::Impl::PartitionsOf(const s
 
 absl::Status Consumer::Impl::Subscribe(std::vector<std::string> topics,
                                        RebalanceListener listener) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   if (settings_.core.group_id.empty()) {
     return ToStatus(ErrorCode::kInvalidConfig, "group.id: is needed to subscribe");
   }
@@ -123,9 +125,13 @@ absl::Status Consumer::Impl::Subscribe(std::vector<std::string> topics,
     return ToStatus(ErrorCode::kInvalidConfig, "partitions were assigned by hand before");
   }
   if (closed_) return ToStatus(ErrorCode::kClosed, "the consumer is closed");
+  if (topics.empty()) {
+    if (!subscribed_.empty()) Unsubscribe(lock);
+  } else {
+    core_.Subscribe(topics);
+  }
   listener_ = std::move(listener);
-  subscribed_ = topics;
-  core_.Subscribe(topics);
+  subscribed_ = std::move(topics);
   WakeLocked();
   return absl::OkStatus();
 }

@@ -62,6 +62,8 @@ class Consumer::Impl {
   absl::Status WaitForTopic(std::unique_lock<std::mutex>& lock, const std::string& topic);
   // ---- consumer_rebalance.cc: the listener, in the calling thread, without the lock ----
   void RunRebalances(std::unique_lock<std::mutex>& lock);
+  // Gives all partitions up, with the listener's commits, and leaves the group.
+  void Unsubscribe(std::unique_lock<std::mutex>& lock);
   // Before the group is left: all that is owned is revoked.
   void RevokeAll(std::unique_lock<std::mutex>& lock, Duration timeout);
   void CommitBeforeRevocation(Duration timeout);

@@ -46,4 +46,13 @@ void Consumer::Impl::RevokeAll(std::unique_lock<std::mutex>& lock, Duration time
   lock.lock();
 }
 
+void Consumer::Impl::Unsubscribe(std::unique_lock<std::mutex>& lock) {
+  lock.unlock();
+  CommitBeforeRevocation(settings_.default_api_timeout);
+  lock.lock();
+  RevokeAll(lock, settings_.default_api_timeout);
+  core_.Unsubscribe();
+  rebalances_.clear();  // of a membership that is over
+}
+
 }  // namespace quipu

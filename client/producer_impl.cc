@@ -41,14 +41,16 @@ Producer::Impl::Impl(ProducerSettings settings, ProducerHooks hooks, uint64_t se
                           core_.OnCallFailed(owner_.GetNow().mono, id, status, effects);
                           Dispatch(std::move(effects));
                         }}) {
+  const bool tells = observer_.wants_statistics() && settings_.statistics_interval > Duration(0);
+  if (tells) core_.MeasureLatencies();
   owner_.Post([this] { Turn(); });
-  if (observer_.wants_statistics() && settings_.statistics_interval > Duration(0)) {
+  if (tells) {
     owner_.PostAfter(settings_.statistics_interval, [this] { TellStatistics(); });
   }
 }
 
 void Producer::Impl::TellStatistics() {
-  observer_.Tell(owner_.GetNow().wall, core_.stats());
+  observer_.Tell(owner_.GetNow().wall, core_.stats(), core_.TakeLatencies());
   owner_.PostAfter(settings_.statistics_interval, [this] { TellStatistics(); });
 }
 

@@ -26,6 +26,7 @@ ConsumerStatistics Consumer::Impl::StatisticsLocked() const {
     partitions[name] = std::move(counted);
   }
   const FetchCore& fetch = core_.fetch();
+  told.fetches = fetch.stats();
   for (const TopicPartition& id : fetch.Assigned()) {
     const NamedPartition name = NameOf(id);
     PartitionConsumed& known = partitions[name];
@@ -49,6 +50,7 @@ void Consumer::Impl::TellStatistics() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     told = StatisticsLocked();
+    told.fetch_latency = core_.fetch().TakeLatencies();
   }
   observer_.Tell(told);
   owner_.PostAfter(settings_.statistics_interval, [this] { TellStatistics(); });

@@ -90,7 +90,8 @@ void ProducerObserver::CountReport(const std::string& topic, PartitionIndex part
   count += records;
 }
 
-void ProducerObserver::Tell(TimestampMs time, const ProducerStats& batches) const {
+void ProducerObserver::Tell(TimestampMs time, const ProducerStats& batches,
+                            const ProducerLatencies& latencies) const {
   ProducerStatistics told;
   told.time = time;
   for (const auto& [partition, counted] : produced_) {
@@ -106,6 +107,7 @@ void ProducerObserver::Tell(TimestampMs time, const ProducerStats& batches) cons
   // Counted as sent before they are reported, and read after.
   told.records_waiting = told.records_sent - told.acknowledged - told.not_stored - told.unknown;
   told.batches = batches;
+  told.latencies = latencies;
   hooks_.on_statistics(told);
 }
 

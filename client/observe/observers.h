@@ -37,7 +37,8 @@ class ProducerObserver {
   // ---- owner thread ----
   void CountReport(const std::string& topic, PartitionIndex partition, uint64_t records, bool ok,
                    Persisted persisted);
-  void Tell(TimestampMs time, const ProducerStats& batches) const;
+  void Tell(TimestampMs time, const ProducerStats& batches,
+            const ProducerLatencies& latencies) const;
   [[nodiscard]] bool wants_statistics() const { return hooks_.on_statistics != nullptr; }
 
  private:

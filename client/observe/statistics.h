@@ -1,5 +1,6 @@
 // What a client tells of itself every statistics.interval.ms. Counters begin with the client and
-// only grow; whoever wants a rate takes the difference of two.
+// only grow; whoever wants a rate takes the difference of two. Latencies are those of the time
+// since the statistics before, so of the last statistics.interval.ms.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +32,8 @@ struct ProducerStatistics {
   uint64_t unknown = 0;
   uint64_t records_waiting = 0;  // taken over and not yet reported
   ProducerStats batches;
+  // Of batches in the buffer (linger.ms is a part of it) and of requests at the brokers.
+  ProducerLatencies latencies;
   std::vector<PartitionProduced> partitions;  // that something was reported of, in order
 };
 
@@ -51,9 +54,13 @@ struct ConsumerStatistics {
   int32_t member_epoch = 0;  // 0: no member of a group now
   uint64_t records = 0;      // these two: the sums of `partitions`
   uint64_t bytes = 0;
-  uint64_t commits = 0;                       // acknowledged
-  uint64_t commits_failed = 0;                // refused or given up
-  int64_t lag = 0;                            // sum of what is known
+  uint64_t commits = 0;         // acknowledged
+  uint64_t commits_failed = 0;  // refused or given up
+  int64_t lag = 0;              // sum of what is known
+  FetchStats fetches;
+  // Round trips of the fetches that brought records. A fetch of a consumer that is at the end waits
+  // at the broker for the next record: that is a part of it.
+  LatencySummary fetch_latency;
   std::vector<PartitionConsumed> partitions;  // assigned now or read before, in order
 };
 

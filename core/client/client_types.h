@@ -15,6 +15,7 @@
 
 #include "base/error_code.h"
 #include "base/ids.h"
+#include "base/latency.h"
 #include "base/time.h"
 #include "core/request/log_messages.h"
 #include "proto/message/client.pb.h"
@@ -108,6 +109,18 @@ struct ProducerStats {
   uint64_t retries = 0;  // batches sent again
   uint64_t epoch_bumps = 0;
   uint64_t duplicates = 0;  // retries that turned out to have been stored
+  uint64_t bytes_sent = 0;  // of batches, compressed, in every attempt
+};
+
+// What a producer has measured since it was asked before.
+struct ProducerLatencies {
+  LatencySummary queue;    // of batches, from their first record to their first sending
+  LatencySummary request;  // of produce requests, from their sending to their answer
+};
+// What a consumer's fetches have brought since it began.
+struct FetchStats {
+  uint64_t fetches = 0;        // answered
+  uint64_t fetched_bytes = 0;  // of batches, compressed
 };
 
 }  // namespace quipu

@@ -27,6 +27,14 @@ void ConsumerCore::Subscribe(const std::vector<std::string>& topics) {
   group_.Subscribe(topics);
 }
 
+void ConsumerCore::Unsubscribe() {
+  const std::vector<TopicPartition> owned(group_.owned().begin(), group_.owned().end());
+  for (const TopicPartition& partition : owned) fetch_.Unassign(partition);
+  offsets_.Cancel(kOwnToken);
+  offsets_.Withdraw(owned, ErrorCode::kRebalanceInProgress, withdrawn_);
+  group_.Unsubscribe();
+}
+
 void ConsumerCore::ConfirmRevoked(Instant now) {
   for (const TopicPartition& partition : group_.revoking()) fetch_.Unassign(partition);
   offsets_.Withdraw(group_.revoking(), ErrorCode::kRebalanceInProgress, withdrawn_);

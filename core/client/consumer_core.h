@@ -42,6 +42,9 @@ class ConsumerCore {
   // ---- the application ----
   void AddTopic(const std::string& name) { metadata_.AddTopic(name); }
   void Subscribe(const std::vector<std::string>& topics);
+  // Leaves the group. The application is done with all partitions that it owns: nothing is read
+  // from them any more, what is not committed by now is not, and `lost` will not name them.
+  void Unsubscribe();
   // The application is done with the partitions of `revoked`.
   void ConfirmRevoked(Instant now);
   // Reads `partition` from `start`, or from where auto.offset.reset says. The topic must be known.

@@ -69,6 +69,14 @@ class FetchCore {
             std::vector<ServerAddress>& resets);
   [[nodiscard]] std::optional<Instant> NextDeadline() const;
 
+  // ---- statistics ----
+  [[nodiscard]] const FetchStats& stats() const { return stats_; }
+  // From now on round trips are measured.
+  void MeasureLatencies() { latencies_ = std::make_unique<LatencyHistogram>(); }
+  // Since the call before: of fetches that brought records, from their sending to their answer, the
+  // wait for those records at the broker included. Nothing before MeasureLatencies.
+  LatencySummary TakeLatencies();
+
  private:
   struct BufferedBatch {
     std::shared_ptr<const FetchedBatch> batch;  // nullptr: nothing to return (control)
@@ -119,6 +127,7 @@ class FetchCore {
   [[nodiscard]] Duration Backoff();
 
   // fetch_results.cc
+  void Count(Duration round_trip, const FetchResponse& response);
   void ApplyResult(Instant now, const TopicPartition& id, Partition& partition,
                    const FetchPartitionResult& result);
   bool TakeBatches(const TopicPartition& id, Partition& partition,
@@ -137,6 +146,8 @@ class FetchCore {
   uint64_t last_request_id_ = 0;
   std::optional<TopicPartition> last_polled_;
   Instant next_probe_;
+  FetchStats stats_;
+  std::unique_ptr<LatencyHistogram> latencies_;  // nullptr: not measured
 };
 
 }  // namespace quipu

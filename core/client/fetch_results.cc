@@ -13,12 +13,30 @@ void FetchCore::SetError(Partition& partition, ErrorCode error, std::string mess
   partition.error_told = false;
 }
 
+void FetchCore::Count(Duration round_trip, const FetchResponse& response) {
+  size_t bytes = 0;
+  for (const FetchPartitionResult& result : response.partitions) {
+    for (const Bytes& batch : result.batches) bytes += batch.size();
+  }
+  ++stats_.fetches;
+  stats_.fetched_bytes += bytes;
+  if (bytes > 0 && latencies_) latencies_->Add(round_trip);
+}
+
+LatencySummary FetchCore::TakeLatencies() {
+  if (!latencies_) return {};
+  const LatencySummary taken = latencies_->Summary();
+  latencies_->Clear();
+  return taken;
+}
+
 void FetchCore::OnFetchResponse(Instant now, const ServerAddress& address,
                                 const FetchResponse& response) {
   const auto found = in_flight_.find(response.request_id);
   if (found == in_flight_.end()) return;
   metadata_.NoteReachable(address);
   const InFlightFetch request = found->second;
+  Count(now - request.sent_at, response);
   for (const TopicPartition& id : request.partitions) {
     const auto assigned = partitions_.find(id);
     // Sought, moved to another leader or given up since: the answer is for another position.

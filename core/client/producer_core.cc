@@ -243,7 +243,9 @@ void ProducerCore::SendBatch(Instant now, PartitionSlot slot, OutgoingBatch& bat
                                 .records = batch.bytes});
   in_flight_[request.request_id].batches.emplace_back(slot, batch.batch_id);
   if (batch.ever_sent) ++stats_.retries;
+  if (!batch.ever_sent && latencies_) latencies_->queue.Add(now - batch.created);
   ++stats_.batches_sent;
+  stats_.bytes_sent += batch.bytes.size();
   batch.request_id = request.request_id;
   batch.ever_sent = true;
   ++queue.in_flight;
@@ -309,6 +311,15 @@ std::optional<Instant> ProducerCore::NextDeadline() const {
     }
   }
   return next;
+}
+
+ProducerLatencies ProducerCore::TakeLatencies() {
+  if (!latencies_) return {};
+  ProducerLatencies taken{.queue = latencies_->queue.Summary(),
+                          .request = latencies_->request.Summary()};
+  latencies_->queue.Clear();
+  latencies_->request.Clear();
+  return taken;
 }
 
 void ProducerCore::CheckInvariants() const {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -108,6 +109,10 @@ class ProducerCore {
   [[nodiscard]] const ClientMetadata& metadata() const { return metadata_; }
   [[nodiscard]] ErrorCode fatal() const { return fatal_; }
   [[nodiscard]] const ProducerStats& stats() const { return stats_; }
+  // From now on latencies are measured.
+  void MeasureLatencies() { latencies_ = std::make_unique<Latencies>(); }
+  // Nothing before MeasureLatencies.
+  ProducerLatencies TakeLatencies();
   // Aborts the program when the books do not balance.
   void CheckInvariants() const;
 
@@ -146,6 +151,10 @@ class ProducerCore {
     ServerAddress address;
     Instant sent_at;
     std::vector<std::pair<PartitionSlot, uint64_t>> batches;  // slot, batch id
+  };
+  struct Latencies {
+    LatencyHistogram queue;
+    LatencyHistogram request;
   };
   // Requests to one broker that are being filled.
   using OpenRequests = absl::btree_map<ServerAddress, std::vector<ProduceSend>>;
@@ -198,6 +207,7 @@ class ProducerCore {
   ErrorCode fatal_ = ErrorCode::kNone;
   Instant next_probe_;
   ProducerStats stats_;
+  std::unique_ptr<Latencies> latencies_;  // nullptr: not measured
 };
 
 }  // namespace quipu

@@ -40,6 +40,7 @@ void ProducerCore::OnProduceResponse(Instant now, const ServerAddress& address,
   if (found == in_flight_.end()) return;  // given up before; its batches went another way
   const InFlightRequest request = std::move(found->second);
   in_flight_.erase(found);
+  if (latencies_) latencies_->request.Add(now - request.sent_at);
   metadata_.NoteReachable(address);
   for (const auto& [slot, batch_id] : request.batches) {
     PartitionQueue& queue = queues_[slot];

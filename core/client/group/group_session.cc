@@ -51,6 +51,13 @@ void GroupSession::Subscribe(std::vector<std::string> topics) {
   leaving_ = topics_.empty() && member_epoch_ > 0;
 }
 
+void GroupSession::Unsubscribe() {
+  Subscribe({});
+  GroupEffects given_up;  // by the application itself: no news to it
+  LoseAll(given_up);
+  send_owned_ = true;
+}
+
 void GroupSession::Pump(Instant now, GroupEffects& effects, std::vector<UnaryCall>& calls) {
   if (fatal_ != ErrorCode::kNone) return;
   if (coordinator_.fatal() != ErrorCode::kNone && (subscribed() || leaving_)) {

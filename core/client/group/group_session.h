@@ -42,6 +42,8 @@ class GroupSession {
 
   // Empty: leave. The topics must be known to the metadata (AddTopic).
   void Subscribe(std::vector<std::string> topics);
+  // Subscribe to nothing, by an application that has given up all that it owns.
+  void Unsubscribe();
   void ConfirmRevoked(Instant now);
   // The committed offsets that were asked for; an error makes the session ask again.
   void OnOffsets(Instant now, ErrorCode error, const PartitionOffsets& offsets,

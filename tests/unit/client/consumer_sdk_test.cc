@@ -149,6 +149,40 @@ TEST_F(ConsumerSdkTest, CloseRevokesEverythingAndTakesTheListenersCommit) {
   EXPECT_TRUE(broker_.Left());
 }
 
+TEST_F(ConsumerSdkTest, SubscribingToNothingRevokesEverythingAndLosesNothing) {
+  auto consumer = Make({});
+  std::vector<NamedPartition> revoked;
+  bool lost = false;
+  ASSERT_TRUE(
+      consumer
+          ->Subscribe({"t"}, {.on_assigned = {},
+                              .on_revoked =
+                                  [&](const std::vector<NamedPartition>& partitions) {
+                                    revoked = partitions;
+                                    EXPECT_TRUE(consumer->CommitSync().ok());
+                                  },
+                              .on_lost = [&](const std::vector<NamedPartition>&) { lost = true; }})
+          .ok());
+  PollUntil(*consumer, 10);
+  ASSERT_TRUE(consumer->Subscribe({}).ok());
+  EXPECT_THAT(revoked, ElementsAre(kFirst, kSecond)) << "before it returns";
+  EXPECT_EQ(broker_.Committed(0), 5);
+  EXPECT_EQ(broker_.Committed(1), 5);
+  EXPECT_THAT(consumer->Assignment(), IsEmpty());
+  for (int i = 0; i < 300 && !broker_.Left(); ++i) {
+    EXPECT_THAT(*consumer->Poll(std::chrono::milliseconds(20)), IsEmpty());
+  }
+  EXPECT_TRUE(broker_.Left());
+  EXPECT_THAT(*consumer->Poll(kBrief), IsEmpty());
+  EXPECT_FALSE(lost);
+  // And in again.
+  ASSERT_TRUE(consumer->Subscribe({"t"}).ok());
+  for (int i = 0; i < 300 && consumer->Assignment().size() < 2; ++i) {
+    ASSERT_TRUE(consumer->Poll(std::chrono::milliseconds(20)).ok());
+  }
+  EXPECT_THAT(consumer->Assignment(), ElementsAre(kFirst, kSecond));
+}
+
 TEST_F(ConsumerSdkTest, OffsetsForTimesNameTheFirstRecordAtOrAfter) {
   auto consumer = Make({});
   ASSERT_TRUE(consumer->Assign({kFirst}).ok());

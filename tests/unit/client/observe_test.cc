@@ -90,16 +90,32 @@ TEST(ObserveTest, InterceptorsSeeTheWholeWayAndTheirErrorsStopNothing) {
   EXPECT_THAT(watching->committed, ElementsAre(1));
 }
 
+// Keeps the summary of an interval in which most was measured.
+void Keep(const LatencySummary& told, LatencySummary& kept) {
+  if (told.count > kept.count) kept = told;
+}
+
+void ExpectMeasured(const LatencySummary& latency) {
+  EXPECT_GE(latency.count, 1U);
+  EXPECT_GT(latency.max, Duration(0));
+  EXPECT_LE(latency.p50, latency.p99);
+  EXPECT_LE(latency.p999, latency.max);
+  EXPECT_LT(latency.max, kObserveWait);
+}
+
 TEST(ObserveTest, StatisticsCountWhatHappened) {
   FakeBroker broker(2);
   std::mutex mutex;
   ProducerStatistics produced;
   ConsumerStatistics consumed;
+  LatencySummary queued, requested, fetched;  // told once each
   auto producer =
       Producer::Create({{"bootstrap.servers", broker.address()}, {"statistics.interval.ms", "20"}},
                        std::nullopt, {.interceptors = {}, .on_statistics = [&](const auto& told) {
                                         const std::lock_guard<std::mutex> lock(mutex);
                                         produced = told;
+                                        Keep(told.latencies.queue, queued);
+                                        Keep(told.latencies.request, requested);
                                       }});
   ASSERT_TRUE(producer.ok()) << producer.status();
   for (int i = 0; i < 6; ++i) {
@@ -115,6 +131,7 @@ TEST(ObserveTest, StatisticsCountWhatHappened) {
                                    {.interceptors = {}, .on_statistics = [&](const auto& told) {
                                       const std::lock_guard<std::mutex> lock(mutex);
                                       consumed = told;
+                                      Keep(told.fetch_latency, fetched);
                                     }});
   ASSERT_TRUE(consumer.ok()) << consumer.status();
   ASSERT_TRUE((*consumer)->Assign({{"t", PartitionIndex(0)}, {"t", PartitionIndex(1)}}).ok());
@@ -147,6 +164,10 @@ TEST(ObserveTest, StatisticsCountWhatHappened) {
   EXPECT_EQ(consumed.partitions[0].position, Offset(3));
   EXPECT_EQ(consumed.partitions[0].high_watermark, Offset(3));
   EXPECT_FALSE(consumed.partitions[0].paused);
+  EXPECT_GT(produced.batches.bytes_sent, 6U * 5) << "with the batches' headers";
+  EXPECT_GE(consumed.fetches.fetches, 1U);
+  EXPECT_GT(consumed.fetches.fetched_bytes, 6U * 5);
+  for (const LatencySummary& latency : {queued, requested, fetched}) ExpectMeasured(latency);
 }
 
 }  // namespace

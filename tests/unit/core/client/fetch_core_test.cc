@@ -143,6 +143,21 @@ TEST_F(FetchCoreTest, RecordsComeOnceAndInOrder) {
   EXPECT_EQ(Position(), Offset(4));
 }
 
+TEST_F(FetchCoreTest, RoundTripsOfFetchesThatBroughtRecordsAreMeasured) {
+  core_.fetch().MeasureLatencies();
+  AssignAt(0);
+  Advance(12);
+  AnswerFetch({Batch(0, 2)});
+  Advance(400);
+  AnswerFetch(std::vector<Bytes>{});
+  EXPECT_EQ(core_.fetch().stats().fetches, 2U);
+  EXPECT_EQ(core_.fetch().stats().fetched_bytes, Batch(0, 2).size());
+  const LatencySummary taken = core_.fetch().TakeLatencies();
+  EXPECT_EQ(taken.count, 1U);
+  EXPECT_EQ(taken.max, std::chrono::milliseconds(12));
+  EXPECT_EQ(core_.fetch().TakeLatencies().count, 0U);
+}
+
 TEST_F(FetchCoreTest, NextFetchIsUnderWayWhileRecordsWait) {
   AssignAt(0);
   AnswerFetch({Batch(0, 2)});

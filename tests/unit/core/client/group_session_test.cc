@@ -294,6 +294,18 @@ TEST_F(GroupSessionTest, LeavesWithEpochMinusOne) {
   EXPECT_TRUE(core_.group().has_left());
 }
 
+TEST_F(GroupSessionTest, WhatAnApplicationGaveUpByUnsubscribingIsNotLost) {
+  Join();
+  core_.Unsubscribe();
+  EXPECT_THAT(core_.fetch().Assigned(), IsEmpty()) << "nothing more is read";
+  Turn();
+  EXPECT_EQ(Get<message::GroupHeartbeatRequest>().member_epoch(), -1);
+  core_.Subscribe({"t"});  // while the good-bye is on its way
+  Heartbeat(-1);
+  EXPECT_THAT(effects_.lost, IsEmpty());
+  EXPECT_EQ(Get<message::GroupHeartbeatRequest>().member_epoch(), 0) << "in again";
+}
+
 TEST_F(GroupSessionTest, MemberThatIsNoLongerWantedLeavesOnceItHasJoined) {
   core_.Subscribe({});
   Turn();

@@ -37,6 +37,34 @@ TEST(ProducerCoreTest, AcknowledgedBatchReportsItsOffset) {
   EXPECT_EQ(h.accumulator().buffered_bytes(), 0U);
 }
 
+TEST(ProducerCoreTest, LatenciesAreThoseSinceTheyWereTaken) {
+  using std::chrono::milliseconds;
+  ProducerHarness h;
+  h.Metadata({{1, 3}});
+  EXPECT_EQ(h.core().TakeLatencies().queue.count, 0U) << "nobody wants them";
+  h.core().MeasureLatencies();
+  h.Send(0);
+  h.Advance(30);
+  h.GiveId(5, 0);  // now it is sent
+  h.Advance(7);
+  h.Answer(ErrorCode::kNotEnoughReplicas);
+  ProducerLatencies taken = h.core().TakeLatencies();
+  EXPECT_EQ(taken.queue.count, 1U);
+  EXPECT_EQ(taken.queue.max, milliseconds(30));
+  EXPECT_EQ(taken.request.count, 1U);
+  EXPECT_EQ(taken.request.max, milliseconds(7));
+  h.Advance(200);  // it is sent again, and has left the queue long ago
+  ASSERT_FALSE(h.seen.empty());
+  h.Advance(2);
+  h.Answer(ErrorCode::kNone, 0);
+  taken = h.core().TakeLatencies();
+  EXPECT_EQ(taken.queue.count, 0U);
+  EXPECT_EQ(taken.request.count, 1U);
+  EXPECT_EQ(h.core().stats().retries, 1U);
+  EXPECT_EQ(h.core().stats().bytes_sent % 2, 0U) << "the same bytes twice";
+  EXPECT_EQ(h.core().TakeLatencies().request.count, 0U);
+}
+
 TEST(ProducerCoreTest, NothingIsSentBeforeTheProducerIdIsKnown) {
   ProducerHarness h;
   h.Metadata({{1, 3}});
