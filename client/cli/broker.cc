@@ -4,13 +4,13 @@
 #include <chrono>
 #include <map>
 #include <memory>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "client/admin.h"
 #include "client/cli/cli.h"
 #include "client/cli/connect.h"
+#include "client/cli/records/interrupt.h"
 
 namespace quipu::cli {
 namespace {
@@ -116,6 +116,7 @@ absl::StatusOr<std::string> WhatIsLeft(Admin& admin, const DrainOptions& options
 
 absl::Status Drain(const Common& common, const DrainOptions& options) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
+  CatchInterrupts();
   QUIPU_RETURN_IF_ERROR(admin->DrainBroker(
       BrokerId(options.id), options.no_stop ? record::DRAIN_MAINTENANCE : record::DRAIN_STOP));
   const auto deadline =
@@ -131,7 +132,11 @@ absl::Status Drain(const Common& common, const DrainOptions& options) {
                        " ms: ", left.ok() ? *left : std::string(left.status().message()),
                        ". The drain goes on; `quipu broker undrain` ends it"));
     }
-    std::this_thread::sleep_for(kDrainPollInterval);
+    if (!PauseUnlessInterrupted(kDrainPollInterval)) {
+      return Interrupted(absl::StrCat("broker ", options.id, " is not drained yet: ",
+                                      left.ok() ? *left : std::string(left.status().message()),
+                                      ". The drain goes on; `quipu broker undrain` ends it"));
+    }
   }
   if (common.json()) {
     PrintJson(Json{{"id", options.id}, {"drained", true}, {"stopped", !options.no_stop}});

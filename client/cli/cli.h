@@ -21,6 +21,7 @@ inline constexpr int kExitFailed = 1;        // the cluster or the system refuse
 inline constexpr int kExitUsage = 2;         // wrong arguments
 inline constexpr int kExitNotConnected = 3;  // no broker could be reached
 inline constexpr int kExitUnhealthy = 4;     // `cluster health`: something is not as it should be
+// 128 + the number of a signal that ended it: see records/interrupt.h.
 
 using Json = nlohmann::ordered_json;
 

@@ -1,9 +1,9 @@
 // `quipu cluster`: a local cluster of real processes (up, status, down) and the health of any.
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <memory>
 #include <sstream>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -12,6 +12,7 @@
 #include "client/cli/cli.h"
 #include "client/cli/connect.h"
 #include "client/cli/local_cluster.h"
+#include "client/cli/records/interrupt.h"
 
 namespace quipu::cli {
 namespace {
@@ -71,9 +72,13 @@ absl::StatusOr<std::unique_ptr<Admin>> AdminOf(const LocalCluster& cluster, int 
                         {"default.api.timeout.ms", std::to_string(timeout_ms)}});
 }
 
+constexpr int kAskMs = 500;
+
 // Waits until every broker of the cluster is registered and takes part.
 absl::Status AwaitBrokers(const Common& common, const LocalCluster& cluster) {
-  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, AdminOf(cluster, common.timeout_ms));
+  // Asked again and again: a call is short, so that Ctrl-C need not wait for it.
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin,
+                         AdminOf(cluster, std::min(common.timeout_ms, kAskMs)));
   const auto deadline =
       std::chrono::steady_clock::now() + std::chrono::milliseconds(common.timeout_ms);
   int wanted = 0;
@@ -87,7 +92,11 @@ absl::Status AwaitBrokers(const Common& common, const LocalCluster& cluster) {
         active += broker.fenced() ? 0 : 1;
     }
     if (active == wanted) return absl::OkStatus();
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    if (!PauseUnlessInterrupted(std::chrono::milliseconds(50))) {
+      return Interrupted(absl::StrCat(active, " of ", wanted,
+                                      " brokers are registered; the processes run on, ",
+                                      cluster.HowToEnd()));
+    }
   }
   return ToStatus(ErrorCode::kRequestTimedOut,
                   absl::StrCat("the processes run, but only ", active, " of ", wanted,
@@ -101,6 +110,7 @@ absl::Status Up(const Common& common, const UpOptions& options) {
     cluster = LocalCluster::Create(options.directory, options.cluster);
   }
   QUIPU_RETURN_IF_ERROR(cluster.status());
+  CatchInterrupts();
   QUIPU_RETURN_IF_ERROR(cluster->StartMissing(common.timeout_ms));
   QUIPU_RETURN_IF_ERROR(AwaitBrokers(common, *cluster));
   const Json nodes = NodesJson(*cluster);
@@ -137,6 +147,7 @@ absl::Status Status(const Common& common, const std::string& directory) {
 
 absl::Status Down(const Common& common, const std::string& directory) {
   QUIPU_ASSIGN_OR_RETURN(LocalCluster cluster, LocalCluster::Load(directory));
+  CatchInterrupts();
   QUIPU_ASSIGN_OR_RETURN(const std::vector<std::string> killed, cluster.Stop(common.timeout_ms));
   if (common.json()) {
     PrintJson(Json{{"killed", killed}});

@@ -1,6 +1,7 @@
 // `quipu consume`: prints records, from partitions or as a member of a group.
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -21,6 +22,7 @@ namespace {
 struct ConsumeOptions {
   std::string topic;
   std::string group;
+  std::string instance_id;  // empty: a dynamic member
   bool from_beginning = false;
   std::vector<int32_t> partitions;
   std::string offset;     // a number, -number, start or end; empty: not given
@@ -125,6 +127,13 @@ class Printing {
     const absl::Status closed = consumer_.Close(std::chrono::milliseconds(common_.timeout_ms));
     QUIPU_RETURN_IF_ERROR(read);
     QUIPU_RETURN_IF_ERROR(committed);
+    if (InterruptSignal() != 0) {
+      const bool committing = !options_.group.empty() && count_ > 0;
+      std::fprintf(stderr, "quipu: interrupted; %llu records were printed%s%s\n",
+                   static_cast<unsigned long long>(count_),
+                   committing ? ", and their offsets are committed for group " : "",
+                   committing ? options_.group.c_str() : "");
+    }
     return closed;
   }
 
@@ -266,6 +275,7 @@ absl::Status Consume(Common& common, const ConsumeOptions& options) {
     config.erase("group.instance.id");
   } else {
     config["group.id"] = options.group;
+    if (!options.instance_id.empty()) config["group.instance.id"] = options.instance_id;
     if (options.from_beginning) config["auto.offset.reset"] = "earliest";
     config.emplace("auto.offset.reset", "latest");
   }
@@ -308,6 +318,12 @@ void AddConsumeCommand(CLI::App& app, Common& common) {
           ->add_option("-g,--group", options->group,
                        "As a member of this group; commits the offsets of what was printed")
           ->check(NotEmpty());
+  consume
+      ->add_option("--instance-id", options->instance_id,
+                   "As this static member (group.instance.id): it keeps its partitions while it is "
+                   "started again")
+      ->check(NotEmpty())
+      ->needs(group);
   CLI::Option* from_beginning =
       consume->add_flag("--from-beginning", options->from_beginning,
                         "Start at the first record (a group: if it has no offset yet)");

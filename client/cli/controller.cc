@@ -2,13 +2,13 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "client/admin.h"
 #include "client/cli/cli.h"
 #include "client/cli/connect.h"
+#include "client/cli/records/interrupt.h"
 
 namespace quipu::cli {
 namespace {
@@ -111,7 +111,11 @@ absl::Status AwaitReplaced(Admin& admin, const ReplaceOptions& options) {
       if (replaced) return absl::OkStatus();
       if (quorum->has_joining()) last_seen = quorum->joining();
     }
-    std::this_thread::sleep_for(kQuorumPollInterval);
+    if (!PauseUnlessInterrupted(kQuorumPollInterval)) {
+      return Interrupted(absl::StrCat(
+          "controller ", options.id,
+          " is not replaced yet; the controllers go on, `quipu controller status` shows how far"));
+    }
   }
   return ToStatus(
       ErrorCode::kRequestTimedOut,
@@ -139,6 +143,7 @@ absl::Status Replace(const Common& common, const ReplaceOptions& given) {
   request.set_force(options.force);
   request.set_timeout_ms(options.catch_up_timeout_ms);
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
+  CatchInterrupts();
   QUIPU_RETURN_IF_ERROR(admin->ReplaceVoter(request));
   QUIPU_RETURN_IF_ERROR(AwaitReplaced(*admin, options));
   if (common.json()) {

@@ -20,10 +20,13 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/error_code.h"
 #include "base/status_macros.h"
 #include "client/cli/cli.h"
 #include "client/cli/random_id.h"
+#include "client/cli/records/interrupt.h"
 #include "storage/data_directory.h"
 
 namespace quipu::cli {
@@ -336,6 +339,7 @@ absl::Status LocalCluster::Start(LocalNode& node) const {
       _exit(126);
     }
     close_range(3, ~0U, 0);
+    signal(SIGPIPE, SIG_DFL);  // CatchInterrupts has it ignored, which exec would hand down
     execle(program.c_str(), program.c_str(), "--config", config.c_str(), "--set", listeners.c_str(),
            nullptr, environment.data());
     _exit(127);
@@ -359,22 +363,38 @@ absl::Status LocalCluster::AwaitServing(const LocalNode& node,
     if (gone || std::chrono::steady_clock::now() > deadline) {
       return ToStatus(ErrorCode::kStorageError,
                       node.name() + (gone ? " ended at its start" : " does not serve yet") +
-                          "; the others run on until `quipu cluster down --dir " + directory_ +
-                          "`; the end of " + node.log_path() + ":\n" +
-                          LastLines(node.log_path(), 5));
+                          "; the others run on, " + HowToEnd() + "; the end of " + node.log_path() +
+                          ":\n" + LastLines(node.log_path(), 5));
     }
-    std::this_thread::sleep_for(kPollInterval);
+    if (!PauseUnlessInterrupted(kPollInterval)) {
+      return Interrupted(
+          absl::StrCat(node.name(), " does not serve yet; what was started runs on, ", HowToEnd()));
+    }
   }
   return absl::OkStatus();
 }
 
 absl::Status LocalCluster::StartMissing(int timeout_ms) {
   for (LocalNode& node : nodes_) {
+    if (InterruptSignal() != 0) {
+      return Interrupted(
+          absl::StrCat(node.name(), " was not started any more; the others run on, ", HowToEnd()));
+    }
     if (!node.IsRunning()) QUIPU_RETURN_IF_ERROR(Start(node));
   }
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
   for (const LocalNode& node : nodes_) QUIPU_RETURN_IF_ERROR(AwaitServing(node, deadline));
   return absl::OkStatus();
+}
+
+absl::Status LocalCluster::StillRunning() const {
+  std::vector<std::string> names;
+  for (const LocalNode& node : nodes_) {
+    if (node.IsRunning()) names.push_back(node.name());
+  }
+  if (names.empty()) return Interrupted("all have ended");
+  return Interrupted(
+      absl::StrCat(absl::StrJoin(names, ", "), " still ran; the same command goes on"));
 }
 
 absl::StatusOr<std::vector<std::string>> LocalCluster::Stop(int timeout_ms) {
@@ -389,7 +409,7 @@ absl::StatusOr<std::vector<std::string>> LocalCluster::Stop(int timeout_ms) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
     for (LocalNode* node : running) {
       while (node->IsRunning() && std::chrono::steady_clock::now() < deadline) {
-        std::this_thread::sleep_for(kPollInterval);
+        if (!PauseUnlessInterrupted(kPollInterval)) return StillRunning();
       }
       if (node->IsRunning()) {
         kill(node->pid, SIGKILL);
@@ -401,6 +421,10 @@ absl::StatusOr<std::vector<std::string>> LocalCluster::Stop(int timeout_ms) {
   }
   QUIPU_RETURN_IF_ERROR(Save());
   return killed;
+}
+
+std::string LocalCluster::HowToEnd() const {
+  return absl::StrCat("until `quipu cluster down --dir ", directory_, "`");
 }
 
 std::string LocalCluster::bootstrap_servers() const {

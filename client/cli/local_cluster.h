@@ -55,19 +55,24 @@ class LocalCluster {
   // Starts every node that does not run. Returns when all serve, or with the end of the log of the
   // first that ends or does not serve within `timeout_ms`. Every process that was started is in
   // cluster.json, whatever fails and wherever this program is killed.
+  // A signal (CatchInterrupts) ends it with Interrupted; what was started runs on.
   absl::Status StartMissing(int timeout_ms);
   // Asks every running node to end (brokers first), waits, and kills what is left after
-  // `timeout_ms`. Returns the names of those killed.
+  // `timeout_ms`. Returns the names of those killed. A signal (CatchInterrupts) ends the wait with
+  // Interrupted, which names what still runs.
   absl::StatusOr<std::vector<std::string>> Stop(int timeout_ms);
 
   [[nodiscard]] const std::vector<LocalNode>& nodes() const { return nodes_; }
   [[nodiscard]] std::string bootstrap_servers() const;
+  // The command that ends its processes.
+  [[nodiscard]] std::string HowToEnd() const;
   [[nodiscard]] const Uuid& cluster_id() const { return cluster_id_; }
 
  private:
   absl::Status Save() const;
   absl::Status WriteConfigs(const Options& options) const;
   absl::Status Start(LocalNode& node) const;
+  [[nodiscard]] absl::Status StillRunning() const;  // Interrupted
   absl::Status AwaitServing(const LocalNode& node,
                             std::chrono::steady_clock::time_point deadline) const;
 

@@ -9,7 +9,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   CLI::App app{
       "Quipu: a partitioned, replicated log for ordered payment streams.\n"
       "Exit codes: 0 ok, 1 refused or failed, 2 wrong arguments, 3 no broker reachable,\n"
-      "4 the cluster is not healthy.",
+      "4 the cluster is not healthy, 130 and 143 ended by Ctrl-C and SIGTERM.",
       "quipu"};
   app.require_subcommand(1);
   app.set_version_flag("--version", "quipu 0.1.0");

@@ -6,6 +6,7 @@
 #include "absl/strings/cord.h"
 #include "base/error_code.h"
 #include "client/cli/cli.h"
+#include "client/cli/records/interrupt.h"
 #include "client/client_config.h"
 
 namespace quipu::cli {
@@ -83,6 +84,7 @@ void AddOutputOption(CLI::App& verb, Common& common) {
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "quipu: %s\n", std::string(status.message()).c_str());
   if (status.GetPayload(kWrongArgumentsUrl).has_value()) return kExitUsage;
+  if (IsInterrupted(status)) return InterruptExitCode();
   return CodeOf(status) == ErrorCode::kNotConnected ? kExitNotConnected : kExitFailed;
 }
 

@@ -150,7 +150,8 @@ class RecordsTest(programs.TestCase):
                            stdin=subprocess.DEVNULL)
         self.assertEqual([child.stdout.readline() for _ in "abc"], ["a\n", "b\n", "c\n"])
         child.send_signal(signal.SIGINT)
-        self.assertEqual(child.communicate(timeout=30), ("", ""))
+        self.assertEqual(child.communicate(timeout=30), ("", "quipu: interrupted; 3 records were "
+                         "printed, and their offsets are committed for group leavers\n"))
         self.assertEqual(child.returncode, 130)
         group = self.json("group", "describe", "leavers")
         self.assertEqual((group["state"], group["members"]), ("Empty", []))

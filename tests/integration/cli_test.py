@@ -157,7 +157,8 @@ class CliTest(programs.TestCase):
             self.assertIn("0,1", text)
         finally:
             member.terminate()
-            self.assertEqual(member.communicate(timeout=30), ("", ""))
+            self.assertEqual(member.communicate(timeout=30),
+                             ("", "quipu: interrupted; 0 records were printed\n"))
         self.assertEqual(member.returncode, 143)  # left the group, as SIGTERM asked
 
     def stable(self, name):
@@ -239,7 +240,8 @@ class CliTest(programs.TestCase):
                           ("consume", "x", "-p", 0), ("consume", "x", "-g", "g"),
                           ("consume", "x", "-g", "g", "--idle-ms", 100), ("group", "list"),
                           ("group", "describe", "x"), ("cluster", "health"),
-                          ("bench", "produce", "x")):
+                          ("bench", "produce", "x"), ("bench", "consume", "x"),
+                          ("bench", "end-to-end", "x")):
             with self.subTest(arguments):
                 done = run("quipu", *arguments, "--timeout", 700, text="a\n",
                            QUIPU_BOOTSTRAP_SERVER=NOBODY, seconds=20)

@@ -90,6 +90,29 @@ class GroupTest(programs.TestCase):
         self.check(self.quipu("group", "offsets", "delete", group, "--topic", topic), 1,
                    "GROUP_SUBSCRIBED_TO_TOPIC", topic)
 
+    def test_a_stopped_static_member_is_taken_out_before_its_session_ends(self):
+        self.cluster.make_topic("fixed")
+        self.json("produce", "fixed", text="1\n2\n")
+        # Its session lasts 45 s after it has ended.
+        self.check(self.quipu("consume", "fixed", "-g", "fixers", "--instance-id", "one",
+                              "--from-beginning", "-n", 2), 0)
+        member = self.json("group", "describe", "fixers")["members"][0]
+        self.assertEqual((member["instance_id"], member["assignment"][0]["partitions"]),
+                         ("one", [0]))
+        self.check(self.quipu("group", "delete", "fixers"), 1, "NON_EMPTY_GROUP", "remove-member")
+        self.check(self.quipu("group", "remove-member", "fixers", "--instance-id", "two"), 1,
+                   "UNKNOWN_MEMBER_ID", "group fixers has no static member two")
+        self.assertEqual(self.json("group", "remove-member", "fixers", "--instance-id", "one"),
+                         {"group": "fixers", "removed": ["one"]})
+        group = self.json("group", "describe", "fixers")
+        self.assertEqual((group["state"], group["members"]), ("Empty", []))
+        self.assertEqual(group["offsets"][0]["committed"], 2, "its offsets stay")
+        self.json("group", "delete", "fixers")
+        self.check(self.quipu("group", "remove-member", "fixers", "--instance-id", "one"), 1,
+                   "GROUP_ID_NOT_FOUND")
+        self.check(self.quipu("group", "remove-member", "fixers"), 2)
+        self.check(self.quipu("consume", "fixed", "--instance-id", "one"), 2, "group")
+
     def test_offsets_are_reset_when_it_is_to_be_executed(self):
         self.make("moved", "movers", 20, partitions=2)
 

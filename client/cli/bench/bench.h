@@ -1,0 +1,88 @@
+// What the verbs of `quipu bench` share.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "base/latency.h"
+#include "client/cli/cli.h"
+#include "client/cli/measure/status_line.h"
+#include "client/producer.h"
+
+namespace quipu::cli {
+
+using BenchClock = std::chrono::steady_clock;
+
+// In one run. `bench end-to-end` keeps a byte for each.
+inline constexpr uint64_t kBenchRecordsMax = 1000000000;
+
+// Records to send, one after the other.
+struct LoadOptions {
+  std::string topic;
+  uint64_t records = 1000000;
+  size_t record_bytes = 1024;  // of each value
+  int64_t rate = 0;            // records per second; 0: as fast as it goes
+  int64_t batch_bytes = 16384;
+  int linger_ms = 5;
+  uint64_t keys = 1000;
+  bool no_progress = false;
+};
+
+void AddLoadOptions(CLI::App& verb, LoadOptions& options);
+void AddProgressOption(CLI::App& verb, bool& no_progress);
+void AddBenchConsume(CLI::App& bench, Common& common);
+void AddBenchEndToEnd(CLI::App& bench, Common& common);
+
+double SecondsOf(BenchClock::duration duration);
+// CPU seconds that this process has used.
+double CpuSeconds();
+// So many bytes that no codec makes smaller.
+std::string Noise(size_t bytes);
+// The key of the record `number`: records of one account carry the same.
+std::string KeyOf(uint64_t number, uint64_t keys);
+
+// p50_ms, p95_ms, p99_ms, p99_9_ms and max_ms, into `json`.
+void AddLatency(const LatencySummary& latency, Json& json);
+// "p50 1.20 ms, p95 ..., max ...".
+std::string LatencyText(const LatencySummary& latency);
+
+// A producer that knows the topic and has its identity, so that no measurement begins with either,
+// and the topic's number of partitions.
+struct ReadyProducer {
+  std::unique_ptr<Producer> producer;
+  int32_t partitions = 0;
+};
+absl::StatusOr<ReadyProducer> MakeProducer(const Common& common, const LoadOptions& options);
+
+// When the record `number` is to be sent, after the start: whatever came between (open loop). 0
+// without a rate.
+std::chrono::nanoseconds DueAfter(const LoadOptions& load, uint64_t number);
+
+struct Sending {
+  // The value of a record; it has to live until the next call.
+  std::function<absl::string_view(uint64_t number)> value;
+  // A record was taken over or refused; may be empty.
+  std::function<void()> sent;
+  // As Producer::Callback. `due`: as DueAfter says; without a rate, when the producer was first
+  // asked to take the record.
+  std::function<void(uint64_t number, BenchClock::time_point due, const DeliveryResult& result)>
+      report;
+  // Between two records, now and then; may be empty.
+  std::function<void()> meanwhile;
+  // True ends the sending, as a signal does; may be nullptr.
+  const std::atomic<bool>* stop = nullptr;
+};
+// Sends the records 0, 1, ... of `load`, each when it is due after `start`, and waits for room in
+// the producer's buffer. Ends early when a signal comes. How many records were sent.
+uint64_t SendAll(Producer& producer, const LoadOptions& load, BenchClock::time_point start,
+                 const Sending& sending);
+// Waits until all that was sent is reported, as long as that takes (delivery.timeout.ms); after a
+// signal for --timeout. Then closes the producer: OK when nothing was left.
+absl::Status FinishSending(Producer& producer, const Common& common, const Sending& sending);
+
+}  // namespace quipu::cli

@@ -1,0 +1,158 @@
+// Sending at a rate, and the figures of a run in words.
+#include "client/cli/bench/bench.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/status_macros.h"
+#include "client/cli/connect.h"
+#include "client/cli/records/interrupt.h"
+
+namespace quipu::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kRoomPause(1);
+constexpr std::chrono::milliseconds kMeanwhile(50);
+
+double MillisOf(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
+
+}  // namespace
+
+double SecondsOf(BenchClock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+double CpuSeconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+std::string Noise(size_t bytes) {
+  std::string value(bytes, '\0');
+  uint64_t noise = 88172645463325252ULL;
+  for (char& c : value) {
+    noise ^= noise << 13;
+    noise ^= noise >> 7;
+    noise ^= noise << 17;
+    c = static_cast<char>(noise);
+  }
+  return value;
+}
+
+std::string KeyOf(uint64_t number, uint64_t keys) {
+  return absl::StrCat("account-", number % keys);
+}
+
+void AddLatency(const LatencySummary& latency, Json& json) {
+  json["p50_ms"] = MillisOf(latency.p50);
+  json["p95_ms"] = MillisOf(latency.p95);
+  json["p99_ms"] = MillisOf(latency.p99);
+  json["p99_9_ms"] = MillisOf(latency.p999);
+  json["max_ms"] = MillisOf(latency.max);
+}
+
+std::string LatencyText(const LatencySummary& latency) {
+  return absl::StrFormat("p50 %.2f ms, p95 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, max %.2f ms",
+                         MillisOf(latency.p50), MillisOf(latency.p95), MillisOf(latency.p99),
+                         MillisOf(latency.p999), MillisOf(latency.max));
+}
+
+absl::StatusOr<ReadyProducer> MakeProducer(const Common& common, const LoadOptions& options) {
+  QUIPU_ASSIGN_OR_RETURN(const std::string servers, BootstrapServers(common));
+  const std::chrono::milliseconds timeout(common.timeout_ms);
+  ReadyProducer ready;
+  QUIPU_ASSIGN_OR_RETURN(ready.producer,
+                         Producer::Create({{"bootstrap.servers", servers},
+                                           {"batch.size", std::to_string(options.batch_bytes)},
+                                           {"linger.ms", std::to_string(options.linger_ms)},
+                                           {"max.block.ms", std::to_string(common.timeout_ms)}}));
+  QUIPU_ASSIGN_OR_RETURN(ready.partitions, ready.producer->PartitionCount(options.topic, timeout));
+  QUIPU_RETURN_IF_ERROR(ready.producer->WaitForIdentity(timeout).status());
+  return ready;
+}
+
+std::chrono::nanoseconds DueAfter(const LoadOptions& load, uint64_t number) {
+  if (load.rate == 0) return std::chrono::nanoseconds(0);
+  return std::chrono::nanoseconds(
+      static_cast<int64_t>(static_cast<double>(number) * 1e9 / static_cast<double>(load.rate)));
+}
+
+uint64_t SendAll(Producer& producer, const LoadOptions& load, BenchClock::time_point start,
+                 const Sending& sending) {
+  const auto stopped = [&sending] {
+    return InterruptSignal() != 0 || (sending.stop != nullptr && *sending.stop);
+  };
+  BenchClock::time_point told = start;
+  for (uint64_t number = 0; number < load.records; ++number) {
+    // Open loop: latency counts from when the record was due, not from when there was room for it.
+    BenchClock::time_point now = BenchClock::now();
+    const BenchClock::time_point due = load.rate > 0 ? start + DueAfter(load, number) : now;
+    while (due > now && !stopped()) {
+      PauseUnlessInterrupted(std::min<BenchClock::duration>(due - now, kMeanwhile));
+      now = BenchClock::now();
+      if (sending.meanwhile && due > now) sending.meanwhile();
+    }
+    const std::string key = KeyOf(number, load.keys);
+    ProducerRecord record;
+    record.topic = load.topic;
+    record.key = key;
+    record.value = sending.value(number);
+    const auto report = [&sending, number, due](const DeliveryResult& result) {
+      sending.report(number, due, result);
+    };
+    ErrorCode error = ErrorCode::kBufferFull;
+    while (error == ErrorCode::kBufferFull) {
+      if (stopped()) return number;
+      error = producer.TrySend(record, report);
+      if (error != ErrorCode::kBufferFull) break;
+      PauseUnlessInterrupted(kRoomPause);
+      if (sending.meanwhile) sending.meanwhile();
+    }
+    if (sending.sent) sending.sent();
+    if (error != ErrorCode::kNone) producer.Send(record, report);  // refuses it too, and says why
+    if (sending.meanwhile && now - told >= kMeanwhile) {
+      told = now;
+      sending.meanwhile();
+    }
+  }
+  return load.records;
+}
+
+absl::Status FinishSending(Producer& producer, const Common& common, const Sending& sending) {
+  absl::Status flushed = producer.Flush(kMeanwhile);
+  while (CodeOf(flushed) == ErrorCode::kRequestTimedOut && InterruptSignal() == 0 &&
+         (sending.stop == nullptr || !*sending.stop)) {
+    if (sending.meanwhile) sending.meanwhile();
+    flushed = producer.Flush(kMeanwhile);
+  }
+  return producer.Close(std::chrono::milliseconds(common.timeout_ms));
+}
+
+void AddProgressOption(CLI::App& verb, bool& no_progress) {
+  verb.add_flag("--no-progress", no_progress,
+                "No line on standard error that tells how far it is (nor without a terminal)");
+}
+
+void AddLoadOptions(CLI::App& verb, LoadOptions& options) {
+  verb.add_option("topic", options.topic, "An existing topic")->required();
+  verb.add_option("-n,--records", options.records)
+      ->check(CLI::Range(uint64_t{1}, kBenchRecordsMax))
+      ->capture_default_str();
+  verb.add_option("--batch-size", options.batch_bytes, "Bytes at which a batch is closed")
+      ->check(CLI::Range(1, 8 << 20))
+      ->capture_default_str();
+  verb.add_option("--linger-ms", options.linger_ms, "How long a batch waits for more records")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  verb.add_option("--keys", options.keys, "Different accounts")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{100000000}))
+      ->capture_default_str();
+  AddProgressOption(verb, options.no_progress);
+}
+
+}  // namespace quipu::cli
