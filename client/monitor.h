@@ -1,4 +1,5 @@
-// The SDK's live view of a cluster: partitions, groups, rates and lags.
+// The SDK's live view of a cluster: topics, partitions, producers and groups, with rates, lags and
+// latencies.
 //
 //   auto monitor = quipu::ClusterMonitor::Create({{"bootstrap.servers", "127.0.0.1:9092"}});
 //   while (running) {
@@ -18,15 +19,16 @@ namespace quipu {
 
 class Admin;
 
-// Asks the brokers for metadata, offsets and groups, and says what changed since it asked before.
-// Rates need two polls; lags in seconds need polls since before the record was written. One poll
-// costs one request to each broker, one to each coordinator, and for each group one, with the
-// metadata of all topics.
-// One thread at a time.
+// Asks the brokers for metadata, offsets, counters, producers and groups, and says what changed
+// since it asked before. Rates need two polls; lags in seconds need polls since before the record
+// was written. One poll costs one request to each broker, one to each coordinator, and for each
+// group one, with the metadata of all topics. One thread at a time.
 class ClusterMonitor {
  public:
   // Of how many groups the offsets are asked at most; more are named in `missing`.
   static constexpr size_t kGroupsMax = 1000;
+  // Of how many producers each thread of a broker tells, those with the newest batches.
+  static constexpr int32_t kProducersMax = 200;
 
   // Settings are those of Admin. kInvalidConfig names key and value. Does not connect yet.
   static absl::StatusOr<std::unique_ptr<ClusterMonitor>> Create(

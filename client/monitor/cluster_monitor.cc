@@ -20,23 +20,62 @@ using PartitionKey = std::pair<std::string, int32_t>;  // topic id's bytes, inde
 // What each partition's leader says. A deposed leader may still think that it leads: the newest
 // epoch counts.
 std::map<PartitionKey, message::DescribePartitionsResponse::Partition> LeadersOf(
-    const std::vector<ReplicaReport>& reports) {
+    const std::vector<BrokerReport>& reports) {
   std::map<PartitionKey, message::DescribePartitionsResponse::Partition> leaders;
-  for (const ReplicaReport& report : reports) {
-    if (!report.state.is_leader()) continue;
-    auto& known = leaders[{report.state.topic_id(), report.state.partition()}];
-    if (!known.is_leader() || known.leader_epoch() < report.state.leader_epoch()) {
-      known = report.state;
+  for (const BrokerReport& report : reports) {
+    for (const auto& state : report.state.partitions()) {
+      if (!state.is_leader()) continue;
+      auto& known = leaders[{state.topic_id(), state.partition()}];
+      if (!known.is_leader() || known.leader_epoch() < state.leader_epoch()) known = state;
     }
   }
   return leaders;
 }
 
+void AddProducers(const message::DescribePartitionsResponse::Partition& leader,
+                  const NamedPartition& name, ClusterSample& sample) {
+  sample.producers_known += leader.producers_known();
+  for (const auto& producer : leader.producers()) {
+    sample.producers.push_back({.id = producer.producer_id(),
+                                .epoch = producer.producer_epoch(),
+                                .partition = name,
+                                .last_sequence = producer.last_sequence(),
+                                .last_offset = Offset(producer.last_offset()),
+                                .last_timestamp = TimestampMs(producer.last_timestamp())});
+  }
+}
+
+// One part from each thread of a broker becomes one of the broker.
+ClusterSample::BrokerLoad LoadOf(const BrokerReport& report,
+                                 const std::map<std::string, std::string>& names) {
+  ClusterSample::BrokerLoad load{
+      .broker = report.broker, .topics = {}, .bounds_nanos = {}, .produce_times = {}};
+  for (const auto& topic : report.state.topics()) {
+    const auto name = names.find(topic.topic_id());
+    if (name == names.end()) continue;  // an internal one, or one that is gone
+    ClusterSample::BrokerLoad::Bytes& bytes = load.topics[name->second];
+    bytes.produced += topic.produced_bytes();
+    bytes.consumed += topic.consumed_bytes();
+  }
+  for (const auto& times : report.state.produce_times()) {
+    if (times.counts_size() != times.bounds_nanos_size() + 1) continue;
+    load.bounds_nanos.assign(times.bounds_nanos().begin(), times.bounds_nanos().end());
+    load.produce_times.resize(static_cast<size_t>(times.counts_size()));
+    for (int i = 0; i < times.counts_size(); ++i) {
+      load.produce_times[static_cast<size_t>(i)] += times.counts(i);
+    }
+  }
+  return load;
+}
+
 absl::Status AddPartitions(Admin& admin, ClusterSample& sample) {
   QUIPU_ASSIGN_OR_RETURN(const auto topics, admin.ListTopics());
-  QUIPU_ASSIGN_OR_RETURN(const std::vector<ReplicaReport> reports, admin.DescribePartitions({}));
+  QUIPU_ASSIGN_OR_RETURN(const std::vector<BrokerReport> reports,
+                         admin.DescribeLoad(ClusterMonitor::kProducersMax, sample.missing));
   const auto leaders = LeadersOf(reports);
+  std::map<std::string, std::string> names;
   for (const message::TopicInfo& topic : topics) {
+    names[topic.topic_id()] = topic.name();
     for (const message::PartitionInfo& partition : topic.partitions()) {
       ClusterSample::Partition one{
           .name = {topic.name(), PartitionIndex(partition.partition())},
@@ -47,16 +86,18 @@ absl::Status AddPartitions(Admin& admin, ClusterSample& sample) {
       if (leader != leaders.end()) {
         one.log_start_offset = Offset(leader->second.log_start_offset());
         one.log_end_offset = Offset(leader->second.high_watermark());
+        AddProducers(leader->second, one.name, sample);
       }
       sample.partitions.push_back(std::move(one));
     }
   }
+  for (const BrokerReport& report : reports) sample.loads.push_back(LoadOf(report, names));
   return absl::OkStatus();
 }
 
 absl::Status AddGroups(Admin& admin, ClusterSample& sample) {
   QUIPU_ASSIGN_OR_RETURN(const GroupListing listing, admin.ListGroups());
-  sample.missing = listing.missing;
+  sample.missing.insert(sample.missing.end(), listing.missing.begin(), listing.missing.end());
   for (const message::ListGroupsResponse::Group& group : listing.groups) {
     if (sample.groups.size() == ClusterMonitor::kGroupsMax) {
       sample.missing.push_back(absl::StrCat(listing.groups.size() - sample.groups.size(),

@@ -128,6 +128,10 @@ ClusterProgress ProgressTracker::Add(const ClusterSample& sample) {
     progress.groups.push_back(std::move(one));
   }
   KeepOnly(committed_, seen_commits);
+  AddLoads(sample, progress);
+  AddLatency(sample, progress);
+  AddProducers(sample, progress);
+  before_ = sample.at;
   return progress;
 }
 

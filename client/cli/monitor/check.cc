@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/error_code.h"
 
 namespace quipu::cli {
@@ -13,8 +14,10 @@ namespace {
 
 constexpr std::array<absl::string_view, 3> kOfGroups = {"lag", "lag_seconds",
                                                         "consumed_per_second"};
-constexpr absl::string_view kOfTopics = "records_per_second";
-constexpr std::array<absl::string_view, 3> kOfCluster = {"under_replicated", "offline", "fenced"};
+constexpr std::array<absl::string_view, 3> kOfTopics = {
+    "records_per_second", "produced_bytes_per_second", "consumed_bytes_per_second"};
+constexpr std::array<absl::string_view, 5> kOfCluster = {"produce_p50_ms", "produce_p99_ms",
+                                                         "under_replicated", "offline", "fenced"};
 
 template <typename Names>
 bool IsOneOf(const Names& names, absl::string_view name) {
@@ -30,6 +33,14 @@ std::optional<double> ValueOf(const GroupProgress& group, absl::string_view metr
   if (metric == "consumed_per_second") return group.consumed_per_second;
   if (!group.lag) return std::nullopt;
   return static_cast<double>(*group.lag);
+}
+
+// One of kOfTopics, of a topic or of all.
+template <typename Progress>
+std::optional<double> RateOf(const Progress& progress, absl::string_view metric) {
+  if (metric == "produced_bytes_per_second") return progress.produced_bytes_per_second;
+  if (metric == "consumed_bytes_per_second") return progress.consumed_bytes_per_second;
+  return progress.records_per_second;
 }
 
 }  // namespace
@@ -54,11 +65,11 @@ absl::StatusOr<Check> Check::Parse(absl::string_view text) {
     if (check.name_.empty()) return BadCheck(text, "a name was expected behind @");
   }
   check.metric_ = std::string(metric);
-  const bool named = IsOneOf(kOfGroups, metric) || metric == kOfTopics;
+  const bool named = IsOneOf(kOfGroups, metric) || IsOneOf(kOfTopics, metric);
   if (!named && !IsOneOf(kOfCluster, metric)) {
-    return BadCheck(text,
-                    "the metric is one of lag, lag_seconds, consumed_per_second, "
-                    "records_per_second, under_replicated, offline, fenced");
+    return BadCheck(
+        text, absl::StrCat("the metric is one of ", absl::StrJoin(kOfGroups, ", "), ", ",
+                           absl::StrJoin(kOfTopics, ", "), ", ", absl::StrJoin(kOfCluster, ", ")));
   }
   if (!named && !check.name_.empty()) {
     return BadCheck(text, absl::StrCat(metric, " is of the whole cluster and takes no name"));
@@ -108,13 +119,13 @@ std::optional<double> Check::ClusterValue(const ClusterProgress& progress) const
   if (metric_ == "under_replicated") return progress.under_replicated_partitions;
   if (metric_ == "offline") return progress.offline_partitions;
   if (metric_ == "fenced") return progress.fenced_brokers;
-  if (name_.empty()) return progress.records_per_second;
-  std::optional<double> sum;
-  for (const PartitionProgress& partition : progress.partitions) {
-    if (partition.now.name.topic != name_ || !partition.records_per_second) continue;
-    sum = sum.value_or(0) + *partition.records_per_second;
+  if (metric_ == "produce_p50_ms") return progress.produce_p50_ms;
+  if (metric_ == "produce_p99_ms") return progress.produce_p99_ms;
+  if (name_.empty()) return RateOf(progress, metric_);
+  for (const TopicProgress& topic : progress.topics) {
+    if (topic.name == name_) return RateOf(topic, metric_);
   }
-  return sum;
+  return std::nullopt;
 }
 
 std::vector<std::string> Check::Violations(const ClusterProgress& progress) const {

@@ -4,8 +4,11 @@
 //   op     = "<" | "<=" | ">" | ">=" | "==" | "!="
 //   metric = lag | lag_seconds | consumed_per_second    of the group @name, else of every group
 //                                                       that has committed
-//          | records_per_second                         of the topic @name, else of all together
-//          | under_replicated | offline | fenced        of the cluster
+//          | records_per_second                         of the topic @name, else of all together;
+//          | produced_bytes_per_second                  bytes as stored
+//          | consumed_bytes_per_second
+//          | produce_p50_ms | produce_p99_ms            of the cluster: a batch's time at its
+//          leader | under_replicated | offline | fenced
 //
 // Blanks around the parts are allowed: lag@billing < 1000
 #pragma once
@@ -26,7 +29,8 @@ class Check {
   static absl::StatusOr<Check> Parse(absl::string_view text);
 
   // What does not hold, each with the value found; empty: it holds. What is not known does not
-  // hold: a group or topic that is not there, a rate after one sample.
+  // hold: a group or topic that is not there, a rate after one sample, a latency when nothing was
+  // acknowledged.
   [[nodiscard]] std::vector<std::string> Violations(const ClusterProgress& progress) const;
   [[nodiscard]] const std::string& text() const { return text_; }
 
