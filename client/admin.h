@@ -18,6 +18,7 @@
 #include "client/named_partition.h"
 #include "proto/message/admin.pb.h"
 #include "proto/message/client.pb.h"
+#include "proto/message/node.pb.h"
 
 namespace quipu {
 
@@ -83,6 +84,10 @@ class Admin {
   // Brokers, cluster id and controller; no topics.
   absl::StatusOr<message::MetadataResponse> DescribeCluster();
   absl::StatusOr<message::DescribeQuorumResult> DescribeQuorum();
+  // What the broker or controller at `address` (host:port) tells of itself: version, clock, disk,
+  // settings. That one is asked, once. kNotConnected with the reason; kUnsupportedVersion: it
+  // answers, and is older than this call.
+  absl::StatusOr<message::DescribeNodeResponse> DescribeNode(const std::string& address);
   // Begins the replacement of a voter of the controllers, or goes on with it; DescribeQuorum tells
   // how far it is. kVoterNotFound, kReassignmentInProgress, kNotEnoughReplicas,
   // kInconsistentVoterSet, kInvalidRequest

@@ -8,6 +8,20 @@
 
 namespace quipu {
 
+absl::StatusOr<message::DescribeNodeResponse> Admin::DescribeNode(const std::string& address) {
+  absl::StatusOr<message::DescribeNodeResponse> response =
+      calls_->At<message::DescribeNodeRequest, message::DescribeNodeResponse>(
+          address, "/quipu.rpc.Node/Describe", {}, calls_->NewDeadline());
+  if (response.ok()) return response;
+  if (absl::IsUnimplemented(response.status())) {
+    return ToStatus(ErrorCode::kUnsupportedVersion,
+                    absl::StrCat("what listens at ", address,
+                                 " answers, and is older than this call or no node of Quipu"));
+  }
+  return ToStatus(ErrorCode::kNotConnected,
+                  absl::StrCat(address, ": ", response.status().message()));
+}
+
 absl::Status Admin::CreatePartitions(const std::string& topic, int32_t count,
                                      bool allow_key_remap) {
   message::AdminRequest request;

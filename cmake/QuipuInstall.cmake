@@ -42,7 +42,7 @@ foreach(header ${headers})
   install(FILES ${PROJECT_SOURCE_DIR}/${header}
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/quipu/${folder} COMPONENT development)
 endforeach()
-foreach(message message/admin message/client record/metadata record/group)
+foreach(message message/admin message/client message/node record/metadata record/group)
   get_filename_component(folder ${message} DIRECTORY)
   install(FILES ${PROJECT_BINARY_DIR}/generated/proto/${message}.pb.h
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/quipu/proto/${folder} COMPONENT development)

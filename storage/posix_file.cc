@@ -176,10 +176,18 @@ absl::Status FileError(absl::string_view what, const std::string& path) {
   return ToStatus(ErrorCode::kStorageError, absl::StrCat(what, " ", path, ": ", strerror(code)));
 }
 
-absl::StatusOr<int64_t> DiskFreeBytes(const std::string& path) {
+absl::StatusOr<DiskSpace> DiskSpaceOf(const std::string& path) {
   struct statvfs info = {};
   if (::statvfs(path.c_str(), &info) != 0) return FileError("cannot ask for free space of", path);
-  return static_cast<int64_t>(info.f_bavail) * static_cast<int64_t>(info.f_frsize);
+  const auto block = static_cast<int64_t>(info.f_frsize);
+  return DiskSpace{.free_bytes = static_cast<int64_t>(info.f_bavail) * block,
+                   .total_bytes = static_cast<int64_t>(info.f_blocks) * block};
+}
+
+absl::StatusOr<int64_t> DiskFreeBytes(const std::string& path) {
+  const absl::StatusOr<DiskSpace> space = DiskSpaceOf(path);
+  if (!space.ok()) return space.status();
+  return space->free_bytes;
 }
 
 absl::StatusOr<FilesUse> UseOfFiles(const std::string& folder, absl::string_view suffix) {

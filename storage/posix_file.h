@@ -13,7 +13,14 @@ namespace quipu {
 // kStorageError with `what`, `path` and the system's own text for the present errno.
 absl::Status FileError(absl::string_view what, const std::string& path);
 
-// Bytes that the file system of `path` has free for this process (D6).
+// Of a file system, in bytes.
+struct DiskSpace {
+  int64_t free_bytes = -1;  // for this process
+  int64_t total_bytes = -1;
+};
+// The file system of `path`. kStorageError.
+absl::StatusOr<DiskSpace> DiskSpaceOf(const std::string& path);
+// Its free bytes alone (D6).
 absl::StatusOr<int64_t> DiskFreeBytes(const std::string& path);
 
 struct FilesUse {

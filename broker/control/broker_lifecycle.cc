@@ -5,13 +5,13 @@
 #include "absl/strings/str_cat.h"
 #include "base/logging.h"
 #include "base/planted_bug.h"
+#include "base/version.h"
 
 namespace quipu {
 namespace {
 
 // A controller that says nothing for so long is given up, broken stream or not.
 constexpr Duration kSilenceMax = std::chrono::milliseconds(1500);
-constexpr char kVersion[] = "0.1.0";
 
 void SetEndpoint(const HostPort& from, record::Endpoint* to) {
   to->set_host(from.host);

@@ -6,6 +6,7 @@
 #include "base/logging.h"
 #include "base/status_macros.h"
 #include "broker/grpc/services.h"
+#include "runtime/grpc/node_service.h"
 #include "storage/posix_file.h"
 
 namespace quipu {
@@ -62,6 +63,9 @@ absl::Status BrokerProcess::BindListeners() {
   AddLogService(*client_server_, node_);
   AddBrokerService(*client_server_, node_);
   AddGroupsService(*client_server_, node_);
+  AddNodeService(*client_server_, [this](std::function<void(message::DescribeNodeResponse)> reply) {
+    ports_->control_executor().Post([this, reply = std::move(reply)] { reply(Describe()); });
+  });
   peer_server_ = std::make_unique<GrpcServer>(
       GrpcServer::Options{.name = "peer",
                           .host = settings_.peer_listener.host,
@@ -83,16 +87,34 @@ absl::Status BrokerProcess::StartMetrics() {
                                                                     .ports = *ports_,
                                                                     .storage = *storage_,
                                                                     .refusals = *refusals_}));
+  metrics_endpoint_ = EndpointText({settings_.metrics.host, metrics_->port()});
   return absl::OkStatus();
+}
+
+message::DescribeNodeResponse BrokerProcess::Describe() const {
+  const DiskSpace space = DiskSpaceOf(settings_.log_dir).value_or(DiskSpace());
+  const BrokerMetricsState state = node_->MetricsState();
+  message::DescribeNodeResponse out = DescribeNode({.role = "broker",
+                                                    .node_id = settings_.node.broker_id.value(),
+                                                    .cluster_id = settings_.node.cluster_id,
+                                                    .directory_id = settings_.node.directory_id,
+                                                    .data_dir = settings_.log_dir,
+                                                    .disk_free_bytes = space.free_bytes,
+                                                    .disk_total_bytes = space.total_bytes,
+                                                    .metrics_endpoint = metrics_endpoint_},
+                                                   settings_.effective, settings_.warnings);
+  out.set_disk_full(state.disk_full);
+  out.set_disk_free_bytes_min(state.disk_free_bytes_min);
+  out.set_ballast_bytes(ballast_->held_bytes());
+  out.set_ballast_bytes_wanted(settings_.ballast_bytes);
+  return out;
 }
 
 std::vector<std::pair<std::string, std::string>> BrokerProcess::Endpoints() const {
   std::vector<std::pair<std::string, std::string>> endpoints = {
       {"client", EndpointText(settings_.node.client_endpoint)},
       {"peer", EndpointText(settings_.node.peer_endpoint)}};
-  if (metrics_) {
-    endpoints.emplace_back("metrics", EndpointText({settings_.metrics.host, metrics_->port()}));
-  }
+  if (metrics_) endpoints.emplace_back("metrics", metrics_endpoint_);
   return endpoints;
 }
 
@@ -119,7 +141,7 @@ absl::Status BrokerProcess::Start(ExitCode& exit_code) {
                              {"cluster", settings_.node.cluster_id.ToText()},
                              {"client", EndpointText(settings_.node.client_endpoint)},
                              {"peer", EndpointText(settings_.node.peer_endpoint)},
-                             {"metrics", metrics_ ? Endpoints().back().second : "none"},
+                             {"metrics", metrics_ ? metrics_endpoint_ : "none"},
                              {"shards", std::to_string(settings_.node.num_shards)},
                              {"dir", settings_.log_dir}});
   exit_code = ExitCode::kOk;

@@ -11,6 +11,7 @@
 #include "broker/process/broker_metrics.h"
 #include "broker/process/broker_settings.h"
 #include "broker/process/process_ports.h"
+#include "proto/message/node.pb.h"
 #include "runtime/grpc/server.h"
 #include "runtime/process.h"
 #include "runtime/refusals.h"
@@ -47,6 +48,8 @@ class BrokerProcess {
   absl::Status StartMetrics();
   // What was bound, by name, for the log and listeners.file.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> Endpoints() const;
+  // What the broker tells of itself. Control executor, while the node is there.
+  [[nodiscard]] message::DescribeNodeResponse Describe() const;
   void End();
 
   BrokerSettings settings_;
@@ -58,6 +61,7 @@ class BrokerProcess {
   std::unique_ptr<GrpcServer> peer_server_;
   std::unique_ptr<BrokerNode> node_;
   std::unique_ptr<BrokerMetrics> metrics_;  // nullptr: no metrics.listener
+  std::string metrics_endpoint_;            // host:port, does not change while it serves
   bool serving_ = false;
 };
 

@@ -2,6 +2,8 @@
 #include <cstdio>
 #include <iostream>
 
+#include "absl/strings/str_cat.h"
+#include "base/version.h"
 #include "client/cli/cli.h"
 
 // Before the arguments are parsed only a mistake in the commands themselves can throw.
@@ -12,7 +14,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
       "4 the cluster is not healthy, 130 and 143 ended by Ctrl-C and SIGTERM.",
       "quipu"};
   app.require_subcommand(1);
-  app.set_version_flag("--version", "quipu 0.1.0");
+  app.set_version_flag("--version", absl::StrCat("quipu ", quipu::kVersion));
   app.footer(
       "Examples:\n"
       "  quipu cluster up -n 3 --dir /tmp/q\n"
@@ -36,6 +38,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   quipu::cli::AddBenchCommands(app, common);
   quipu::cli::AddProfileCommands(app, common);
   quipu::cli::AddTopCommand(app, common);
+  quipu::cli::AddDoctorCommand(app, common);
   quipu::cli::AddCompletionCommand(app, common);
   try {
     app.parse(argc, argv);

@@ -3,18 +3,16 @@
 #include <map>
 #include <memory>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "client/admin.h"
 #include "client/cli/cli.h"
 #include "client/cli/connect.h"
+#include "client/cli/monitor/min_isr.h"
 
 namespace quipu::cli {
 namespace {
-
-constexpr char kMinIsrKey[] = "min.insync.replicas";
 
 struct DescribeOptions {
   std::vector<std::string> names;
@@ -32,19 +30,10 @@ struct DescribeOptions {
   }
 };
 
-// min(min.insync.replicas, replication factor); a topic always carries the former.
-int EffectiveMinimum(const message::TopicInfo& topic, const message::PartitionInfo& partition) {
-  int minimum = 1;
-  for (const message::ConfigEntry& entry : topic.configs()) {
-    if (entry.key() == kMinIsrKey && !absl::SimpleAtoi(entry.value(), &minimum)) minimum = 1;
-  }
-  return std::min(minimum, partition.replicas_size());
-}
-
 bool IsWanted(const DescribeOptions& options, const message::TopicInfo& topic,
               const message::PartitionInfo& partition) {
   if (!options.by_partition()) return true;
-  const int minimum = EffectiveMinimum(topic, partition);
+  const int minimum = EffectiveMinIsr(topic, partition);
   return (options.under_replicated && partition.isr_size() < partition.replicas_size()) ||
          (options.unavailable && partition.leader() < 0) ||
          (options.under_min_isr && partition.isr_size() < minimum) ||

@@ -9,6 +9,8 @@
 #include "base/logging.h"
 #include "base/status_macros.h"
 #include "controller/process/services.h"
+#include "runtime/grpc/node_service.h"
+#include "storage/posix_file.h"
 
 namespace quipu {
 
@@ -83,6 +85,9 @@ absl::Status ControllerProcess::BindListener() {
                           .refusals = refusals_});
   AddControlService(*server_, node_);
   AddRaftService(*server_, node_);
+  AddNodeService(*server_, [this](std::function<void(message::DescribeNodeResponse)> reply) {
+    ports_->executor().Post([this, reply = std::move(reply)] { reply(Describe()); });
+  });
   return server_->Bind();
 }
 
@@ -93,7 +98,21 @@ absl::Status ControllerProcess::StartMetrics() {
                                                              .ports = *ports_,
                                                              .directory = *storage_->directory,
                                                              .refusals = *refusals_}));
+  metrics_endpoint_ = absl::StrCat(settings_.metrics.host, ":", metrics_->port());
   return absl::OkStatus();
+}
+
+message::DescribeNodeResponse ControllerProcess::Describe() const {
+  const DiskSpace space = DiskSpaceOf(settings_.log_dir).value_or(DiskSpace());
+  return DescribeNode({.role = "controller",
+                       .node_id = settings_.node.controller_id.value(),
+                       .cluster_id = settings_.node.cluster_id,
+                       .directory_id = settings_.node.directory_id,
+                       .data_dir = settings_.log_dir,
+                       .disk_free_bytes = space.free_bytes,
+                       .disk_total_bytes = space.total_bytes,
+                       .metrics_endpoint = metrics_endpoint_},
+                      settings_.effective, settings_.warnings);
 }
 
 absl::Status ControllerProcess::Start(ExitCode& exit_code) {
@@ -111,8 +130,7 @@ absl::Status ControllerProcess::Start(ExitCode& exit_code) {
   QUIPU_RETURN_IF_ERROR(StartMetrics());
   server_->Serve();
   const std::string endpoint = absl::StrCat(settings_.listener.host, ":", server_->port());
-  const std::string metrics =
-      metrics_ ? absl::StrCat(settings_.metrics.host, ":", metrics_->port()) : "none";
+  const std::string metrics = metrics_ ? metrics_endpoint_ : "none";
   if (!settings_.listeners_file.empty()) {
     std::vector<std::pair<std::string, std::string>> endpoints = {{"controller", endpoint}};
     if (metrics_) endpoints.emplace_back("metrics", metrics);

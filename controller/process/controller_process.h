@@ -2,12 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "controller/controller_node.h"
 #include "controller/process/controller_metrics_endpoint.h"
 #include "controller/process/controller_settings.h"
 #include "controller/process/process_ports.h"
+#include "proto/message/node.pb.h"
 #include "runtime/grpc/server.h"
 #include "runtime/process.h"
 #include "runtime/refusals.h"
@@ -41,6 +43,8 @@ class ControllerProcess {
   absl::Status OpenStorage();
   absl::Status BindListener();
   absl::Status StartMetrics();
+  // What the controller tells of itself. Any thread.
+  [[nodiscard]] message::DescribeNodeResponse Describe() const;
 
   ControllerSettings settings_;
   bool serving_ = false;
@@ -50,6 +54,7 @@ class ControllerProcess {
   std::unique_ptr<GrpcServer> server_;
   std::unique_ptr<ControllerNode> node_;
   std::unique_ptr<ControllerMetricsEndpoint> metrics_;  // nullptr: no metrics.listener
+  std::string metrics_endpoint_;  // host:port, does not change while it serves
 };
 
 }  // namespace quipu

@@ -1,0 +1,103 @@
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "client/admin.h"
+#include "client/cli/doctor/facts.h"
+#include "runtime/worker_pool.h"
+
+namespace quipu::cli {
+namespace {
+
+// The first call also makes the connection: it says little of the clock.
+constexpr int kCallsForClock = 3;
+
+AddressAnswer AskAddress(Admin& admin, const std::string& address) {
+  AddressAnswer answer;
+  answer.address = address;
+  for (int call = 0; call < kCallsForClock; ++call) {
+    const auto wall = std::chrono::system_clock::now();
+    const auto begin = std::chrono::steady_clock::now();
+    absl::StatusOr<message::DescribeNodeResponse> node = admin.DescribeNode(address);
+    const Duration round_trip = std::chrono::steady_clock::now() - begin;
+    if (!node.ok()) {
+      // One that answered before did not go away because of the second look.
+      if (call == 0) answer.status = node.status();
+      return answer;
+    }
+    if (answer.node && round_trip >= answer.round_trip) continue;
+    const Duration here = wall.time_since_epoch() + round_trip / 2;
+    answer.round_trip = round_trip;
+    answer.clock_difference = std::chrono::microseconds(node->wall_clock_micros()) - here;
+    answer.node = *std::move(node);
+  }
+  return answer;
+}
+
+absl::StatusOr<message::MetadataResponse> MetadataAt(const std::string& address) {
+  const auto admin =
+      Admin::Create({{"bootstrap.servers", address},
+                     {"default.api.timeout.ms", absl::StrCat(ToMillis(kBootstrapMetadataWait))}});
+  if (!admin.ok()) return admin.status();
+  return (*admin)->DescribeCluster();
+}
+
+void AskBootstrap(Admin& admin, const std::vector<std::string>& servers, DoctorFacts& facts) {
+  facts.bootstrap.assign(servers.size(), {.answer = {}, .metadata = absl::UnknownError("")});
+  WorkerPool pool("doctor", std::min(servers.size(), kProbesAtOnce));
+  for (size_t i = 0; i < servers.size(); ++i) {
+    pool.Run([&admin, &server = servers[i], &out = facts.bootstrap[i]] {
+      out.answer = AskAddress(admin, server);
+      out.metadata = out.answer.reached() ? MetadataAt(server) : out.answer.status;
+    });
+  }
+  pool.Stop();
+}
+
+void AskNodes(Admin& admin, DoctorFacts& facts) {
+  WorkerPool pool("doctor", kProbesAtOnce);
+  const auto ask = [&](AddressAnswer& out, std::string address) {
+    pool.Run([&admin, &out, address = std::move(address)] { out = AskAddress(admin, address); });
+  };
+  if (facts.cluster.ok()) {
+    for (const message::BrokerInfo& broker : facts.cluster->brokers()) {
+      ask(facts.brokers[broker.broker_id()],
+          absl::StrCat(broker.endpoint().host(), ":", broker.endpoint().port()));
+    }
+  }
+  if (facts.quorum.ok()) {
+    for (const auto& voter : facts.quorum->voters()) {
+      ask(facts.controllers[voter.id()], voter.endpoint());
+    }
+  }
+  pool.Stop();
+}
+
+}  // namespace
+
+bool AddressAnswer::reached() const {
+  return status.ok() || CodeOf(status) == ErrorCode::kUnsupportedVersion;
+}
+
+DoctorFacts CollectDoctorFacts(Admin& admin, const std::vector<std::string>& servers) {
+  const absl::Status nobody =
+      ToStatus(ErrorCode::kNotConnected, "no bootstrap address answers for a cluster");
+  DoctorFacts facts{.bootstrap = {},
+                    .cluster = nobody,
+                    .topics = nobody,
+                    .quorum = nobody,
+                    .brokers = {},
+                    .controllers = {}};
+  AskBootstrap(admin, servers, facts);
+  const bool known = std::any_of(facts.bootstrap.begin(), facts.bootstrap.end(),
+                                 [](const auto& address) { return address.metadata.ok(); });
+  if (!known) return facts;
+  facts.cluster = admin.DescribeCluster();
+  facts.topics = admin.ListTopics(/*with_internal=*/true);
+  facts.quorum = admin.DescribeQuorum();
+  AskNodes(admin, facts);
+  return facts;
+}
+
+}  // namespace quipu::cli

@@ -1,0 +1,62 @@
+// What `quipu doctor` looks at: what a cluster says of itself, and what can be reached from here.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/time.h"
+#include "proto/message/admin.pb.h"
+#include "proto/message/client.pb.h"
+#include "proto/message/node.pb.h"
+
+namespace quipu {
+class Admin;
+}
+
+namespace quipu::cli {
+
+// What came of asking whoever listens at an address who it is.
+struct AddressAnswer {
+  std::string address;  // host:port
+  // kNotConnected: nobody, with the reason; kUnsupportedVersion: somebody who is older than the
+  // question, or no node.
+  absl::Status status;
+  std::optional<message::DescribeNodeResponse> node;
+  // Of the quickest of the calls.
+  Duration round_trip{};
+  // The node's wall clock minus this machine's, to within half of `round_trip`.
+  Duration clock_difference{};
+  [[nodiscard]] bool reached() const;
+};
+
+struct BootstrapAnswer {
+  AddressAnswer answer;
+  // What a client that starts there is told; the answer's error when nobody answers.
+  absl::StatusOr<message::MetadataResponse> metadata;
+};
+
+struct DoctorFacts {
+  std::vector<BootstrapAnswer> bootstrap;
+  // The error of these three: nobody told.
+  absl::StatusOr<message::MetadataResponse> cluster;
+  absl::StatusOr<std::vector<message::TopicInfo>> topics;
+  absl::StatusOr<message::DescribeQuorumResult> quorum;
+  // At the addresses that the cluster advertises, by id.
+  std::map<int32_t, AddressAnswer> brokers;
+  std::map<int32_t, AddressAnswer> controllers;
+};
+
+// How many addresses are asked at the same time.
+inline constexpr size_t kProbesAtOnce = 16;
+// How long a bootstrap address alone is asked for the cluster's metadata, at most.
+inline constexpr Duration kBootstrapMetadataWait = std::chrono::seconds(3);
+
+// Asks all of them. What does not answer is a fact, not an error. `servers`: the bootstrap
+// addresses; `admin` starts from them. Blocks for a few times the time-outs of `admin` at most.
+DoctorFacts CollectDoctorFacts(Admin& admin, const std::vector<std::string>& servers);
+
+}  // namespace quipu::cli
