@@ -11,6 +11,7 @@
 #include "client/cli/cli.h"
 #include "client/cli/connect.h"
 #include "client/cli/records/interrupt.h"
+#include "client/cli/support/verb_json.h"
 
 namespace quipu::cli {
 namespace {
@@ -53,37 +54,21 @@ std::string StateOf(const message::BrokerInfo& broker) {
 
 absl::Status ListBrokers(const Common& common) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
-  QUIPU_ASSIGN_OR_RETURN(const message::MetadataResponse cluster, admin->DescribeCluster());
-  QUIPU_ASSIGN_OR_RETURN(auto loads, LoadOfBrokers(*admin));
-  Json json = Json::array();
-  std::vector<std::vector<std::string>> rows;
-  for (const message::BrokerInfo& broker : cluster.brokers()) {
-    const Load& load = loads[broker.broker_id()];
-    const std::string address =
-        absl::StrCat(broker.endpoint().host(), ":", broker.endpoint().port());
-    const std::string state = StateOf(broker);
-    json.push_back(Json{{"id", broker.broker_id()},
-                        {"address", address},
-                        {"rack", broker.rack()},
-                        {"state", state},
-                        {"unclean", broker.unclean()},
-                        {"epoch", broker.broker_epoch()},
-                        {"version", broker.version()},
-                        {"leaders", load.leaders},
-                        {"in_sync", load.in_isr.size()},
-                        {"replicas", load.replicas}});
-    rows.push_back({absl::StrCat(broker.broker_id()), address, state,
-                    broker.unclean() ? "yes" : "no", absl::StrCat(broker.broker_epoch()),
-                    broker.version(), absl::StrCat(load.leaders), absl::StrCat(load.in_isr.size()),
-                    absl::StrCat(load.replicas)});
-  }
+  QUIPU_ASSIGN_OR_RETURN(const Json brokers, BrokersJson(*admin));
   if (common.json()) {
-    PrintJson(json);
-  } else {
-    PrintTable(
-        {"ID", "ADDRESS", "STATE", "UNCLEAN", "EPOCH", "VERSION", "LEADERS", "IN-SYNC", "REPLICAS"},
-        rows);
+    PrintJson(brokers);
+    return absl::OkStatus();
   }
+  std::vector<std::vector<std::string>> rows;
+  for (const Json& broker : brokers) {
+    rows.push_back({broker["id"].dump(), broker["address"], broker["state"],
+                    broker["unclean"].get<bool>() ? "yes" : "no", broker["epoch"].dump(),
+                    broker["version"], broker["leaders"].dump(), broker["in_sync"].dump(),
+                    broker["replicas"].dump()});
+  }
+  PrintTable(
+      {"ID", "ADDRESS", "STATE", "UNCLEAN", "EPOCH", "VERSION", "LEADERS", "IN-SYNC", "REPLICAS"},
+      rows);
   return absl::OkStatus();
 }
 
@@ -184,6 +169,27 @@ absl::Status Elect(const Common& common, const ElectOptions& options) {
 }
 
 }  // namespace
+
+absl::StatusOr<Json> BrokersJson(Admin& admin) {
+  QUIPU_ASSIGN_OR_RETURN(const message::MetadataResponse cluster, admin.DescribeCluster());
+  QUIPU_ASSIGN_OR_RETURN(auto loads, LoadOfBrokers(admin));
+  Json json = Json::array();
+  for (const message::BrokerInfo& broker : cluster.brokers()) {
+    const Load& load = loads[broker.broker_id()];
+    json.push_back(
+        Json{{"id", broker.broker_id()},
+             {"address", absl::StrCat(broker.endpoint().host(), ":", broker.endpoint().port())},
+             {"rack", broker.rack()},
+             {"state", StateOf(broker)},
+             {"unclean", broker.unclean()},
+             {"epoch", broker.broker_epoch()},
+             {"version", broker.version()},
+             {"leaders", load.leaders},
+             {"in_sync", load.in_isr.size()},
+             {"replicas", load.replicas}});
+  }
+  return json;
+}
 
 void AddBrokerCommands(CLI::App& app, Common& common) {
   CLI::App* broker = app.add_subcommand("broker", "Brokers, and taking one out of service");

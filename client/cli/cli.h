@@ -77,6 +77,7 @@ void AddBenchCommands(CLI::App& app, Common& common);
 void AddProfileCommands(CLI::App& app, Common& common);
 void AddTopCommand(CLI::App& app, Common& common);
 void AddDoctorCommand(CLI::App& app, Common& common);
+void AddBundleCommand(CLI::App& app, Common& common);
 // Hidden; add it last: it tells of what was added before.
 void AddCompletionCommand(CLI::App& app, Common& common);
 

@@ -9,6 +9,7 @@
 #include "client/cli/cli.h"
 #include "client/cli/connect.h"
 #include "client/cli/doctor/report.h"
+#include "client/cli/support/verb_json.h"
 
 namespace quipu::cli {
 namespace {
@@ -71,23 +72,6 @@ absl::StatusOr<message::DescribeNodeResponse> DescribeNamedNode(Admin& admin,
   return node;
 }
 
-// The settings that a process has read at its start, and over them what was set at run time.
-Json AllConfigs(const message::DescribeNodeResponse& node,
-                const std::vector<message::DynamicConfig>& at_run_time) {
-  Json all = StaticConfigsJson(node);
-  for (const message::DynamicConfig& set : at_run_time) {
-    const bool in_force = set.source() == message::DynamicConfig::DYNAMIC_CLUSTER_CONFIG ||
-                          set.source() == message::DynamicConfig::DYNAMIC_BROKER_CONFIG;
-    for (Json& config : all) {
-      if (!in_force || config["key"] != set.key()) continue;
-      config["value"] = set.value();
-      config["source"] = SourceText(set.source());
-      config["origin"] = "quipu config set";
-    }
-  }
-  return all;
-}
-
 void PrintConfigs(const Json& configs, bool of_node) {
   const auto text = [](const Json& value, const char* absent) {
     return value.is_null() ? std::string(absent) : value.get<std::string>();
@@ -114,14 +98,15 @@ void PrintConfigs(const Json& configs, bool of_node) {
 
 absl::Status DescribeConfigs(const Common& common, const ConfigOptions& options) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
-  QUIPU_ASSIGN_OR_RETURN(const auto at_run_time, admin->DescribeConfigs(BrokerId(options.broker)));
   const bool of_node = options.broker >= 0 || options.controller >= 0;
-  Json configs = Json::array();
+  Json configs;
   if (of_node) {
     QUIPU_ASSIGN_OR_RETURN(const auto node, DescribeNamedNode(*admin, options));
-    configs = AllConfigs(node, at_run_time);
+    QUIPU_ASSIGN_OR_RETURN(const auto at_run_time,
+                           admin->DescribeConfigs(BrokerId(options.broker)));
+    configs = NodeConfigsJson(node, at_run_time);
   } else {
-    for (const message::DynamicConfig& config : at_run_time) configs.push_back(ToJson(config));
+    QUIPU_ASSIGN_OR_RETURN(configs, ClusterConfigsJson(*admin));
   }
   if (common.json()) {
     PrintJson(configs);
@@ -158,6 +143,30 @@ absl::Status SetConfigs(const Common& common, const ConfigOptions& options) {
 }
 
 }  // namespace
+
+// Over what the process has read at its start comes what was set at run time.
+Json NodeConfigsJson(const message::DescribeNodeResponse& node,
+                     const std::vector<message::DynamicConfig>& at_run_time) {
+  Json all = StaticConfigsJson(node);
+  for (const message::DynamicConfig& set : at_run_time) {
+    const bool in_force = set.source() == message::DynamicConfig::DYNAMIC_CLUSTER_CONFIG ||
+                          set.source() == message::DynamicConfig::DYNAMIC_BROKER_CONFIG;
+    for (Json& config : all) {
+      if (!in_force || config["key"] != set.key()) continue;
+      config["value"] = set.value();
+      config["source"] = SourceText(set.source());
+      config["origin"] = "quipu config set";
+    }
+  }
+  return all;
+}
+
+absl::StatusOr<Json> ClusterConfigsJson(Admin& admin) {
+  QUIPU_ASSIGN_OR_RETURN(const auto at_run_time, admin.DescribeConfigs());
+  Json configs = Json::array();
+  for (const message::DynamicConfig& config : at_run_time) configs.push_back(ToJson(config));
+  return configs;
+}
 
 void AddConfigCommands(CLI::App& app, Common& common) {
   CLI::App* config = app.add_subcommand("config", "Settings: of the cluster and of its processes");

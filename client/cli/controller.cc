@@ -9,6 +9,7 @@
 #include "client/cli/cli.h"
 #include "client/cli/connect.h"
 #include "client/cli/records/interrupt.h"
+#include "client/cli/support/verb_json.h"
 
 namespace quipu::cli {
 namespace {
@@ -44,31 +45,22 @@ Json VoterJson(const DescribeQuorumResult& quorum, const DescribeQuorumResult::V
 
 absl::Status Status(const Common& common) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
-  QUIPU_ASSIGN_OR_RETURN(const DescribeQuorumResult quorum, admin->DescribeQuorum());
-  Json voters = Json::array();
-  for (const DescribeQuorumResult::Voter& voter : quorum.voters()) {
-    voters.push_back(
-        VoterJson(quorum, voter, voter.id() == quorum.leader_id() ? "leader" : "follower"));
-  }
-  if (quorum.has_joining()) voters.push_back(VoterJson(quorum, quorum.joining(), "observer"));
+  QUIPU_ASSIGN_OR_RETURN(const Json quorum, QuorumJson(*admin));
   if (common.json()) {
-    PrintJson(Json{{"leader_id", quorum.leader_id()},
-                   {"term", quorum.term()},
-                   {"commit_index", quorum.commit_index()},
-                   {"voters_committed", quorum.voters_committed()},
-                   {"controllers", voters}});
+    PrintJson(quorum);
     return absl::OkStatus();
   }
   std::vector<std::vector<std::string>> rows;
-  for (const Json& voter : voters) {
+  for (const Json& voter : quorum["controllers"]) {
     const auto contact = voter["last_contact_ms"].get<int64_t>();
     rows.push_back({voter["id"].dump(), voter["role"], voter["directory_id"], voter["address"],
                     voter["lag"].dump(), contact < 0 ? "never" : absl::StrCat(contact, " ms ago")});
   }
   PrintTable({"ID", "ROLE", "DIRECTORY", "ADDRESS", "LAG", "HEARD"}, rows);
-  std::printf("\nterm %llu, commit index %llu%s\n", static_cast<unsigned long long>(quorum.term()),
-              static_cast<unsigned long long>(quorum.commit_index()),
-              quorum.voters_committed() ? "" : ", a change of the voters is being committed");
+  std::printf(
+      "\nterm %s, commit index %s%s\n", quorum["term"].dump().c_str(),
+      quorum["commit_index"].dump().c_str(),
+      quorum["voters_committed"].get<bool>() ? "" : ", a change of the voters is being committed");
   return absl::OkStatus();
 }
 
@@ -156,6 +148,21 @@ absl::Status Replace(const Common& common, const ReplaceOptions& given) {
 }
 
 }  // namespace
+
+absl::StatusOr<Json> QuorumJson(Admin& admin) {
+  QUIPU_ASSIGN_OR_RETURN(const DescribeQuorumResult quorum, admin.DescribeQuorum());
+  Json voters = Json::array();
+  for (const DescribeQuorumResult::Voter& voter : quorum.voters()) {
+    voters.push_back(
+        VoterJson(quorum, voter, voter.id() == quorum.leader_id() ? "leader" : "follower"));
+  }
+  if (quorum.has_joining()) voters.push_back(VoterJson(quorum, quorum.joining(), "observer"));
+  return Json{{"leader_id", quorum.leader_id()},
+              {"term", quorum.term()},
+              {"commit_index", quorum.commit_index()},
+              {"voters_committed", quorum.voters_committed()},
+              {"controllers", voters}};
+}
 
 void AddMetadataCommands(CLI::App& app, Common& common) {
   CLI::App* metadata = app.add_subcommand("metadata", "The cluster's metadata");

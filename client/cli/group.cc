@@ -8,6 +8,7 @@
 #include "client/admin.h"
 #include "client/cli/cli.h"
 #include "client/cli/connect.h"
+#include "client/cli/support/verb_json.h"
 
 namespace quipu::cli {
 namespace {
@@ -95,31 +96,18 @@ void PrintMembers(const Json& members) {
 
 absl::Status DescribeGroup(const Common& common, const std::string& name) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
-  QUIPU_ASSIGN_OR_RETURN(const message::DescribeGroupResponse group, admin->DescribeGroup(name));
-  QUIPU_ASSIGN_OR_RETURN(const std::vector<PartitionLag> lags, admin->DescribeGroupLag(name));
-  QUIPU_ASSIGN_OR_RETURN(const std::vector<message::TopicInfo> topics, admin->ListTopics(true));
-  std::map<std::string, std::string> topic_names;
-  for (const message::TopicInfo& topic : topics) topic_names[topic.topic_id()] = topic.name();
-  Json members = Json::array();
-  for (const auto& member : group.members()) members.push_back(ToJson(member, topic_names));
-  Json offsets = Json::array();
-  for (const PartitionLag& lag : lags) offsets.push_back(ToJson(lag));
+  QUIPU_ASSIGN_OR_RETURN(const Json group, GroupJson(*admin, name));
   if (common.json()) {
-    PrintJson(Json{{"group", group.group_id()},
-                   {"state", group.state()},
-                   {"epoch", group.group_epoch()},
-                   {"assignor", group.assignor()},
-                   {"coordinator", group.coordinator()},
-                   {"members", members},
-                   {"offsets", offsets}});
+    PrintJson(group);
     return absl::OkStatus();
   }
-  std::printf("group %s: %s, epoch %d, assignor %s, coordinator broker %d\n",
-              group.group_id().c_str(), group.state().c_str(), group.group_epoch(),
-              group.assignor().c_str(), group.coordinator());
-  PrintMembers(members);
+  std::printf("group %s: %s, epoch %s, assignor %s, coordinator broker %s\n",
+              TextOr(group["group"]).c_str(), TextOr(group["state"]).c_str(),
+              group["epoch"].dump().c_str(), TextOr(group["assignor"]).c_str(),
+              group["coordinator"].dump().c_str());
+  PrintMembers(group["members"]);
   std::vector<std::vector<std::string>> lines;
-  for (const Json& offset : offsets) {
+  for (const Json& offset : group["offsets"]) {
     lines.push_back({TextOr(offset["topic"]), offset["partition"].dump(),
                      OrUnknown(offset["committed"]), OrUnknown(offset["log_end"]),
                      OrUnknown(offset["lag"]), OrUnknown(offset["lag_seconds"]),
@@ -162,6 +150,25 @@ absl::Status RemoveMembers(const Common& common, const std::string& name,
 }
 
 }  // namespace
+
+absl::StatusOr<Json> GroupJson(Admin& admin, const std::string& name) {
+  QUIPU_ASSIGN_OR_RETURN(const message::DescribeGroupResponse group, admin.DescribeGroup(name));
+  QUIPU_ASSIGN_OR_RETURN(const std::vector<PartitionLag> lags, admin.DescribeGroupLag(name));
+  QUIPU_ASSIGN_OR_RETURN(const std::vector<message::TopicInfo> topics, admin.ListTopics(true));
+  std::map<std::string, std::string> topic_names;
+  for (const message::TopicInfo& topic : topics) topic_names[topic.topic_id()] = topic.name();
+  Json members = Json::array();
+  for (const auto& member : group.members()) members.push_back(ToJson(member, topic_names));
+  Json offsets = Json::array();
+  for (const PartitionLag& lag : lags) offsets.push_back(ToJson(lag));
+  return Json{{"group", group.group_id()},
+              {"state", group.state()},
+              {"epoch", group.group_epoch()},
+              {"assignor", group.assignor()},
+              {"coordinator", group.coordinator()},
+              {"members", members},
+              {"offsets", offsets}};
+}
 
 void AddGroupCommands(CLI::App& app, Common& common) {
   CLI::App* group = app.add_subcommand("group", "Consumer groups");

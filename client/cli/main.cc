@@ -39,6 +39,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   quipu::cli::AddProfileCommands(app, common);
   quipu::cli::AddTopCommand(app, common);
   quipu::cli::AddDoctorCommand(app, common);
+  quipu::cli::AddBundleCommand(app, common);
   quipu::cli::AddCompletionCommand(app, common);
   try {
     app.parse(argc, argv);

@@ -10,6 +10,7 @@
 #include "client/cli/cli.h"
 #include "client/cli/connect.h"
 #include "client/cli/monitor/min_isr.h"
+#include "client/cli/support/verb_json.h"
 
 namespace quipu::cli {
 namespace {
@@ -140,6 +141,20 @@ absl::StatusOr<std::vector<message::TopicInfo>> TopicsAskedFor(Admin& admin,
   return topics;
 }
 
+Json TopicsJson(Admin& admin, const DescribeOptions& options,
+                const std::vector<message::TopicInfo>& topics) {
+  std::vector<std::string> names;
+  for (const message::TopicInfo& topic : topics) names.push_back(topic.name());
+  const LeaderReports reports = names.empty() ? LeaderReports() : ReportsOf(admin, names);
+  Json told = Json::array();
+  for (const message::TopicInfo& topic : topics) {
+    Json json = TopicJson(options, topic, reports);
+    if (options.by_partition() && json["partitions"].empty()) continue;
+    told.push_back(std::move(json));
+  }
+  return told;
+}
+
 absl::Status DescribeTopics(const Common& common, const DescribeOptions& options) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
   QUIPU_ASSIGN_OR_RETURN(std::vector<message::TopicInfo> topics, TopicsAskedFor(*admin, options));
@@ -151,15 +166,7 @@ absl::Status DescribeTopics(const Common& common, const DescribeOptions& options
     }
     std::erase_if(topics, [&](const auto& topic) { return !HasOverrides(topic, minimum); });
   }
-  std::vector<std::string> names;
-  for (const message::TopicInfo& topic : topics) names.push_back(topic.name());
-  const LeaderReports reports = names.empty() ? LeaderReports() : ReportsOf(*admin, names);
-  Json told = Json::array();
-  for (const message::TopicInfo& topic : topics) {
-    Json json = TopicJson(options, topic, reports);
-    if (options.by_partition() && json["partitions"].empty()) continue;
-    told.push_back(std::move(json));
-  }
+  const Json told = TopicsJson(*admin, options, topics);
   if (common.json()) {
     PrintJson(options.one_topic() ? told[0] : told);
     return absl::OkStatus();
@@ -172,6 +179,11 @@ absl::Status DescribeTopics(const Common& common, const DescribeOptions& options
 }
 
 }  // namespace
+
+absl::StatusOr<Json> TopicsJson(Admin& admin) {
+  QUIPU_ASSIGN_OR_RETURN(const auto topics, admin.ListTopics(/*with_internal=*/true));
+  return TopicsJson(admin, DescribeOptions(), topics);
+}
 
 void AddTopicDescribe(CLI::App& topic, Common& common) {
   auto options = std::make_shared<DescribeOptions>();

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/admin.h"
+#include "client/broker_connections.h"
 #include "client/cli/doctor/facts.h"
 #include "runtime/worker_pool.h"
 
@@ -78,6 +79,16 @@ void AskNodes(Admin& admin, DoctorFacts& facts) {
 
 bool AddressAnswer::reached() const {
   return status.ok() || CodeOf(status) == ErrorCode::kUnsupportedVersion;
+}
+
+std::string HostOf(const std::string& address) {
+  const std::string host = SplitAddress(address).first;
+  const bool bracketed = host.size() > 1 && host.front() == '[' && host.back() == ']';
+  return bracketed ? host.substr(1, host.size() - 2) : host;
+}
+
+bool IsWildcardHost(const std::string& host) {
+  return host.empty() || host == "0.0.0.0" || host == "::" || host == "*";
 }
 
 DoctorFacts CollectDoctorFacts(Admin& admin, const std::vector<std::string>& servers) {

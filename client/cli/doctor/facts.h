@@ -50,6 +50,11 @@ struct DoctorFacts {
   std::map<int32_t, AddressAnswer> controllers;
 };
 
+// The host of host:port, without the brackets of IPv6.
+std::string HostOf(const std::string& address);
+// Where a server listens and nobody can connect: 0.0.0.0, ::, *, nothing.
+bool IsWildcardHost(const std::string& host);
+
 // How many addresses are asked at the same time.
 inline constexpr size_t kProbesAtOnce = 16;
 // How long a bootstrap address alone is asked for the cluster's metadata, at most.

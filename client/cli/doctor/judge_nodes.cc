@@ -17,18 +17,6 @@ std::string GiB(int64_t bytes) {
   return absl::StrFormat("%.1f GiB", static_cast<double>(bytes) / kGiB);
 }
 
-// The host of host:port, without the brackets of IPv6.
-std::string HostOf(const std::string& address) {
-  std::string host = address.substr(0, address.rfind(':'));
-  if (host.size() > 1 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  return host;
-}
-
-// Where a server listens and a client cannot connect.
-bool IsWildcard(const std::string& host) {
-  return host.empty() || host == "0.0.0.0" || host == "::" || host == "*";
-}
-
 // A node as one is to see it: what it is called and the findings of it.
 class NodeJudge {
  public:
@@ -190,7 +178,7 @@ void JudgeAdvertised(const DoctorFacts& facts, const message::BrokerInfo& broker
   const std::string told = absl::StrCat("clients are told ", answer.address);
   const auto stranger = Stranger(answer, "broker", broker.broker_id(), facts.cluster->cluster_id());
   std::string wrong;
-  if (IsWildcard(host)) {
+  if (IsWildcardHost(host)) {
     wrong =
         ", which is every address of a machine and no place to connect to: each client asks "
         "its own machine";
