@@ -4,16 +4,12 @@
 // Pure; thread-safe.
 #pragma once
 
-#include <vector>
-
 #include "absl/status/statusor.h"
+#include "base/byte_chain.h"
 #include "base/bytes.h"
 #include "core/request/log_messages.h"
 
 namespace quipu {
-
-// The slices of one encoded message, in order.
-using ByteChain = std::vector<Bytes>;
 
 ByteChain Encode(const ProduceRequest& message);
 ByteChain Encode(const ProduceResponse& message);

@@ -12,10 +12,11 @@ constexpr uint32_t kTypeMask = 7;
 }  // namespace
 
 void WireWriter::Varint(uint64_t value) {
+  std::string& text = chain_.text();
   for (; value >= 0x80U; value >>= 7U) {
-    text_.push_back(static_cast<char>((value & 0x7FU) | 0x80U));
+    text.push_back(static_cast<char>((value & 0x7FU) | 0x80U));
   }
-  text_.push_back(static_cast<char>(value));
+  text.push_back(static_cast<char>(value));
 }
 
 void WireWriter::Unsigned(uint32_t number, uint64_t value) {
@@ -32,18 +33,13 @@ void WireWriter::Text(uint32_t number, absl::string_view value) {
   if (value.empty()) return;
   Varint(LengthField(number));
   Varint(value.size());
-  text_.append(value.data(), value.size());
+  chain_.text().append(value.data(), value.size());
 }
 
 void WireWriter::Message(uint32_t number, const WireWriter& message) {
   Varint(LengthField(number));
   Varint(message.size());
-  const size_t start = text_.size();
-  text_ += message.text_;
-  for (const auto& [position, bytes] : message.shared_) {
-    shared_.emplace_back(start + position, bytes);
-  }
-  shared_bytes_ += message.shared_bytes_;
+  chain_.Append(message.chain_);
 }
 
 void WireWriter::Shared(uint32_t number, const std::vector<Bytes>& parts) {
@@ -52,27 +48,7 @@ void WireWriter::Shared(uint32_t number, const std::vector<Bytes>& parts) {
   if (total == 0) return;
   Varint(LengthField(number));
   Varint(total);
-  for (const Bytes& part : parts) {
-    if (!part.empty()) shared_.emplace_back(text_.size(), part);
-  }
-  shared_bytes_ += total;
-}
-
-std::vector<Bytes> WireWriter::Finish() {
-  std::vector<Bytes> chain;
-  chain.reserve(2 * shared_.size() + 1);
-  const Bytes text(std::move(text_));
-  size_t position = 0;
-  for (auto& [place, bytes] : shared_) {
-    if (place > position) chain.push_back(text.Slice(position, place - position));
-    chain.push_back(std::move(bytes));
-    position = place;
-  }
-  if (position < text.size()) chain.push_back(text.Slice(position, text.size() - position));
-  text_.clear();
-  shared_.clear();
-  shared_bytes_ = 0;
-  return chain;
+  for (const Bytes& part : parts) chain_.Share(part);
 }
 
 bool WireReader::Next(WireField& field) {

@@ -3,11 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "base/byte_chain.h"
 #include "base/bytes.h"
 #include "base/error_code.h"
 
@@ -29,9 +28,8 @@ constexpr uint32_t LengthField(uint32_t number) {
   return (number << 3U) | static_cast<uint32_t>(WireType::kLengthDelimited);
 }
 
-// Writes one message. Small fields are collected in one string; shared bytes are only remembered,
-// with the place where they belong, so that they are never copied. Zeros and empty texts are left
-// out, as proto3 does. One owner.
+// Writes one message. Shared bytes are never copied. Zeros and empty texts are left out, as proto3
+// does. One owner.
 class WireWriter {
  public:
   void Unsigned(uint32_t number, uint64_t value);
@@ -44,17 +42,14 @@ class WireWriter {
   void Shared(uint32_t number, const std::vector<Bytes>& parts);
 
   // Bytes of the message so far, shared ones included.
-  [[nodiscard]] size_t size() const { return text_.size() + shared_bytes_; }
+  [[nodiscard]] size_t size() const { return chain_.size(); }
   // The message as slices. The writer is empty afterwards.
-  std::vector<Bytes> Finish();
+  ByteChain Finish() { return chain_.Finish(); }
 
  private:
   void Varint(uint64_t value);
 
-  std::string text_;
-  // Shared bytes and the position in `text_` that they come before, rising.
-  std::vector<std::pair<size_t, Bytes>> shared_;
-  size_t shared_bytes_ = 0;
+  ByteChainBuilder chain_;
 };
 
 // One field of a message.
