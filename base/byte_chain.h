@@ -13,6 +13,20 @@ namespace quipu {
 // The slices of one encoded message, in order.
 using ByteChain = std::vector<Bytes>;
 
+inline size_t SizeOf(const ByteChain& chain) {
+  size_t size = 0;
+  for (const Bytes& slice : chain) size += slice.size();
+  return size;
+}
+
+// A copy in one piece.
+inline std::string Joined(const ByteChain& chain) {
+  std::string text;
+  text.reserve(SizeOf(chain));
+  for (const Bytes& slice : chain) text.append(slice.data(), slice.size());
+  return text;
+}
+
 // Collects small fields in one string, and remembers shared bytes with the place where they belong.
 // One owner.
 class ByteChainBuilder {

@@ -6,16 +6,6 @@
 #include "base/check.h"
 
 namespace quipu::kafka {
-namespace {
-
-size_t SizeOf(const ByteChain& chain) {
-  size_t size = 0;
-  for (const Bytes& slice : chain) size += slice.size();
-  return size;
-}
-
-}  // namespace
-
 bool ConnectionCore::wants_read() const {
   return !closing_ && !ended_ && !reader_.has_frame() &&
          slots_.size() < limits_.in_flight_requests_max &&

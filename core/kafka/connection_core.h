@@ -21,7 +21,8 @@ struct ConnectionLimits {
   size_t request_bytes_max = size_t{100} << 20U;
   // Requests that are handed out and whose answer is missing, or waits for an earlier one.
   size_t in_flight_requests_max = 64;
-  // Frames of requests that are handed out and not answered. One frame goes beyond it, so that a frame of any allowed size gets through.
+  // Frames of requests that are handed out and not answered. One frame goes beyond it, so that a
+  // frame of any allowed size gets through.
   size_t in_flight_bytes_max = size_t{32} << 20U;
   // Answers that the socket has not taken. What is in flight already may go beyond it.
   size_t output_bytes_max = size_t{64} << 20U;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "base/byte_chain.h"
 #include "base/bytes.h"
 #include "base/error_code.h"
 #include "base/strong_int.h"
@@ -40,11 +41,13 @@ constexpr Versions Between(int16_t first, int16_t last) { return {.first = first
 struct Records {
   // On the wire null differs from no bytes; to Kafka's clients both mean "no records".
   bool is_null = true;
-  std::vector<Bytes> slices{};
+  ByteChain slices{};
 
-  [[nodiscard]] size_t size() const;
+  [[nodiscard]] size_t size() const { return SizeOf(slices); }
   // The same bytes, however they are sliced.
-  friend bool operator==(const Records& a, const Records& b);
+  friend bool operator==(const Records& a, const Records& b) {
+    return a.is_null == b.is_null && Joined(a.slices) == Joined(b.slices);
+  }
 };
 
 class FieldVisitor;

@@ -1,7 +1,7 @@
 // Bytes <-> messages and frames of the Kafka protocol.
 //
-// A message is a plain struct of core/kafka/log, core/kafka/group or core/kafka/admin, whose members
-// all have initialisers: what a version lacks may be left out. Everything here is pure and
+// A message is a plain struct of core/kafka/log, core/kafka/group or core/kafka/admin, whose
+// members all have initialisers: what a version lacks may be left out. Everything here is pure and
 // thread-safe.
 #pragma once
 

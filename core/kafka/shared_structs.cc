@@ -1,4 +1,4 @@
-// Fields of the shared structs. They have the same ones in every version that has the struct.
+// Fields of the shared structs, which have the same ones in every version.
 #include "core/kafka/shared_structs.h"
 
 namespace quipu::kafka {
@@ -15,24 +15,16 @@ void NodeEndpoint::Describe(FieldVisitor& visitor) {
   visitor.Field("rack", rack);
 }
 
+void AlteredResource::Describe(FieldVisitor& visitor) {
+  visitor.Field("errorCode", error_code);
+  visitor.Field("errorMessage", error_message);
+  visitor.Field("resourceType", resource_type);
+  visitor.Field("resourceName", resource_name);
+}
+
 void Cursor::Describe(FieldVisitor& visitor) {
   visitor.Field("topicName", topic_name);
   visitor.Field("partitionIndex", partition_index);
-}
-
-size_t Records::size() const {
-  size_t total = 0;
-  for (const Bytes& slice : slices) total += slice.size();
-  return total;
-}
-
-bool operator==(const Records& a, const Records& b) {
-  if (a.is_null != b.is_null || a.size() != b.size()) return false;
-  std::string left;
-  std::string right;
-  for (const Bytes& slice : a.slices) left.append(slice.data(), slice.size());
-  for (const Bytes& slice : b.slices) right.append(slice.data(), slice.size());
-  return left == right;
 }
 
 }  // namespace quipu::kafka

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "base/error_code.h"
 #include "base/ids.h"
 #include "core/kafka/field_visitor.h"
 
@@ -28,6 +29,18 @@ struct NodeEndpoint {
 
   void Describe(FieldVisitor& visitor);
   friend bool operator==(const NodeEndpoint& a, const NodeEndpoint& b) = default;
+};
+
+// What became of a change of settings.
+struct AlteredResource {
+  ErrorCode error_code = ErrorCode::kNone;
+  std::optional<std::string> error_message{};
+  // As in the request.
+  int8_t resource_type = 0;
+  std::string resource_name{};
+
+  void Describe(FieldVisitor& visitor);
+  friend bool operator==(const AlteredResource& a, const AlteredResource& b) = default;
 };
 
 // Where a listing of partitions goes on.

@@ -43,8 +43,7 @@ void WireWriter::Message(uint32_t number, const WireWriter& message) {
 }
 
 void WireWriter::Shared(uint32_t number, const std::vector<Bytes>& parts) {
-  size_t total = 0;
-  for (const Bytes& part : parts) total += part.size();
+  const size_t total = SizeOf(parts);
   if (total == 0) return;
   Varint(LengthField(number));
   Varint(total);

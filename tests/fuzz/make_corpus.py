@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Makes the seed corpora of the fuzz targets: tests/fuzz/corpus/TARGET/NAME.
 
-From the record vectors of tests/unit/core/record/vectors, the encoders of tests/integration/wire.py
-and, for texts, from the documentation's own examples. The same files on every machine.
+From the record vectors of tests/unit/core/record/vectors, the golden frames of
+tests/unit/core/kafka/golden, the encoders of tests/integration/wire.py and, for texts, from the
+documentation's own examples. The same files on every machine.
 """
 import lzma
 import os
@@ -16,6 +17,7 @@ sys.dont_write_bytecode = True
 from wire import batch, crc32c, encode  # noqa: E402
 
 VECTORS = os.path.join(ROOT, "tests", "unit", "core", "record", "vectors")
+GOLDEN = os.path.join(ROOT, "tests", "unit", "core", "kafka", "golden")
 TOPIC = struct.pack(">QQ", 1, 2)
 
 
@@ -81,6 +83,41 @@ def codec_seeds():
         yield "log_codec", name, bytes([kind]) + data
     yield "producer_state", "empty", struct.pack(">I", 0)
     yield "producer_state", "one", struct.pack(">IqhqIiiqqq", 1, 7, 0, 1000, 1, 0, 4, 0, 4, 1000)
+
+
+def golden():
+    """(API, its place in the table, kind, version, header, body) of each golden frame."""
+    apis = {}
+    for name in os.listdir(GOLDEN):
+        if name.endswith(".txt"):
+            with open(os.path.join(GOLDEN, name), encoding="utf-8") as file:
+                apis[name.removesuffix(".txt")] = [line.split(" ", 6) for line in file if line[0] != "#"]
+    key = {api: int(lines[0][4][:4], 16) for api, lines in apis.items()}  # a request's begins with it
+    for place, api in enumerate(sorted(apis, key=key.get)):
+        for kind, version, _, _, header, body, _ in apis[api]:
+            yield api, place, kind, int(version), bytes.fromhex(header), bytes.fromhex(body)
+
+
+def kafka_seeds():
+    """Of each message the longest frame of its first and its last version."""
+    longest, first = {}, {}
+    for api, place, kind, version, header, body in golden():
+        first.setdefault(api, version)
+        seed = bytes([place, kind == "response", version - first[api]]) + body
+        slot = (api, kind, version)
+        longest[slot] = max(longest.get(slot, (b"", b"")), (seed, header + body), key=lambda s: len(s[0]))
+    last = {(api, kind): version for api, kind, version in longest}
+    stream = b""
+    for (api, kind, version), (seed, frame) in longest.items():
+        if version in (first[api], last[api, kind]):
+            yield "kafka_messages", f"{api}_{kind}_{version}", seed
+        if kind == "request" and version == last[api, kind]:
+            stream += struct.pack(">I", len(frame)) + frame
+    yield "kafka_connection", "all", bytes([3, 100]) + stream
+    yield "kafka_connection", "some", bytes([0, 255]) + stream[:600]
+    unknown = struct.pack(">HHIH", 18, 99, 7, 1) + b"z"
+    yield "kafka_connection", "api_versions", bytes([1, 20]) + 2 * (
+        struct.pack(">I", len(unknown)) + unknown)
 
 
 def storage_seeds():
@@ -190,7 +227,7 @@ def broker_seeds():
 
 
 def main():
-    for seeds in (record_seeds, codec_seeds, storage_seeds, text_seeds, raft_seeds, controller_seeds,
+    for seeds in (record_seeds, codec_seeds, kafka_seeds, storage_seeds, text_seeds, raft_seeds, controller_seeds,
                   broker_seeds):
         for target, name, data in seeds():
             folder = os.path.join(HERE, "corpus", target)

@@ -12,12 +12,6 @@
 namespace quipu::fuzz {
 namespace {
 
-std::string Joined(const ByteChain& chain) {
-  std::string all;
-  for (const Bytes& slice : chain) all.append(slice.data(), slice.size());
-  return all;
-}
-
 // What was decoded is encoded, decoded and encoded again: the bytes must be the same; and what was
 // encoded must be a message for protobuf too. Texts that are not UTF-8 are the one difference.
 template <typename Proto, typename Decode>

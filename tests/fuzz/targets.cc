@@ -13,6 +13,8 @@ const std::vector<Target>& Targets() {
        ControllerCommands},
       {"directory_identity", "meta.properties", DirectoryIdentityFile},
       {"gzip", "gzip streams, with a cap", Gzip},
+      {"kafka_connection", "a connection's bytes, cut anywhere, and answers", KafkaConnection},
+      {"kafka_messages", "every request and response of the Kafka wire", KafkaMessages},
       {"log_codec", "produce, fetch and replica stream", LogCodec},
       {"lz4", "lz4 frames, with a cap", Lz4},
       {"payments_csv", "payments as CSV, plain and .xz, and as records", PaymentsCsv},

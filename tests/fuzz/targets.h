@@ -32,6 +32,10 @@ void Zstd(absl::string_view bytes);
 void LogCodec(absl::string_view bytes);
 void ProducerState(absl::string_view bytes);
 
+// ---- kafka_targets.cc ----
+void KafkaMessages(absl::string_view bytes);
+void KafkaConnection(absl::string_view bytes);
+
 // ---- storage_targets.cc ----
 void StorageKeys(absl::string_view bytes);
 void StorageValues(absl::string_view bytes);

@@ -19,13 +19,6 @@ void AlterConfigsRequest::Describe(FieldVisitor& visitor) {
   visitor.Field("validateOnly", validate_only);
 }
 
-void AlterConfigsResponse::Resource::Describe(FieldVisitor& visitor) {
-  visitor.Field("errorCode", error_code);
-  visitor.Field("errorMessage", error_message);
-  visitor.Field("resourceType", resource_type);
-  visitor.Field("resourceName", resource_name);
-}
-
 void AlterConfigsResponse::Describe(FieldVisitor& visitor) {
   visitor.Field("throttleTimeMs", throttle_time_ms);
   visitor.Field("responses", responses);

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "base/error_code.h"
 #include "core/kafka/api.h"
 #include "core/kafka/field_visitor.h"
+#include "core/kafka/shared_structs.h"
 
 namespace quipu::kafka {
 
@@ -46,20 +46,9 @@ struct AlterConfigsResponse {
   static constexpr ApiKey kApi = ApiKey::kAlterConfigs;
   static constexpr MessageKind kKind = MessageKind::kResponse;
 
-  struct Resource {
-    ErrorCode error_code = ErrorCode::kNone;
-    std::optional<std::string> error_message{};
-    // 2: topic; 4: broker; 8: broker logger; 16: client metrics; 32: group.
-    int8_t resource_type = 0;
-    std::string resource_name{};
-
-    void Describe(FieldVisitor& visitor);
-    friend bool operator==(const Resource& a, const Resource& b) = default;
-  };
-
   // The client is to pause so long; 0: not at all.
   int32_t throttle_time_ms = 0;
-  std::vector<Resource> responses{};
+  std::vector<AlteredResource> responses{};
 
   void Describe(FieldVisitor& visitor);
   friend bool operator==(const AlterConfigsResponse& a, const AlterConfigsResponse& b) = default;

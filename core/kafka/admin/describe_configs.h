@@ -56,7 +56,7 @@ struct DescribeConfigsResponse {
     std::optional<std::string> value{};
     bool read_only = false;
     // 1: topic, 2: broker at run time, 3: all brokers at run time, 4: broker's file, 5: default,
-    // 6: broker logger, 7: client metrics, 8: group; -1: not known.
+    // 6: broker logger, 7: client metrics, 8: group; 0, -1: not known.
     int8_t config_source = -1;
     bool is_sensitive = false;
     std::vector<Synonym> synonyms{};

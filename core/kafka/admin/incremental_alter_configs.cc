@@ -20,13 +20,6 @@ void IncrementalAlterConfigsRequest::Describe(FieldVisitor& visitor) {
   visitor.Field("validateOnly", validate_only);
 }
 
-void IncrementalAlterConfigsResponse::Resource::Describe(FieldVisitor& visitor) {
-  visitor.Field("errorCode", error_code);
-  visitor.Field("errorMessage", error_message);
-  visitor.Field("resourceType", resource_type);
-  visitor.Field("resourceName", resource_name);
-}
-
 void IncrementalAlterConfigsResponse::Describe(FieldVisitor& visitor) {
   visitor.Field("throttleTimeMs", throttle_time_ms);
   visitor.Field("responses", responses);

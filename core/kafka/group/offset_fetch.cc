@@ -4,11 +4,6 @@
 namespace quipu::kafka {
 
 void OffsetFetchRequest::Topic::Describe(FieldVisitor& visitor) {
-  visitor.Field("name", name);
-  visitor.Field("partitionIndexes", partition_indexes);
-}
-
-void OffsetFetchRequest::GroupTopic::Describe(FieldVisitor& visitor) {
   visitor.Field("name", name, Until(9));
   visitor.Field("topicId", topic_id, Since(10));
   visitor.Field("partitionIndexes", partition_indexes);
@@ -23,7 +18,7 @@ void OffsetFetchRequest::Group::Describe(FieldVisitor& visitor) {
 
 void OffsetFetchRequest::Describe(FieldVisitor& visitor) {
   visitor.Field("groupId", group_id, Until(7));
-  visitor.Field("topics", topics, Until(7), Between(2, 7));
+  visitor.Field("topics", topics, Until(7), Since(2));
   visitor.Field("groups", groups, Since(8));
   visitor.Field("requireStable", require_stable, Since(7));
 }
@@ -37,19 +32,6 @@ void OffsetFetchResponse::Partition::Describe(FieldVisitor& visitor) {
 }
 
 void OffsetFetchResponse::Topic::Describe(FieldVisitor& visitor) {
-  visitor.Field("name", name);
-  visitor.Field("partitions", partitions);
-}
-
-void OffsetFetchResponse::GroupPartition::Describe(FieldVisitor& visitor) {
-  visitor.Field("partitionIndex", partition_index);
-  visitor.Field("committedOffset", committed_offset);
-  visitor.Field("committedLeaderEpoch", committed_leader_epoch);
-  visitor.Field("metadata", metadata);
-  visitor.Field("errorCode", error_code);
-}
-
-void OffsetFetchResponse::GroupTopic::Describe(FieldVisitor& visitor) {
   visitor.Field("name", name, Until(9));
   visitor.Field("topicId", topic_id, Since(10));
   visitor.Field("partitions", partitions);

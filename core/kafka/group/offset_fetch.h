@@ -20,20 +20,11 @@ struct OffsetFetchRequest {
 
   struct Topic {
     std::string name{};
-    std::vector<PartitionIndex> partition_indexes{};
-
-    void Describe(FieldVisitor& visitor);
-    friend bool operator==(const Topic& a, const Topic& b) = default;
-  };
-
-  // Of a group, from version 8 on.
-  struct GroupTopic {
-    std::string name{};
     Uuid topic_id{};
     std::vector<PartitionIndex> partition_indexes{};
 
     void Describe(FieldVisitor& visitor);
-    friend bool operator==(const GroupTopic& a, const GroupTopic& b) = default;
+    friend bool operator==(const Topic& a, const Topic& b) = default;
   };
 
   struct Group {
@@ -42,15 +33,16 @@ struct OffsetFetchRequest {
     // -1: not a member.
     int32_t member_epoch = -1;
     // Null: all that the group has kept.
-    std::optional<std::vector<GroupTopic>> topics{};
+    std::optional<std::vector<Topic>> topics{};
 
     void Describe(FieldVisitor& visitor);
     friend bool operator==(const Group& a, const Group& b) = default;
   };
 
+  // Up to version 7: of one group. Null: all that it has kept.
   std::string group_id{};
-  // Null: all that the group has kept.
   std::optional<std::vector<Topic>> topics{};
+  // From version 8 on.
   std::vector<Group> groups{};
   // Wait for transactions that may still commit offsets.
   bool require_stable = false;
@@ -77,38 +69,16 @@ struct OffsetFetchResponse {
 
   struct Topic {
     std::string name{};
+    Uuid topic_id{};
     std::vector<Partition> partitions{};
 
     void Describe(FieldVisitor& visitor);
     friend bool operator==(const Topic& a, const Topic& b) = default;
   };
 
-  // Of a group, from version 8 on.
-  struct GroupPartition {
-    PartitionIndex partition_index{};
-    // -1: none.
-    Offset committed_offset{};
-    LeaderEpoch committed_leader_epoch{-1};
-    std::optional<std::string> metadata{};
-    ErrorCode error_code = ErrorCode::kNone;
-
-    void Describe(FieldVisitor& visitor);
-    friend bool operator==(const GroupPartition& a, const GroupPartition& b) = default;
-  };
-
-  // Of a group, from version 8 on.
-  struct GroupTopic {
-    std::string name{};
-    Uuid topic_id{};
-    std::vector<GroupPartition> partitions{};
-
-    void Describe(FieldVisitor& visitor);
-    friend bool operator==(const GroupTopic& a, const GroupTopic& b) = default;
-  };
-
   struct Group {
     std::string group_id{};
-    std::vector<GroupTopic> topics{};
+    std::vector<Topic> topics{};
     ErrorCode error_code = ErrorCode::kNone;
 
     void Describe(FieldVisitor& visitor);
@@ -117,8 +87,10 @@ struct OffsetFetchResponse {
 
   // The client is to pause so long; 0: not at all.
   int32_t throttle_time_ms = 0;
+  // Up to version 7: of one group.
   std::vector<Topic> topics{};
   ErrorCode error_code = ErrorCode::kNone;
+  // From version 8 on.
   std::vector<Group> groups{};
 
   void Describe(FieldVisitor& visitor);

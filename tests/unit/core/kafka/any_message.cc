@@ -109,12 +109,6 @@ const MessageType& TypeOf(ApiKey api, MessageKind kind) {
   CheckFailed("check", "the API is in MessageTypes()", __FILE__, __LINE__, InfoOf(api).name);
 }
 
-std::string Joined(const ByteChain& chain) {
-  std::string all;
-  for (const Bytes& slice : chain) all.append(slice.data(), slice.size());
-  return all;
-}
-
 std::string BodyOf(const MessageType& type, AnyMessage& message, int16_t version) {
   ByteChainBuilder out;
   FieldWriter writer(version, type.info().IsFlexible(version), &out);

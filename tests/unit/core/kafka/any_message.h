@@ -40,9 +40,6 @@ struct MessageType {
 const std::vector<MessageType>& MessageTypes();
 const MessageType& TypeOf(ApiKey api, MessageKind kind);
 
-// The bytes of a chain.
-std::string Joined(const ByteChain& chain);
-
 // `message`, which is of `type`, without size and header.
 std::string BodyOf(const MessageType& type, AnyMessage& message, int16_t version);
 

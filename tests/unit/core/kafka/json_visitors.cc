@@ -21,12 +21,6 @@ std::string FromBase64(const std::string& text) {
   return bytes;
 }
 
-std::string Whole(const Records& records) {
-  std::string bytes;
-  for (const Bytes& slice : records.slices) bytes.append(slice.data(), slice.size());
-  return bytes;
-}
-
 }  // namespace
 
 void JsonMaker::Put(Json value) {
@@ -51,7 +45,9 @@ void JsonMaker::On(std::optional<std::string>& value, bool /*nullable*/) {
 
 void JsonMaker::On(Bytes& value) { Put(Base64(value.view())); }
 
-void JsonMaker::On(Records& value) { Put(value.is_null ? Json() : Json(Base64(Whole(value)))); }
+void JsonMaker::On(Records& value) {
+  Put(value.is_null ? Json() : Json(Base64(Joined(value.slices))));
+}
 
 void JsonMaker::OnArray(ArrayRef& array, bool /*nullable*/) {
   const char* const name = field();

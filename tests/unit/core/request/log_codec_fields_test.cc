@@ -6,7 +6,6 @@
 #include "core/request/log_codec.h"
 #include "gtest/gtest.h"
 #include "proto/message/stream.pb.h"
-#include "tests/unit/core/request/join.h"
 
 namespace quipu {
 namespace {
@@ -33,7 +32,7 @@ TEST(LogCodecFieldsTest, ReplicaFieldsLandInTheirPlaces) {
                       .restart = true}};
   message.credit_bytes = 14;
   message::ReplicaToLeader generated;
-  ASSERT_TRUE(generated.ParseFromString(Join(Encode(message))));
+  ASSERT_TRUE(generated.ParseFromString(Joined(Encode(message))));
   EXPECT_EQ(generated.open().cluster_id(), ClusterId(3, 4).ToBytes());
   EXPECT_EQ(generated.open().broker_id(), 5);
   EXPECT_EQ(generated.open().broker_epoch(), 6);
@@ -67,7 +66,7 @@ TEST(LogCodecFieldsTest, FetchResultsLandInTheirPlaces) {
                          .error_message = "e",
                          .refused_end_offset = Offset(13)}};
   message::FetchResponse generated;
-  ASSERT_TRUE(generated.ParseFromString(Join(Encode(message))));
+  ASSERT_TRUE(generated.ParseFromString(Joined(Encode(message))));
   EXPECT_EQ(generated.error_code(), 1000);
   const auto& partition = generated.partitions(0);
   EXPECT_EQ(partition.error_code(), 1);
@@ -98,7 +97,7 @@ TEST(LogCodecFieldsTest, PushesLandInTheirPlaces) {
                      .diverging_end_offset = Offset(8),
                      .base_offset = Offset(9)}};
   message::LeaderToReplica generated;
-  ASSERT_TRUE(generated.ParseFromString(Join(Encode(message))));
+  ASSERT_TRUE(generated.ParseFromString(Joined(Encode(message))));
   EXPECT_EQ(generated.error_code(), 77);
   EXPECT_EQ(generated.error_message(), "m");
   EXPECT_EQ(generated.pushes(0).partition_uid(), 1U);
@@ -119,7 +118,7 @@ TEST(LogCodecFieldsTest, RepairsLandInTheirPlacesAndComeBack) {
                        .last_offset = Offset(3),
                        .batch_epoch = LeaderEpoch(4)}};
   message::ReplicaToLeader asked;
-  ASSERT_TRUE(asked.ParseFromString(Join(Encode(question))));
+  ASSERT_TRUE(asked.ParseFromString(Joined(Encode(question))));
   EXPECT_EQ(asked.repairs(0).partition_uid(), 1U);
   EXPECT_EQ(asked.repairs(0).leader_epoch(), 2);
   EXPECT_EQ(asked.repairs(0).last_offset(), 3);
@@ -136,7 +135,7 @@ TEST(LogCodecFieldsTest, RepairsLandInTheirPlacesAndComeBack) {
                      .error = ErrorCode::kCorruptMessage,
                      .records = MakeBatch()}};
   message::LeaderToReplica answered;
-  ASSERT_TRUE(answered.ParseFromString(Join(Encode(answer))));
+  ASSERT_TRUE(answered.ParseFromString(Joined(Encode(answer))));
   EXPECT_EQ(answered.repairs(0).partition_uid(), 1U);
   EXPECT_EQ(answered.repairs(0).leader_epoch(), 2);
   EXPECT_EQ(answered.repairs(0).last_offset(), 3);
@@ -160,7 +159,7 @@ TEST(LogCodecFieldsTest, ProduceFieldsLandInTheirPlaces) {
                                          .leader_epoch = LeaderEpoch(6),
                                          .records = Bytes(std::string("r"))}}};
   message::ProduceRequest generated;
-  ASSERT_TRUE(generated.ParseFromString(Join(Encode(request))));
+  ASSERT_TRUE(generated.ParseFromString(Joined(Encode(request))));
   EXPECT_EQ(generated.request_id(), 1U);
   EXPECT_EQ(generated.acks(), 2);
   EXPECT_EQ(generated.timeout_ms(), 3);
@@ -181,7 +180,7 @@ TEST(LogCodecFieldsTest, ProduceFieldsLandInTheirPlaces) {
                                            .leader_epoch = LeaderEpoch(8),
                                            .error_message = "m"}}};
   message::ProduceResponse answer;
-  ASSERT_TRUE(answer.ParseFromString(Join(Encode(response))));
+  ASSERT_TRUE(answer.ParseFromString(Joined(Encode(response))));
   EXPECT_EQ(answer.request_id(), 1U);
   EXPECT_EQ(answer.partitions(0).partition(), 2);
   EXPECT_EQ(answer.partitions(0).error_code(), 2);
@@ -206,7 +205,7 @@ TEST(LogCodecFieldsTest, FetchRequestFieldsLandInTheirPlaces) {
                                        .max_bytes = 5,
                                        .last_fetched_epoch = LeaderEpoch(6)}}};
   message::FetchRequest generated;
-  ASSERT_TRUE(generated.ParseFromString(Join(Encode(request))));
+  ASSERT_TRUE(generated.ParseFromString(Joined(Encode(request))));
   EXPECT_EQ(generated.request_id(), 1U);
   EXPECT_EQ(generated.max_wait_ms(), 2);
   EXPECT_EQ(generated.min_bytes(), 3);

@@ -12,7 +12,6 @@
 #include "core/request/wire_format.h"
 #include "gtest/gtest.h"
 #include "proto/message/stream.pb.h"
-#include "tests/unit/core/request/join.h"
 
 namespace quipu {
 namespace {
@@ -176,13 +175,13 @@ template <typename Generated, typename Message, typename Decoder>
 void ExpectSameLanguage(Message (*some)(Rng&), const Decoder& decode) {
   Rng rng(1);
   for (int round = 0; round < 300; ++round) {
-    const std::string ours = Join(Encode(some(rng)));
+    const std::string ours = Joined(Encode(some(rng)));
     Generated generated;
     ASSERT_TRUE(generated.ParseFromString(ours));
     EXPECT_EQ(generated.GetReflection()->GetUnknownFields(generated).field_count(), 0);
     const auto back = decode(Bytes(generated.SerializeAsString()));
     ASSERT_TRUE(back.ok()) << back.status();
-    EXPECT_EQ(Join(Encode(*back)), ours);
+    EXPECT_EQ(Joined(Encode(*back)), ours);
   }
 }
 
@@ -192,7 +191,7 @@ void ExpectSoundUnderDamage(Message (*some)(Rng&), const Decoder& decode) {
   Rng rng(2);
   int taken = 0;
   for (int round = 0; round < 20000; ++round) {
-    std::string text = Join(Encode(some(rng)));
+    std::string text = Joined(Encode(some(rng)));
     if (text.empty()) continue;
     if (rng.Chance(1, 2)) text.resize(rng.Below(text.size()));
     for (uint64_t i = rng.Below(4); i > 0 && !text.empty(); --i) {
@@ -205,7 +204,7 @@ void ExpectSoundUnderDamage(Message (*some)(Rng&), const Decoder& decode) {
     ASSERT_TRUE(generated.ParseFromString(text));
     const auto again = decode(Bytes(generated.SerializeAsString()));
     ASSERT_TRUE(again.ok());
-    EXPECT_EQ(Join(Encode(*again)), Join(Encode(*decoded)));
+    EXPECT_EQ(Joined(Encode(*again)), Joined(Encode(*decoded)));
   }
   EXPECT_GT(taken, 100);
 }
@@ -239,7 +238,7 @@ TEST(LogCodecTest, RecordBytesAreNeverCopied) {
   for (const Bytes& bytes : chain) shared += bytes.data() == batch.data() ? 1 : 0;
   EXPECT_EQ(shared, 2);
 
-  const Bytes whole(Join(chain));
+  const Bytes whole(Joined(chain));
   const LeaderToReplica decoded = DecodeLeaderToReplica(whole).value();
   ASSERT_EQ(decoded.pushes[0].batches.size(), 2U);
   for (const Bytes& bytes : decoded.pushes[0].batches) {
@@ -299,7 +298,7 @@ TEST(LogCodecTest, SkipsUnknownFieldsOfEveryWireType) {
   ProduceRequest request;
   request.request_id = 77;
   request.client_id = "c";
-  const std::string known = Join(Encode(request));
+  const std::string known = Joined(Encode(request));
   const std::string unknown[] = {
       std::string("\xa0\x06\x05", 3),  // varint, field 100
       std::string("\xa1\x06"
