@@ -112,6 +112,12 @@ inline constexpr LogEventSpec kLogEvents[] = {
     {"topic.created", "controller", "a topic is made"},
     // Peers, libraries, clients.
     {"stream.cut", "both", "a peer that takes nothing was cut off"},
+    {"listener.accept_failed", "broker",
+     "a connection could not be accepted; tried again: most often there is no file descriptor left"},
+    {"listener.too_many_connections", "broker", "a connection was closed: the limit is reached"},
+    {"listener.connection_refused", "broker",
+     "a connection is ended: what came in is not this protocol, or is too large"},
+    {"listener.connection_idle", "broker", "a connection that did nothing for too long is closed"},
     {"grpc", "both", "an error that gRPC reports"},
     {"protobuf", "both", "what protobuf says of a message, most often one of a stranger"},
     {"client.interceptor_failed", "client",

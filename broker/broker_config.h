@@ -18,6 +18,7 @@ struct BrokerConfig {
   DirectoryId directory_id;
   HostPort client_endpoint;           // advertised
   HostPort peer_endpoint;             // advertised
+  HostPort kafka_endpoint;            // advertised; without a host: no such listener
   std::string rack;                   // broker.rack
   std::vector<HostPort> controllers;  // controller.quorum.bootstrap.servers
   size_t num_shards = 1;              // num.shards

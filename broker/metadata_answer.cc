@@ -11,6 +11,10 @@ void AddBroker(const BrokerImage& broker, message::MetadataResponse& response) {
   info->set_broker_id(broker.id.value());
   info->mutable_endpoint()->set_host(broker.client_endpoint.host);
   info->mutable_endpoint()->set_port(broker.client_endpoint.port);
+  if (!broker.kafka_endpoint.host.empty()) {
+    info->mutable_kafka_endpoint()->set_host(broker.kafka_endpoint.host);
+    info->mutable_kafka_endpoint()->set_port(broker.kafka_endpoint.port);
+  }
   info->set_rack(broker.rack);
   info->set_fenced(broker.fenced);
   info->set_in_controlled_shutdown(broker.in_controlled_shutdown);

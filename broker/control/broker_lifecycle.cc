@@ -70,6 +70,9 @@ void BrokerLifecycle::SendRegister() {
   }
   SetEndpoint(config_->client_endpoint, request->mutable_client_endpoint());
   SetEndpoint(config_->peer_endpoint, request->mutable_peer_endpoint());
+  if (!config_->kafka_endpoint.host.empty()) {
+    SetEndpoint(config_->kafka_endpoint, request->mutable_kafka_endpoint());
+  }
   request->set_rack(config_->rack);
   request->set_version(kVersion);
   channel_->Send(std::move(message));

@@ -76,8 +76,13 @@ absl::Status BrokerProcess::BindListeners() {
   AddReplicaService(*peer_server_, node_);
   QUIPU_RETURN_IF_ERROR(client_server_->Bind());
   QUIPU_RETURN_IF_ERROR(peer_server_->Bind());
-  settings_.node.client_endpoint = {settings_.client_listener.host, client_server_->port()};
-  settings_.node.peer_endpoint = {settings_.peer_listener.host, peer_server_->port()};
+  const auto told = [](const HostPort& advertised, const HostPort& listener, uint16_t port) {
+    return advertised.host.empty() ? HostPort{listener.host, port} : advertised;
+  };
+  settings_.node.client_endpoint =
+      told(settings_.advertised.client, settings_.client_listener, client_server_->port());
+  settings_.node.peer_endpoint =
+      told(settings_.advertised.peer, settings_.peer_listener, peer_server_->port());
   return absl::OkStatus();
 }
 
@@ -112,8 +117,8 @@ message::DescribeNodeResponse BrokerProcess::Describe() const {
 
 std::vector<std::pair<std::string, std::string>> BrokerProcess::Endpoints() const {
   std::vector<std::pair<std::string, std::string>> endpoints = {
-      {"client", EndpointText(settings_.node.client_endpoint)},
-      {"peer", EndpointText(settings_.node.peer_endpoint)}};
+      {"client", EndpointText({settings_.client_listener.host, client_server_->port()})},
+      {"peer", EndpointText({settings_.peer_listener.host, peer_server_->port()})}};
   if (metrics_) endpoints.emplace_back("metrics", metrics_endpoint_);
   return endpoints;
 }

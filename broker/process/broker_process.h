@@ -46,7 +46,7 @@ class BrokerProcess {
   absl::Status OpenStorage();
   absl::Status BindListeners();
   absl::Status StartMetrics();
-  // What was bound, by name, for the log and listeners.file.
+  // What was bound, by name, for listeners.file.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> Endpoints() const;
   // What the broker tells of itself. Control executor, while the node is there.
   [[nodiscard]] message::DescribeNodeResponse Describe() const;

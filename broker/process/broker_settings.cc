@@ -3,6 +3,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/config/config_tables.h"
 #include "base/config/log_keys.h"
@@ -28,6 +29,15 @@ void ReadProcessKeys(ConfigReader& reader, BrokerSettings& settings) {
   reader.Endpoint("listener.client", &settings.client_listener.host,
                   &settings.client_listener.port);
   reader.Endpoint("listener.peer", &settings.peer_listener.host, &settings.peer_listener.port);
+  reader.Endpoint("listener.kafka", &settings.kafka_listener.host, &settings.kafka_listener.port);
+  std::string advertised;
+  reader.Text("advertised.listeners", &advertised);
+  absl::StatusOr<AdvertisedListeners> listeners = ParseAdvertisedListeners(advertised);
+  if (listeners.ok()) {
+    settings.advertised = *std::move(listeners);
+  } else {
+    reader.Refuse(listeners.status());
+  }
   reader.Text("listeners.file", &settings.listeners_file);
   for (auto& [host, port] : reader.Endpoints("controller.quorum.bootstrap.servers")) {
     settings.node.controllers.push_back({.host = std::move(host), .port = port});
@@ -75,7 +85,8 @@ void SetDefaults(BrokerSettings& settings) {
 
 void CheckLoopback(ConfigReader& reader, const BrokerSettings& settings) {
   for (const auto& [key, listener] : {std::pair{"listener.client", &settings.client_listener},
-                                      std::pair{"listener.peer", &settings.peer_listener}}) {
+                                      std::pair{"listener.peer", &settings.peer_listener},
+                                      std::pair{"listener.kafka", &settings.kafka_listener}}) {
     if (listener->host.empty() || settings.unsafe_plaintext_network ||
         IsLoopbackHost(listener->host)) {
       continue;
@@ -84,6 +95,30 @@ void CheckLoopback(ConfigReader& reader, const BrokerSettings& settings) {
                                " can be reached from other machines, and nothing is encrypted or "
                                "authenticated; expected an address such as 127.0.0.1, or "
                                "quipu.unsafe.plaintext.network=true on a network that you trust"));
+  }
+}
+
+// Others are told where to connect, and "every address of this machine" is none.
+void CheckAdvertised(ConfigReader& reader, const BrokerSettings& settings) {
+  struct Listener {
+    absl::string_view name;
+    const HostPort& bound;
+    const HostPort& told;
+  };
+  const AdvertisedListeners& told = settings.advertised;
+  for (const Listener& listener : {Listener{"client", settings.client_listener, told.client},
+                                   Listener{"peer", settings.peer_listener, told.peer},
+                                   Listener{"kafka", settings.kafka_listener, told.kafka}}) {
+    if (IsWildcardHost(listener.bound.host) && listener.told.host.empty()) {
+      reader.Refuse(absl::StrCat("listener.", listener.name, "=", listener.bound.host, ":",
+                                 listener.bound.port,
+                                 " is every address of this machine; advertised.listeners has to "
+                                 "say by which one others reach it: ",
+                                 absl::AsciiStrToUpper(listener.name), "://HOST:PORT"));
+    }
+  }
+  if (!told.kafka.host.empty() && settings.kafka_listener.host.empty()) {
+    reader.Refuse("advertised.listeners has a KAFKA:// address, and there is no listener.kafka");
   }
 }
 
@@ -140,6 +175,7 @@ absl::StatusOr<BrokerSettings> LoadBrokerSettings(const std::string& file,
   settings.metrics = ReadMetricsSettings(reader, /*of_broker=*/true);
   CheckMetricsListener(reader, settings.metrics, settings.unsafe_plaintext_network);
   CheckLoopback(reader, settings);
+  CheckAdvertised(reader, settings);
   CheckTogether(reader, settings.node);
   QUIPU_RETURN_IF_ERROR(reader.Finish());
   settings.effective = reader.values();

@@ -10,6 +10,7 @@
 #include "base/config/config_reader.h"
 #include "base/logging.h"
 #include "broker/broker_config.h"
+#include "broker/process/advertised_listeners.h"
 #include "runtime/metrics/metrics_settings.h"
 
 namespace quipu {
@@ -23,6 +24,8 @@ struct BrokerSettings {
   std::optional<ClusterId> cluster_id;  // cluster.id: likewise
   HostPort client_listener;             // listener.client
   HostPort peer_listener;               // listener.peer
+  HostPort kafka_listener;              // listener.kafka; without a host: none
+  AdvertisedListeners advertised;       // advertised.listeners
   std::string listeners_file;           // listeners.file
   size_t network_threads = 1;           // num.network.threads
   size_t cold_read_threads = 2;         // quipu.cold.read.threads
@@ -31,7 +34,7 @@ struct BrokerSettings {
   Duration shutdown_timeout = std::chrono::seconds(10);  // controlled.shutdown.timeout.ms
   bool unsafe_plaintext_network = false;                 // quipu.unsafe.plaintext.network
   MetricsSettings metrics;
-  LogOptions log;                                        // log.level, log.format, ...
+  LogOptions log;  // log.level, log.format, ...
 
   std::vector<ConfigValue> effective;   // every key, with the place that its value comes from
   std::vector<ConfigWarning> warnings;  // allowed, and most likely a mistake

@@ -33,6 +33,9 @@ TopicRefusal CheckForm(const message::RegisterBroker& request) {
   if (!incarnation.has_value() || incarnation->IsZero()) return Malformed("no incarnation id");
   if (!IsEndpoint(request.client_endpoint())) return Malformed("client endpoint: no host or port");
   if (!IsEndpoint(request.peer_endpoint())) return Malformed("peer endpoint: no host or port");
+  if (request.has_kafka_endpoint() && !IsEndpoint(request.kafka_endpoint())) {
+    return Malformed("kafka endpoint: no host or port");
+  }
   if (request.rack().size() > kTextBytesMax) return Malformed("the rack's name is too long");
   if (request.version().size() > kTextBytesMax) return Malformed("the version is too long");
   return {};
@@ -162,6 +165,9 @@ Decision<message::RegisterBrokerResponse> ControllerCore::Register(
   record->set_incarnation_id(request.incarnation_id());
   *record->mutable_client_endpoint() = request.client_endpoint();
   *record->mutable_peer_endpoint() = request.peer_endpoint();
+  if (request.has_kafka_endpoint()) {
+    *record->mutable_kafka_endpoint() = request.kafka_endpoint();
+  }
   record->set_rack(request.rack());
   record->set_version(request.version());
   record->set_fenced(true);

@@ -42,6 +42,9 @@ record::BrokerRegistered ToRecord(const BrokerImage& broker) {
   out.set_incarnation_id(broker.incarnation_id.ToBytes());
   SetEndpoint(out.mutable_client_endpoint(), broker.client_endpoint);
   SetEndpoint(out.mutable_peer_endpoint(), broker.peer_endpoint);
+  if (!broker.kafka_endpoint.host.empty()) {
+    SetEndpoint(out.mutable_kafka_endpoint(), broker.kafka_endpoint);
+  }
   out.set_rack(broker.rack);
   out.set_fenced(broker.fenced);
   out.set_in_controlled_shutdown(broker.in_controlled_shutdown);
@@ -84,6 +87,7 @@ BrokerImage ToImage(LogIndex index, const record::BrokerRegistered& record) {
   out.incarnation_id = RequiredUuid(record.incarnation_id());
   out.client_endpoint = ToHostPort(record.client_endpoint());
   out.peer_endpoint = ToHostPort(record.peer_endpoint());
+  out.kafka_endpoint = ToHostPort(record.kafka_endpoint());
   out.rack = record.rack();
   out.version = record.version();
   out.fenced = record.fenced();

@@ -27,6 +27,7 @@ struct BrokerImage {
   Uuid incarnation_id;
   HostPort client_endpoint;
   HostPort peer_endpoint;
+  HostPort kafka_endpoint;  // for clients of the Kafka protocol; without a host: none
   std::string rack;
   std::string version;
   bool fenced = true;

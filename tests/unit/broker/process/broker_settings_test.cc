@@ -42,9 +42,26 @@ TEST(BrokerSettingsTest, AListenerBeyondThisMachineNeedsTheUnsafeKey) {
     EXPECT_EQ(CodeOf(refused.status()), ErrorCode::kInvalidConfig);
     EXPECT_NE(refused.status().message().find("quipu.unsafe.plaintext.network"),
               absl::string_view::npos);
-    EXPECT_TRUE(Load({listener, "quipu.unsafe.plaintext.network=true"}).ok());
+    EXPECT_TRUE(Load({listener, "quipu.unsafe.plaintext.network=true",
+                      "advertised.listeners=CLIENT://a:1,PEER://a:2"})
+                    .ok());
   }
   EXPECT_TRUE(Load({"listener.client=[::1]:1", "listener.peer=127.1.2.3:1"}).ok());
+}
+
+TEST(BrokerSettingsTest, EveryAddressOfTheMachineIsNotToldToOthers) {
+  const std::vector<std::string> wildcard = {"listener.kafka=0.0.0.0:9094",
+                                             "quipu.unsafe.plaintext.network=true"};
+  const auto refused = Load(wildcard);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.status().message().find("KAFKA://HOST:PORT"), absl::string_view::npos);
+  auto told = wildcard;
+  told.emplace_back("advertised.listeners=KAFKA://pay.example:9094");
+  const auto settings = Load(told);
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_EQ(settings->advertised.kafka, (HostPort{"pay.example", 9094}));
+  EXPECT_FALSE(Load({"advertised.listeners=KAFKA://pay.example:9094"}).ok());  // no such listener
+  EXPECT_FALSE(Load({"advertised.listeners=9094"}).ok());
 }
 
 TEST(BrokerSettingsTest, TheLogsQueueTakesAllThatTheShardsMayAccept) {

@@ -1,0 +1,106 @@
+// A TCP listener for protocols of requests and answers, each a 4-byte big-endian length and a body.
+//
+// Everything of one connection happens on one of the listener's threads; answers may come from any
+// thread and in any order, and leave in the order of their requests. Limits (FrameServerOptions)
+// pause reading instead of filling memory: a peer that sends without reading is slowed down by TCP.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/bytes.h"
+#include "base/time.h"
+
+namespace quipu {
+
+struct FrameServerOptions {
+  std::string name = "listener";  // in thread names and logs
+  std::string host = "127.0.0.1";
+  uint16_t port = 0;  // 0: any free one
+  size_t threads = 1;
+
+  size_t connections_max = 10000;         // more are closed as soon as they are accepted
+  size_t connections_per_ip_max = 10000;  // likewise, of one address
+  size_t frame_bytes_max = size_t{100}
+                           << 20;  // a larger one, or one of no bytes, ends its connection
+  size_t frames_waiting_max = 64;  // of one connection, given to its handler, unanswered
+  size_t answer_bytes_pause = size_t{8} << 20;  // unsent bytes of one connection: no more is read
+  // Frames of all connections from their first byte until they are answered. A frame that does not
+  // fit waits; one that is larger than this alone is taken when there is no other.
+  size_t memory_bytes_max = size_t{256} << 20;
+  Duration idle_max = std::chrono::minutes(10);  // between requests
+  // A frame begun and not complete, or an answer that the peer does not take: nothing moved.
+  Duration stalled_max = std::chrono::seconds(30);
+};
+
+// What the listener has seen since it started; a count unless it says otherwise.
+struct FrameServerCounts {
+  uint64_t connections = 0;  // open now
+  uint64_t accepted = 0;
+  uint64_t refused = 0;        // over one of the limits of connections
+  uint64_t closed_idle = 0;    // idle_max or stalled_max
+  uint64_t closed_faulty = 0;  // a frame of a forbidden size, or one that the handler refused
+  uint64_t received_bytes = 0;
+  uint64_t sent_bytes = 0;
+  uint64_t memory_bytes = 0;  // of memory_bytes_max, now
+  uint64_t paused = 0;        // connections that were not read because memory_bytes_max was reached
+};
+
+// One accepted connection, as its handler sees it.
+class FrameConnection {
+ public:
+  virtual ~FrameConnection() = default;
+  // The answer to frame `number` (the first is 0), without its length; no slices: there is none
+  // (the peer does not want to hear). Exactly once for each frame, from any thread. Dropped when
+  // the connection is gone.
+  virtual void Answer(uint64_t number, std::vector<Bytes> body) = 0;
+  // "127.0.0.1:51234".
+  [[nodiscard]] virtual const std::string& peer() const = 0;
+  // The address alone.
+  [[nodiscard]] virtual const std::string& peer_host() const = 0;
+};
+
+struct FrameHandler {
+  // Frame `number` without its length. Not OK: the connection is ended, once what was asked before
+  // is answered; the reason is logged. Must not block. On the connection's thread.
+  std::function<absl::Status(uint64_t number, Bytes frame)> on_frame;
+  // Exactly once and last. On the connection's thread.
+  std::function<void()> on_closed;
+};
+
+// For each accepted connection, on its thread. The handler may keep `connection` for as long as it
+// likes.
+using FrameAcceptor = std::function<FrameHandler(std::shared_ptr<FrameConnection> connection)>;
+
+// One listening socket with its threads. Bind, Serve, Shutdown, each once.
+class FrameServer {
+ public:
+  FrameServer(FrameServerOptions options, FrameAcceptor acceptor);
+  // As Shutdown without grace.
+  ~FrameServer();
+  FrameServer(const FrameServer&) = delete;
+  FrameServer& operator=(const FrameServer&) = delete;
+
+  // Listens; who connects waits for Serve. UNAVAILABLE when the address is taken or not ours.
+  absl::Status Bind();
+  void Serve();
+  // The port that is listened on, after Bind.
+  [[nodiscard]] uint16_t port() const;
+  // Takes no new connection and reads nothing more; cuts what is not answered and sent after
+  // `grace`. Blocks until every on_closed has returned and the threads have ended. Not from a
+  // handler.
+  void Shutdown(Duration grace);
+
+  // Any thread.
+  [[nodiscard]] FrameServerCounts counts() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace quipu

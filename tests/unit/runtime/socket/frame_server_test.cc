@@ -1,0 +1,406 @@
+// Goal: frames come whole and in order, answers leave in the order of their requests, and every
+// limit holds. Method: a real server on 127.0.0.1 and blocking sockets as its peers.
+#include "runtime/socket/frame_server.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/big_endian.h"
+#include "base/rng.h"
+
+namespace quipu {
+namespace {
+
+using std::chrono::milliseconds;
+
+std::string Frame(absl::string_view body) {
+  std::string frame;
+  AppendBigEndian(frame, static_cast<uint32_t>(body.size()));
+  absl::StrAppend(&frame, body);
+  return frame;
+}
+
+// A blocking client socket; reads give up after ten seconds.
+class Peer {
+ public:
+  explicit Peer(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    timeval wait{.tv_sec = 10, .tv_usec = 0};
+    setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    connected_ = ::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  }
+  ~Peer() { ::close(socket_); }
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+
+  [[nodiscard]] bool connected() const { return connected_; }
+  bool Send(absl::string_view bytes) const {
+    while (!bytes.empty()) {
+      const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return false;
+      bytes.remove_prefix(static_cast<size_t>(sent));
+    }
+    return true;
+  }
+  void EndHalf() const { ::shutdown(socket_, SHUT_WR); }
+  // The body of the next frame; nullopt at the end of the connection.
+  [[nodiscard]] std::optional<std::string> Next() const {
+    const std::optional<std::string> length = Read(4);
+    if (!length) return std::nullopt;
+    return Read(LoadBigEndian<uint32_t>(length->data()));
+  }
+  // Whether the server has ended the connection, within ten seconds.
+  [[nodiscard]] bool Ended() const {
+    char byte = 0;
+    const ssize_t got = ::recv(socket_, &byte, 1, 0);
+    return got == 0 || (got < 0 && errno == ECONNRESET);
+  }
+
+ private:
+  [[nodiscard]] std::optional<std::string> Read(size_t size) const {
+    std::string bytes(size, '\0');
+    for (size_t got = 0; got < size;) {
+      const ssize_t part = ::recv(socket_, bytes.data() + got, size - got, 0);
+      if (part <= 0) return std::nullopt;
+      got += static_cast<size_t>(part);
+    }
+    return bytes;
+  }
+  const int socket_;
+  bool connected_ = false;
+};
+
+// Keeps what came in, and answers by itself ("echo") or when it is told to.
+class Server {
+ public:
+  explicit Server(const FrameServerOptions& options = {}, bool echo = true)
+      : server_(options, [this, echo](std::shared_ptr<FrameConnection> connection) {
+          return Handler(std::move(connection), echo);
+        }) {
+    EXPECT_TRUE(server_.Bind().ok());
+    server_.Serve();
+  }
+
+  [[nodiscard]] uint16_t port() const { return server_.port(); }
+  FrameServer& server() { return server_; }
+  struct Asked {
+    std::shared_ptr<FrameConnection> connection;
+    uint64_t number = 0;
+    Bytes frame;
+  };
+  std::vector<Asked> AwaitAsked(size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::seconds(10), [&] { return asked_.size() >= count; });
+    return asked_;
+  }
+  size_t asked() {
+    const std::lock_guard lock(mutex_);
+    return asked_.size();
+  }
+  bool AwaitClosed(size_t count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return closed_ >= count; });
+  }
+
+ private:
+  FrameHandler Handler(std::shared_ptr<FrameConnection> connection, bool echo) {
+    return {.on_frame =
+                [this, connection, echo](uint64_t number, Bytes frame) {
+                  if (frame.view() == "refuse me") return absl::InvalidArgumentError("refused");
+                  if (echo) connection->Answer(number, {frame});
+                  const std::lock_guard lock(mutex_);
+                  asked_.push_back({connection, number, std::move(frame)});
+                  changed_.notify_all();
+                  return absl::OkStatus();
+                },
+            .on_closed =
+                [this] {
+                  const std::lock_guard lock(mutex_);
+                  ++closed_;
+                  changed_.notify_all();
+                }};
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Asked> asked_;
+  size_t closed_ = 0;
+  FrameServer server_;
+};
+
+template <typename Condition>
+bool Eventually(Condition condition) {
+  for (int i = 0; i < 2000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  return false;
+}
+
+TEST(FrameServerTest, FramesOfEverySizeComeBackHoweverTheyAreCut) {
+  Server server;
+  const Peer peer(server.port());
+  Rng rng(7);
+  std::string stream;
+  std::vector<std::string> bodies;
+  for (int i = 0; i < 60; ++i) {
+    const size_t size = i % 10 == 9 ? 100000 + rng.Below(1000000) : 1 + rng.Below(3000);
+    bodies.emplace_back(size, static_cast<char>('a' + i % 26));
+    stream += Frame(bodies.back());
+  }
+  std::thread sender([&] {
+    for (absl::string_view rest = stream; !rest.empty();) {
+      const size_t part = std::min<size_t>(1 + rng.Below(20000), rest.size());
+      ASSERT_TRUE(peer.Send(rest.substr(0, part)));
+      rest.remove_prefix(part);
+    }
+  });
+  for (const std::string& body : bodies) ASSERT_EQ(peer.Next(), body);
+  sender.join();
+  EXPECT_TRUE(Eventually([&] { return server.server().counts().memory_bytes == 0; }));
+  EXPECT_EQ(server.server().counts().received_bytes, stream.size());
+}
+
+TEST(FrameServerTest, OneByteAtATime) {
+  Server server;
+  const Peer peer(server.port());
+  const std::string frame = Frame("slow");
+  for (const char byte : frame) ASSERT_TRUE(peer.Send({&byte, 1}));
+  EXPECT_EQ(peer.Next(), "slow");
+}
+
+TEST(FrameServerTest, AnswersLeaveInTheOrderOfTheirRequests) {
+  Server server({}, /*echo=*/false);
+  const Peer peer(server.port());
+  ASSERT_TRUE(peer.Send(Frame("a") + Frame("b") + Frame("c") + Frame("d")));
+  const auto asked = server.AwaitAsked(4);
+  ASSERT_EQ(asked.size(), 4U);
+  for (const size_t i : {3U, 1U, 0U, 2U}) {
+    // "b" gets no answer.
+    std::vector<Bytes> body;
+    if (i != 1) body = {asked[i].frame, Bytes(absl::StrCat("-", i))};
+    asked[i].connection->Answer(asked[i].number, std::move(body));
+  }
+  EXPECT_EQ(peer.Next(), "a-0");
+  EXPECT_EQ(peer.Next(), "c-2");
+  EXPECT_EQ(peer.Next(), "d-3");
+}
+
+TEST(FrameServerTest, AForbiddenSizeEndsTheConnectionBeforeAnythingIsAllocated) {
+  for (const std::string& bad : {std::string("\0\0\0\0", 4), std::string("GET / HTTP/1.1\r\n"),
+                                 std::string("\xff\xff\xff\xff", 4)}) {
+    Server server({.frame_bytes_max = 1000});
+    const Peer peer(server.port());
+    ASSERT_TRUE(peer.Send(Frame("before") + bad));
+    EXPECT_EQ(peer.Next(), "before");  // what came before is still answered
+    EXPECT_TRUE(peer.Ended());
+    EXPECT_EQ(server.server().counts().closed_faulty, 1U);
+    EXPECT_EQ(server.server().counts().memory_bytes, 0U);
+  }
+}
+
+TEST(FrameServerTest, TheLargestFrameIsTakenAndOneByteMoreIsNot) {
+  Server server({.frame_bytes_max = 1000});
+  const Peer peer(server.port());
+  ASSERT_TRUE(peer.Send(Frame(std::string(1000, 'x'))));
+  EXPECT_EQ(peer.Next(), std::string(1000, 'x'));
+  ASSERT_TRUE(peer.Send(Frame(std::string(1001, 'x'))));
+  EXPECT_TRUE(peer.Ended());
+}
+
+TEST(FrameServerTest, ARefusedFrameEndsTheConnectionBehindTheAnswersBefore) {
+  Server server;
+  const Peer peer(server.port());
+  ASSERT_TRUE(peer.Send(Frame("good") + Frame("refuse me") + Frame("never seen")));
+  EXPECT_EQ(peer.Next(), "good");
+  EXPECT_TRUE(peer.Ended());
+  EXPECT_TRUE(server.AwaitClosed(1));
+  EXPECT_EQ(server.asked(), 1U);
+}
+
+TEST(FrameServerTest, APeerThatEndsItsHalfStillGetsItsAnswers) {
+  Server server({}, /*echo=*/false);
+  const Peer peer(server.port());
+  ASSERT_TRUE(peer.Send(Frame("last words")));
+  peer.EndHalf();
+  const auto asked = server.AwaitAsked(1);
+  ASSERT_EQ(asked.size(), 1U);
+  std::this_thread::sleep_for(milliseconds(50));  // the end of its half is seen first
+  asked[0].connection->Answer(0, {Bytes(std::string("heard"))});
+  EXPECT_EQ(peer.Next(), "heard");
+  EXPECT_TRUE(peer.Ended());
+}
+
+TEST(FrameServerTest, ReadingPausesWhenTooManyFramesWait) {
+  Server server({.frames_waiting_max = 3}, /*echo=*/false);
+  const Peer peer(server.port());
+  std::string all;
+  for (int i = 0; i < 10; ++i) all += Frame(absl::StrCat("request ", i));
+  ASSERT_TRUE(peer.Send(all));
+  auto asked = server.AwaitAsked(3);
+  std::this_thread::sleep_for(milliseconds(100));
+  EXPECT_EQ(server.asked(), 3U);
+  for (size_t i = 0; i < 10; ++i) {
+    asked = server.AwaitAsked(i + 1);
+    ASSERT_GT(asked.size(), i);
+    asked[i].connection->Answer(i, {asked[i].frame});
+    EXPECT_EQ(peer.Next(), absl::StrCat("request ", i));
+  }
+}
+
+TEST(FrameServerTest, MemoryIsSharedAndAFrameThatDoesNotFitWaits) {
+  Server server({.memory_bytes_max = 1000}, /*echo=*/false);
+  const Peer first(server.port());
+  ASSERT_TRUE(first.Send(Frame(std::string(900, '1'))));
+  ASSERT_EQ(server.AwaitAsked(1).size(), 1U);
+  const Peer second(server.port());
+  ASSERT_TRUE(second.Send(Frame(std::string(5000, '2')) + Frame("tail")));  // over the limit alone
+  EXPECT_TRUE(Eventually([&] { return server.server().counts().paused == 1; }));
+  EXPECT_EQ(server.asked(), 1U);
+  auto asked = server.AwaitAsked(1);
+  asked[0].connection->Answer(0, {Bytes(std::string("done"))});
+  asked = server.AwaitAsked(2);
+  ASSERT_EQ(asked.size(), 2U);
+  EXPECT_EQ(asked[1].frame.size(), 5000U);
+  asked[1].connection->Answer(0, {Bytes(std::string("done"))});
+  asked = server.AwaitAsked(3);
+  ASSERT_EQ(asked.size(), 3U);
+  EXPECT_EQ(asked[2].frame.view(), "tail");
+  asked[2].connection->Answer(1, {});
+  EXPECT_TRUE(Eventually([&] { return server.server().counts().memory_bytes == 0; }));
+}
+
+TEST(FrameServerTest, MemoryOfAConnectionThatIsCutComesBack) {
+  Server server({.memory_bytes_max = 1000}, /*echo=*/false);
+  {
+    const Peer peer(server.port());
+    ASSERT_TRUE(
+        peer.Send(Frame(std::string(600, 'x')) + Frame(std::string(300, 'y')).substr(0, 50)));
+    ASSERT_EQ(server.AwaitAsked(1).size(), 1U);
+  }
+  const auto asked = server.AwaitAsked(1);
+  asked[0].connection->Answer(0, {Bytes(std::string("to nobody"))});
+  EXPECT_TRUE(server.AwaitClosed(1));
+  EXPECT_TRUE(Eventually([&] { return server.server().counts().memory_bytes == 0; }));
+}
+
+TEST(FrameServerTest, ConnectionsAreLimited) {
+  Server server({.connections_max = 2});
+  auto first = std::make_unique<Peer>(server.port());
+  const Peer second(server.port());
+  ASSERT_TRUE(first->Send(Frame("1")) && second.Send(Frame("2")));
+  EXPECT_EQ(first->Next(), "1");
+  EXPECT_EQ(second.Next(), "2");
+  const Peer third(server.port());
+  EXPECT_TRUE(third.Ended());
+  EXPECT_EQ(server.server().counts().refused, 1U);
+  first.reset();
+  ASSERT_TRUE(server.AwaitClosed(1));
+  EXPECT_TRUE(Eventually([&] { return server.server().counts().connections == 1; }));
+  const Peer fourth(server.port());
+  ASSERT_TRUE(fourth.Send(Frame("4")));
+  EXPECT_EQ(fourth.Next(), "4");
+}
+
+TEST(FrameServerTest, ConnectionsOfOneAddressAreLimited) {
+  Server server({.connections_per_ip_max = 1});
+  const Peer first(server.port());
+  ASSERT_TRUE(first.Send(Frame("1")));
+  EXPECT_EQ(first.Next(), "1");
+  const Peer second(server.port());
+  EXPECT_TRUE(second.Ended());
+}
+
+TEST(FrameServerTest, IdleAndStalledConnectionsAreClosed) {
+  Server server({.idle_max = milliseconds(300), .stalled_max = milliseconds(300)}, /*echo=*/false);
+  const Peer idle(server.port());
+  const Peer partial(server.port());
+  ASSERT_TRUE(partial.Send(Frame("begun").substr(0, 6)));
+  const Peer waits(server.port());  // its request is not answered yet: it is not idle
+  ASSERT_TRUE(waits.Send(Frame("patience")));
+  EXPECT_TRUE(idle.Ended());
+  EXPECT_TRUE(partial.Ended());
+  EXPECT_EQ(server.server().counts().closed_idle, 2U);
+  const auto asked = server.AwaitAsked(1);
+  ASSERT_EQ(asked.size(), 1U);
+  asked[0].connection->Answer(0, {asked[0].frame});
+  EXPECT_EQ(waits.Next(), "patience");
+}
+
+TEST(FrameServerTest, APeerThatReadsNothingIsNotReadAndThenClosed) {
+  Server server({.answer_bytes_pause = 1 << 20, .stalled_max = milliseconds(500)});
+  const Peer peer(server.port());
+  const std::string frame = Frame(std::string(1 << 20, 'x'));
+  std::thread sender([&] {
+    for (int i = 0; i < 200 && peer.Send(frame); ++i) {
+    }
+  });
+  EXPECT_TRUE(server.AwaitClosed(1));
+  sender.join();
+  EXPECT_LT(server.asked(), 100U);
+  EXPECT_EQ(server.server().counts().closed_idle, 1U);
+}
+
+TEST(FrameServerTest, ShutdownLetsAnswersOutAndCutsWhatIsLate) {
+  Server server({.threads = 2}, /*echo=*/false);
+  const Peer answered(server.port());
+  const Peer late(server.port());
+  ASSERT_TRUE(answered.Send(Frame("answered")));
+  ASSERT_EQ(server.AwaitAsked(1).size(), 1U);
+  ASSERT_TRUE(late.Send(Frame("late")));
+  const auto asked = server.AwaitAsked(2);
+  ASSERT_EQ(asked.size(), 2U);
+  std::thread answers([&] {
+    std::this_thread::sleep_for(milliseconds(100));
+    asked[0].connection->Answer(0, {asked[0].frame});
+  });
+  server.server().Shutdown(milliseconds(500));
+  answers.join();
+  EXPECT_EQ(answered.Next(), "answered");
+  EXPECT_TRUE(late.Ended());
+  asked[1].connection->Answer(0, {asked[1].frame});  // too late: dropped
+  EXPECT_TRUE(server.AwaitClosed(2));
+  const Peer refused(server.port());
+  EXPECT_FALSE(refused.connected());
+}
+
+TEST(FrameServerTest, ATakenPortIsSaid) {
+  Server server;
+  FrameServer second({.name = "second", .port = server.port()},
+                     [](const std::shared_ptr<FrameConnection>&) { return FrameHandler(); });
+  const absl::Status status = second.Bind();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(status.message().find("another process"), absl::string_view::npos) << status;
+}
+
+TEST(FrameServerTest, ManyPeersAtOnce) {
+  Server server({.threads = 2});
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&server, t] {
+      const Peer peer(server.port());
+      for (int i = 0; i < 300; ++i) {
+        const std::string body = absl::StrCat("peer ", t, " request ", i);
+        ASSERT_TRUE(peer.Send(Frame(body)));
+        ASSERT_EQ(peer.Next(), body);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(server.server().counts().accepted, 8U);
+}
+
+}  // namespace
+}  // namespace quipu
