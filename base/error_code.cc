@@ -109,6 +109,8 @@ constexpr ErrorInfo kErrors[] = {
      "The group still has members.", false},
     {ErrorCode::kGroupIdNotFound, "GROUP_ID_NOT_FOUND",
      "There is no such group.", false},
+    {ErrorCode::kFetchSessionIdNotFound, "FETCH_SESSION_ID_NOT_FOUND",
+     "There is no such fetch session; the client begins anew.", true},
     {ErrorCode::kListenerNotFound, "LISTENER_NOT_FOUND",
      "The leader has no listener of this kind.", true},
     {ErrorCode::kFencedLeaderEpoch, "FENCED_LEADER_EPOCH",

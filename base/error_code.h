@@ -59,6 +59,7 @@ enum class ErrorCode : int16_t {
   kReassignmentInProgress = 60,
   kNonEmptyGroup = 68,
   kGroupIdNotFound = 69,
+  kFetchSessionIdNotFound = 70,
   kListenerNotFound = 72,
   kFencedLeaderEpoch = 74,
   kUnknownLeaderEpoch = 75,

@@ -131,6 +131,8 @@ void BrokerNode::ControlledShutdown(Duration timeout, std::function<void()> done
   });
 }
 
+MetadataImagePtr BrokerNode::image() const { return parts_->shared->image(); }
+
 const BrokerNode::Inspector& BrokerNode::inspector() const { return *parts_; }
 
 void BrokerNode::Produce(ProduceRequest request, ReplyFn<ProduceResponse> reply) {

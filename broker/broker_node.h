@@ -76,6 +76,10 @@ class BrokerNode {
   MessageHandler<ReplicaToLeader> AcceptReplicaStream(
       std::shared_ptr<MessageSender<LeaderToReplica>> sender);
 
+  // ---- any thread ----
+  // The newest metadata that have come; nullptr until the first.
+  [[nodiscard]] MetadataImagePtr image() const;
+
   // ---- metrics; any thread ----
   // `done` gets what shard `shard` tells, on that shard's executor; it is dropped, not called, when
   // the shard is gone. See BrokerShard::Metrics.

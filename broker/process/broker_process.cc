@@ -17,6 +17,19 @@ constexpr Duration kClientGrace = std::chrono::milliseconds(200);
 // Parks nothing, carries acknowledgements only.
 constexpr size_t kPeerThreads = 1;
 
+kafka::KafkaListener::Options KafkaOptions(const BrokerSettings& settings) {
+  return {.server = {.name = "kafka",
+                     .host = settings.kafka_listener.host,
+                     .port = settings.kafka_listener.port,
+                     .threads = settings.network_threads,
+                     .connections_max = settings.kafka.connections_max,
+                     .connections_per_ip_max = settings.kafka.connections_per_ip_max,
+                     .frame_bytes_max = settings.kafka.request_bytes_max,
+                     .memory_bytes_max = settings.kafka.queued_bytes_max,
+                     .idle_max = settings.kafka.connections_idle_max},
+          .auto_create_topics = settings.kafka.auto_create_topics};
+}
+
 std::string EndpointText(const HostPort& endpoint) {
   return absl::StrCat(endpoint.host, ":", endpoint.port);
 }
@@ -83,6 +96,11 @@ absl::Status BrokerProcess::BindListeners() {
       told(settings_.advertised.client, settings_.client_listener, client_server_->port());
   settings_.node.peer_endpoint =
       told(settings_.advertised.peer, settings_.peer_listener, peer_server_->port());
+  if (settings_.kafka_listener.host.empty()) return absl::OkStatus();
+  kafka_ = std::make_unique<kafka::KafkaListener>(KafkaOptions(settings_), node_, settings_.node);
+  QUIPU_RETURN_IF_ERROR(kafka_->Bind());
+  settings_.node.kafka_endpoint =
+      told(settings_.advertised.kafka, settings_.kafka_listener, kafka_->port());
   return absl::OkStatus();
 }
 
@@ -119,6 +137,9 @@ std::vector<std::pair<std::string, std::string>> BrokerProcess::Endpoints() cons
   std::vector<std::pair<std::string, std::string>> endpoints = {
       {"client", EndpointText({settings_.client_listener.host, client_server_->port()})},
       {"peer", EndpointText({settings_.peer_listener.host, peer_server_->port()})}};
+  if (kafka_) {
+    endpoints.emplace_back("kafka", EndpointText({settings_.kafka_listener.host, kafka_->port()}));
+  }
   if (metrics_) endpoints.emplace_back("metrics", metrics_endpoint_);
   return endpoints;
 }
@@ -137,18 +158,21 @@ absl::Status BrokerProcess::Start(ExitCode& exit_code) {
   QUIPU_RETURN_IF_ERROR(StartMetrics());
   client_server_->Serve();
   peer_server_->Serve();
+  if (kafka_) kafka_->Serve();
   serving_ = true;
   if (!settings_.listeners_file.empty()) {
     QUIPU_RETURN_IF_ERROR(WriteListenersFile(settings_.listeners_file, Endpoints()));
   }
   if (settings_.unsafe_plaintext_network) WarnOfPlaintext();
-  LogInfo("broker.serving", {{"broker", settings_.node.broker_id.ToString()},
-                             {"cluster", settings_.node.cluster_id.ToText()},
-                             {"client", EndpointText(settings_.node.client_endpoint)},
-                             {"peer", EndpointText(settings_.node.peer_endpoint)},
-                             {"metrics", metrics_ ? metrics_endpoint_ : "none"},
-                             {"shards", std::to_string(settings_.node.num_shards)},
-                             {"dir", settings_.log_dir}});
+  LogInfo("broker.serving",
+          {{"broker", settings_.node.broker_id.ToString()},
+           {"cluster", settings_.node.cluster_id.ToText()},
+           {"client", EndpointText(settings_.node.client_endpoint)},
+           {"peer", EndpointText(settings_.node.peer_endpoint)},
+           {"kafka", kafka_ ? EndpointText(settings_.node.kafka_endpoint) : "none"},
+           {"metrics", metrics_ ? metrics_endpoint_ : "none"},
+           {"shards", std::to_string(settings_.node.num_shards)},
+           {"dir", settings_.log_dir}});
   exit_code = ExitCode::kOk;
   return absl::OkStatus();
 }
@@ -180,11 +204,13 @@ void BrokerProcess::End() {
   serving_ = false;
   metrics_.reset();
   if (client_server_) client_server_->Shutdown(kClientGrace);
+  if (kafka_) kafka_->Shutdown(kClientGrace);
   if (peer_server_) peer_server_->Shutdown(Duration(0));
   if (ports_) ports_->Stop();
   if (storage_) storage_->writer.reset();
   node_.reset();
   client_server_.reset();
+  kafka_.reset();
   peer_server_.reset();
   ports_.reset();
   storage_.reset();

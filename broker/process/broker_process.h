@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "broker/broker_node.h"
+#include "broker/kafka/kafka_listener.h"
 #include "broker/process/broker_metrics.h"
 #include "broker/process/broker_settings.h"
 #include "broker/process/process_ports.h"
@@ -59,6 +60,7 @@ class BrokerProcess {
   std::unique_ptr<ProcessPorts> ports_;
   std::unique_ptr<GrpcServer> client_server_;
   std::unique_ptr<GrpcServer> peer_server_;
+  std::unique_ptr<kafka::KafkaListener> kafka_;  // nullptr: no listener.kafka
   std::unique_ptr<BrokerNode> node_;
   std::unique_ptr<BrokerMetrics> metrics_;  // nullptr: no metrics.listener
   std::string metrics_endpoint_;            // host:port, does not change while it serves

@@ -53,6 +53,15 @@ void ReadProcessKeys(ConfigReader& reader, BrokerSettings& settings) {
   settings.log = ReadLogOptions(reader);
 }
 
+void ReadKafkaKeys(ConfigReader& reader, KafkaSettings& kafka) {
+  reader.Number("max.connections", &kafka.connections_max);
+  reader.Number("max.connections.per.ip", &kafka.connections_per_ip_max);
+  reader.Millis("connections.max.idle.ms", &kafka.connections_idle_max);
+  reader.Number("socket.request.max.bytes", &kafka.request_bytes_max);
+  reader.Number("queued.max.request.bytes", &kafka.queued_bytes_max);
+  reader.Bool("auto.create.topics.enable", &kafka.auto_create_topics);
+}
+
 void ReadNodeKeys(ConfigReader& reader, BrokerConfig& node) {
   reader.Millis("replica.lag.time.max.ms", &node.partition.replica_lag_max);
   reader.Millis("producer.id.expiration.ms", &node.partition.producer_id_expiration);
@@ -171,6 +180,7 @@ absl::StatusOr<BrokerSettings> LoadBrokerSettings(const std::string& file,
   reader.LoadEnvironment(environment);
   for (const std::string& assignment : assignments) reader.Set(assignment);
   ReadProcessKeys(reader, settings);
+  ReadKafkaKeys(reader, settings.kafka);
   ReadNodeKeys(reader, settings.node);
   settings.metrics = ReadMetricsSettings(reader, /*of_broker=*/true);
   CheckMetricsListener(reader, settings.metrics, settings.unsafe_plaintext_network);

@@ -15,6 +15,16 @@
 
 namespace quipu {
 
+// Limits of listener.kafka.
+struct KafkaSettings {
+  size_t connections_max = 10000;                            // max.connections
+  size_t connections_per_ip_max = 10000;                     // max.connections.per.ip
+  Duration connections_idle_max = std::chrono::minutes(10);  // connections.max.idle.ms
+  size_t request_bytes_max = size_t{100} << 20;              // socket.request.max.bytes
+  size_t queued_bytes_max = size_t{256} << 20;               // queued.max.request.bytes
+  bool auto_create_topics = false;                           // auto.create.topics.enable
+};
+
 // What the program needs beyond BrokerConfig. The identities in `node` (cluster, broker, directory)
 // and the ports come later: from the directory and from the bound sockets.
 struct BrokerSettings {
@@ -26,9 +36,10 @@ struct BrokerSettings {
   HostPort peer_listener;               // listener.peer
   HostPort kafka_listener;              // listener.kafka; without a host: none
   AdvertisedListeners advertised;       // advertised.listeners
-  std::string listeners_file;           // listeners.file
-  size_t network_threads = 1;           // num.network.threads
-  size_t cold_read_threads = 2;         // quipu.cold.read.threads
+  KafkaSettings kafka;
+  std::string listeners_file;                            // listeners.file
+  size_t network_threads = 1;                            // num.network.threads
+  size_t cold_read_threads = 2;                          // quipu.cold.read.threads
   size_t network_memory_bytes_max = size_t{512} << 20;   // quipu.network.memory.bytes.max
   int64_t ballast_bytes = int64_t{128} << 20;            // quipu.disk.ballast.bytes
   Duration shutdown_timeout = std::chrono::seconds(10);  // controlled.shutdown.timeout.ms

@@ -32,7 +32,7 @@ constexpr ApiInfo Api(ApiKey key, absl::string_view name, int16_t version_min, i
 constexpr std::array kApis = {
     Api(ApiKey::kProduce, "Produce", 3, 11, 9),
     Api(ApiKey::kFetch, "Fetch", 4, 18, 12),
-    Api(ApiKey::kListOffsets, "ListOffsets", 1, 10, 6),
+    Api(ApiKey::kListOffsets, "ListOffsets", 1, 6, 6),
     Api(ApiKey::kMetadata, "Metadata", 0, 13, 9),
     Api(ApiKey::kOffsetCommit, "OffsetCommit", 2, 10, 8),
     Api(ApiKey::kOffsetFetch, "OffsetFetch", 1, 10, 6),

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/byte_chain.h"
 #include "base/bytes.h"
 #include "base/time.h"
 
@@ -54,10 +55,10 @@ struct FrameServerCounts {
 class FrameConnection {
  public:
   virtual ~FrameConnection() = default;
-  // The answer to frame `number` (the first is 0), without its length; no slices: there is none
-  // (the peer does not want to hear). Exactly once for each frame, from any thread. Dropped when
-  // the connection is gone.
-  virtual void Answer(uint64_t number, std::vector<Bytes> body) = 0;
+  // The answer to frame `number` (the first is 0), as it goes out, with its length; no slices:
+  // there is none (the peer does not want to hear). Exactly once for each frame, from any thread.
+  // Dropped when the connection is gone.
+  virtual void Answer(uint64_t number, ByteChain frame) = 0;
   // "127.0.0.1:51234".
   [[nodiscard]] virtual const std::string& peer() const = 0;
   // The address alone.

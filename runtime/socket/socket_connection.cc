@@ -173,7 +173,7 @@ void SocketConnection::Resume() {
 
 void SocketConnection::DeliverFrame() {
   const uint64_t number = first_ + slots_.size();
-  slots_.push_back({.answered = false, .frame_bytes = frame_size_, .body = {}});
+  slots_.push_back({.answered = false, .frame_bytes = frame_size_, .answer = {}});
   const char* data = frame_.get();
   Bytes frame(std::shared_ptr<const void>(std::move(frame_)), {data, frame_size_});
   frame_.reset();
@@ -195,33 +195,26 @@ void SocketConnection::Fail(const absl::Status& why) {
 
 // ---- answering -------------------------------------------------------------------------------
 
-void SocketConnection::Answer(uint64_t number, std::vector<Bytes> body) {
+void SocketConnection::Answer(uint64_t number, ByteChain frame) {
   // Weak: after the server's end nobody runs what is posted.
-  asio::post(*context_, [weak = weak_from_this(), number, body = std::move(body)]() mutable {
+  asio::post(*context_, [weak = weak_from_this(), number, frame = std::move(frame)]() mutable {
     const auto self = weak.lock();
-    if (self != nullptr) self->TakeAnswer(number, std::move(body));
+    if (self != nullptr) self->TakeAnswer(number, std::move(frame));
   });
 }
 
-void SocketConnection::TakeAnswer(uint64_t number, std::vector<Bytes> body) {
+void SocketConnection::TakeAnswer(uint64_t number, ByteChain frame) {
   if (closed_) return;
   QUIPU_CHECK(number >= first_ && number - first_ < slots_.size());
   Slot& slot = slots_[number - first_];
   QUIPU_CHECK(!slot.answered);
   slot.answered = true;
-  slot.body = std::move(body);
+  slot.answer = std::move(frame);
   while (!slots_.empty() && slots_.front().answered) {
     Slot& next = slots_.front();
     shared_->memory.GiveBack(next.frame_bytes);
-    if (!next.body.empty()) {
-      size_t size = 0;
-      for (const Bytes& slice : next.body) size += slice.size();
-      std::string length(4, '\0');
-      StoreBigEndian(static_cast<uint32_t>(size), length.data());
-      unsent_.emplace_back(std::move(length));
-      std::move(next.body.begin(), next.body.end(), std::back_inserter(unsent_));
-      unsent_bytes_ += size + 4;
-    }
+    for (const Bytes& slice : next.answer) unsent_bytes_ += slice.size();
+    std::move(next.answer.begin(), next.answer.end(), std::back_inserter(unsent_));
     slots_.pop_front();
     ++first_;
   }

@@ -40,7 +40,7 @@ class SocketConnection final : public FrameConnection,
                    std::shared_ptr<asio::io_context> context, asio::ip::tcp::socket socket,
                    std::function<void(SocketConnection*)> on_gone);
 
-  void Answer(uint64_t number, std::vector<Bytes> body) override;
+  void Answer(uint64_t number, ByteChain frame) override;
   [[nodiscard]] const std::string& peer() const override { return peer_; }
   [[nodiscard]] const std::string& peer_host() const override { return peer_host_; }
 
@@ -57,7 +57,7 @@ class SocketConnection final : public FrameConnection,
   struct Slot {
     bool answered = false;
     size_t frame_bytes = 0;
-    std::vector<Bytes> body;
+    ByteChain answer;
   };
 
   [[nodiscard]] bool MayRead() const;
@@ -72,7 +72,7 @@ class SocketConnection final : public FrameConnection,
   void Resume();
   void DeliverFrame();
   void Fail(const absl::Status& why);
-  void TakeAnswer(uint64_t number, std::vector<Bytes> body);
+  void TakeAnswer(uint64_t number, ByteChain frame);
   void Flush();
   void OnWritten(std::error_code error, size_t bytes);
   void EndIfDone();

@@ -30,6 +30,13 @@ std::string Frame(absl::string_view body) {
   return frame;
 }
 
+// The length apart from the body, so that answers have several slices.
+ByteChain Framed(const Bytes& body) {
+  std::string length;
+  AppendBigEndian(length, static_cast<uint32_t>(body.size()));
+  return {Bytes(std::move(length)), body};
+}
+
 // A blocking client socket; reads give up after ten seconds.
 class Peer {
  public:
@@ -120,7 +127,7 @@ class Server {
     return {.on_frame =
                 [this, connection, echo](uint64_t number, Bytes frame) {
                   if (frame.view() == "refuse me") return absl::InvalidArgumentError("refused");
-                  if (echo) connection->Answer(number, {frame});
+                  if (echo) connection->Answer(number, Framed(frame));
                   const std::lock_guard lock(mutex_);
                   asked_.push_back({connection, number, std::move(frame)});
                   changed_.notify_all();
@@ -189,9 +196,9 @@ TEST(FrameServerTest, AnswersLeaveInTheOrderOfTheirRequests) {
   ASSERT_EQ(asked.size(), 4U);
   for (const size_t i : {3U, 1U, 0U, 2U}) {
     // "b" gets no answer.
-    std::vector<Bytes> body;
-    if (i != 1) body = {asked[i].frame, Bytes(absl::StrCat("-", i))};
-    asked[i].connection->Answer(asked[i].number, std::move(body));
+    ByteChain answer;
+    if (i != 1) answer = Framed(Bytes(absl::StrCat(asked[i].frame.view(), "-", i)));
+    asked[i].connection->Answer(asked[i].number, std::move(answer));
   }
   EXPECT_EQ(peer.Next(), "a-0");
   EXPECT_EQ(peer.Next(), "c-2");
@@ -238,7 +245,7 @@ TEST(FrameServerTest, APeerThatEndsItsHalfStillGetsItsAnswers) {
   const auto asked = server.AwaitAsked(1);
   ASSERT_EQ(asked.size(), 1U);
   std::this_thread::sleep_for(milliseconds(50));  // the end of its half is seen first
-  asked[0].connection->Answer(0, {Bytes(std::string("heard"))});
+  asked[0].connection->Answer(0, Framed(Bytes(std::string("heard"))));
   EXPECT_EQ(peer.Next(), "heard");
   EXPECT_TRUE(peer.Ended());
 }
@@ -255,7 +262,7 @@ TEST(FrameServerTest, ReadingPausesWhenTooManyFramesWait) {
   for (size_t i = 0; i < 10; ++i) {
     asked = server.AwaitAsked(i + 1);
     ASSERT_GT(asked.size(), i);
-    asked[i].connection->Answer(i, {asked[i].frame});
+    asked[i].connection->Answer(i, Framed(asked[i].frame));
     EXPECT_EQ(peer.Next(), absl::StrCat("request ", i));
   }
 }
@@ -270,11 +277,11 @@ TEST(FrameServerTest, MemoryIsSharedAndAFrameThatDoesNotFitWaits) {
   EXPECT_TRUE(Eventually([&] { return server.server().counts().paused == 1; }));
   EXPECT_EQ(server.asked(), 1U);
   auto asked = server.AwaitAsked(1);
-  asked[0].connection->Answer(0, {Bytes(std::string("done"))});
+  asked[0].connection->Answer(0, Framed(Bytes(std::string("done"))));
   asked = server.AwaitAsked(2);
   ASSERT_EQ(asked.size(), 2U);
   EXPECT_EQ(asked[1].frame.size(), 5000U);
-  asked[1].connection->Answer(0, {Bytes(std::string("done"))});
+  asked[1].connection->Answer(0, Framed(Bytes(std::string("done"))));
   asked = server.AwaitAsked(3);
   ASSERT_EQ(asked.size(), 3U);
   EXPECT_EQ(asked[2].frame.view(), "tail");
@@ -291,7 +298,7 @@ TEST(FrameServerTest, MemoryOfAConnectionThatIsCutComesBack) {
     ASSERT_EQ(server.AwaitAsked(1).size(), 1U);
   }
   const auto asked = server.AwaitAsked(1);
-  asked[0].connection->Answer(0, {Bytes(std::string("to nobody"))});
+  asked[0].connection->Answer(0, Framed(Bytes(std::string("to nobody"))));
   EXPECT_TRUE(server.AwaitClosed(1));
   EXPECT_TRUE(Eventually([&] { return server.server().counts().memory_bytes == 0; }));
 }
@@ -335,7 +342,7 @@ TEST(FrameServerTest, IdleAndStalledConnectionsAreClosed) {
   EXPECT_EQ(server.server().counts().closed_idle, 2U);
   const auto asked = server.AwaitAsked(1);
   ASSERT_EQ(asked.size(), 1U);
-  asked[0].connection->Answer(0, {asked[0].frame});
+  asked[0].connection->Answer(0, Framed(asked[0].frame));
   EXPECT_EQ(waits.Next(), "patience");
 }
 
@@ -364,13 +371,13 @@ TEST(FrameServerTest, ShutdownLetsAnswersOutAndCutsWhatIsLate) {
   ASSERT_EQ(asked.size(), 2U);
   std::thread answers([&] {
     std::this_thread::sleep_for(milliseconds(100));
-    asked[0].connection->Answer(0, {asked[0].frame});
+    asked[0].connection->Answer(0, Framed(asked[0].frame));
   });
   server.server().Shutdown(milliseconds(500));
   answers.join();
   EXPECT_EQ(answered.Next(), "answered");
   EXPECT_TRUE(late.Ended());
-  asked[1].connection->Answer(0, {asked[1].frame});  // too late: dropped
+  asked[1].connection->Answer(0, Framed(asked[1].frame));  // too late: dropped
   EXPECT_TRUE(server.AwaitClosed(2));
   const Peer refused(server.port());
   EXPECT_FALSE(refused.connected());

@@ -1,0 +1,116 @@
+// Fetch: whole batches as they are stored, with a long poll. Sessions (KIP-227) are declined: each
+// request says all that it wants.
+#include <utility>
+
+#include "base/status_macros.h"
+#include "broker/kafka/api_handlers.h"
+#include "broker/kafka/topic_lookup.h"
+#include "core/kafka/log/fetch.h"
+
+namespace quipu::kafka {
+namespace {
+
+
+
+constexpr int8_t kReadCommitted = 1;
+
+// Why the whole request is refused; kNone: it is not.
+ErrorCode RefuseFetch(const FetchRequest& request) {
+  if (request.session_id != 0) return ErrorCode::kFetchSessionIdNotFound;
+  // Followers replicate over streams of their own.
+  const bool follower =
+      request.replica_id >= BrokerId(0) || request.replica_state.replica_id >= BrokerId(0);
+  return follower ? ErrorCode::kInvalidRequest : ErrorCode::kNone;
+}
+
+void Fill(FetchPartitionResult result, bool read_committed, const MetadataImage* image,
+          FetchResponse::Partition& out, std::vector<NodeEndpoint>& endpoints) {
+  out.error_code = result.error;
+  out.high_watermark = result.high_watermark;
+  out.last_stable_offset = result.last_stable_offset;
+  out.log_start_offset = result.log_start_offset;
+  if (result.diverging_epoch != kNoLeaderEpoch) {
+    out.diverging_epoch = {.epoch = result.diverging_epoch,
+                           .end_offset = result.diverging_end_offset};
+  }
+  if (result.leader_id != kNoBroker && result.error != ErrorCode::kNone) {
+    out.current_leader = {.leader_id = result.leader_id, .leader_epoch = result.leader_epoch};
+    AddEndpoint(image, result.leader_id, endpoints);
+  }
+  if (read_committed) out.aborted_transactions.emplace();
+  out.records = {.is_null = false, .slices = std::move(result.batches)};
+}
+
+// The request's partitions, each with the slot of its own in what the node is asked, or why it has
+// none.
+struct Plan {
+  quipu::FetchRequest asked;
+  std::vector<std::pair<ErrorCode, size_t>> slots;
+};
+
+Plan MakePlan(const FetchRequest& request, const MetadataImage* image, const std::string& client_id) {
+  Plan plan;
+  plan.asked.max_wait_ms = request.max_wait_ms;
+  plan.asked.min_bytes = request.min_bytes;
+  plan.asked.max_bytes = request.max_bytes;
+  plan.asked.client_id = client_id;
+  for (const FetchRequest::Topic& topic : request.topics) {
+    const FoundTopic found = FindTopic(image, topic.topic, topic.topic_id);
+    for (const FetchRequest::Partition& partition : topic.partitions) {
+      plan.slots.emplace_back(found.error, plan.asked.partitions.size());
+      if (found.error != ErrorCode::kNone) {
+        plan.asked.max_wait_ms = 0;  // what is wrong is said at once
+        continue;
+      }
+      plan.asked.partitions.push_back({.topic_id = found.id(),
+                                       .partition = partition.partition,
+                                       .fetch_offset = partition.fetch_offset,
+                                       .leader_epoch = partition.current_leader_epoch,
+                                       .max_bytes = partition.partition_max_bytes,
+                                       .last_fetched_epoch = partition.last_fetched_epoch});
+    }
+  }
+  return plan;
+}
+
+}  // namespace
+
+absl::Status HandleFetch(const KafkaContext& context, const KafkaCallPtr& call) {
+  QUIPU_ASSIGN_OR_RETURN(FetchRequest request, call->Decode<FetchRequest>());
+  const ErrorCode refused = RefuseFetch(request);
+  if (refused != ErrorCode::kNone) {
+    call->Answer(FetchResponse{.error_code = refused});
+    return absl::OkStatus();
+  }
+  const MetadataImagePtr image = context.node.image();
+  Plan plan = MakePlan(request, image.get(), call->client_id());
+  context.node.Fetch(std::move(plan.asked),
+                     [call, image, slots = std::move(plan.slots),
+                      request = std::move(request)](quipu::FetchResponse results) {
+                       FetchResponse response{.error_code = results.error};
+                       const bool read_committed = request.isolation_level == kReadCommitted;
+                       size_t next = 0;
+                       for (const FetchRequest::Topic& topic : request.topics) {
+                         auto& answered = response.responses.emplace_back();
+                         answered.topic = topic.topic;
+                         answered.topic_id = topic.topic_id;
+                         for (const FetchRequest::Partition& partition : topic.partitions) {
+                           auto& out = answered.partitions.emplace_back();
+                           out.partition_index = partition.partition;
+                           const auto [error, slot] = slots[next++];
+                           if (error == ErrorCode::kNone) {
+                             Fill(std::move(results.partitions[slot]), read_committed, image.get(),
+                                  out, response.node_endpoints);
+                           } else {
+                             out.error_code = error;
+                             out.high_watermark = kNoOffset;
+                             out.records.is_null = false;
+                           }
+                         }
+                       }
+                       call->Answer(response);
+                     });
+  return absl::OkStatus();
+}
+
+}  // namespace quipu::kafka

@@ -1,0 +1,143 @@
+// Metadata: brokers as this protocol's clients reach them, topics, partitions and their leaders.
+#include <utility>
+
+#include "base/status_macros.h"
+#include "broker/kafka/api_handlers.h"
+#include "broker/kafka/gather.h"
+#include "broker/kafka/topic_lookup.h"
+#include "core/kafka/admin/metadata.h"
+#include "core/metadata/topic_config.h"
+
+namespace quipu::kafka {
+namespace {
+
+
+
+
+// Before it no topics means all of them.
+constexpr int16_t kNullMeansAllSince = 1;
+
+MetadataResponse::Partition ToPartition(const MetadataImage& image,
+                                        const PartitionImage& partition) {
+  MetadataResponse::Partition out;
+  out.partition_index = partition.index;
+  out.leader_id = partition.leader;
+  out.leader_epoch = partition.leader_epoch;
+  out.replica_nodes = partition.replicas;
+  out.isr_nodes = partition.isr;
+  for (const BrokerId id : partition.replicas) {
+    const BrokerImage* broker = image.FindBroker(id);
+    if (broker == nullptr || broker->fenced) out.offline_replicas.push_back(id);
+  }
+  if (partition.leader == kNoBroker) out.error_code = ErrorCode::kLeaderNotAvailable;
+  return out;
+}
+
+MetadataResponse::Topic ToTopic(const MetadataImage& image, const TopicImage& topic) {
+  MetadataResponse::Topic out;
+  out.name = topic.name;
+  out.topic_id = topic.id;
+  out.is_internal = IsInternalTopic(topic.name);
+  for (const PartitionUid uid : topic.partitions) {
+    const PartitionImage* partition = image.FindPartition(uid);
+    if (partition != nullptr) out.partitions.push_back(ToPartition(image, *partition));
+  }
+  return out;
+}
+
+MetadataResponse::Topic ToTopic(const MetadataImage* image, const MetadataRequest::Topic& asked) {
+  MetadataResponse::Topic out{.name = asked.name, .topic_id = asked.topic_id};
+  if (asked.name) {
+    out.error_code = CheckTopicName(*asked.name, IsInternalTopic(*asked.name)).error;
+    if (out.error_code != ErrorCode::kNone) return out;
+  }
+  const FoundTopic found = FindTopic(image, asked.name.value_or(""), asked.topic_id);
+  if (found.topic != nullptr) return ToTopic(*image, *found.topic);
+  out.error_code = found.error;
+  return out;
+}
+
+MetadataResponse Answer(const KafkaContext& context, const MetadataImage* image,
+                        const MetadataRequest& request, bool all) {
+  MetadataResponse response;
+  if (image != nullptr) {
+    std::vector<NodeEndpoint> endpoints;
+    for (const auto& [id, broker] : image->brokers()) {
+      if (!broker.fenced) AddEndpoint(image, id, endpoints);
+    }
+    for (NodeEndpoint& endpoint : endpoints) {
+      response.brokers.push_back({.node_id = endpoint.node_id,
+                                  .host = std::move(endpoint.host),
+                                  .port = endpoint.port,
+                                  .rack = std::move(endpoint.rack)});
+    }
+    response.cluster_id = image->cluster_id().ToText();
+    // Every broker passes on what only the controller may decide.
+    response.controller_id = context.config.broker_id;
+  }
+  if (all && image != nullptr) {
+    for (const auto& [id, topic] : image->topics()) {
+      response.topics.push_back(ToTopic(*image, topic));
+    }
+  } else if (!all) {
+    for (const MetadataRequest::Topic& topic : *request.topics) {
+      response.topics.push_back(ToTopic(image, topic));
+    }
+  }
+  return response;
+}
+
+// Names that nobody has yet and that the request wants made.
+std::vector<std::string> ToMake(const KafkaContext& context, const MetadataRequest& request,
+                                const MetadataResponse& response) {
+  std::vector<std::string> names;
+  if (!context.auto_create_topics || !request.allow_auto_topic_creation) return names;
+  for (const MetadataResponse::Topic& topic : response.topics) {
+    const bool missing = topic.error_code == ErrorCode::kUnknownTopicOrPartition;
+    if (missing && topic.name && !IsInternalTopic(*topic.name)) names.push_back(*topic.name);
+  }
+  return names;
+}
+
+// Makes them, and answers LEADER_NOT_AVAILABLE for each, upon which clients ask again.
+void MakeAndAnswer(const KafkaContext& context, const KafkaCallPtr& call,
+                   const std::vector<std::string>& names, MetadataResponse response) {
+  const auto gather = Gather<MetadataResponse>::Make(
+      std::move(response), names.size(),
+      [call](const MetadataResponse& answer) { call->Answer(answer); });
+  for (const std::string& name : names) {
+    message::AdminRequest asked;
+    asked.mutable_create_topic()->set_name(name);
+    asked.mutable_create_topic()->set_partitions(-1);
+    asked.mutable_create_topic()->set_replication_factor(-1);
+    context.node.Admin(std::move(asked), [gather, name](const message::AdminResponse& made) {
+      const ErrorCode error =
+          ErrorCodeFromWire(made.error_code()).value_or(ErrorCode::kUnknownServerError);
+      const bool there = error == ErrorCode::kNone || error == ErrorCode::kTopicAlreadyExists;
+      gather->Complete([&](MetadataResponse& answer) {
+        for (MetadataResponse::Topic& topic : answer.topics) {
+          if (topic.name == name) topic.error_code = there ? ErrorCode::kLeaderNotAvailable : error;
+        }
+      });
+    });
+  }
+}
+
+}  // namespace
+
+absl::Status HandleMetadata(const KafkaContext& context, const KafkaCallPtr& call) {
+  QUIPU_ASSIGN_OR_RETURN(const MetadataRequest request, call->Decode<MetadataRequest>());
+  const bool all =
+      !request.topics || (call->version() < kNullMeansAllSince && request.topics->empty());
+  const MetadataImagePtr image = context.node.image();
+  MetadataResponse response = Answer(context, image.get(), request, all);
+  const std::vector<std::string> names = ToMake(context, request, response);
+  if (names.empty()) {
+    call->Answer(response);
+  } else {
+    MakeAndAnswer(context, call, names, std::move(response));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace quipu::kafka

@@ -1,0 +1,42 @@
+// What a broker does with each API of the Kafka protocol: one file of broker/kafka/api for each.
+//
+// A handler decodes the call, asks the BrokerNode and answers later, from whatever thread the node
+// replies on. It must not block. An error is returned only before anything was asked: the bytes
+// were no such message, and the connection ends.
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "broker/broker_node.h"
+#include "broker/kafka/kafka_call.h"
+#include "core/kafka/served_apis.h"
+
+namespace quipu::kafka {
+
+// What handlers share; outlives every call.
+struct KafkaContext {
+  BrokerNode& node;
+  const BrokerConfig& config;
+  const ServedApis& served;
+  bool auto_create_topics = false;  // auto.create.topics.enable
+};
+
+using KafkaHandler = absl::Status (*)(const KafkaContext& context, const KafkaCallPtr& call);
+
+absl::Status HandleApiVersions(const KafkaContext& context, const KafkaCallPtr& call);
+absl::Status HandleFetch(const KafkaContext& context, const KafkaCallPtr& call);
+absl::Status HandleFindCoordinator(const KafkaContext& context, const KafkaCallPtr& call);
+absl::Status HandleInitProducerId(const KafkaContext& context, const KafkaCallPtr& call);
+absl::Status HandleListOffsets(const KafkaContext& context, const KafkaCallPtr& call);
+absl::Status HandleMetadata(const KafkaContext& context, const KafkaCallPtr& call);
+absl::Status HandleOffsetForLeaderEpoch(const KafkaContext& context, const KafkaCallPtr& call);
+absl::Status HandleProduce(const KafkaContext& context, const KafkaCallPtr& call);
+
+struct KafkaApi {
+  ApiKey key;
+  KafkaHandler handle;
+};
+// Every API that is served. What is not in it is not advertised.
+absl::Span<const KafkaApi> KafkaApis();
+
+}  // namespace quipu::kafka

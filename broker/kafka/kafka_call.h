@@ -1,0 +1,54 @@
+// One request of a Kafka client, from its frame to its answer.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "core/kafka/message.h"
+#include "runtime/socket/frame_server.h"
+
+namespace quipu::kafka {
+
+// Shared by whoever will answer; exactly one answer, from any thread.
+class KafkaCall {
+ public:
+  KafkaCall(std::shared_ptr<FrameConnection> connection, uint64_t number, RequestFrame frame)
+      : connection_(std::move(connection)), number_(number), frame_(std::move(frame)) {}
+
+  // The request. kInvalidRequest when the bytes are not such a message: return it, and the
+  // connection ends.
+  template <Message Request>
+  absl::StatusOr<Request> Decode() const {
+    return kafka::Decode<Request>(frame_);
+  }
+  template <Message Response>
+  void Answer(const Response& response) const {
+    connection_->Answer(number_, EncodeResponse(response, frame_.version, frame_.correlation_id));
+  }
+  // As `version`, where the client's own cannot be answered in.
+  template <Message Response>
+  void AnswerAs(const Response& response, int16_t version) const {
+    connection_->Answer(number_, EncodeResponse(response, version, frame_.correlation_id));
+  }
+  // The client does not want to hear (Produce with acks=0).
+  void AnswerNothing() const { connection_->Answer(number_, {}); }
+
+  [[nodiscard]] int16_t version() const { return frame_.version; }
+  [[nodiscard]] const ApiInfo& api() const { return *frame_.api; }
+  // Empty: none.
+  [[nodiscard]] std::string client_id() const { return frame_.client_id.value_or(""); }
+  // The address that the client came from.
+  [[nodiscard]] const std::string& client_host() const { return connection_->peer_host(); }
+
+ private:
+  const std::shared_ptr<FrameConnection> connection_;
+  const uint64_t number_;
+  const RequestFrame frame_;
+};
+
+using KafkaCallPtr = std::shared_ptr<const KafkaCall>;
+
+}  // namespace quipu::kafka

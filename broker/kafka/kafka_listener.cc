@@ -1,0 +1,74 @@
+#include "broker/kafka/kafka_listener.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace quipu::kafka {
+namespace {
+
+constexpr KafkaApi kKafkaApis[] = {
+    {ApiKey::kProduce, HandleProduce},
+    {ApiKey::kFetch, HandleFetch},
+    {ApiKey::kListOffsets, HandleListOffsets},
+    {ApiKey::kMetadata, HandleMetadata},
+    {ApiKey::kFindCoordinator, HandleFindCoordinator},
+    {ApiKey::kApiVersions, HandleApiVersions},
+    {ApiKey::kInitProducerId, HandleInitProducerId},
+    {ApiKey::kOffsetForLeaderEpoch, HandleOffsetForLeaderEpoch},
+};
+
+ServedApis Served() {
+  std::vector<ApiKey> keys;
+  for (const KafkaApi& api : kKafkaApis) keys.push_back(api.key);
+  return ServedApis(keys);
+}
+
+}  // namespace
+
+absl::Span<const KafkaApi> KafkaApis() { return kKafkaApis; }
+
+KafkaListener::KafkaListener(Options options, const std::unique_ptr<BrokerNode>& node,
+                             const BrokerConfig& config)
+    : options_(std::move(options)),
+      node_(node),
+      config_(config),
+      served_(Served()),
+      server_(options_.server, [this](const std::shared_ptr<FrameConnection>& connection) {
+        return FrameHandler{.on_frame =
+                                [this, connection](uint64_t number, const Bytes& frame) {
+                                  return OnFrame(connection, number, frame);
+                                },
+                            .on_closed = nullptr};
+      }) {}
+
+void KafkaListener::Serve() {
+  context_ = std::make_unique<KafkaContext>(
+      KafkaContext{.node = *node_,
+                   .config = config_,
+                   .served = served_,
+                   .auto_create_topics = options_.auto_create_topics});
+  server_.Serve();
+}
+
+absl::Status KafkaListener::OnFrame(const std::shared_ptr<FrameConnection>& connection,
+                                    uint64_t number, const Bytes& frame) const {
+  QUIPU_ASSIGN_OR_RETURN(RequestFrame request, ParseRequest(frame));
+  const ApiInfo& api = *request.api;
+  const int16_t version = request.version;
+  const auto* const found =
+      std::find_if(std::begin(kKafkaApis), std::end(kKafkaApis),
+                   [&api](const KafkaApi& row) { return row.key == api.key; });
+  const bool served = found != std::end(kKafkaApis) && api.Serves(version);
+  if (!served && api.key != ApiKey::kApiVersions) {
+    return ToStatus(ErrorCode::kUnsupportedVersion,
+                    absl::StrCat(api.name, " version ", version, " is not served"));
+  }
+  const auto call = std::make_shared<const KafkaCall>(connection, number, std::move(request));
+  return found->handle(*context_, call);
+}
+
+}  // namespace quipu::kafka

@@ -1,0 +1,33 @@
+// Topics by name or id, and brokers as Kafka's clients reach them, in one image of the metadata.
+#pragma once
+
+#include <string>
+
+#include "base/error_code.h"
+#include "core/kafka/shared_structs.h"
+#include "core/metadata/metadata_image.h"
+
+namespace quipu::kafka {
+
+// What a client calls a topic, as one thing to ask for. `topic` is nullptr with an error:
+//   kLeaderNotAvailable       no metadata have come yet
+//   kUnknownTopicOrPartition  no topic of this name
+//   kUnknownTopicId           no topic of this id
+struct FoundTopic {
+  ErrorCode error = ErrorCode::kNone;
+  const TopicImage* topic = nullptr;
+
+  // Zero when there is none.
+  [[nodiscard]] TopicId id() const { return topic == nullptr ? TopicId() : topic->id; }
+};
+
+// `image` may be nullptr; the result lives as long as it.
+FoundTopic FindTopic(const MetadataImage* image, const std::string& name);
+FoundTopic FindTopic(const MetadataImage* image, TopicId id);
+// By id when it is not zero, else by name: the newer versions of some APIs have ids alone.
+FoundTopic FindTopic(const MetadataImage* image, const std::string& name, TopicId id);
+
+// Adds the address of `broker` to `endpoints` once, if it serves Kafka's protocol.
+void AddEndpoint(const MetadataImage* image, BrokerId broker, std::vector<NodeEndpoint>& endpoints);
+
+}  // namespace quipu::kafka
