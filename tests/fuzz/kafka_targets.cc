@@ -1,11 +1,6 @@
 // Fuzz targets: the Kafka wire.
-#include <algorithm>
-#include <cstring>
-#include <deque>
-#include <string>
-
 #include "base/check.h"
-#include "core/kafka/connection_core.h"
+#include "core/kafka/message.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/targets.h"
 #include "tests/unit/core/kafka/any_message.h"
@@ -41,38 +36,11 @@ void KafkaMessages(absl::string_view bytes) {
   RoundTrip(kafka::TypeOf(api.key, kind), version, Bytes::CopyOf(input.Rest()), 0);
 }
 
-void KafkaConnection(absl::string_view bytes) {
-  Input input(bytes);
-  static const kafka::ServedApis served = kafka::ServedApis::All();
-  kafka::ConnectionCore connection(&served, {.request_bytes_max = size_t{1} << 16U,
-                                             .in_flight_requests_max = 1 + input.Below(8),
-                                             .in_flight_bytes_max = 1000,
-                                             .output_bytes_max = 1000});
-  const size_t piece = 1 + input.Byte();
-  std::deque<uint64_t> unanswered;
-  while (true) {
-    if (connection.wants_read()) {
-      const absl::string_view read = input.Take(std::min(piece, connection.Space().size()));
-      if (read.empty()) break;
-      std::memcpy(connection.Space().data(), read.data(), read.size());
-      if (!connection.OnRead(read.size()).ok()) break;
-    }
-    kafka::IncomingRequest request;
-    while (connection.NextRequest(request).value_or(false)) {
-      unanswered.push_back(request.sequence);
-      RoundTrip(kafka::TypeOf(request.frame.api->key, kafka::MessageKind::kRequest),
-                request.frame.version, request.frame.frame, request.frame.body);
-    }
-    connection.CheckInvariants();
-    if (!connection.wants_read()) {
-      if (!unanswered.empty()) {  // the newest first: answers have to wait for each other
-        connection.Answer(unanswered.back(), {Bytes("answer")});
-        unanswered.pop_back();
-      }
-      connection.OnWritten(SizeOf(connection.TakeOutput()));
-    }
-    if (connection.done()) break;
-  }
+void KafkaFrames(absl::string_view bytes) {
+  const absl::StatusOr<kafka::RequestFrame> request = kafka::ParseRequest(Bytes::CopyOf(bytes));
+  if (!request.ok() || !request->api->Serves(request->version)) return;
+  RoundTrip(kafka::TypeOf(request->api->key, kafka::MessageKind::kRequest), request->version,
+            request->frame, request->body);
 }
 
 }  // namespace quipu::fuzz

@@ -107,17 +107,12 @@ def kafka_seeds():
         slot = (api, kind, version)
         longest[slot] = max(longest.get(slot, (b"", b"")), (seed, header + body), key=lambda s: len(s[0]))
     last = {(api, kind): version for api, kind, version in longest}
-    stream = b""
     for (api, kind, version), (seed, frame) in longest.items():
         if version in (first[api], last[api, kind]):
             yield "kafka_messages", f"{api}_{kind}_{version}", seed
         if kind == "request" and version == last[api, kind]:
-            stream += struct.pack(">I", len(frame)) + frame
-    yield "kafka_connection", "all", bytes([3, 100]) + stream
-    yield "kafka_connection", "some", bytes([0, 255]) + stream[:600]
-    unknown = struct.pack(">HHIH", 18, 99, 7, 1) + b"z"
-    yield "kafka_connection", "api_versions", bytes([1, 20]) + 2 * (
-        struct.pack(">I", len(unknown)) + unknown)
+            yield "kafka_frames", f"{api}_{version}", frame
+    yield "kafka_frames", "unknown_version", struct.pack(">HHIH", 18, 99, 7, 1) + b"z"
 
 
 def storage_seeds():

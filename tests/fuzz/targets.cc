@@ -13,7 +13,7 @@ const std::vector<Target>& Targets() {
        ControllerCommands},
       {"directory_identity", "meta.properties", DirectoryIdentityFile},
       {"gzip", "gzip streams, with a cap", Gzip},
-      {"kafka_connection", "a connection's bytes, cut anywhere, and answers", KafkaConnection},
+      {"kafka_frames", "a frame of a Kafka client: header and request", KafkaFrames},
       {"kafka_messages", "every request and response of the Kafka wire", KafkaMessages},
       {"log_codec", "produce, fetch and replica stream", LogCodec},
       {"lz4", "lz4 frames, with a cap", Lz4},

@@ -34,7 +34,7 @@ void ProducerState(absl::string_view bytes);
 
 // ---- kafka_targets.cc ----
 void KafkaMessages(absl::string_view bytes);
-void KafkaConnection(absl::string_view bytes);
+void KafkaFrames(absl::string_view bytes);
 
 // ---- storage_targets.cc ----
 void StorageKeys(absl::string_view bytes);
