@@ -44,7 +44,7 @@ Json NodeJson(const LocalNode& node) {
               {"pid", running ? node.pid : 0},
               {"running", running},
               {"address", "127.0.0.1:" + std::to_string(node.port)},
-              {"metrics", running ? node.metrics_address() : ""},
+              {"metrics", running ? node.AddressOf("metrics") : ""},
               {"rss_kib", running ? ResidentKib(node.pid) : 0},
               {"log", node.log_path()}};
 }
@@ -117,10 +117,13 @@ absl::Status Up(const Common& common, const UpOptions& options) {
   if (common.json()) {
     PrintJson(Json{{"cluster_id", cluster->cluster_id().ToText()},
                    {"bootstrap_servers", cluster->bootstrap_servers()},
+                   {"kafka_bootstrap_servers", cluster->kafka_bootstrap_servers()},
                    {"nodes", nodes}});
   } else {
     PrintNodes(nodes);
     std::printf("\nexport QUIPU_BOOTSTRAP_SERVERS=%s\n", cluster->bootstrap_servers().c_str());
+    const std::string kafka = cluster->kafka_bootstrap_servers();
+    if (!kafka.empty()) std::printf("# Kafka clients: bootstrap.servers=%s\n", kafka.c_str());
   }
   return absl::OkStatus();
 }

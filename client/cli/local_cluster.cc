@@ -20,6 +20,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/error_code.h"
@@ -133,15 +134,20 @@ class DescriptionReader {
   absl::Status status_;
 };
 
-// The settings of a node that `up` was given, and a listener for metrics unless they name one.
-void WriteSettings(const std::vector<std::string>& settings, std::ofstream& file) {
-  const std::string key = "metrics.listener=";
-  bool given = false;
-  for (const std::string& setting : settings) {
-    file << setting << "\n";
-    given |= setting.rfind(key, 0) == 0;
+// The settings of a node that `up` was given, and listeners for metrics and, of brokers, for Kafka's
+// protocol unless they name these.
+void WriteSettings(const std::vector<std::string>& settings, uint16_t kafka_port,
+                   std::ofstream& file) {
+  const auto given = [&settings](absl::string_view key) {
+    return std::any_of(settings.begin(), settings.end(), [key](const std::string& setting) {
+      return absl::StartsWith(setting, key);
+    });
+  };
+  for (const std::string& setting : settings) file << setting << "\n";
+  if (!given("metrics.listener=")) file << "metrics.listener=" << kHost << ":0\n";
+  if (kafka_port != 0 && !given("listener.kafka=")) {
+    file << "listener.kafka=" << kHost << ":" << kafka_port << "\n";
   }
-  if (!given) file << key << kHost << ":0\n";
 }
 
 // The directory of this program: its siblings are the servers.
@@ -160,9 +166,9 @@ bool LocalNode::IsRunning() const {
   return command.find(config_path()) != std::string::npos;
 }
 
-std::string LocalNode::metrics_address() const {
+std::string LocalNode::AddressOf(const std::string& listener) const {
   std::istringstream lines(ReadFile(listeners_path()));
-  const std::string key = "metrics=";
+  const std::string key = listener + "=";
   std::string line;
   while (std::getline(lines, line)) {
     if (line.rfind(key, 0) == 0) return line.substr(key.size());
@@ -202,7 +208,10 @@ absl::StatusOr<LocalCluster> LocalCluster::Create(const std::string& directory,
     node.directory = cluster.directory_ + "/" + node.name();
     node.directory_id = RandomId();
     node.port = new_port();
-    if (!node.controller) node.peer_port = new_port();
+    if (!node.controller) {
+      node.peer_port = new_port();
+      node.kafka_port = new_port();
+    }
     cluster.nodes_.push_back(node);
   }
   for (const int fd : reserved) close(fd);
@@ -238,12 +247,12 @@ absl::Status LocalCluster::WriteConfigs(const Options& options) const {
     file << "log.dir=" << node.directory << "/data\n";
     if (node.controller) {
       file << "node.id=" << node.id << "\nlistener.controller=" << listen << node.port << "\n";
-      WriteSettings(options.controller_settings, file);
+      WriteSettings(options.controller_settings, 0, file);
     } else {
       file << "broker.id=" << node.id << "\nlistener.client=" << listen << node.port
            << "\nlistener.peer=" << listen << node.peer_port
            << "\ncontroller.quorum.bootstrap.servers=" << controllers << "\n";
-      WriteSettings(options.broker_settings, file);
+      WriteSettings(options.broker_settings, node.kafka_port, file);
     }
     file.flush();
     if (!file) return SystemError(node.directory + "/node.properties cannot be written");
@@ -434,6 +443,15 @@ std::string LocalCluster::bootstrap_servers() const {
     servers += (servers.empty() ? "" : ",") + std::string(kHost) + ":" + std::to_string(node.port);
   }
   return servers;
+}
+
+std::string LocalCluster::kafka_bootstrap_servers() const {
+  std::vector<std::string> servers;
+  for (const LocalNode& node : nodes_) {
+    std::string address = node.AddressOf("kafka");
+    if (!address.empty()) servers.push_back(std::move(address));
+  }
+  return absl::StrJoin(servers, ",");
 }
 
 }  // namespace quipu::cli

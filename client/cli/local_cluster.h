@@ -25,7 +25,8 @@ struct LocalNode {
   std::string directory;
   Uuid directory_id;
   uint16_t port = 0;       // controller listener, or the broker's client listener
-  uint16_t peer_port = 0;  // brokers only
+  uint16_t peer_port = 0;   // brokers only
+  uint16_t kafka_port = 0;  // likewise; known while it is created, later its configuration has it
   [[nodiscard]] std::string name() const {
     return (controller ? "controller-" : "broker-") + std::to_string(id);
   }
@@ -33,8 +34,9 @@ struct LocalNode {
   [[nodiscard]] std::string log_path() const { return directory + "/node.log"; }
   // Written by the node once it serves; removed before it is started.
   [[nodiscard]] std::string listeners_path() const { return directory + "/listeners"; }
-  // HOST:PORT where its metrics are scraped, as it told; empty: nowhere, or it does not serve yet.
-  [[nodiscard]] std::string metrics_address() const;
+  // HOST:PORT of its listener "metrics" or "kafka", as it told; empty: it has none, or does not serve
+  // yet.
+  [[nodiscard]] std::string AddressOf(const std::string& listener) const;
   // Whether the process that was started is still there (the pid may have been given to another).
   [[nodiscard]] bool IsRunning() const;
 };
@@ -64,6 +66,8 @@ class LocalCluster {
 
   [[nodiscard]] const std::vector<LocalNode>& nodes() const { return nodes_; }
   [[nodiscard]] std::string bootstrap_servers() const;
+  // For clients of the Kafka protocol; empty: no broker serves it.
+  [[nodiscard]] std::string kafka_bootstrap_servers() const;
   // The command that ends its processes.
   [[nodiscard]] std::string HowToEnd() const;
   [[nodiscard]] const Uuid& cluster_id() const { return cluster_id_; }

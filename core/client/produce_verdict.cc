@@ -14,6 +14,7 @@ ProduceVerdict JudgeProduce(ErrorCode code) {
     case ErrorCode::kNotLeaderOrFollower:
     case ErrorCode::kReplicaNotAvailable:
     case ErrorCode::kNotEnoughReplicas:
+    case ErrorCode::kFetchSessionIdNotFound:
     case ErrorCode::kListenerNotFound:
     case ErrorCode::kFencedLeaderEpoch:
     case ErrorCode::kUnknownLeaderEpoch:
