@@ -1,6 +1,5 @@
 // `quipu bench produce`, and the noun.
 #include <atomic>
-#include <cmath>
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
@@ -36,13 +35,9 @@ void Report(const Common& common, const LoadOptions& options, const ProduceTold&
               {"partitions", partitions},
               {"acknowledged", acknowledged},
               {"failed", told.failed.load()},
-              {"persisted_unknown", told.unknown.load()},
-              {"interrupted", InterruptSignal() != 0},
-              {"seconds", seconds},
-              {"records_per_second", std::round(rate)},
-              {"mb_per_second", megabytes}};
+              {"persisted_unknown", told.unknown.load()}};
+    AddRun(acknowledged, acknowledged * options.record_bytes, seconds, json);
     AddLatency(latency, json);
-    json["client_cpu_seconds"] = CpuSeconds();
     PrintJson(json);
     return;
   }

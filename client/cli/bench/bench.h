@@ -39,13 +39,14 @@ void AddBenchConsume(CLI::App& bench, Common& common);
 void AddBenchEndToEnd(CLI::App& bench, Common& common);
 
 double SecondsOf(BenchClock::duration duration);
-// CPU seconds that this process has used.
-double CpuSeconds();
 // So many bytes that no codec makes smaller.
 std::string Noise(size_t bytes);
 // The key of the record `number`: records of one account carry the same.
 std::string KeyOf(uint64_t number, uint64_t keys);
 
+// What every verb tells of its run: interrupted, seconds, records_per_second, mb_per_second and
+// client_cpu_seconds, into `json`. `bytes`: of all `records`.
+void AddRun(uint64_t records, uint64_t bytes, double seconds, Json& json);
 // p50_ms, p95_ms, p99_ms, p99_9_ms and max_ms, into `json`.
 void AddLatency(const LatencySummary& latency, Json& json);
 // "p50 1.20 ms, p95 ..., max ...".

@@ -1,6 +1,5 @@
 // `quipu bench consume`: how fast a topic is read from its beginning.
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <map>
 
@@ -115,17 +114,10 @@ class Reading {
     const double megabytes = static_cast<double>(bytes_) / seconds / 1e6;
     const double first_ms = records_ > 0 ? SecondsOf(first_ - start_) * 1000 : 0;
     if (common_.json()) {
-      PrintJson(Json{{"records", records_},
-                     {"bytes", bytes_},
-                     {"partitions", partitions},
-                     {"skipped", skipped_},
-                     {"repeated", repeated_},
-                     {"interrupted", InterruptSignal() != 0},
-                     {"seconds", seconds},
-                     {"first_record_ms", first_ms},
-                     {"records_per_second", std::round(rate)},
-                     {"mb_per_second", megabytes},
-                     {"client_cpu_seconds", CpuSeconds()}});
+      Json json{{"records", records_}, {"bytes", bytes_},       {"partitions", partitions},
+                {"skipped", skipped_}, {"repeated", repeated_}, {"first_record_ms", first_ms}};
+      AddRun(records_, bytes_, seconds, json);
+      PrintJson(json);
       return;
     }
     std::printf(

@@ -1,6 +1,5 @@
 // `quipu bench end-to-end`: from when a record was to be sent to when it is received.
 #include <atomic>
-#include <cmath>
 #include <cstdio>
 #include <random>
 #include <thread>
@@ -134,8 +133,6 @@ class EndToEnd {
   void Report(double seconds, size_t partitions) const {
     const DeliveryVerdict verdict = check_.Verdict();
     const LatencySummary latency = latencies_.Summary();
-    const double rate = static_cast<double>(verdict.received) / seconds;
-    const double megabytes = rate * static_cast<double>(load_.record_bytes) / 1e6;
     if (common_.json()) {
       Json json{{"sent", verdict.sent},
                 {"acknowledged", verdict.acknowledged},
@@ -151,13 +148,9 @@ class EndToEnd {
                 {"others", others_},
                 {"record_bytes", load_.record_bytes},
                 {"rate", load_.rate},
-                {"partitions", partitions},
-                {"interrupted", InterruptSignal() != 0},
-                {"seconds", seconds},
-                {"records_per_second", std::round(rate)},
-                {"mb_per_second", megabytes}};
+                {"partitions", partitions}};
+      AddRun(verdict.received, verdict.received * load_.record_bytes, seconds, json);
       AddLatency(latency, json);
-      json["client_cpu_seconds"] = CpuSeconds();
       PrintJson(json);
       return;
     }

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -19,17 +20,18 @@ constexpr std::chrono::milliseconds kMeanwhile(50);
 
 double MillisOf(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
 
-}  // namespace
-
-double SecondsOf(BenchClock::duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
+// CPU seconds that this process has used.
 double CpuSeconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
          static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+}  // namespace
+
+double SecondsOf(BenchClock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
 }
 
 std::string Noise(size_t bytes) {
@@ -46,6 +48,14 @@ std::string Noise(size_t bytes) {
 
 std::string KeyOf(uint64_t number, uint64_t keys) {
   return absl::StrCat("account-", number % keys);
+}
+
+void AddRun(uint64_t records, uint64_t bytes, double seconds, Json& json) {
+  json["interrupted"] = InterruptSignal() != 0;
+  json["seconds"] = seconds;
+  json["records_per_second"] = std::round(static_cast<double>(records) / seconds);
+  json["mb_per_second"] = static_cast<double>(bytes) / seconds / 1e6;
+  json["client_cpu_seconds"] = CpuSeconds();
 }
 
 void AddLatency(const LatencySummary& latency, Json& json) {
