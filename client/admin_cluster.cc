@@ -18,8 +18,7 @@ absl::StatusOr<message::DescribeNodeResponse> Admin::DescribeNode(const std::str
                     absl::StrCat("what listens at ", address,
                                  " answers, and is older than this call or no node of Quipu"));
   }
-  return ToStatus(ErrorCode::kNotConnected,
-                  absl::StrCat(address, ": ", response.status().message()));
+  return ToStatus(ErrorCode::kNotConnected, response.status().message());  // with the address
 }
 
 absl::Status Admin::CreatePartitions(const std::string& topic, int32_t count,

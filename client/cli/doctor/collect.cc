@@ -2,10 +2,14 @@
 #include <chrono>
 #include <memory>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/status_macros.h"
 #include "client/admin.h"
 #include "client/broker_connections.h"
 #include "client/cli/doctor/facts.h"
+#include "client/client_config.h"
 #include "runtime/worker_pool.h"
 
 namespace quipu::cli {
@@ -50,7 +54,13 @@ void AskBootstrap(Admin& admin, const std::vector<std::string>& servers, DoctorF
   for (size_t i = 0; i < servers.size(); ++i) {
     pool.Run([&admin, &server = servers[i], &out = facts.bootstrap[i]] {
       out.answer = AskAddress(admin, server);
-      out.metadata = out.answer.reached() ? MetadataAt(server) : out.answer.status;
+      if (!out.answer.reached()) {
+        out.metadata = out.answer.status;
+      } else if (out.answer.node && out.answer.node->role() != "broker") {
+        out.metadata = absl::UnimplementedError("no broker");
+      } else {
+        out.metadata = MetadataAt(server);
+      }
     });
   }
   pool.Stop();
@@ -61,10 +71,18 @@ void AskNodes(Admin& admin, DoctorFacts& facts) {
   const auto ask = [&](AddressAnswer& out, std::string address) {
     pool.Run([&admin, &out, address = std::move(address)] { out = AskAddress(admin, address); });
   };
+  const auto ask_broker = [&](AddressAnswer& out, std::string address) {
+    pool.Run([&admin, &out, address = std::move(address)] {
+      out = AskAddress(admin, address);
+      if (!out.reached() || out.node || MetadataAt(address).ok()) return;
+      // Older brokers do not tell who they are, and neither does anything else that speaks HTTP.
+      out.status = ToStatus(ErrorCode::kNotConnected, "what listens there is no broker");
+    });
+  };
   if (facts.cluster.ok()) {
     for (const message::BrokerInfo& broker : facts.cluster->brokers()) {
-      ask(facts.brokers[broker.broker_id()],
-          absl::StrCat(broker.endpoint().host(), ":", broker.endpoint().port()));
+      ask_broker(facts.brokers[broker.broker_id()],
+                 absl::StrCat(broker.endpoint().host(), ":", broker.endpoint().port()));
     }
   }
   if (facts.quorum.ok()) {
@@ -81,6 +99,13 @@ bool AddressAnswer::reached() const {
   return status.ok() || CodeOf(status) == ErrorCode::kUnsupportedVersion;
 }
 
+std::string ReasonOf(const absl::Status& status) {
+  std::string text(status.message());
+  const std::string name = absl::StrCat(ErrorName(CodeOf(status)), ": ");
+  if (absl::StartsWith(text, name)) text.erase(0, name.size());
+  return text;
+}
+
 std::string HostOf(const std::string& address) {
   const std::string host = SplitAddress(address).first;
   const bool bracketed = host.size() > 1 && host.front() == '[' && host.back() == ']';
@@ -91,7 +116,20 @@ bool IsWildcardHost(const std::string& host) {
   return host.empty() || host == "0.0.0.0" || host == "::" || host == "*";
 }
 
-DoctorFacts CollectDoctorFacts(Admin& admin, const std::vector<std::string>& servers) {
+ConfigMap WithAnsweringServers(const ConfigMap& config, const DoctorFacts& facts) {
+  std::vector<std::string> servers;
+  for (const BootstrapAnswer& bootstrap : facts.bootstrap) {
+    if (bootstrap.metadata.ok()) servers.push_back(bootstrap.answer.address);
+  }
+  ConfigMap out = config;
+  if (!servers.empty()) out["bootstrap.servers"] = absl::StrJoin(servers, ",");
+  return out;
+}
+
+absl::StatusOr<DoctorFacts> CollectDoctorFacts(const ConfigMap& config) {
+  QUIPU_ASSIGN_OR_RETURN(std::unique_ptr<Admin> admin, Admin::Create(config));
+  QUIPU_ASSIGN_OR_RETURN(const std::vector<ServerAddress> servers,
+                         ParseServerList(config.at("bootstrap.servers")));
   const absl::Status nobody =
       ToStatus(ErrorCode::kNotConnected, "no bootstrap address answers for a cluster");
   DoctorFacts facts{.bootstrap = {},
@@ -100,14 +138,15 @@ DoctorFacts CollectDoctorFacts(Admin& admin, const std::vector<std::string>& ser
                     .quorum = nobody,
                     .brokers = {},
                     .controllers = {}};
-  AskBootstrap(admin, servers, facts);
+  AskBootstrap(*admin, servers, facts);
   const bool known = std::any_of(facts.bootstrap.begin(), facts.bootstrap.end(),
                                  [](const auto& address) { return address.metadata.ok(); });
   if (!known) return facts;
-  facts.cluster = admin.DescribeCluster();
-  facts.topics = admin.ListTopics(/*with_internal=*/true);
-  facts.quorum = admin.DescribeQuorum();
-  AskNodes(admin, facts);
+  QUIPU_ASSIGN_OR_RETURN(admin, Admin::Create(WithAnsweringServers(config, facts)));
+  facts.cluster = admin->DescribeCluster();
+  facts.topics = admin->ListTopics(/*with_internal=*/true);
+  facts.quorum = admin->DescribeQuorum();
+  AskNodes(*admin, facts);
   return facts;
 }
 

@@ -9,13 +9,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/time.h"
+#include "client/config_map.h"
 #include "proto/message/admin.pb.h"
 #include "proto/message/client.pb.h"
 #include "proto/message/node.pb.h"
-
-namespace quipu {
-class Admin;
-}
 
 namespace quipu::cli {
 
@@ -50,6 +47,8 @@ struct DoctorFacts {
   std::map<int32_t, AddressAnswer> controllers;
 };
 
+// A status in words, without the name of its code.
+std::string ReasonOf(const absl::Status& status);
 // The host of host:port, without the brackets of IPv6.
 std::string HostOf(const std::string& address);
 // Where a server listens and nobody can connect: 0.0.0.0, ::, *, nothing.
@@ -60,8 +59,11 @@ inline constexpr size_t kProbesAtOnce = 16;
 // How long a bootstrap address alone is asked for the cluster's metadata, at most.
 inline constexpr Duration kBootstrapMetadataWait = std::chrono::seconds(3);
 
-// Asks all of them. What does not answer is a fact, not an error. `servers`: the bootstrap
-// addresses; `admin` starts from them. Blocks for a few times the time-outs of `admin` at most.
-DoctorFacts CollectDoctorFacts(Admin& admin, const std::vector<std::string>& servers);
+// Asks all of them. What does not answer is a fact, not an error: those are of `config`, which is
+// that of an Admin (kInvalidConfig). Blocks for a few times its time-outs at most.
+absl::StatusOr<DoctorFacts> CollectDoctorFacts(const ConfigMap& config);
+// `config` with those bootstrap addresses alone that told of a cluster, if any did: one that is
+// silent takes up the time of whoever asks it first.
+ConfigMap WithAnsweringServers(const ConfigMap& config, const DoctorFacts& facts);
 
 }  // namespace quipu::cli

@@ -23,7 +23,7 @@ void JudgeBootstrapAnswer(const BootstrapAnswer& bootstrap, bool others_answer,
   Finding finding{.level = Level::kFail, .check = "bootstrap", .subject = answer.address};
   if (!answer.reached()) {
     finding.level = others_answer ? Level::kWarn : Level::kFail;
-    finding.what = absl::StrCat("nobody answers: ", answer.status.message());
+    finding.what = absl::StrCat("nobody answers: ", ReasonOf(answer.status));
     finding.advice =
         "check the address, that the broker runs (its log says broker.serving with its address), "
         "and that no firewall is between; take the address out of bootstrap.servers if it is gone";
@@ -33,7 +33,7 @@ void JudgeBootstrapAnswer(const BootstrapAnswer& bootstrap, bool others_answer,
     finding.advice = "put listener.client of brokers into bootstrap.servers";
   } else if (!bootstrap.metadata.ok()) {
     finding.what =
-        absl::StrCat("it answers and tells no cluster: ", bootstrap.metadata.status().message());
+        absl::StrCat("it answers and tells no cluster: ", ReasonOf(bootstrap.metadata.status()));
     finding.advice =
         "see in the broker's log whether it is registered, and check its "
         "controller.quorum.bootstrap.servers and that the controllers run";
@@ -152,13 +152,13 @@ std::vector<Finding> Judge(const DoctorFacts& facts, const DoctorLimits& limits,
                            const std::string& version) {
   std::vector<Finding> out;
   JudgeBootstrap(facts, out);
-  for (const auto& [what, status] : {std::pair{"brokers", facts.cluster.status()},
-                                     std::pair{"partitions", facts.topics.status()}}) {
-    if (status.ok()) continue;
+  const absl::Status& unknown = facts.cluster.ok() ? facts.topics.status() : facts.cluster.status();
+  if (!unknown.ok()) {
     out.push_back({.level = Level::kFail,
                    .check = "metadata",
                    .subject = "cluster",
-                   .what = absl::StrCat("its ", what, " are not known: ", status.message()),
+                   .what = absl::StrCat("its ", facts.cluster.ok() ? "partitions" : "brokers",
+                                        " are not known: ", ReasonOf(unknown)),
                    .advice = "mend what is said of the bootstrap addresses first"});
   }
   JudgeBrokers(facts, limits, version, out);

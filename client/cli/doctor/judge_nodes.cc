@@ -185,7 +185,7 @@ void JudgeAdvertised(const DoctorFacts& facts, const message::BrokerInfo& broker
   } else if (IsLoopbackHost(host) && !only_here) {
     wrong = ", which is a client's own machine, although the brokers are asked from elsewhere";
   } else if (!answer.reached()) {
-    wrong = absl::StrCat(", and it cannot be reached from here: ", answer.status.message());
+    wrong = absl::StrCat(", and it cannot be reached from here: ", ReasonOf(answer.status));
   } else if (stranger) {
     wrong = absl::StrCat(", and ", *stranger, " listens there");
   }
@@ -208,7 +208,7 @@ void JudgeFenced(const message::BrokerInfo& broker, const AddressAnswer& answer,
   judge.Add(Level::kFail, "state",
             absl::StrCat("it is fenced",
                          broker.drain() == record::DRAIN_MAINTENANCE ? " and drained" : "",
-                         ", and nobody answers at ", answer.address, ": ", answer.status.message()),
+                         ", and nobody answers at ", answer.address, ": ", ReasonOf(answer.status)),
             "start it; the last lines of its log say why it ended");
 }
 
@@ -275,7 +275,7 @@ void JudgeControllerAddress(const DoctorFacts& facts, int32_t id, const AddressA
   } else if (!answer.reached()) {
     judge.Add(Level::kWarn, "address",
               absl::StrCat("it cannot be reached from here at ", answer.address, ": ",
-                           answer.status.message()),
+                           ReasonOf(answer.status)),
               "clients need not reach it, brokers must; run `quipu doctor` on a broker's machine "
               "to hear of its clock, version and disk");
   } else {
@@ -329,7 +329,7 @@ void JudgeControllers(const DoctorFacts& facts, const DoctorLimits& limits,
                    .check = "quorum",
                    .subject = "controllers",
                    .what = absl::StrCat("no controller that leads answers: ",
-                                        facts.quorum.status().message()),
+                                        ReasonOf(facts.quorum.status())),
                    .advice = "start controllers until a majority of the voters runs; until then "
                              "nothing of the metadata can change"});
     return;

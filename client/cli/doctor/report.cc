@@ -28,7 +28,7 @@ Json AdvertisedJson(const std::map<int32_t, AddressAnswer>& answers) {
     out.push_back(Json{{"id", id},
                        {"address", answer.address},
                        {"reached", answer.reached()},
-                       {"error", answer.reached() ? Json() : Json(answer.status.message())}});
+                       {"error", answer.reached() ? Json() : Json(ReasonOf(answer.status))}});
   }
   return out;
 }

@@ -63,7 +63,7 @@ class Bundle {
     return absl::OkStatus();
   }
   absl::Status Put(const std::string& name, const absl::StatusOr<Json>& json) {
-    return json.ok() ? Put(name, Text(*json)) : Miss(name, json.status().message());
+    return json.ok() ? Put(name, Text(*json)) : Miss(name, ReasonOf(json.status()));
   }
   absl::Status Miss(const std::string& name, absl::string_view why) {
     missing_.push_back(Json{{"name", name}, {"reason", std::string(why)}});
@@ -121,7 +121,7 @@ absl::StatusOr<Json> ReplicasJson(Admin& admin) {
 
 absl::Status PutGroups(Admin& admin, Bundle& bundle) {
   const absl::StatusOr<GroupListing> listing = admin.ListGroups();
-  if (!listing.ok()) return bundle.Miss("groups.json", listing.status().message());
+  if (!listing.ok()) return bundle.Miss("groups.json", ReasonOf(listing.status()));
   for (const std::string& missing : listing->missing) {
     QUIPU_RETURN_IF_ERROR(bundle.Miss("groups.json", missing));
   }
@@ -139,7 +139,7 @@ absl::Status PutGroups(Admin& admin, Bundle& bundle) {
     if (described.ok()) {
       groups.push_back(*described);
     } else {
-      QUIPU_RETURN_IF_ERROR(bundle.Miss(name, described.status().message()));
+      QUIPU_RETURN_IF_ERROR(bundle.Miss(name, ReasonOf(described.status())));
     }
   }
   return bundle.Put("groups.json", Text(groups));
@@ -151,11 +151,11 @@ absl::Status PutGroups(Admin& admin, Bundle& bundle) {
 absl::Status PutConfigs(Admin& admin, const std::string& name, const AddressAnswer& answer,
                         Bundle& bundle) {
   const std::string part = absl::StrCat("configs/", name, ".json");
-  if (!answer.node) return bundle.Miss(part, answer.status.message());
+  if (!answer.node) return bundle.Miss(part, ReasonOf(answer.status));
   std::vector<message::DynamicConfig> at_run_time;
   if (answer.node->role() == "broker") {
     const auto told = admin.DescribeConfigs(BrokerId(answer.node->node_id()));
-    if (!told.ok()) return bundle.Miss(part, told.status().message());
+    if (!told.ok()) return bundle.Miss(part, ReasonOf(told.status()));
     at_run_time = *told;
   }
   return bundle.Put(part, Text(NodeConfigsJson(*answer.node, at_run_time)));
@@ -181,10 +181,10 @@ absl::StatusOr<std::pair<std::string, uint16_t>> MetricsAddress(const AddressAns
 absl::Status PutMetrics(const std::string& name, const AddressAnswer& answer, Bundle& bundle) {
   const std::string part = absl::StrCat("metrics/", name, ".prom");
   const auto address = MetricsAddress(answer);
-  if (!address.ok()) return bundle.Miss(part, address.status().message());
+  if (!address.ok()) return bundle.Miss(part, ReasonOf(address.status()));
   const absl::StatusOr<std::string> metrics =
       HttpGet(address->first, address->second, "/metrics", kScrapeTimeout, kMetricsBytesMax);
-  if (!metrics.ok()) return bundle.Miss(part, metrics.status().message());
+  if (!metrics.ok()) return bundle.Miss(part, ReasonOf(metrics.status()));
   // Behind a forwarded port somebody else may answer.
   if (!absl::StrContains(*metrics, absl::StrCat("node_id=\"", answer.node->node_id(), "\"")) ||
       !absl::StrContains(*metrics, absl::StrCat("role=\"", answer.node->role(), "\""))) {
@@ -228,7 +228,7 @@ absl::Status PutCluster(Admin& admin, const DoctorFacts& facts, Bundle& bundle) 
   if (!facts.cluster.ok()) {
     for (const char* part : {"cluster.json", "brokers.json", "topics.json", "replicas.json",
                              "groups.json", "configs/cluster.json", "quorum.json"}) {
-      QUIPU_RETURN_IF_ERROR(bundle.Miss(part, facts.cluster.status().message()));
+      QUIPU_RETURN_IF_ERROR(bundle.Miss(part, ReasonOf(facts.cluster.status())));
     }
     return absl::OkStatus();
   }
@@ -273,9 +273,7 @@ std::string FileTime(int64_t now_ms) {
 
 absl::Status MakeBundle(Common& common, const BundleOptions& options) {
   QUIPU_ASSIGN_OR_RETURN(const ConfigMap config, ConnectionConfig(common));
-  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, Admin::Create(config));
   const std::string& servers = config.at("bootstrap.servers");
-  QUIPU_ASSIGN_OR_RETURN(const std::vector<ServerAddress> addresses, ParseServerList(servers));
   LogFiles logs;
   if (!options.logs.empty()) {
     QUIPU_ASSIGN_OR_RETURN(logs, ReadLogFiles(options.logs, LogLimits()));
@@ -287,7 +285,9 @@ absl::Status MakeBundle(Common& common, const BundleOptions& options) {
   QUIPU_ASSIGN_OR_RETURN(std::unique_ptr<TarGz> archive, TarGz::Create(file, now_ms / 1000));
   CatchInterrupts();  // a file that is not whole does not stay
   Bundle bundle(std::move(archive));
-  const DoctorFacts facts = CollectDoctorFacts(*admin, addresses);
+  QUIPU_ASSIGN_OR_RETURN(const DoctorFacts facts, CollectDoctorFacts(config));
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin,
+                         Admin::Create(WithAnsweringServers(config, facts)));
   QUIPU_RETURN_IF_ERROR(PutCluster(*admin, facts, bundle));
   QUIPU_RETURN_IF_ERROR(PutLogs(logs, bundle));
   if (InterruptSignal() != 0) {

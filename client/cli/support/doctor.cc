@@ -6,7 +6,6 @@
 
 #include "base/status_macros.h"
 #include "base/version.h"
-#include "client/admin.h"
 #include "client/cli/cli.h"
 #include "client/cli/connect.h"
 #include "client/cli/doctor/report.h"
@@ -21,13 +20,10 @@ struct DoctorOptions {
 
 absl::Status Doctor(Common& common, const DoctorOptions& options) {
   QUIPU_ASSIGN_OR_RETURN(const ConfigMap config, ConnectionConfig(common));
-  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, Admin::Create(config));
-  QUIPU_ASSIGN_OR_RETURN(const std::vector<ServerAddress> servers,
-                         ParseServerList(config.at("bootstrap.servers")));
   DoctorLimits limits;
   limits.clock_difference_max = std::chrono::milliseconds(options.clock_difference_max_ms);
   limits.disk_free_percent_min = options.disk_free_percent_min;
-  const DoctorFacts facts = CollectDoctorFacts(*admin, servers);
+  QUIPU_ASSIGN_OR_RETURN(const DoctorFacts facts, CollectDoctorFacts(config));
   const std::vector<Finding> findings = Judge(facts, limits, kVersion);
   const bool anybody =
       std::any_of(facts.bootstrap.begin(), facts.bootstrap.end(),

@@ -136,8 +136,7 @@ TEST_F(DoctorTest, NoBootstrapAddressAnswers) {
             .quorum = nobody,
             .brokers = {},
             .controllers = {}};
-  EXPECT_THAT(FailedChecks(All()),
-              ElementsAre("gone:9092: bootstrap", "cluster: metadata", "cluster: metadata"));
+  EXPECT_THAT(FailedChecks(All()), ElementsAre("gone:9092: bootstrap", "cluster: metadata"));
 }
 
 TEST_F(DoctorTest, AControllerIsNoBootstrapAddress) {
@@ -195,6 +194,11 @@ TEST_F(DoctorTest, AnOlderBrokerIsReachedAndTellsNothing) {
   facts_.brokers[2] = Nobody(AddressOf(2));
   facts_.brokers[2].status = ToStatus(ErrorCode::kUnsupportedVersion, "older");
   ExpectOne(Level::kWarn, "broker 2", "version", "older than this program", "upgrade");
+}
+
+TEST_F(DoctorTest, PartitionsThatNobodyTellsOf) {
+  facts_.topics = ToStatus(ErrorCode::kRequestTimedOut, "no answer");
+  ExpectOne(Level::kFail, "cluster", "metadata", "partitions are not known", "bootstrap addresses");
 }
 
 // ---- state ----
