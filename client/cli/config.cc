@@ -144,7 +144,7 @@ absl::Status SetConfigs(const Common& common, const ConfigOptions& options) {
 
 }  // namespace
 
-// Over what the process has read at its start comes what was set at run time.
+// Over what the process has read at its start comes what is and can be set at run time.
 Json NodeConfigsJson(const message::DescribeNodeResponse& node,
                      const std::vector<message::DynamicConfig>& at_run_time) {
   Json all = StaticConfigsJson(node);
@@ -152,7 +152,10 @@ Json NodeConfigsJson(const message::DescribeNodeResponse& node,
     const bool in_force = set.source() == message::DynamicConfig::DYNAMIC_CLUSTER_CONFIG ||
                           set.source() == message::DynamicConfig::DYNAMIC_BROKER_CONFIG;
     for (Json& config : all) {
-      if (!in_force || config["key"] != set.key()) continue;
+      if (config["key"] != set.key()) continue;
+      config["effect"] = set.effect();
+      config["per_broker"] = set.per_broker();
+      if (!in_force) continue;
       config["value"] = set.value();
       config["source"] = SourceText(set.source());
       config["origin"] = "quipu config set";

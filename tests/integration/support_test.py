@@ -232,8 +232,8 @@ class BrokenTest(SupportCase):
         file = os.path.join(folder("bundle"), "b.tar.gz")
         done = self.cluster.quipu("bundle", file, "--timeout", 1000, "-o", "json")
         missing = {m["name"] for m in json.loads(self.check(done, 0).stdout)["missing"]}
-        self.assertLessEqual({"quorum.json", "configs/broker-2.json", "metrics/broker-2.prom"},
-                             missing)
+        self.assertLessEqual({"quorum.json", "configs/broker-2.json", "metrics/broker-2.prom",
+                              "broker 2 in replicas.json"}, missing)
 
     def test_an_address_that_no_client_can_use_and_an_unsafe_setting(self):
         file = os.path.join(self.cluster.directory, "broker-2", "node.properties")

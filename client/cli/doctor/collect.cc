@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
+#include "base/uuid.h"
 #include "client/admin.h"
 #include "client/broker_connections.h"
 #include "client/cli/doctor/facts.h"
@@ -104,6 +105,10 @@ std::string ReasonOf(const absl::Status& status) {
   const std::string name = absl::StrCat(ErrorName(CodeOf(status)), ": ");
   if (absl::StartsWith(text, name)) text.erase(0, name.size());
   return text;
+}
+
+std::string IdText(const std::string& bytes) {
+  return Uuid::FromBytes(bytes).value_or(Uuid()).ToText();
 }
 
 std::string HostOf(const std::string& address) {

@@ -49,6 +49,8 @@ struct DoctorFacts {
 
 // A status in words, without the name of its code.
 std::string ReasonOf(const absl::Status& status);
+// An id of 16 bytes as text.
+std::string IdText(const std::string& bytes);
 // The host of host:port, without the brackets of IPv6.
 std::string HostOf(const std::string& address);
 // Where a server listens and nobody can connect: 0.0.0.0, ::, *, nothing.

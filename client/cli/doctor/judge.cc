@@ -7,15 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "base/uuid.h"
 #include "client/cli/monitor/min_isr.h"
 
 namespace quipu::cli {
 namespace {
-
-std::string ClusterText(const std::string& id) {
-  return Uuid::FromBytes(id).value_or(Uuid()).ToText();
-}
 
 void JudgeBootstrapAnswer(const BootstrapAnswer& bootstrap, bool others_answer,
                           std::vector<Finding>& out) {
@@ -44,7 +39,7 @@ void JudgeBootstrapAnswer(const BootstrapAnswer& bootstrap, bool others_answer,
                                                 MillisText(answer.round_trip))
                                  : std::string("an older broker answers"),
                      " and tells of ", bootstrap.metadata->brokers_size(), " brokers of cluster ",
-                     ClusterText(bootstrap.metadata->cluster_id()));
+                     IdText(bootstrap.metadata->cluster_id()));
   }
   out.push_back(std::move(finding));
 }
@@ -52,7 +47,7 @@ void JudgeBootstrapAnswer(const BootstrapAnswer& bootstrap, bool others_answer,
 void JudgeOneCluster(const DoctorFacts& facts, std::vector<Finding>& out) {
   std::set<std::string> clusters;
   for (const BootstrapAnswer& bootstrap : facts.bootstrap) {
-    if (bootstrap.metadata.ok()) clusters.insert(ClusterText(bootstrap.metadata->cluster_id()));
+    if (bootstrap.metadata.ok()) clusters.insert(IdText(bootstrap.metadata->cluster_id()));
   }
   if (clusters.size() < 2) return;
   out.push_back({.level = Level::kFail,

@@ -1,6 +1,7 @@
 // The judgement of `quipu doctor` on its facts. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,10 @@ struct DoctorLimits {
 // addresses, brokers, controllers, partitions. `version`: of this program.
 std::vector<Finding> Judge(const DoctorFacts& facts, const DoctorLimits& limits,
                            const std::string& version);
+
+// Who answers where `role` `id` of the cluster is to be, if it is another.
+std::optional<std::string> Stranger(const AddressAnswer& answer, const std::string& role,
+                                    int32_t id, const std::string& cluster_id);
 
 // ---- its parts ----
 // "1.5 ms".

@@ -150,18 +150,6 @@ const AddressAnswer& AnswerOf(const std::map<int32_t, AddressAnswer>& answers, i
   return answer->second;
 }
 
-// Whether another than `role` `id` of the cluster answers, and who.
-std::optional<std::string> Stranger(const AddressAnswer& answer, const std::string& role,
-                                    int32_t id, const std::string& cluster_id) {
-  if (!answer.node) return std::nullopt;
-  const message::DescribeNodeResponse& node = *answer.node;
-  if (node.role() == role && node.node_id() == id && node.cluster_id() == cluster_id) {
-    return std::nullopt;
-  }
-  return absl::StrCat(node.role(), " ", node.node_id(),
-                      node.cluster_id() == cluster_id ? "" : " of another cluster");
-}
-
 std::string AdvertisedAdvice(const std::string& name) {
   return absl::StrCat("set listener.client of ", name,
                       " to the name or address under which clients reach its machine, and start it "
@@ -303,6 +291,17 @@ void JudgeQuorum(const message::DescribeQuorumResult& quorum, std::vector<Findin
 }
 
 }  // namespace
+
+std::optional<std::string> Stranger(const AddressAnswer& answer, const std::string& role,
+                                    int32_t id, const std::string& cluster_id) {
+  if (!answer.node) return std::nullopt;
+  const message::DescribeNodeResponse& node = *answer.node;
+  if (node.role() == role && node.node_id() == id && node.cluster_id() == cluster_id) {
+    return std::nullopt;
+  }
+  return absl::StrCat(node.role(), " ", node.node_id(),
+                      node.cluster_id() == cluster_id ? "" : " of another cluster");
+}
 
 void JudgeBrokers(const DoctorFacts& facts, const DoctorLimits& limits, const std::string& version,
                   std::vector<Finding>& out) {

@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "base/uuid.h"
 
 namespace quipu::cli {
 namespace {
@@ -65,9 +64,6 @@ std::string DoctorText(const std::vector<Finding>& findings) {
 
 Json NodeJson(const AddressAnswer& answer) {
   const message::DescribeNodeResponse& node = *answer.node;
-  const auto id = [](const std::string& bytes) {
-    return Uuid::FromBytes(bytes).value_or(Uuid()).ToText();
-  };
   Json unsafe = Json::array();
   for (const message::StaticConfig& config : node.configs()) {
     if (config.unsafe()) unsafe.push_back(config.key());
@@ -76,8 +72,8 @@ Json NodeJson(const AddressAnswer& answer) {
       {"role", node.role()},
       {"id", node.node_id()},
       {"address", answer.address},
-      {"cluster_id", id(node.cluster_id())},
-      {"directory_id", id(node.directory_id())},
+      {"cluster_id", IdText(node.cluster_id())},
+      {"directory_id", IdText(node.directory_id())},
       {"version", node.version()},
       {"uptime_ms", node.uptime_ms()},
       {"round_trip_ms", Millis(answer.round_trip)},
@@ -101,18 +97,17 @@ Json NodeJson(const AddressAnswer& answer) {
 Json StaticConfigsJson(const message::DescribeNodeResponse& node) {
   Json out = Json::array();
   for (const message::StaticConfig& config : node.configs()) {
-    out.push_back(
-        Json{{"key", config.key()},
-             {"value", config.value().empty() ? Json() : Json(config.value())},
-             {"type", config.type()},
-             {"default", config.default_value()},
-             {"source", SourceText(config.source())},
-             {"effect", config.needs_restart() ? "restart" : "at once, by `quipu config set`"},
-             {"expected", config.expected()},
-             {"per_broker", true},
-             {"documentation", config.documentation()},
-             {"origin", config.origin()},
-             {"needs_restart", config.needs_restart()}});
+    out.push_back(Json{{"key", config.key()},
+                       {"value", config.value().empty() ? Json() : Json(config.value())},
+                       {"type", config.type()},
+                       {"default", config.default_value()},
+                       {"source", SourceText(config.source())},
+                       {"effect", "restart"},
+                       {"expected", config.expected()},
+                       {"per_broker", false},
+                       {"documentation", config.documentation()},
+                       {"origin", config.origin()},
+                       {"needs_restart", config.needs_restart()}});
   }
   return out;
 }
@@ -134,18 +129,16 @@ Json DoctorJson(const DoctorFacts& facts, const std::vector<Finding>& findings,
     }
   }
   const std::vector<std::string> failed = FailedChecks(findings);
-  return Json{{"healthy", failed.empty()},
-              {"failed", failed},
-              {"warnings", CountOf(findings, Level::kWarn)},
-              {"version", version},
-              {"cluster_id",
-               facts.cluster.ok()
-                   ? Json(Uuid::FromBytes(facts.cluster->cluster_id()).value_or(Uuid()).ToText())
-                   : Json()},
-              {"advertised", Json{{"brokers", AdvertisedJson(facts.brokers)},
-                                  {"controllers", AdvertisedJson(facts.controllers)}}},
-              {"findings", listed},
-              {"nodes", nodes}};
+  return Json{
+      {"healthy", failed.empty()},
+      {"failed", failed},
+      {"warnings", CountOf(findings, Level::kWarn)},
+      {"version", version},
+      {"cluster_id", facts.cluster.ok() ? Json(IdText(facts.cluster->cluster_id())) : Json()},
+      {"advertised", Json{{"brokers", AdvertisedJson(facts.brokers)},
+                          {"controllers", AdvertisedJson(facts.controllers)}}},
+      {"findings", listed},
+      {"nodes", nodes}};
 }
 
 }  // namespace quipu::cli

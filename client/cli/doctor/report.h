@@ -22,7 +22,7 @@ nlohmann::ordered_json DoctorJson(const DoctorFacts& facts, const std::vector<Fi
 
 // One node, but for its settings.
 nlohmann::ordered_json NodeJson(const AddressAnswer& answer);
-// Its settings: key, value, type, default, source, origin, needs_restart, ... of each.
+// Its settings as it has read them: key, value, type, default, source, origin, needs_restart, ...
 nlohmann::ordered_json StaticConfigsJson(const message::DescribeNodeResponse& node);
 
 }  // namespace quipu::cli

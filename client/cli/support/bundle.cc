@@ -87,11 +87,10 @@ class Bundle {
   Json missing_ = Json::array();
 };
 
-// ---- what the cluster tells
-// -----------------------------------------------------------------------
+// ---- what the cluster tells ----
 
 Json ClusterJson(const message::MetadataResponse& cluster) {
-  return Json{{"cluster_id", Uuid::FromBytes(cluster.cluster_id()).value_or(Uuid()).ToText()},
+  return Json{{"cluster_id", IdText(cluster.cluster_id())},
               {"controller", cluster.controller_id()},
               {"metadata_index", cluster.metadata_index()}};
 }
@@ -145,25 +144,25 @@ absl::Status PutGroups(Admin& admin, Bundle& bundle) {
   return bundle.Put("groups.json", Text(groups));
 }
 
-// ---- what nodes tell
-// ------------------------------------------------------------------------------
+// ---- what nodes tell ----
 
-absl::Status PutConfigs(Admin& admin, const std::string& name, const AddressAnswer& answer,
-                        Bundle& bundle) {
+absl::Status PutConfigs(Admin& admin, const std::string& name,
+                        const message::DescribeNodeResponse& node, Bundle& bundle) {
   const std::string part = absl::StrCat("configs/", name, ".json");
-  if (!answer.node) return bundle.Miss(part, ReasonOf(answer.status));
   std::vector<message::DynamicConfig> at_run_time;
-  if (answer.node->role() == "broker") {
-    const auto told = admin.DescribeConfigs(BrokerId(answer.node->node_id()));
-    if (!told.ok()) return bundle.Miss(part, ReasonOf(told.status()));
+  const auto told =
+      admin.DescribeConfigs(node.role() == "broker" ? BrokerId(node.node_id()) : kNoBroker);
+  if (told.ok()) {
     at_run_time = *told;
+  } else {
+    QUIPU_RETURN_IF_ERROR(
+        bundle.Miss(absl::StrCat("what was set at run time, in ", part), ReasonOf(told.status())));
   }
-  return bundle.Put(part, Text(NodeConfigsJson(*answer.node, at_run_time)));
+  return bundle.Put(part, Text(NodeConfigsJson(node, at_run_time)));
 }
 
 // The address of a node's metrics as seen from here; the error says why there is none.
 absl::StatusOr<std::pair<std::string, uint16_t>> MetricsAddress(const AddressAnswer& answer) {
-  if (!answer.node) return answer.status;
   if (answer.node->metrics_endpoint().empty()) {
     return absl::NotFoundError("its metrics.listener is not set");
   }
@@ -199,9 +198,23 @@ absl::Status PutNodes(Admin& admin, const DoctorFacts& facts, Bundle& bundle) {
     for (const auto& [id, answer] : *answers) {
       if (InterruptSignal() != 0) return absl::OkStatus();
       const std::string name = absl::StrCat(role, "-", id);
-      QUIPU_RETURN_IF_ERROR(PutConfigs(admin, name, answer, bundle));
+      const auto stranger = Stranger(answer, role, id, facts.cluster->cluster_id());
+      if (!answer.node || stranger) {
+        const std::string why = stranger ? absl::StrCat(*stranger, " listens at ", answer.address)
+                                         : ReasonOf(answer.status);
+        QUIPU_RETURN_IF_ERROR(bundle.Miss(absl::StrCat("configs/", name, ".json"), why));
+        QUIPU_RETURN_IF_ERROR(bundle.Miss(absl::StrCat("metrics/", name, ".prom"), why));
+        continue;
+      }
+      QUIPU_RETURN_IF_ERROR(PutConfigs(admin, name, *answer.node, bundle));
       QUIPU_RETURN_IF_ERROR(PutMetrics(name, answer, bundle));
     }
+  }
+  // DescribePartitions leaves these out.
+  for (const auto& [id, answer] : facts.brokers) {
+    if (answer.reached()) continue;
+    QUIPU_RETURN_IF_ERROR(
+        bundle.Miss(absl::StrCat("broker ", id, " in replicas.json"), ReasonOf(answer.status)));
   }
   return absl::OkStatus();
 }
@@ -218,8 +231,7 @@ absl::Status PutLogs(const LogFiles& logs, Bundle& bundle) {
   return absl::OkStatus();
 }
 
-// ---- all of it
-// ------------------------------------------------------------------------------------
+// ---- all of it ----
 
 absl::Status PutCluster(Admin& admin, const DoctorFacts& facts, Bundle& bundle) {
   const std::vector<Finding> findings = Judge(facts, DoctorLimits(), kVersion);
