@@ -11,7 +11,8 @@ std::vector<PartitionUid> LogSizes::Due(const std::vector<PartitionMetrics>& all
     Size& size = sizes[now.uid];
     const auto known = sizes_.find(now.uid);
     if (known != sizes_.end()) size = known->second;
-    if (size.log_start != now.log_start || size.log_end != now.log_end) changed[now.uid] = &now;
+    if (size.log_start != now.log_start || size.durable_end != now.durable_end)
+      changed[now.uid] = &now;
   }
   sizes_ = std::move(sizes);
   std::vector<PartitionUid> due;
@@ -20,7 +21,7 @@ std::vector<PartitionUid> LogSizes::Due(const std::vector<PartitionMetrics>& all
     if (it == changed.end()) it = changed.begin();
     Size& size = sizes_[it->first];
     size.log_start = it->second->log_start;
-    size.log_end = it->second->log_end;
+    size.durable_end = it->second->durable_end;
     due.push_back(it->first);
     ++it;
   }

@@ -12,7 +12,8 @@
 namespace quipu {
 
 // To measure a log takes a few reads of the store, so one look measures at most kMeasuredMax logs,
-// in turn, and none that has not changed. What a look does not name is forgotten. Pure; one owner.
+// in turn, and none that has not changed. The store has what is durable, so it is the durable end
+// that counts. What a look does not name is forgotten. Pure; one owner.
 class LogSizes {
  public:
   static constexpr size_t kMeasuredMax = 64;
@@ -27,7 +28,7 @@ class LogSizes {
  private:
   struct Size {
     Offset log_start = kNoOffset;  // when it became due last
-    Offset log_end = kNoOffset;
+    Offset durable_end = kNoOffset;
     std::optional<int64_t> bytes;
   };
   absl::btree_map<PartitionUid, Size> sizes_;

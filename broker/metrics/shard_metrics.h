@@ -53,6 +53,7 @@ struct PartitionMetrics {
   Offset log_start;
   Offset high_watermark;  // of a follower: as it was told last
   Offset log_end;
+  Offset durable_end;
   std::vector<PartitionCore::FollowerLag> followers;  // of a leader
 };
 

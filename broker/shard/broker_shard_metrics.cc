@@ -54,6 +54,7 @@ ShardMetrics BrokerShard::Metrics(size_t partitions_max) const {
                               .log_start = core.log_start_offset(),
                               .high_watermark = core.high_watermark(),
                               .log_end = core.log_end_offset(),
+                              .durable_end = core.durable_end_offset(),
                               .followers = core.follower_lags()});
   }
   size_t room = partitions_max;

@@ -219,7 +219,7 @@ PartitionMetrics LogOf(uint64_t uid, int64_t end) {
   PartitionMetrics log;
   log.uid = PartitionUid(uid);
   log.log_start = Offset(0);
-  log.log_end = Offset(end);
+  log.durable_end = Offset(end);
   return log;
 }
 
@@ -237,6 +237,17 @@ TEST(LogSizes, OnlyWhatChangedIsMeasuredAndWhatIsGoneIsForgotten) {
   EXPECT_EQ(sizes.Of(PartitionUid(1)), std::nullopt);
   sizes.Measured(PartitionUid(1), 1000);
   EXPECT_EQ(sizes.Of(PartitionUid(1)), std::nullopt);
+}
+
+TEST(LogSizes, WhatBecomesDurableAfterAMeasurementIsMeasured) {
+  LogSizes sizes;
+  PartitionMetrics log = LogOf(1, 0);
+  log.log_end = Offset(10);  // appended, and still on its way to the disk
+  EXPECT_THAT(sizes.Due({log}), SizeIs(1));
+  sizes.Measured(log.uid, 0);
+  EXPECT_THAT(sizes.Due({log}), IsEmpty());
+  log.durable_end = Offset(10);
+  EXPECT_THAT(sizes.Due({log}), SizeIs(1));
 }
 
 TEST(LogSizes, BusyLogsTakeTurns) {
