@@ -80,6 +80,10 @@ const char* PlantedBugName(PlantedBug bug) {
       "removed-leader-counts-itself",
       "same-id-new-disk-votes",
       "static-member-not-fenced",
+      "draining-broker-leads",
+      "drain-below-minimum",
+      "told-to-stop-in-isr",
+      "drain-outlives-undrain",
   };
   static_assert(std::size(kNames) == kPlantedBugCount);
   return kNames[static_cast<int>(bug)];

@@ -74,8 +74,13 @@ enum class PlantedBug {
   kRemovedLeaderCountsItself,        // PR7/I8: a leader that is no voter counts itself.
   kSameIdNewDiskVotes,               // PR7/C06: a voter's id is enough, on whatever disk.
   kStaticMemberNotFenced,            // I51/G03: a replaced static member still commits.
+  // Drains.
+  kDrainingBrokerLeads,  // I34: a broker that is being drained is as good a leader as any.
+  kDrainBelowMinimum,    // PR2/I34: a drain takes an ISR below its minimum.
+  kToldToStopInIsr,      // I34: a drain is said to be done while the broker is in an ISR, or leads.
+  kDrainOutlivesUndrain,  // I34: the end of a drain is answered, and the drain goes on.
 };
-inline constexpr int kPlantedBugCount = static_cast<int>(PlantedBug::kStaticMemberNotFenced) + 1;
+inline constexpr int kPlantedBugCount = static_cast<int>(PlantedBug::kDrainOutlivesUndrain) + 1;
 
 #ifdef QUIPU_PLANTED_BUGS
 // The one bug switched on in this process, or nothing. Simulator only; single-threaded.

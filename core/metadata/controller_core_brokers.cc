@@ -238,7 +238,8 @@ Decision<message::BrokerHeartbeatResponse> ControllerCore::Heartbeat(
   out.response.set_fenced(broker.fenced && !unfence);
   // A broker in controlled shutdown is in no ISR, so it leads nothing (I31).
   out.response.set_may_shut_down(shutting_down);
-  out.response.set_shall_stop(broker.drain == record::DRAIN_STOP && !IsInAnIsr(broker.id));
+  out.response.set_shall_stop(broker.drain == record::DRAIN_STOP &&
+                              (!IsInAnIsr(broker.id) || IsPlanted(PlantedBug::kToldToStopInIsr)));
   return out;
 }
 

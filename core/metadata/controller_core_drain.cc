@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "base/planted_bug.h"
 #include "core/metadata/controller_core.h"
 #include "core/metadata/partition_changes.h"
 
@@ -42,7 +43,7 @@ bool ControllerCore::IsFullWithout(const PartitionImage& partition, BrokerId bro
   const auto left = std::count_if(partition.isr.begin(), partition.isr.end(), [&](BrokerId member) {
     return member != broker && selector.IsHealthy(member);
   });
-  return left >= MinIsr(partition);
+  return left >= MinIsr(partition) || IsPlanted(PlantedBug::kDrainBelowMinimum);
 }
 
 void ControllerCore::ShedDraining(BrokerId broker, record::MetadataBatch& batch) const {
@@ -123,7 +124,9 @@ Decision<message::AdminResponse> ControllerCore::DrainBroker(
   if (broker->drain == request.drain()) return out;
   record::BrokerFencing* fencing = out.batch.add_records()->mutable_broker_fencing();
   CopyFencing(*broker, *fencing);
-  fencing->set_drain(request.drain());
+  if (request.drain() != record::DRAIN_NONE || !IsPlanted(PlantedBug::kDrainOutlivesUndrain)) {
+    fencing->set_drain(request.drain());
+  }
   if (request.drain() != record::DRAIN_NONE && !broker->fenced) ShedDraining(broker->id, out.batch);
   return out;
 }

@@ -28,7 +28,7 @@ bool LeaderSelector::IsHealthy(BrokerId broker) const {
 bool LeaderSelector::IsWilling(BrokerId broker) const {
   if (!IsHealthy(broker) || broker == assumed_draining_) return false;
   const BrokerImage* found = image_.FindBroker(broker);
-  return found == nullptr || !found->draining();
+  return found == nullptr || !found->draining() || IsPlanted(PlantedBug::kDrainingBrokerLeads);
 }
 
 BrokerId LeaderSelector::FirstOf(const PartitionImage& partition,

@@ -27,6 +27,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), 
 INSIDE = "QUIPU_CHAOS_INSIDE"  # set in the process that has namespaces of its own
 PARTITIONS = 4
 PRODUCERS, MEMBERS = 3, 3
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 READER = 0                     # number of the following reader in the history
 DELIVERY_TIMEOUTS_MS = (2500, 60000, 60000)  # the first gives up early: unknown outcomes
 PADDING = 400                  # bytes that each record is longer
@@ -64,11 +65,14 @@ class Run:
         self.history_path = os.path.join(work, "history.jsonl")
         self.history = History(self.history_path, READER)
         self.clients, self.processes = [], READER
-        self.compression = rng.choice(["none", "lz4", "zstd"])
+        # Of the producers in turn, and of the topic: what its leaders make of them.
+        self.codecs = rng.sample(CODECS, len(CODECS))
+        self.compression_type = rng.choice(["producer", "uncompressed", *CODECS[1:]])
         self.counts = collections.Counter()
         self.stopped_by_full_disk = 0
         say(f"seed {options.seed}: 3 controllers, {brokers} brokers with {self.cluster.shards} "
-            f"shards, {PRODUCERS} producers ({self.compression}), {MEMBERS} members, "
+            f"shards, {PRODUCERS} producers ({', '.join(self.codecs[:PRODUCERS])}; the topic: "
+            f"{self.compression_type}), {MEMBERS} members, "
             f"{options.rate:.0f} transfers/s")
         if why_not_isolated:
             say(f"NO NAMESPACES ({why_not_isolated}): on 127.0.0.1, WITHOUT partitions and full "
@@ -82,7 +86,8 @@ class Run:
             process = self.processes
         if mode == "produce":
             arguments = (*arguments, "--first-value", process * VALUES, "--rate",
-                         self.options.rate / PRODUCERS, "--compression", self.compression,
+                         self.options.rate / PRODUCERS, "--compression",
+                         self.codecs[(process - 1) % len(self.codecs)],
                          "--padding", PADDING,
                          "--delivery-timeout", DELIVERY_TIMEOUTS_MS[process % PRODUCERS])
         if mode == "consume":
@@ -119,7 +124,7 @@ class Run:
         self.cluster.format()
         for node in self.cluster.nodes.values():
             self.cluster.start(node)
-        self.cluster.make_topic(PARTITIONS, START_SECONDS_MAX)
+        self.cluster.make_topic(PARTITIONS, self.compression_type, START_SECONDS_MAX)
         if self.network.partitions:
             self.prove_cuts()
         self.client("read", "--follow", process=READER)

@@ -162,12 +162,13 @@ class Cluster:
             p["leader"] >= 0 and sorted(p["isr"]) == sorted(p["replicas"])
             for p in state["partitions"])
 
-    def make_topic(self, partitions, patience):
+    def make_topic(self, partitions, compression_type, patience):
         deadline = time.monotonic() + patience
         while True:
             try:
                 self.quipu("topic", "create", TOPIC, "-p", partitions, "-r", 3, "--if-not-exists",
-                           "-b", self.bootstrap, "-c", "retention.ms=-1")
+                           "-b", self.bootstrap, "-c", "retention.ms=-1",
+                           "-c", f"compression.type={compression_type}")
                 break
             except OSError:
                 if time.monotonic() > deadline:

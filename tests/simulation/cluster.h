@@ -75,6 +75,8 @@ class Cluster {
   std::function<void(SimController&)> on_controller_stopped;
   // Called with everything that a broker says to a controller.
   std::function<void(BrokerId, const message::BrokerToController&)> on_control_sent;
+  // Called with everything that a controller says to a broker.
+  std::function<void(BrokerId, const message::ControllerToBroker&)> on_control_answered;
   // Called with every Raft message as it leaves its sender.
   std::function<void(const message::RaftMessage&)> on_raft_sent;
 

@@ -14,7 +14,7 @@ namespace {
 template <typename Message>
 class TappedSender final : public MessageSender<Message> {
  public:
-  TappedSender(std::unique_ptr<MessageSender<Message>> sender,
+  TappedSender(std::shared_ptr<MessageSender<Message>> sender,
                std::function<void(const Message&)> tap)
       : sender_(std::move(sender)), tap_(std::move(tap)) {}
   void Send(Message message) override {
@@ -25,7 +25,7 @@ class TappedSender final : public MessageSender<Message> {
   void Close(absl::Status reason) override { sender_->Close(std::move(reason)); }
 
  private:
-  std::unique_ptr<MessageSender<Message>> sender_;
+  std::shared_ptr<MessageSender<Message>> sender_;
   std::function<void(const Message&)> tap_;
 };
 
@@ -218,8 +218,14 @@ std::unique_ptr<MessageSender<message::BrokerToController>> SimBroker::OpenContr
     SimController* machine = cluster_.FindController(target);
     if (machine == nullptr || !machine->running()) return {nullptr, nullptr};
     return {machine->process(),
-            [machine](std::shared_ptr<MessageSender<message::ControllerToBroker>> sender) {
-              return machine->node()->AcceptControlStream(std::move(sender));
+            [this, machine](std::shared_ptr<MessageSender<message::ControllerToBroker>> sender) {
+              return machine->node()->AcceptControlStream(
+                  std::make_shared<TappedSender<message::ControllerToBroker>>(
+                      std::move(sender), [this](const message::ControllerToBroker& message) {
+                        if (cluster_.on_control_answered) {
+                          cluster_.on_control_answered(id(), message);
+                        }
+                      }));
             }};
   });
   return std::make_unique<TappedSender<message::BrokerToController>>(

@@ -134,6 +134,8 @@ void Nemesis::Strike() {
       return Drain();
     case Fault::kDeleteRecords:
       return DeleteRecords();
+    case Fault::kAlterConfig:
+      return AlterConfig();
     case Fault::kDuplicateConsumer:
       return DuplicateConsumer();
     default:

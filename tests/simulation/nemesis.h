@@ -7,6 +7,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "tests/simulation/checkers/archive.h"
@@ -26,6 +29,7 @@ inline constexpr Duration kShortDownMax = std::chrono::milliseconds(150);
 class Nemesis {
  public:
   struct Options {
+    std::string topic;
     Duration interval{};     // between two strikes, on average
     FaultNumbers weights{};  // how often each fault is picked
   };
@@ -48,6 +52,10 @@ class Nemesis {
   [[nodiscard]] const LostVoter& lost_voter() const { return lost_voter_; }
   // What operators have deleted, for those who read the logs at the end.
   [[nodiscard]] const Archive& archive() const { return archive_; }
+  // The values of compression.type that operators have asked for.
+  [[nodiscard]] const std::set<std::string>& compression_types() const {
+    return compression_types_;
+  }
   // How often each fault has struck.
   [[nodiscard]] const std::array<uint64_t, kFaultCount>& counters() const { return counters_; }
 
@@ -121,12 +129,15 @@ class Nemesis {
   // without being asked by the controllers.
   void Drain();
   void AskDrain(BrokerId broker, record::Drain drain);
+  // Asks any broker; `done`: counted when the answer is good.
+  void Ask(const message::AdminRequest& request, std::optional<Fault> done);
+  [[nodiscard]] const ProcessPtr& Operator();
   // After the fault phase: ends each drain that is still in force, some of which may have been
   // under way for long.
   void EndDrains();
-  // Only without a group, which may be behind what is deleted; and where no batch is damaged, which
-  // could then not be repaired any more.
   void DeleteRecords();
+  // The topic gets another compression.type while producers are at work.
+  void AlterConfig();
 
   // ---- nemesis_aimed.cc ----
   // The leader of the controllers goes, and the next vote of a voter drawn now is interrupted in
@@ -168,6 +179,7 @@ class Nemesis {
   std::map<NodeId, Machine> away_;
   LostVoter lost_voter_;
   Archive archive_;
+  std::set<std::string> compression_types_;
   ProcessPtr operator_;  // nullptr: nothing was asked yet
   bool ends_drains_ = false;
   // False: the fault phase is over, and its heals do nothing.

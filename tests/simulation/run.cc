@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/check.h"
+#include "core/metadata/topic_config.h"
+#include "core/record/compression.h"
 #include "tests/simulation/checkers/client_history.h"
 #include "tests/simulation/checkers/group_checker.h"
 #include "tests/simulation/checkers/history_checker.h"
@@ -84,13 +87,22 @@ ClusterOptions OptionsOf(const SwarmOptions& drawn) {
   return options;
 }
 
-ProducerOptions DrawProducer(Rng& rng, const SwarmOptions& drawn) {
+// compression.type of the topic, as it is created.
+std::string CompressionTypeOf(const SwarmOptions& drawn) {
+  if (drawn.topic_codec == 0) return "producer";
+  const auto codec = static_cast<Compression>(drawn.topic_codec - 1);
+  return codec == Compression::kNone ? "uncompressed" : CodecName(codec);
+}
+
+ProducerOptions DrawProducer(Rng& rng, const SwarmOptions& drawn, int64_t number) {
   ProducerOptions options;
   for (int64_t i = 1; i <= drawn.brokers; ++i) {
     options.metadata.bootstrap_servers.push_back("broker:" + std::to_string(i));
   }
   options.accumulator.linger = std::chrono::milliseconds(drawn.linger_ms);
   options.accumulator.batch_bytes = static_cast<size_t>(drawn.batch_bytes);
+  const auto codecs = static_cast<int64_t>(std::size(kCodecs));
+  options.accumulator.compression = kCodecs[(drawn.codec + number) % codecs];
   options.accumulator.delivery_timeout = drawn.expire_ms > 0
                                              ? std::chrono::seconds(rng.Between(2, 3))
                                              : std::chrono::seconds(rng.Between(5, 60));
@@ -127,9 +139,10 @@ class Run {
         clients_(world_),
         // With a broker away, one more sound copy may be away, too.
         damage_(cluster_, partitions_, drawn_.core_only != 0 ? 2 : 1),
-        nemesis_(
-            cluster_, producers_, consumers_, damage_,
-            {.interval = std::chrono::milliseconds(drawn_.interval_ms), .weights = drawn_.faults}),
+        nemesis_(cluster_, producers_, consumers_, damage_,
+                 {.topic = kTopic,
+                  .interval = std::chrono::milliseconds(drawn_.interval_ms),
+                  .weights = drawn_.faults}),
         disks_(cluster_, partitions_, damage_),
         liveness_({cluster_, partitions_, nemesis_, damage_, producers_, consumers_}, kTopic) {
     world_.trace_sink = settings.trace;
@@ -147,6 +160,9 @@ class Run {
       nemesis_.OnControlSent(sender, m);
       disks_.OnControlSent(sender, m);
     };
+    cluster_.on_control_answered = [this](BrokerId broker, const message::ControllerToBroker& m) {
+      partitions_.OnControlAnswered(broker, m);
+    };
     partitions_.deleted_end = [this](PartitionUid uid) { return nemesis_.archive().End(uid); };
     partitions_.on_offsets_committed = [this](const std::vector<StoredBatch>& batches) {
       group_.ownership().OnCommitted(batches);
@@ -162,7 +178,7 @@ class Run {
     CreateTopic();
     for (int i = 0; i < drawn_.producers; ++i) {
       producers_.push_back(std::make_unique<SimProducer>(
-          cluster_, i, kTopic, DrawProducer(world_.rng(), drawn_), clients_));
+          cluster_, i, kTopic, DrawProducer(world_.rng(), drawn_, i), clients_));
       producers_.back()->Start();
       sequences_.emplace_back();
       silences_.push_back(DrawSilence());
@@ -184,10 +200,17 @@ class Run {
       world_.RunUntil(world_.now() + std::chrono::milliseconds(500));
     }
     AwaitLiveness();
-    // Without a group somebody else has to read.
-    ClientHistory* auditor = consumers_.empty() ? &clients_ : nullptr;
-    counters_ = CheckHistory(cluster_, *partitions_.image(), kTopic, producers_, group_,
-                             nemesis_.archive(), auditor);
+    const std::set<Compression> codecs = StoredCodecs();
+    counters_ = CheckHistory({.cluster = cluster_,
+                              .image = *partitions_.image(),
+                              .producers = producers_,
+                              .group = group_,
+                              .archive = nemesis_.archive(),
+                              .codecs = codecs,
+                              .auditor = clients_,
+                              // Without a group somebody else has to read.
+                              .reads_all = consumers_.empty()},
+                             kTopic);
     clients_.Check(/*complete=*/true);
     const auto duplicates = nemesis_.counters()[static_cast<size_t>(Fault::kDuplicateConsumer)];
     Require(group_.counters().fenced == 0 || duplicates > 0, "G03",
@@ -212,6 +235,21 @@ class Run {
     }
   }
 
+  // Those that the topic's compression.type has named, or the producers'.
+  [[nodiscard]] std::set<Compression> StoredCodecs() const {
+    std::set<std::string> types = nemesis_.compression_types();
+    types.insert(CompressionTypeOf(drawn_));
+    std::set<Compression> codecs;
+    for (const std::string& type : types) {
+      if (type == "producer") {
+        for (const auto& producer : producers_) codecs.insert(producer->codec());
+      } else {
+        codecs.insert(CodecOf(type).value_or(Compression::kNone));
+      }
+    }
+    return codecs;
+  }
+
   // Asks brokers in turn until the topic is there.
   void CreateTopic() {
     auto process = std::make_shared<Process>(world_, "admin");
@@ -228,6 +266,9 @@ class Run {
       auto* config = topic->add_configs();
       config->set_key("min.insync.replicas");
       config->set_value(std::to_string(drawn_.min_isr));
+      config = topic->add_configs();
+      config->set_key(std::string(kCompressionTypeKey));
+      config->set_value(CompressionTypeOf(drawn_));
       const BrokerId broker(static_cast<int32_t>(world_.rng().Between(1, drawn_.brokers)));
       cluster_.Call<message::AdminRequest, message::AdminResponse>(
           ClientNodeId(90), process, broker, request, &BrokerNode::Admin,
@@ -382,12 +423,16 @@ void Run::Fill(RunResult& result) const {
   c["group.handovers"] = group_.ownership().handovers();
   c["group.commits"] = group_.counters().commits;
   c["group.commits_refused"] = group_.counters().refused;
+  c["group.resets_behind_deleted"] = group_.counters().resets;
+  c["drain.leaders_moved"] = partitions_.drains().leaders_moved();
+  c["drain.told_to_stop"] = partitions_.drains().told_to_stop();
   c["group.static_fenced"] = group_.counters().fenced;
   c["liveness.core_first"] = static_cast<uint64_t>(drawn_.core_only);
   c["payments.acknowledged"] = counters_.acknowledged;
   c["payments.unknown"] = counters_.unknown;
   c["payments.unknown_present"] = counters_.unknown_present;
   c["payments.refused"] = counters_.refused;
+  c["payments.recompressed"] = counters_.recompressed;
 }
 
 }  // namespace

@@ -49,6 +49,7 @@ void SimConsumer::Crash() {
   core_.reset();
   commits_.clear();
   next_offsets_.clear();
+  resets_.clear();
   revoke_token_ = 0;
   confirm_revoked_ = false;
   timer_at_.reset();
@@ -104,6 +105,8 @@ void SimConsumer::Carry(ConsumerEffects& effects) {
   for (const auto& [partition, start] : effects.assigned) {
     checker_.OnAssigned(partition, start.offset, committed_at_fetch_);
     next_offsets_[partition] = start.offset;
+    resets_.erase(partition);
+    if (start.offset == kNoOffset) resets_.insert(partition);
     history_.OnAssigned(reader_, partition.partition,
                         start.offset == kNoOffset ? Offset(0) : start.offset);
   }
@@ -217,18 +220,35 @@ void SimConsumer::Poll(Instant now) {
   std::vector<ConsumerRecord> records;
   std::vector<PartitionError> errors;
   core_->Poll(now, records, errors);
-  for (const PartitionError& error : errors) checker_.OnError(error);
+  for (const PartitionError& error : errors) OnError(error);
   history_.OnPollBegins();
-  for (const ConsumerRecord& record : records) {
-    const TopicPartition partition{record.topic_id(), record.partition()};
-    checker_.OnRead(record);
-    history_.OnRead(reader_, record.partition(), record.offset(), *record.key(), *record.value());
-    const auto next = next_offsets_.find(partition);
-    if (next == next_offsets_.end()) continue;
-    checker_.OnPosition(partition, next->second, record.offset());
+  for (const ConsumerRecord& record : records) OnRead(record);
+  if (cluster_.world().rng().Chance(1, 3)) CommitPositions(now);
+}
+
+void SimConsumer::OnError(const PartitionError& error) {
+  const auto position = core_->fetch().Position(error.partition);
+  const bool deleted = error.error == ErrorCode::kOffsetOutOfRange && position &&
+                       position->offset != kNoOffset &&
+                       position->offset < checker_.DeletedEnd(error.partition);
+  if (!deleted) return checker_.OnError(error);
+  checker_.OnReset();
+  resets_.insert(error.partition);
+  core_->fetch().SeekToReset(error.partition, OffsetReset::kEarliest);
+}
+
+void SimConsumer::OnRead(const ConsumerRecord& record) {
+  const TopicPartition partition{record.topic_id(), record.partition()};
+  checker_.OnRead(record);
+  const auto next = next_offsets_.find(partition);
+  if (next != next_offsets_.end()) {
+    const bool reset = resets_.erase(partition) > 0;
+    checker_.OnPosition(partition, next->second, record.offset(), reset);
+    // Behind what is deleted it begins anew.
+    if (reset) history_.OnAssigned(reader_, record.partition(), record.offset());
     next->second = record.offset() + 1;
   }
-  if (cluster_.world().rng().Chance(1, 3)) CommitPositions(now);
+  history_.OnRead(reader_, record.partition(), record.offset(), *record.key(), *record.value());
 }
 
 uint64_t SimConsumer::CommitPositions(Instant now) {

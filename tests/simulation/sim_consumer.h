@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "core/client/consumer_core.h"
@@ -49,6 +50,10 @@ class SimConsumer {
   MessageSender<FetchRequest>& StreamTo(const ServerAddress& address);
   void PollLater();
   void Poll(Instant now);
+  // What it was to read next is deleted: it goes on with what is left, as one with
+  // auto.offset.reset=earliest does. Other errors are violations.
+  void OnError(const PartitionError& error);
+  void OnRead(const ConsumerRecord& record);
   // Commits all positions; returns the token, 0 when there is nothing to commit.
   uint64_t CommitPositions(Instant now);
   void OnResult(const OffsetOpResult& result);
@@ -77,6 +82,8 @@ class SimConsumer {
   bool confirm_revoked_ = false;
   GroupChecker::Committed committed_at_fetch_;     // when the committed offsets were last asked for
   std::map<TopicPartition, Offset> next_offsets_;  // due next, per partition being read
+  std::set<TopicPartition>
+      resets_;  // of these: begun at the first record that is there, unread yet
   std::optional<Instant> timer_at_;
   bool retired_ = false;
   bool ending_ = false;

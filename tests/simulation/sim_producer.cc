@@ -117,7 +117,9 @@ bool SimProducer::Send(const SentPayment& payment) {
     taken = true;
     history_.OnSend(number_, payment);
     by_batch_[appended.batch_id].push_back(outcomes_.size());
-    outcomes_.emplace_back().payment = payment;
+    PaymentOutcome& outcome = outcomes_.emplace_back();
+    outcome.payment = payment;
+    outcome.timestamp = record.timestamp;
     QUIPU_CHECK(static_cast<size_t>(appended.index) + 1 == by_batch_[appended.batch_id].size());
   });
   return taken;

@@ -16,6 +16,7 @@ namespace quipu::sim {
 // What became of it, as the application was told.
 struct PaymentOutcome {
   SentPayment payment;
+  TimestampMs timestamp;  // of its record
   bool reported = false;
   ErrorCode error = ErrorCode::kNone;
   Persisted persisted = Persisted::kUnknown;
@@ -38,6 +39,7 @@ class SimProducer {
   bool Send(const SentPayment& payment);
   [[nodiscard]] bool Idle() const;
 
+  [[nodiscard]] Compression codec() const { return options_.accumulator.compression; }
   [[nodiscard]] const std::vector<PaymentOutcome>& outcomes() const { return outcomes_; }
   [[nodiscard]] uint64_t retries() const { return retries_ + (core_ ? core_->stats().retries : 0); }
   [[nodiscard]] uint64_t duplicates() const {

@@ -26,10 +26,18 @@ Offset GroupChecker::TrueHighWatermark(const TopicPartition& partition) const {
   return image == nullptr ? Offset(0) : partitions_.TrueHighWatermark(image->uid);
 }
 
+Offset GroupChecker::DeletedEnd(const TopicPartition& partition) const {
+  const PartitionImage* image = FindImage(partition);
+  return image == nullptr ? Offset(0) : partitions_.deleted_end(image->uid);
+}
+
 void GroupChecker::CheckEpoch(const TopicPartition& partition,
                               const OffsetAndMetadata& offset) const {
   const PartitionImage* image = FindImage(partition);
   if (image == nullptr || offset.offset <= Offset(0)) return;
+  // Who begins behind what is deleted has read nothing that has an epoch.
+  const bool begins = offset.offset <= partitions_.deleted_end(image->uid);
+  if (begins && offset.leader_epoch == kNoLeaderEpoch) return;
   const auto epoch = partitions_.EpochOfRecord(image->uid, offset.offset - 1);
   Require(!epoch || *epoch == offset.leader_epoch, "I53", [&] {
     return Name(partition) + ": offset " + offset.offset.ToString() +
@@ -71,9 +79,11 @@ void GroupChecker::OnError(const PartitionError& error) const {
   Require(false, "I25", [&] { return Name(error.partition) + ": " + error.message; });
 }
 
-void GroupChecker::OnPosition(const TopicPartition& partition, Offset due, Offset offset) const {
+void GroupChecker::OnPosition(const TopicPartition& partition, Offset due, Offset offset,
+                              bool reset) const {
   const Offset wanted = due == kNoOffset ? Offset(0) : due;
-  Require(offset == wanted, "I50", [&] {
+  const bool deleted = reset && wanted < offset && offset <= DeletedEnd(partition);
+  Require(offset == wanted || deleted, "I50", [&] {
     return Name(partition) + ": a member read offset " + offset.ToString() + " where " +
            wanted.ToString() + " was due";
   });

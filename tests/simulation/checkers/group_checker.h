@@ -17,6 +17,7 @@ struct GroupCounters {
   uint64_t assigned = 0;  // partitions given to a member
   uint64_t commits = 0;   // acknowledged
   uint64_t refused = 0;   // answered with an error
+  uint64_t resets = 0;    // what a member was to read next was deleted
   uint64_t fenced = 0;    // static members that learnt that another has their place
 };
 
@@ -33,8 +34,12 @@ class GroupChecker {
   void OnRead(const ConsumerRecord& record);
   // A member was told that it cannot read on: never so, since what is committed is never cut (I25).
   void OnError(const PartitionError& error) const;
-  // A member that expected `due` next read `offset`.
-  void OnPosition(const TopicPartition& partition, Offset due, Offset offset) const;
+  // A member that expected `due` next read `offset`. `reset`: it had asked for the first record
+  // that is there.
+  void OnPosition(const TopicPartition& partition, Offset due, Offset offset, bool reset) const;
+  void OnReset() { ++counters_.resets; }
+  // Records below it may have been deleted by operators.
+  [[nodiscard]] Offset DeletedEnd(const TopicPartition& partition) const;
   // `committed`: as in OnAssigned, when the commit was asked for.
   void OnCommitAnswered(const PartitionOffsets& offsets, const Committed& committed,
                         ErrorCode error);

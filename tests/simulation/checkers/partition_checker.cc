@@ -135,7 +135,19 @@ void PartitionChecker::AfterControllerStep(SimController& controller) {
   }
 }
 
+void PartitionChecker::CheckDrain(const MetadataImage& before, const MetadataImage& after,
+                                  const PartitionImage& old_state, const PartitionImage& partition,
+                                  size_t min_isr) {
+  if (after.index() != before.index() + 1) return;
+  const bool by_leader =
+      std::any_of(partition.isr.begin(), partition.isr.end(), [&](BrokerId member) {
+        return proposed_.contains({partition.uid, old_state.partition_epoch, member});
+      });
+  drains_.OnPartition(before, after, old_state, partition, by_leader, min_isr);
+}
+
 void PartitionChecker::CheckImage(const MetadataImage& before, const MetadataImage& after) {
+  drains_.OnImage(before, after);
   for (const auto& [uid, partition] : after.partitions()) {
     const PartitionImage* old = before.FindPartition(uid);
     if (old != nullptr && *old == partition) continue;
@@ -161,6 +173,7 @@ void PartitionChecker::CheckImage(const MetadataImage& before, const MetadataIma
     Require(partition.leader == old->leader || partition.leader_epoch > old->leader_epoch, "I33",
             [&] { return Name(uid) + ": a new leader in the old epoch"; });
     CheckJoined(after, *old, partition);
+    CheckDrain(before, after, *old, partition, min_isr);
     if (partition.leader_epoch != old->leader_epoch) ++counters_.leader_changes;
     const BrokerImage* former = after.FindBroker(old->leader);
     if (partition.leader != old->leader && former != nullptr && former->disk_stalled &&

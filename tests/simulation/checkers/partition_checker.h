@@ -1,4 +1,4 @@
-// The partition invariants I20-I33, checked over all brokers and the committed metadata after each
+// The partition invariants I20-I34, checked over all brokers and the committed metadata after each
 // step.
 #pragma once
 
@@ -14,6 +14,7 @@
 
 #include "core/metadata/metadata_image.h"
 #include "core/replication/partition_core.h"
+#include "tests/simulation/checkers/drain_checker.h"
 #include "tests/simulation/checkers/shadow_log.h"
 #include "tests/simulation/cluster.h"
 
@@ -45,6 +46,10 @@ class PartitionChecker {
   // A leader proposes ISRs: remembers which incarnations of the members it has seen. A broker
   // registers: remembers its incarnation.
   void OnControlSent(const message::BrokerToController& message);
+  // A controller answers a broker.
+  void OnControlAnswered(BrokerId broker, const message::ControllerToBroker& message) {
+    if (message.heartbeat().shall_stop()) drains_.OnToldToStop(broker);
+  }
   // Where the records end that operators asked to be deleted: a follower that begins anew at its
   // leader's log start has nothing to write below that. Set before the first step.
   std::function<Offset(PartitionUid)> deleted_end;
@@ -61,6 +66,7 @@ class PartitionChecker {
   // The epoch of the committed record at `offset`; nullopt: nobody is known to hold it.
   [[nodiscard]] std::optional<LeaderEpoch> EpochOfRecord(PartitionUid uid, Offset offset) const;
   [[nodiscard]] const ShadowLogs& shadows() const { return shadows_; }
+  [[nodiscard]] const DrainChecker& drains() const { return drains_; }
   [[nodiscard]] const PartitionCounters& counters() const { return counters_; }
 
  private:
@@ -77,6 +83,9 @@ class PartitionChecker {
     friend bool operator==(const Seen&, const Seen&) = default;
   };
   void CheckImage(const MetadataImage& before, const MetadataImage& after);
+  // I34, of a partition that has changed.
+  void CheckDrain(const MetadataImage& before, const MetadataImage& after,
+                  const PartitionImage& old_state, const PartitionImage& partition, size_t min_isr);
   // I32: who joins the ISR is the incarnation whose log the leader has seen (R13).
   void CheckJoined(const MetadataImage& after, const PartitionImage& before,
                    const PartitionImage& partition) const;
@@ -95,6 +104,7 @@ class PartitionChecker {
 
   Cluster& cluster_;
   ShadowLogs shadows_;
+  DrainChecker drains_;
   MetadataImagePtr image_;
   std::map<PartitionUid, Offset> true_high_watermark_;
   std::map<PartitionUid, BrokerId> holder_;  // a broker that had everything below the true mark

@@ -13,19 +13,27 @@ constexpr Duration kEndDrainsInterval = std::chrono::milliseconds(500);
 
 }  // namespace
 
-void Nemesis::AskDrain(BrokerId broker, record::Drain drain) {
+const ProcessPtr& Nemesis::Operator() {
   if (operator_ == nullptr) operator_ = std::make_shared<Process>(world_, "operator");
+  return operator_;
+}
+
+void Nemesis::Ask(const message::AdminRequest& request, std::optional<Fault> done) {
+  // Whoever it is that is asked may be down: then nothing comes of it.
+  cluster_.Call<message::AdminRequest, message::AdminResponse>(
+      kOperatorNode, Operator(), Pick(cluster_.brokers()).id(), request, &BrokerNode::Admin,
+      [this, done](const message::AdminResponse& response) {
+        if (response.error_code() == 0 && done.has_value()) Count(*done);
+      },
+      [] {});
+}
+
+void Nemesis::AskDrain(BrokerId broker, record::Drain drain) {
   if (!std::exchange(ends_drains_, true)) EndDrains();
   message::AdminRequest request;
   request.mutable_drain_broker()->set_broker_id(broker.value());
   request.mutable_drain_broker()->set_drain(drain);
-  // Whoever it is that is asked may be down: then nothing comes of it.
-  cluster_.Call<message::AdminRequest, message::AdminResponse>(
-      kOperatorNode, operator_, Pick(cluster_.brokers()).id(), request, &BrokerNode::Admin,
-      [this, drain](const message::AdminResponse& response) {
-        if (response.error_code() == 0 && drain != record::DRAIN_NONE) Count(Fault::kDrain);
-      },
-      [] {});
+  Ask(request, drain == record::DRAIN_NONE ? std::nullopt : std::optional(Fault::kDrain));
 }
 
 void Nemesis::Drain() {
@@ -67,10 +75,6 @@ void Nemesis::EndDrains() {
 }
 
 void Nemesis::DeleteRecords() {
-  const auto weight = [this](Fault fault) { return options_.weights[static_cast<size_t>(fault)]; };
-  if (!consumers_.empty() || weight(Fault::kBitFlip) > 0 || weight(Fault::kMisdirectedWrite) > 0) {
-    return;
-  }
   SimBroker& leader = Pick(cluster_.brokers());
   if (!leader.running()) return;
   const BrokerNode::Inspector& inspector = leader.node()->inspector();
@@ -86,7 +90,10 @@ void Nemesis::DeleteRecords() {
   const PartitionUid uid = led[world_.rng().Below(led.size())];
   const PartitionCore& core = *inspector.FindPartition(uid);
   const Offset from = archive_.End(uid);
-  const Offset to = from + world_.rng().Between(1, (core.high_watermark() - from));
+  // As often as not all that is committed, of which a member of the group may have read nothing yet.
+  const Offset to = world_.rng().Chance(1, 2)
+                        ? core.high_watermark()
+                        : from + world_.rng().Between(1, core.high_watermark() - from);
   const LogStore& store = leader.disk().store();
   const std::optional<LogId> log = store.FindLog(uid);
   if (!log.has_value()) return;
@@ -97,18 +104,31 @@ void Nemesis::DeleteRecords() {
   archive_.Take(uid, *batches);
   world_.Note("delete records of partition " + uid.ToString() + " below " +
               archive_.End(uid).ToString());
-  if (operator_ == nullptr) operator_ = std::make_shared<Process>(world_, "operator");
   message::DeleteRecordsRequest request;
   auto* partition = request.add_partitions();
   partition->set_topic_id(core.identity().topic_id.ToBytes());
   partition->set_partition(core.identity().index.value());
   partition->set_before_offset(archive_.End(uid).value());
   cluster_.Call<message::DeleteRecordsRequest, message::DeleteRecordsResponse>(
-      kOperatorNode, operator_, leader.id(), request, &BrokerNode::DeleteRecords,
+      kOperatorNode, Operator(), leader.id(), request, &BrokerNode::DeleteRecords,
       [this](const message::DeleteRecordsResponse& response) {
         if (response.partitions(0).error_code() == 0) Count(Fault::kDeleteRecords);
       },
       [] {});
+}
+
+void Nemesis::AlterConfig() {
+  static constexpr const char* kValues[] = {"producer", "uncompressed", "gzip",
+                                            "snappy",   "lz4",          "zstd"};
+  const std::string value = kValues[world_.rng().Below(std::size(kValues))];
+  world_.Note("alter compression.type to " + value);
+  compression_types_.insert(value);
+  message::AdminRequest request;
+  request.mutable_alter_topic_config()->set_topic(options_.topic);
+  auto* config = request.mutable_alter_topic_config()->add_set();
+  config->set_key(std::string(kCompressionTypeKey));
+  config->set_value(value);
+  Ask(request, Fault::kAlterConfig);
 }
 
 }  // namespace quipu::sim

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/rng.h"
+#include "tests/simulation/raft_only/short_leaders.h"
 #include "tests/simulation/raft_only/voter_operator.h"
 #include "tests/unit/core/raft/raft_cluster.h"
 
@@ -30,7 +31,8 @@ class RaftRun {
  public:
   RaftRun(uint64_t seed, std::function<void(absl::string_view)> trace)
       : rng_(seed),
-        cluster_(kSizes[rng_.Below(3)],
+        figure_8_(seed % kFigure8Every == 0),
+        cluster_(figure_8_ ? 5 : kSizes[rng_.Below(3)],
                  [this](RaftOptions& options) {
                    options.seed = rng_.Next();
                    options.snapshot_chunk_bytes = 16;
@@ -38,8 +40,14 @@ class RaftRun {
                    options.in_flight_appends_max = 4;
                    options.proposal_bytes_max = 2000;
                    options.joiner_lag_entries_max = 10;
+                   if (figure_8_) ShortLeaders::Adjust(options);
                  }),
-        operator_(cluster_, rng_) {
+        operator_(cluster_, rng_),
+        short_leaders_({.cluster = cluster_,
+                        .rng = rng_,
+                        .cut = cut_,
+                        .crash = [this](int id) { Crash(id); },
+                        .propose = [this](int id) { ProposeOn(id); }}) {
     if (trace) {
       cluster_.trace = [trace = std::move(trace)](const std::string& line) { trace(line); };
       operator_.trace = cluster_.trace;
@@ -50,12 +58,20 @@ class RaftRun {
     operator_.on_changed = [this](int leader) { ContestChange(leader); };
     operator_.replaces = rng_.Chance(1, 2);
     operator_.resizes = rng_.Chance(1, 2);
+    if (figure_8_) {
+      loss_percent_ = repeat_percent_ = 0;
+      operator_.replaces = operator_.resizes = false;
+    }
     Take();
   }
 
   void Execute() {
     for (int step = 0; step < 700; ++step) {
-      Faults();
+      if (figure_8_) {
+        short_leaders_.Step();
+      } else {
+        Faults();
+      }
       Advance();
     }
     Heal();
@@ -82,6 +98,7 @@ class RaftRun {
     c["fault.crash"] = crashes_;
     c["fault.partition"] = partitions_;
     c["fault.contested_change"] = contested_changes_;
+    c["fault.short_leader"] = short_leaders_.reigns();
     c["fault.lost_disk"] = operator_.counters().lost_disks;
     c["raft.leaders"] = cluster_.counters().leaders;
     c["raft.truncations"] = cluster_.counters().truncations;
@@ -99,6 +116,7 @@ class RaftRun {
 
  private:
   static constexpr size_t kSizes[] = {1, 3, 5};
+  static constexpr uint64_t kFigure8Every = 8;
 
   void Take() { ids_ = cluster_.Ids(); }
   int AnyNode() { return ids_[rng_.Below(ids_.size())]; }
@@ -284,8 +302,10 @@ class RaftRun {
   };
 
   Rng rng_;
+  const bool figure_8_;  // ShortLeaders takes the place of all other faults
   RaftCluster cluster_;
   VoterOperator operator_;
+  ShortLeaders short_leaders_;
   std::vector<int> ids_;
   uint64_t loss_percent_ = 0;
   uint64_t repeat_percent_ = 0;

@@ -55,6 +55,8 @@ enum class Fault : size_t {
   kDeleteRecords,  // what is committed, below an offset drawn now
   // Of static members of the group (G03).
   kDuplicateConsumer,
+  // Of operators again.
+  kAlterConfig,  // compression.type of the topic
 };
 inline constexpr const char* kFaultNames[] = {
     "crash_broker",
@@ -95,9 +97,10 @@ inline constexpr const char* kFaultNames[] = {
     "drain",
     "delete_records",
     "duplicate_consumer",
+    "alter_config",
 };
 inline constexpr size_t kFaultCount = std::size(kFaultNames);
-static_assert(static_cast<size_t>(Fault::kDuplicateConsumer) + 1 == kFaultCount);
+static_assert(static_cast<size_t>(Fault::kAlterConfig) + 1 == kFaultCount);
 
 using FaultNumbers = std::array<int64_t, kFaultCount>;
 

@@ -87,6 +87,7 @@ int64_t MostWeight(Fault fault) {
     case Fault::kStrandLeader:
     case Fault::kDuplicateConsumer:
       return 4;
+    case Fault::kAlterConfig:
     case Fault::kBounceJoiner:
     case Fault::kPartialPartition:
     case Fault::kSlowNode:
@@ -96,8 +97,6 @@ int64_t MostWeight(Fault fault) {
     case Fault::kLostTail:
     case Fault::kLostDirectoryEntry:
     case Fault::kReplaceVoter:
-    case Fault::kDrain:
-    case Fault::kDeleteRecords:
       return 3;
     case Fault::kCrashProducer:
     case Fault::kCrashConsumer:
@@ -111,6 +110,8 @@ int64_t MostWeight(Fault fault) {
     case Fault::kRolledBackDisk:
     case Fault::kRottenRaftEntry:
       return 2;
+    case Fault::kDrain:
+    case Fault::kDeleteRecords:
     case Fault::kBitFlip:
     case Fault::kMisdirectedWrite:
     case Fault::kRottenRaftSnapshot:  // there has to be one
@@ -148,6 +149,8 @@ SwarmOptions DrawSwarm(Rng& rng) {
   draw(later, kFaultCount);
   options.static_members = rng.Chance(1, 2) ? 1 : 0;
   options.range = rng.Chance(1, 4) ? 1 : 0;
+  options.codec = rng.Between(0, 4);
+  options.topic_codec = rng.Chance(1, 3) ? 0 : rng.Between(1, 5);
   return options;
 }
 

@@ -47,6 +47,10 @@ struct SwarmOptions {
   int64_t accounts = 5;        // of each producer
   int64_t linger_ms = 10;
   int64_t batch_bytes = 300;
+  // Codecs: the number of a Compression, of the first producer; each next one has the next codec.
+  int64_t codec = 0;
+  // compression.type of the topic: 0: producer; otherwise the number of a Compression, and 1.
+  int64_t topic_codec = 0;
   // The environment: chances in 10,000.
   int64_t loss = 0;
   int64_t duplication = 0;
@@ -87,6 +91,8 @@ void ForEachOption(Options& options, Visit visit) {
   visit("accounts", options.accounts);
   visit("linger_ms", options.linger_ms);
   visit("batch_bytes", options.batch_bytes);
+  visit("codec", options.codec);
+  visit("topic_codec", options.topic_codec);
   visit("loss", options.loss);
   visit("duplication", options.duplication);
   visit("delay", options.delay);
