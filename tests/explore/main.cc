@@ -59,17 +59,17 @@ void Plant([[maybe_unused]] const std::string& name) {
 #endif
 }
 
-int Main(int argc, char** argv) {
-  CLI::App app{"Walks through every state of three brokers, one partition and the controller."};
-  ExploreOptions options;
-  std::string planted;
-  std::string invariant;
-  Bounds& bounds = options.bounds;
+void AddBounds(CLI::App& app, Bounds& bounds) {
   app.add_option("--records", bounds.records, "records that the producer sends")
+      ->capture_default_str();
+  app.add_option("--settled", bounds.settled, "of these, committed everywhere before it begins")
       ->capture_default_str();
   app.add_option("--retries", bounds.retries, "records sent again")->capture_default_str();
   app.add_option("--crashes", bounds.crashes, "crashes of brokers")->capture_default_str();
   app.add_option("--fences", bounds.live_fences, "sessions that end though the broker runs")
+      ->capture_default_str();
+  app.add_option("--late-pushes", bounds.late_pushes,
+                 "messages of former leaders that arrive all the same")
       ->capture_default_str();
   app.add_option("--deafenings", bounds.deafenings,
                  "times that a broker hears nothing of the controller")
@@ -81,6 +81,15 @@ int Main(int argc, char** argv) {
   app.add_option("--min-isr", bounds.min_insync_replicas, "min.insync.replicas")
       ->check(CLI::Range(1, 3))
       ->capture_default_str();
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app{"Walks through every state of three brokers, one partition and the controller."};
+  ExploreOptions options;
+  std::string planted;
+  std::string invariant;
+  Bounds& bounds = options.bounds;
+  AddBounds(app, bounds);
   app.add_option("--order", options.order, "breadth: the shortest way to a violation; depth: any")
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, Order>{{"breadth", Order::kBreadth}, {"depth", Order::kDepth}}))

@@ -99,6 +99,10 @@ void SmallWorld::Setup() {
   TellImages();
   const Bounds given = bounds_;
   Rest();
+  for (int i = 0; i < given.settled; ++i) {
+    Take({ActionKind::kSend, static_cast<uint8_t>(partition().leader.value())});
+    Rest();
+  }
   bounds_ = given;
   for (int id = 1; id <= kBrokers; ++id) {
     Broker& broker = Change(id);

@@ -60,6 +60,7 @@ enum class ActionKind : uint8_t {
   kDeafen,       // the broker is heard by the controller but hears nothing of it
   kHear,         // it hears what it missed, one image after another
   kBreakStream,  // between a follower and its leader; opened again
+  kLatePush,     // what a former leader sent last reaches the follower now
   kLagPasses,    // replica.lag.time.max.ms: leaders judge who is in sync
 };
 const char* ActionName(ActionKind kind);
@@ -79,11 +80,13 @@ struct Action {
 // How often each kind may happen on one path; what is not listed may always.
 struct Bounds {
   int records = 2;
+  int settled = 0;  // of the records: committed everywhere before anything is walked through
   int retries = 1;
   int crashes = 2;
   int live_fences = 0;  // of a broker that runs
   int deafenings = 0;
   int broken_streams = 0;
+  int late_pushes = 0;  // of former leaders, over streams that other partitions keep open
   int lags = 1;
   int min_insync_replicas = 2;
   bool reductions = true;
@@ -128,8 +131,9 @@ class SmallWorld {
     std::vector<std::shared_ptr<const PartitionAssignment>> unheard;
     bool deaf = false;
     int stream_to = 0;
-    std::vector<ReplicaUpdate> updates;  // these three: oldest first
+    std::vector<ReplicaUpdate> updates;  // these four: oldest first
     std::vector<ReplicaPush> pushes;
+    std::vector<ReplicaPush> late;  // of former leaders, whose streams have not ended
     std::vector<Proposal> proposals;
     std::vector<std::pair<ReplyToken, int32_t>> asked;  // of this life, not yet answered: sequence
     // What Hash() takes of it, as of the last action.
@@ -182,6 +186,8 @@ class SmallWorld {
   void Boot(Broker& broker);
   void OpenStream(Broker& broker);
   void BreakStream(Broker& broker);
+  // The follower has another leader now: what the former one sent may come all the same.
+  void LeaveStream(Broker& broker);
   void Pump(Broker& leader);
   void OpenStreamsTo(const Broker& leader);
   // Tells each broker that hears what it has not heard.
@@ -189,7 +195,8 @@ class SmallWorld {
   void SyncOne(Broker& broker);
   static void SyncSilent(Broker& broker, size_t count);
   void DeliverUpdate(Broker& follower);
-  void DeliverPush(Broker& follower);
+  // `from`: the follower's own pushes, or late ones.
+  void DeliverPush(Broker& follower, std::vector<ReplicaPush>& from);
   void Crash(Broker& broker, size_t kept);
   void Restart(Broker& broker);
   void LagPasses();

@@ -34,9 +34,9 @@ void AddAll(const EpochNames::List<Epoch>& from, EpochNames::List<Epoch>& to) {
 }  // namespace
 
 const char* ActionName(ActionKind kind) {
-  constexpr const char* kNames[] = {"send",      "retry",  "update", "push",         "sync",
-                                    "heartbeat", "decide", "seek",   "crash",        "fence",
-                                    "restart",   "deafen", "hear",   "break-stream", "lag-passes"};
+  constexpr const char* kNames[] = {
+      "send",  "retry", "update",  "push",   "sync", "heartbeat",    "decide",    "seek",
+      "crash", "fence", "restart", "deafen", "hear", "break-stream", "late-push", "lag-passes"};
   return kNames[static_cast<size_t>(kind)];
 }
 
@@ -90,6 +90,7 @@ void SmallWorld::AddFaults(std::vector<Action>& out) const {
     if (broker.up && broker.stream_to != 0 && bounds_.broken_streams > 0) {
       add(ActionKind::kBreakStream);
     }
+    if (broker.up && !broker.late.empty() && bounds_.late_pushes > 0) add(ActionKind::kLatePush);
   }
   if (bounds_.lags > 0) out.push_back({ActionKind::kLagPasses, 0});
 }
@@ -114,7 +115,8 @@ bool SmallWorld::LeaderStays() const {
 
 int SmallWorld::PushFirst() const {
   const Bounds& left = bounds_;
-  const int faults = left.crashes + left.live_fences + left.deafenings + left.broken_streams;
+  const int faults =
+      left.crashes + left.live_fences + left.deafenings + left.broken_streams + left.late_pushes;
   if (!left.reductions || faults > 0 || !LeaderStays()) return 0;
   for (int id = 1; id <= kBrokers; ++id) {
     const Broker& broker = At(id);
@@ -162,7 +164,7 @@ void SmallWorld::TakeAt(Broker& broker, Action action) {
     case ActionKind::kUpdate:
       return DeliverUpdate(broker);
     case ActionKind::kPush:
-      return DeliverPush(broker);
+      return DeliverPush(broker, broker.pushes);
     case ActionKind::kSync:
       return SyncOne(broker);
     case ActionKind::kHeartbeat:
@@ -190,6 +192,9 @@ void SmallWorld::TakeAt(Broker& broker, Action action) {
     case ActionKind::kBreakStream:
       --bounds_.broken_streams;
       return BreakStream(broker);
+    case ActionKind::kLatePush:
+      --bounds_.late_pushes;
+      return DeliverPush(broker, broker.late);
     case ActionKind::kLagPasses:
       return;  // nobody's; see Take
   }
@@ -211,16 +216,19 @@ void SmallWorld::Count(Broker& broker) const {
   for (const auto& news : broker.unheard) state.Add(*news);
   if (broker.core != nullptr) state.Add(*broker.core);
   state.Add(broker.updates.size(), broker.pushes.size(), broker.proposals.size(), broker.asked);
+  if (bounds_.late_pushes > 0) state.Add(broker.late.size());
   for (const ReplicaUpdate& update : broker.updates) {
     state.Add(update.leader_epoch, update.durable_end_offset, update.log_start_offset,
               update.restart);
     if (update.restart || !bounds_.reductions) state.Add(update.fetch_offset, update.last_epoch);
   }
-  for (const ReplicaPush& push : broker.pushes) {
-    state.Add(push.leader_epoch, push.error, push.high_watermark, push.log_start_offset,
-              push.diverging_epoch, push.diverging_end_offset, push.base_offset,
-              push.batches.size());
-    for (const Bytes& batch : push.batches) AddBatch(batch, state);
+  for (const auto* pushes : {&broker.pushes, &broker.late}) {
+    for (const ReplicaPush& push : *pushes) {
+      state.Add(push.leader_epoch, push.error, push.high_watermark, push.log_start_offset,
+                push.diverging_epoch, push.diverging_end_offset, push.base_offset,
+                push.batches.size());
+      for (const Bytes& batch : push.batches) AddBatch(batch, state);
+    }
   }
   for (const Proposal& asked : broker.proposals) state.Add(asked.epoch, asked.proposal);
   broker.fingerprint = state.value();
@@ -250,7 +258,8 @@ std::pair<uint64_t, uint64_t> SmallWorld::Hash() const {
   EpochNames all;
   Fingerprint state = NewFingerprint(kStart, all);
   state.Add(bounds_.retries, bounds_.crashes, bounds_.live_fences, bounds_.deafenings,
-            bounds_.broken_streams, bounds_.lags, next_sequence_, true_high_watermark_);
+            bounds_.broken_streams, bounds_.late_pushes, bounds_.lags, next_sequence_,
+            true_high_watermark_);
   const bool history = !bounds_.reductions || bounds_.retries > 0;
   for (const Offset offset : acknowledged_) state.Add(history ? offset : kNoOffset);
   for (const StoredBatch& batch : committed_) AddBatch(batch.bytes, state);

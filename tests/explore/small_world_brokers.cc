@@ -66,9 +66,7 @@ void SmallWorld::Carry(Broker& broker, PartitionEffects& effects) {
   }
   for (const ProduceReply& reply : effects.replies) NoteReply(broker, reply);
   if (effects.role_changed) {
-    broker.stream_to = 0;
-    broker.updates.clear();
-    broker.pushes.clear();
+    LeaveStream(broker);
     if (broker.core->role() == PartitionRole::kFollower) OpenStream(broker);
   }
   Pump(broker);
@@ -146,6 +144,7 @@ void SmallWorld::Crash(Broker& broker, size_t kept) {
   broker.core.reset();
   broker.asked.clear();
   broker.unheard.clear();
+  broker.late.clear();
   for (int id = 1; id <= kBrokers; ++id) {
     if (At(id).stream_to != broker.id.value()) continue;
     Broker& other = Change(id);
@@ -206,6 +205,15 @@ void SmallWorld::OpenStream(Broker& broker) {
   });
 }
 
+void SmallWorld::LeaveStream(Broker& broker) {
+  if (bounds_.late_pushes > 0) {
+    broker.late.insert(broker.late.end(), broker.pushes.begin(), broker.pushes.end());
+  }
+  broker.stream_to = 0;
+  broker.updates.clear();
+  broker.pushes.clear();
+}
+
 void SmallWorld::OpenStreamsTo(const Broker& leader) {
   for (int id = 1; id <= kBrokers; ++id) {
     const Broker& other = At(id);
@@ -253,8 +261,8 @@ void SmallWorld::DeliverUpdate(Broker& follower) {
   });
 }
 
-void SmallWorld::DeliverPush(Broker& follower) {
-  const ReplicaPush push = TakeFirst(follower.pushes);
+void SmallWorld::DeliverPush(Broker& follower, std::vector<ReplicaPush>& from) {
+  const ReplicaPush push = TakeFirst(from);
   Turn(follower, [&](PartitionCore& core, PartitionEffects& effects) {
     core.OnReplicaPush(push, NowAt(follower), effects);
   });

@@ -76,7 +76,8 @@ class Cluster {
   // Called with everything that a broker says to a controller.
   std::function<void(BrokerId, const message::BrokerToController&)> on_control_sent;
   // Called with everything that a controller says to a broker.
-  std::function<void(BrokerId, const message::ControllerToBroker&)> on_control_answered;
+  std::function<void(SimController&, BrokerId, const message::ControllerToBroker&)>
+      on_control_answered;
   // Called with every Raft message as it leaves its sender.
   std::function<void(const message::RaftMessage&)> on_raft_sent;
 

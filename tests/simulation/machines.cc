@@ -217,16 +217,17 @@ std::unique_ptr<MessageSender<message::BrokerToController>> SimBroker::OpenContr
   stream->Connect([this, target]() -> std::pair<ProcessPtr, Stream::AcceptFn> {
     SimController* machine = cluster_.FindController(target);
     if (machine == nullptr || !machine->running()) return {nullptr, nullptr};
-    return {machine->process(),
-            [this, machine](std::shared_ptr<MessageSender<message::ControllerToBroker>> sender) {
-              return machine->node()->AcceptControlStream(
-                  std::make_shared<TappedSender<message::ControllerToBroker>>(
-                      std::move(sender), [this](const message::ControllerToBroker& message) {
-                        if (cluster_.on_control_answered) {
-                          cluster_.on_control_answered(id(), message);
-                        }
-                      }));
-            }};
+    return {
+        machine->process(),
+        [this, machine](std::shared_ptr<MessageSender<message::ControllerToBroker>> sender) {
+          return machine->node()->AcceptControlStream(
+              std::make_shared<TappedSender<message::ControllerToBroker>>(
+                  std::move(sender), [this, machine](const message::ControllerToBroker& message) {
+                    if (cluster_.on_control_answered) {
+                      cluster_.on_control_answered(*machine, id(), message);
+                    }
+                  }));
+        }};
   });
   return std::make_unique<TappedSender<message::BrokerToController>>(
       std::make_unique<Stream::ToB>(stream), [this](const message::BrokerToController& message) {

@@ -136,6 +136,7 @@ class Nemesis {
   // under way for long.
   void EndDrains();
   void DeleteRecords();
+  void DeleteRecordsNow();
   // The topic gets another compression.type while producers are at work.
   void AlterConfig();
 

@@ -160,8 +160,9 @@ class Run {
       nemesis_.OnControlSent(sender, m);
       disks_.OnControlSent(sender, m);
     };
-    cluster_.on_control_answered = [this](BrokerId broker, const message::ControllerToBroker& m) {
-      partitions_.OnControlAnswered(broker, m);
+    cluster_.on_control_answered = [this](SimController& sender, BrokerId broker,
+                                          const message::ControllerToBroker& m) {
+      partitions_.OnControlAnswered(sender, broker, m);
     };
     partitions_.deleted_end = [this](PartitionUid uid) { return nemesis_.archive().End(uid); };
     partitions_.on_offsets_committed = [this](const std::vector<StoredBatch>& batches) {

@@ -71,10 +71,11 @@ void DrainChecker::OnPartition(const MetadataImage& before, const MetadataImage&
   }
 }
 
-void DrainChecker::OnToldToStop(BrokerId broker) {
+void DrainChecker::OnToldToStop(BrokerId broker, const MetadataImage& image) {
   ++told_to_stop_;
   const auto known = left_all_.find(broker);
-  Require(known == left_all_.end() || known->second, "I34", [&] {
+  const bool left = known == left_all_.end() || known->second || !IsInAnIsr(image, broker);
+  Require(left, "I34", [&] {
     return "broker " + broker.ToString() + " is told that it is drained, and is in an ISR still";
   });
 }

@@ -19,8 +19,10 @@ class DrainChecker {
   void OnPartition(const MetadataImage& before, const MetadataImage& after,
                    const PartitionImage& old_state, const PartitionImage& new_state, bool by_leader,
                    size_t min_isr);
-  // A controller tells the broker that it is drained and shall stop.
-  void OnToldToStop(BrokerId broker);
+  // A controller tells the broker that it is drained and shall stop. `image`: what the controller
+  // has committed, which may be newer than what was given to OnImage, or (of a former leader)
+  // older.
+  void OnToldToStop(BrokerId broker, const MetadataImage& image);
 
   // Leaderships that went from a broker that is being drained to another.
   [[nodiscard]] uint64_t leaders_moved() const { return leaders_moved_; }

@@ -87,6 +87,12 @@ void PartitionChecker::OnControlSent(const message::BrokerToController& message)
   }
 }
 
+void PartitionChecker::OnControlAnswered(SimController& sender, BrokerId broker,
+                                         const message::ControllerToBroker& message) {
+  if (!message.heartbeat().shall_stop()) return;
+  drains_.OnToldToStop(broker, *sender.node()->inspector().image());
+}
+
 void PartitionChecker::CheckJoined(const MetadataImage& after, const PartitionImage& before,
                                    const PartitionImage& partition) const {
   // Images may be skipped: only the very next one tells what the proposal did.

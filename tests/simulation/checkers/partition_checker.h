@@ -47,9 +47,8 @@ class PartitionChecker {
   // registers: remembers its incarnation.
   void OnControlSent(const message::BrokerToController& message);
   // A controller answers a broker.
-  void OnControlAnswered(BrokerId broker, const message::ControllerToBroker& message) {
-    if (message.heartbeat().shall_stop()) drains_.OnToldToStop(broker);
-  }
+  void OnControlAnswered(SimController& sender, BrokerId broker,
+                         const message::ControllerToBroker& message);
   // Where the records end that operators asked to be deleted: a follower that begins anew at its
   // leader's log start has nothing to write below that. Set before the first step.
   std::function<Offset(PartitionUid)> deleted_end;

@@ -52,6 +52,14 @@ void Nemesis::Drain() {
     default:
       world_.Note("drain broker " + id.ToString());
       AskDrain(id, record::DRAIN_MAINTENANCE);
+      // As often as not another one dies meanwhile, and the minimum needs this one.
+      if (world_.rng().Chance(1, 2)) {
+        Later(world_.Between(Duration(0), std::chrono::seconds(1)), "crash-beside-drain",
+              [this, id] {
+                SimBroker& other = Pick(cluster_.brokers());
+                if (other.id() != id) CrashBroker(other, kDownMax);
+              });
+      }
       Later(world_.Between(std::chrono::milliseconds(200), std::chrono::seconds(6)), "undrain",
             [this, id] { AskDrain(id, record::DRAIN_NONE); });
   }
@@ -75,6 +83,14 @@ void Nemesis::EndDrains() {
 }
 
 void Nemesis::DeleteRecords() {
+  if (consumers_.empty() || world_.rng().Chance(1, 2)) return DeleteRecordsNow();
+  // A group keeps up as a rule: one of its members is behind by then.
+  PauseConsumer();
+  Later(world_.Between(std::chrono::milliseconds(300), std::chrono::seconds(3)), "delete",
+        [this] { DeleteRecordsNow(); });
+}
+
+void Nemesis::DeleteRecordsNow() {
   SimBroker& leader = Pick(cluster_.brokers());
   if (!leader.running()) return;
   const BrokerNode::Inspector& inspector = leader.node()->inspector();
@@ -90,7 +106,8 @@ void Nemesis::DeleteRecords() {
   const PartitionUid uid = led[world_.rng().Below(led.size())];
   const PartitionCore& core = *inspector.FindPartition(uid);
   const Offset from = archive_.End(uid);
-  // As often as not all that is committed, of which a member of the group may have read nothing yet.
+  // As often as not all that is committed, of which a member of the group may have read nothing
+  // yet.
   const Offset to = world_.rng().Chance(1, 2)
                         ? core.high_watermark()
                         : from + world_.rng().Between(1, core.high_watermark() - from);

@@ -27,21 +27,14 @@ void PrintRaft(const RaftRunResult& result) {
 // What a campaign must have seen, per 5,000 seeds, to count as one: about half of what it shows.
 int CheckRaftCoverage(const std::map<std::string, uint64_t>& totals, uint64_t seeds) {
   static constexpr std::pair<const char*, uint64_t> kNeeded[] = {
-      {"commands.acknowledged", 80000},
-      {"reads.answered", 60000},
-      {"fault.crash", 20000},
-      {"fault.partition", 20000},
-      {"fault.lost_disk", 300},
-      {"fault.contested_change", 2500},
-      {"raft.leaders", 8000},
-      {"raft.truncations", 2500},
-      {"raft.snapshots_installed", 2000},
-      {"raft.voters_rolled_back", 190},
-      {"voters.joined", 4000},
-      {"voters.cancelled", 2500},
-      {"voters.removed", 1200},
-      {"voters.leaders_removed", 270},
-      {"voters.admitted", 800},
+      {"commands.acknowledged", 80000}, {"reads.answered", 60000},
+      {"fault.crash", 20000},           {"fault.partition", 20000},
+      {"fault.lost_disk", 300},         {"fault.contested_change", 2500},
+      {"fault.short_leader", 5000},     {"raft.leaders", 8000},
+      {"raft.truncations", 2500},       {"raft.snapshots_installed", 2000},
+      {"raft.voters_rolled_back", 190}, {"voters.joined", 4000},
+      {"voters.cancelled", 2500},       {"voters.removed", 1200},
+      {"voters.leaders_removed", 270},  {"voters.admitted", 800},
   };
   std::vector<CoverageNeed> needs;
   for (const auto& [name, per_5000] : kNeeded) needs.push_back({name, per_5000 * seeds / 5000});

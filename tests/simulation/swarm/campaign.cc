@@ -26,7 +26,9 @@ int CheckCoverage(const Coverage& totals, uint64_t seeds) {
       {"partition.truncations", 1000},    {"partition.isr_shrinks", 1000},
       {"producer.retries", 1000},         {"producer.forgotten", 20},
       {"liveness.core_first", 300},       {"group.handovers", 500},
-      {"group.static_fenced", 100},
+      {"group.static_fenced", 100},       {"group.resets_behind_deleted", 10},
+      {"drain.leaders_moved", 100},       {"drain.told_to_stop", 100},
+      {"payments.recompressed", 500000},
   };
   for (const auto& [name, per_2000] : kPer2000) needs.push_back({name, per_2000 * seeds / 2000});
   return CountUnmet(totals, needs);

@@ -116,6 +116,22 @@ TEST(RecompressTest, RecordsAndHeaderStayFromEachCodecToEach) {
   }
 }
 
+TEST(RecompressTest, WhatTheLeaderHasStampedStays) {
+  RecordBatchBuilder builder{RecordBatchOptions{.compression = Compression::kGzip}};
+  builder.Add({.timestamp = TimestampMs(1), .key = "account", .value = "payment"});
+  const RecordBatchView sent = RecordBatchView::Parse(builder.Build()).value();
+  const Bytes stamped = StampBatch(sent, Offset(70), LeaderEpoch(3), TimestampMs(5000));
+  const RecordBatchView batch = RecordBatchView::Parse(stamped).value();
+  for (const Compression to : kCodecs) {
+    const RecordBatchView again =
+        RecordBatchView::Parse(RecompressBatch(batch, to, 1 << 20).value()).value();
+    EXPECT_EQ(again.base_offset(), Offset(70));
+    EXPECT_EQ(again.leader_epoch(), LeaderEpoch(3));
+    EXPECT_EQ(again.timestamp_type(), TimestampType::kLogAppendTime) << CodecName(to);
+    EXPECT_EQ(again.max_timestamp(), TimestampMs(5000));
+  }
+}
+
 TEST(RecompressTest, ABombIsRefused) {
   RecordBatchOptions options;
   options.compression = Compression::kGzip;
