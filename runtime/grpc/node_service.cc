@@ -91,6 +91,7 @@ void AddNodeService(
   Service* service = owned.get();
   server.AddService(std::move(owned));
   server.AddUnary<message::DescribeNodeRequest, message::DescribeNodeResponse>(
+      "Node/Describe",
       [service](grpc::ServerContext* context, message::DescribeNodeRequest* request,
                 grpc::ServerAsyncResponseWriter<message::DescribeNodeResponse>* responder,
                 grpc::ServerCompletionQueue* queue, void* tag) {
