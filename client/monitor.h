@@ -27,7 +27,8 @@ class ClusterMonitor {
  public:
   // Of how many groups the offsets are asked at most; more are named in `missing`.
   static constexpr size_t kGroupsMax = 1000;
-  // Of how many producers each thread of a broker tells, those with the newest batches.
+  // Of how many producers each thread of a broker tells, those with the newest batches. It looks at
+  // all that its partitions remember for that.
   static constexpr int32_t kProducersMax = 200;
 
   // Settings are those of Admin. kInvalidConfig names key and value. Does not connect yet.

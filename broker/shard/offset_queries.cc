@@ -207,6 +207,8 @@ void OffsetQueries::DescribeProducers(const DescribeScope& scope,
     const ProducerTable& table = host->core.producer_table();
     response.mutable_partitions(at)->set_producers_known(static_cast<int32_t>(table.size()));
     table.ForEach([&](ProducerId id, ProducerEpoch epoch, const ProducerBatch& batch) {
+      const bool full = newest.size() == scope.producers_max;
+      if (full && batch.timestamp <= newest.top().newest.timestamp) return;
       newest.push({.newest = batch, .id = id, .epoch = epoch, .entry = at});
       if (newest.size() > scope.producers_max) newest.pop();
     });
