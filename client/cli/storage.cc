@@ -22,7 +22,7 @@ struct FormatOptions {
   bool observer = false;
 };
 
-CLI::Validator IdText() {
+CLI::Validator IdCheck() {
   return CLI::Validator(
       [](const std::string& text) {
         return Uuid::FromText(text) ? std::string()
@@ -102,7 +102,7 @@ void AddStorageCommands(CLI::App& app, Common& common) {
   format->add_option("directory", options->directory, "Empty or new directory")->required();
   format->add_option("--cluster-id", options->cluster_id, "The same for all nodes")
       ->required()
-      ->check(IdText());
+      ->check(IdCheck());
   format->add_option("--role", options->role, "broker or controller")
       ->check(CLI::IsMember({"broker", "controller"}))
       ->capture_default_str();
@@ -112,7 +112,7 @@ void AddStorageCommands(CLI::App& app, Common& common) {
   format
       ->add_option("--directory-id", options->directory_id,
                    "Identity of this directory (default: a new one)")
-      ->check(IdText());
+      ->check(IdCheck());
   format
       ->add_option("--voter", options->voters,
                    "Controllers: every voter as id@host:port:directory-id (1, 3 or 5 times)")
