@@ -29,7 +29,9 @@ AddressAnswer AskAddress(Admin& admin, const std::string& address) {
     const Duration round_trip = std::chrono::steady_clock::now() - begin;
     if (!node.ok()) {
       // One that answered before did not go away because of the second look.
-      if (call == 0) answer.status = node.status();
+      if (call > 0) return answer;
+      answer.status = node.status();
+      answer.round_trip = round_trip;
       return answer;
     }
     if (answer.node && round_trip >= answer.round_trip) continue;
