@@ -105,6 +105,7 @@ class Cluster:
         told = json.loads(done.stdout)
         self.nodes = {node["name"]: node for node in told["nodes"]}
         self.bootstrap = told["bootstrap_servers"]
+        self.kafka_bootstrap = told["kafka_bootstrap_servers"]
 
     def down(self):
         run("quipu", "cluster", "down", "--dir", self.directory, "--timeout", 15000,

@@ -237,13 +237,22 @@ class BrokenTest(SupportCase):
 
     def test_an_address_that_no_client_can_use_and_an_unsafe_setting(self):
         file = os.path.join(self.cluster.directory, "broker-2", "node.properties")
-        lines = read(file).replace("listener.client=127.0.0.1:", "listener.client=0.0.0.0:")
-        with open(file, "w", encoding="utf-8") as config:
-            config.write(lines + "quipu.unsafe.plaintext.network=true\n")
-        self.cluster.kill("broker-2")
-        self.cluster.up()
-        self.finds("fail", "broker 2: address", "clients are told 0.0.0.0:",
-                   "set listener.client of broker 2")
+        lines = read(file)
+
+        def restart_with(more):
+            with open(file, "w", encoding="utf-8") as config:
+                config.write(lines + more)
+            self.cluster.kill("broker-2")
+            self.cluster.up()
+
+        self.addCleanup(restart_with, "")
+        other = self.cluster.nodes["broker-1"]["address"]
+        restart_with(f"advertised.listeners=CLIENT://{other}\n")
+        self.finds("fail", "broker 2: address", f"clients are told {other}, and broker 1",
+                   "set advertised.listeners of broker 2")
+        restart_with("advertised.listeners=CLIENT://127.0.0.1:1\nquipu.unsafe.plaintext.network=true\n")
+        self.finds("fail", "broker 2: address", "clients are told 127.0.0.1:1, and it cannot be reached",
+                   "set advertised.listeners of broker 2")
         unsafe = self.doctor(1)["broker 2: unsafe"]
         self.assertIn(f"quipu.unsafe.plaintext.network=true ({file}:", unsafe["what"])
         self.assertEqual(unsafe["level"], "warn")

@@ -163,14 +163,14 @@ TEST_F(DoctorTest, BootstrapAddressesOfTwoClustersAreToldApart) {
 TEST_F(DoctorTest, AnAdvertisedAddressThatCannotBeReached) {
   facts_.brokers[2] = Nobody("inside:9092");
   ExpectOne(Level::kFail, "broker 2", "address", "clients are told inside:9092",
-            "set listener.client of broker 2");
+            "set advertised.listeners of broker 2");
 }
 
 TEST_F(DoctorTest, AnAdvertisedAddressThatIsNoPlaceToConnectTo) {
   for (const char* address : {"0.0.0.0:9092", "[::]:9092"}) {
     facts_.brokers[2].address = address;  // it answers: on this machine
     ExpectOne(Level::kFail, "broker 2", "address", "every address of a machine",
-              "set listener.client of broker 2");
+              "set advertised.listeners of broker 2");
   }
 }
 

@@ -1,0 +1,181 @@
+"""Goal: clients of the Kafka protocol write and read what gRPC clients read and write, and garbage on
+the listener hurts nobody. Method: kcat (librdkafka) and bare sockets against real brokers."""
+import shutil
+import socket
+import struct
+import unittest
+
+import programs
+from programs import Cluster, eventually
+
+KCAT = shutil.which("kcat")
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+
+
+def string(text):
+    return struct.pack(">h", len(text)) + text.encode()
+
+
+def request(api, version, body=b"", correlation=7):
+    """A frame with a version 1 header, which every version of every API before the flexible ones has."""
+    frame = struct.pack(">hhi", api, version, correlation) + string("test") + body
+    return struct.pack(">i", len(frame)) + frame
+
+
+class Wire:
+    """A bare connection to one Kafka listener."""
+
+    def __init__(self, address):
+        host, port = address.rsplit(":", 1)
+        self.socket = socket.create_connection((host, int(port)), timeout=10)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def read(self, count):
+        data = b""
+        while len(data) < count:
+            part = self.socket.recv(count - len(data))
+            if not part:
+                raise EOFError(f"closed after {len(data)} of {count} bytes")
+            data += part
+        return data
+
+    def ask(self, frame):
+        """(correlation id, the rest) of the answer."""
+        self.socket.sendall(frame)
+        answer = self.read(struct.unpack(">i", self.read(4))[0])
+        return struct.unpack(">i", answer[:4])[0], answer[4:]
+
+    def is_closed(self):
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+class KafkaTest(programs.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(3)
+        cls.addClassCleanup(cls.cluster.down)
+        cls.kafka = cls.cluster.kafka_bootstrap
+
+    def kcat(self, *arguments, text=""):
+        done = programs.run(KCAT, "-b", self.kafka, "-X", "socket.timeout.ms=5000", *arguments, text=text)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def read_by_grpc(self, topic, count):
+        done = self.cluster.quipu("consume", topic, "--from-beginning", "-n", count, "-f", "json")
+        self.check(done, 0)
+        return [programs.json.loads(line) for line in done.stdout.splitlines()]
+
+    @unittest.skipUnless(KCAT, "there is no kcat here (scripts/setup --tests installs it)")
+    def test_every_codec_from_kafka_to_grpc(self):
+        self.cluster.make_topic("from-kafka", partitions=3)
+        sent = []
+        for codec in CODECS:
+            lines = [f"acc-{i % 7}:{codec}-{i}" for i in range(500)]
+            self.kcat("-P", "-t", "from-kafka", "-K:", "-z", codec, "-H", "codec=" + codec,
+                      "-X", "enable.idempotence=true", text="\n".join(lines) + "\n")
+            sent += lines
+        records = self.read_by_grpc("from-kafka", len(sent))
+        self.assertCountEqual([f"{r['key']}:{r['value']}" for r in records], sent)
+        for account in range(7):  # in the order of sending, in one partition
+            mine = [r for r in records if r["key"] == f"acc-{account}"]
+            self.assertEqual([f"{r['key']}:{r['value']}" for r in mine],
+                             [line for line in sent if line.startswith(f"acc-{account}:")])
+            self.assertEqual(len({r["partition"] for r in mine}), 1)
+        again = self.kcat("-C", "-t", "from-kafka", "-e", "-q", "-o", "beginning", "-f", "%k:%s\n")
+        self.assertCountEqual(again.splitlines(), sent)
+
+    @unittest.skipUnless(KCAT, "there is no kcat here (scripts/setup --tests installs it)")
+    def test_from_grpc_to_kafka_with_offsets_and_times(self):
+        self.cluster.make_topic("from-grpc", partitions=2)
+        lines = [f"acc-{i % 5}:{i}" for i in range(300)]
+        self.check(self.cluster.quipu("produce", "from-grpc", "--key-separator", ":",
+                                      text="\n".join(lines) + "\n"), 0)
+        read = self.kcat("-C", "-t", "from-grpc", "-e", "-q", "-f", "%k:%s %p %o %T\n")
+        rows = [line.split() for line in read.splitlines()]
+        self.assertCountEqual([row[0] for row in rows], lines)
+        for partition in ("0", "1"):
+            offsets = [int(row[2]) for row in rows if row[1] == partition]
+            self.assertEqual(offsets, list(range(len(offsets))))
+        # From an offset, and from the offset of a time.
+        some = next(row for row in rows if row[1] == "0" and int(row[2]) == 10)
+        self.assertEqual(self.kcat("-C", "-t", "from-grpc", "-p", 0, "-o", 10, "-c", 1, "-q",
+                                   "-f", "%k:%s"), some[0])
+        told = self.kcat("-Q", "-t", f"from-grpc:0:{some[3]}")
+        self.assertLessEqual(int(told.split("offset ")[1]), 10)
+
+    @unittest.skipUnless(KCAT, "there is no kcat here (scripts/setup --tests installs it)")
+    def test_a_leader_that_is_killed_in_the_middle(self):
+        self.cluster.make_topic("killed", partitions=1)
+        leader = self.cluster.json("topic", "describe", "killed")["partitions"][0]["leader"]
+        lines = [f"acc:{i}" for i in range(2000)]
+        self.kcat("-P", "-t", "killed", "-K:", "-X", "enable.idempotence=true",
+                  text="\n".join(lines[:1000]) + "\n")
+        self.cluster.kill(f"broker-{leader}")
+        self.kcat("-P", "-t", "killed", "-K:", "-X", "enable.idempotence=true",
+                  text="\n".join(lines[1000:]) + "\n")
+        self.cluster.up()
+        records = self.read_by_grpc("killed", len(lines))
+        self.assertEqual([f"acc:{r['value']}" for r in records], lines)
+
+    # ---- bare sockets ----
+    def address(self):
+        return self.kafka.split(",")[0]
+
+    def test_api_versions_of_the_future_is_answered_in_version_0(self):
+        with Wire(self.address()) as wire:
+            correlation, body = wire.ask(request(18, 99, b"\xff" * 20))
+            error, count = struct.unpack(">hi", body[:6])
+            self.assertEqual((correlation, error), (7, 35))
+            rows = [struct.unpack(">hhh", body[6 + 6 * i:12 + 6 * i]) for i in range(count)]
+            served = {key: (low, high) for key, low, high in rows}
+            self.assertEqual(served[0][0], 0)  # Produce: what librdkafka looks for
+            # The connection goes on.
+            correlation, body = wire.ask(request(18, 0, correlation=8))
+            self.assertEqual((correlation, struct.unpack(">h", body[:2])[0]), (8, 0))
+
+    def test_what_is_not_advertised_and_garbage_end_their_connection_alone(self):
+        with Wire(self.address()) as bystander:
+            for bad in (request(17, 0), request(0, 2), request(3, 99), request(999, 0),
+                        b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00" + b"\x01" * 600,
+                        struct.pack(">i", -5), struct.pack(">i", 0), request(3, 1, b"\x7f\xff\xff\xff"),
+                        request(1, 4, b"\xff" * 30), struct.pack(">i", 5) + b"\x00" * 5):
+                with self.subTest(bad[:12]), Wire(self.address()) as wire:
+                    wire.socket.sendall(bad)
+                    self.assertTrue(wire.is_closed())
+            self.assertEqual(bystander.ask(request(18, 0))[0], 7)
+        for name in self.cluster.nodes:
+            self.assertTrue(self.cluster.pid_is_alive(name) or self.cluster.nodes[name]["pid"] == 0)
+
+    def test_answers_come_in_the_order_of_the_requests(self):
+        with Wire(self.address()) as wire:
+            wire.socket.sendall(b"".join(request(3, 1, struct.pack(">i", -1), correlation=i)
+                                         if i % 2 else request(18, 0, correlation=i) for i in range(40)))
+            for i in range(40):
+                answer = wire.read(struct.unpack(">i", wire.read(4))[0])
+                self.assertEqual(struct.unpack(">i", answer[:4])[0], i)
+
+
+class AutoCreateTest(programs.TestCase):
+    @unittest.skipUnless(KCAT, "there is no kcat here (scripts/setup --tests installs it)")
+    def test_topics_are_made_where_that_is_allowed_and_only_there(self):
+        cluster = Cluster(1, "--broker-set", "auto.create.topics.enable=true")
+        self.addCleanup(cluster.down)
+        for topic, more in (("wanted", []), ("unwanted", ["-X", "allow.auto.create.topics=false"])):
+            programs.run(KCAT, "-b", cluster.kafka_bootstrap, "-C", "-t", topic, "-e", "-q", *more)
+        eventually(lambda: programs.run(KCAT, "-b", cluster.kafka_bootstrap, "-P", "-t", "made",
+                                        text="x\n").returncode == 0, "a topic to be made")
+        names = [t["name"] for t in cluster.json("topic", "list")]
+        self.assertIn("made", names)
+
+
+if __name__ == "__main__":
+    programs.main()
