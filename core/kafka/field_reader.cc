@@ -7,6 +7,7 @@
 #include "base/big_endian.h"
 #include "base/check.h"
 #include "core/kafka/field_writer.h"
+#include "core/kafka/kafka_error.h"
 
 namespace quipu::kafka {
 
@@ -103,9 +104,7 @@ std::optional<std::string> FieldReader::ShortString(const char* what) {
   return std::string(Copied(static_cast<size_t>(length)));
 }
 
-void FieldReader::On(ErrorCode& value) {
-  value = ErrorCodeFromWire(Integer<int16_t>()).value_or(ErrorCode::kUnknownServerError);
-}
+void FieldReader::On(ErrorCode& value) { value = FromKafkaErrorCode(Integer<int16_t>()); }
 
 void FieldReader::On(Uuid& value) {
   const auto high = static_cast<uint64_t>(Integer<int64_t>());

@@ -24,7 +24,7 @@ struct DecodeLimits {
 
 // Reads `frame` from `position` on. Never reads outside of it; never allocates by a length or count
 // that the bytes left, or the limits, do not allow; nests as deeply as the description does. Fields
-// with unknown tags are skipped. An unknown error number becomes kUnknownServerError.
+// with unknown tags are skipped. An ErrorCode is read as FromKafkaErrorCode() has it.
 //
 // After the first error every further read does nothing: whoever uses it looks at error() once, at
 // the end. One owner; the frame must outlive the reader, and records share its memory.

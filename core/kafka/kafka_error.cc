@@ -48,4 +48,9 @@ int16_t KafkaErrorCode(ErrorCode code) {
                                                            : found->kafka);
 }
 
+ErrorCode FromKafkaErrorCode(int16_t number) {
+  if (number >= kQuipuCodesFrom) return ErrorCode::kUnknownServerError;
+  return ErrorCodeFromWire(number).value_or(ErrorCode::kUnknownServerError);
+}
+
 }  // namespace quipu::kafka

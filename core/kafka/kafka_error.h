@@ -12,5 +12,7 @@ namespace quipu::kafka {
 // never take an unknown outcome for a failure. Codes that no broker sends become
 // UNKNOWN_SERVER_ERROR.
 int16_t KafkaErrorCode(ErrorCode code);
+// The other way: kUnknownServerError for a number that Kafka does not have, Quipu's own included.
+ErrorCode FromKafkaErrorCode(int16_t number);
 
 }  // namespace quipu::kafka

@@ -113,6 +113,7 @@ def kafka_seeds():
         if kind == "request" and version == last[api, kind]:
             yield "kafka_frames", f"{api}_{version}", frame
     yield "kafka_frames", "unknown_version", struct.pack(">HHIH", 18, 99, 7, 1) + b"z"
+    yield "kafka_messages", "error_of_quipu", bytes.fromhex("1501038000010003ed0100")
 
 
 def storage_seeds():

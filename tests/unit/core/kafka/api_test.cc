@@ -108,6 +108,13 @@ TEST(KafkaApiTest, QuipusErrorsReachTheWireTranslated) {
   EXPECT_EQ(decoded->responses[0].partition_responses[0].error_code, ErrorCode::kStorageError);
 }
 
+TEST(KafkaApiTest, NumbersThatAreNotKafkasAreUnknownErrors) {
+  EXPECT_EQ(FromKafkaErrorCode(20), ErrorCode::kNotEnoughReplicasAfterAppend);
+  EXPECT_EQ(FromKafkaErrorCode(999), ErrorCode::kUnknownServerError);
+  EXPECT_EQ(FromKafkaErrorCode(1005), ErrorCode::kUnknownServerError);  // Quipu's LIMIT_REACHED
+  EXPECT_EQ(FromKafkaErrorCode(INT16_MIN), ErrorCode::kUnknownServerError);
+}
+
 // ---- request headers ----
 
 std::string ParseError(const std::string& frame) {
