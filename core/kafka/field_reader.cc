@@ -65,7 +65,7 @@ std::optional<size_t> FieldReader::Length(bool is_string) {
     length = is_string ? int64_t{Integer<int16_t>()} : int64_t{Integer<int32_t>()};
   }
   if (failed() || length == -1) return std::nullopt;
-  if (length < 0) {
+  if (length < 0 || (is_string && static_cast<size_t>(length) > kTextBytesMax)) {
     Fail(absl::StrCat("length ", length));
     return std::nullopt;
   }

@@ -23,6 +23,9 @@
 
 namespace quipu::kafka {
 
+// Kafka's clients refuse longer texts, in flexible versions too.
+inline constexpr size_t kTextBytesMax = INT16_MAX;
+
 // Versions of a message that have a field, both ends inclusive.
 struct Versions {
   int16_t first = 0;

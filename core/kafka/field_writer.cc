@@ -40,7 +40,7 @@ void FieldWriter::UnsignedVarint(uint32_t value) {
 
 void FieldWriter::ShortString(const std::optional<std::string>& value) {
   if (!value.has_value()) return Integer(int16_t{-1});
-  const absl::string_view text = absl::string_view(*value).substr(0, INT16_MAX);
+  const absl::string_view text = absl::string_view(*value).substr(0, kTextBytesMax);
   Integer(static_cast<int16_t>(text.size()));
   Raw(text);
 }
@@ -53,7 +53,7 @@ void FieldWriter::On(Uuid& value) {
 }
 
 void FieldWriter::Text(absl::string_view text) {
-  text = text.substr(0, flexible() ? size_t{INT32_MAX} - 1 : size_t{INT16_MAX});
+  text = text.substr(0, kTextBytesMax);
   if (flexible()) {
     UnsignedVarint(static_cast<uint32_t>(text.size()) + 1);
   } else {
@@ -65,8 +65,8 @@ void FieldWriter::Text(absl::string_view text) {
 void FieldWriter::On(std::string& value) { Text(value); }
 
 void FieldWriter::On(std::optional<std::string>& value, bool nullable) {
-  if (value.has_value() || !nullable)
-    return Text(value.has_value() ? absl::string_view(*value) : absl::string_view());
+  if (value.has_value()) return Text(*value);
+  if (!nullable) return Text("");
   if (flexible()) {
     UnsignedVarint(0);
   } else {

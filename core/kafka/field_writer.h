@@ -13,8 +13,8 @@
 namespace quipu::kafka {
 
 // Never changes what it visits. A value that is null where the version has no null is written as an
-// empty one. Texts longer than the wire can carry (32,767 bytes in versions that are not flexible)
-// are cut: in a response that is a text for people or a name that came in by the same wire. An
+// empty one. Texts longer than kTextBytesMax
+// are cut: in a response that is a text for people, or a name that came in by the same wire. An
 // ErrorCode is written as KafkaErrorCode() has it.
 // One owner. Source: Kafka's protocol guide, "Protocol Primitive Types".
 class FieldWriter final : public FieldVisitor {

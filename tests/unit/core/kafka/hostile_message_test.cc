@@ -203,10 +203,18 @@ TEST(KafkaHostileMessageTest, AStructIsThereOrNull) {
 
 TEST(KafkaHostileMessageTest, TextsThatDoNotFitAreCut) {
   const HeartbeatRequest request{.group_id = std::string(40000, 'g')};
-  const auto decoded = Decode<HeartbeatRequest>(
-      *ParseRequest(Bytes(Joined(EncodeRequest(request, 3, 1, std::nullopt)).substr(4))));
-  ASSERT_TRUE(decoded.ok()) << decoded.status();
-  EXPECT_EQ(decoded->group_id.size(), 32767);
+  for (const int16_t version : {int16_t{3}, int16_t{4}}) {
+    const Bytes frame(Joined(EncodeRequest(request, version, 1, std::nullopt)).substr(4));
+    const auto decoded = Decode<HeartbeatRequest>(*ParseRequest(frame));
+    ASSERT_TRUE(decoded.ok()) << decoded.status();
+    EXPECT_EQ(decoded->group_id.size(), 32767);
+  }
+}
+
+TEST(KafkaHostileMessageTest, TextsLongerThanKafkaAllowsAreRefused) {
+  const std::string body = "\x81\x80\x02" + std::string(40000, 'g');  // 32768 and one
+  EXPECT_THAT(ErrorOf<HeartbeatRequest>(body, 4),
+              HasSubstr("groupId: at byte 3 of 40003: length 32768"));
 }
 
 TEST(KafkaHostileMessageTest, NullIsWrittenAsEmptyWhereTheVersionHasNone) {
