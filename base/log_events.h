@@ -113,7 +113,8 @@ inline constexpr LogEventSpec kLogEvents[] = {
     // Peers, libraries, clients.
     {"stream.cut", "both", "a peer that takes nothing was cut off"},
     {"listener.accept_failed", "broker",
-     "a connection could not be accepted; tried again: most often there is no file descriptor left"},
+     "a connection could not be accepted; tried again: most often there is no file descriptor "
+     "left"},
     {"listener.too_many_connections", "broker", "a connection was closed: the limit is reached"},
     {"listener.connection_refused", "broker",
      "a connection is ended: what came in is not this protocol, or is too large"},

@@ -30,7 +30,7 @@ install(FILES ${made}/_quipu DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-funct
 # The SDK. Headers name each other from the repository's root, so they lie below include/quipu, which
 # the package and the pkg-config file put on the search path. Private headers are not installed.
 set(headers
-    base/bytes.h base/error_code.h base/ids.h base/latency.h base/strong_int.h base/time.h base/uuid.h
+    base/bytes.h base/error_code.h base/ids.h base/measure/latency.h base/strong_int.h base/time.h base/uuid.h
     client/admin.h client/client_settings.h client/config_map.h client/consumer.h client/monitor.h
     client/named_partition.h
     client/producer.h client/monitor/cluster_progress.h client/observe/interceptors.h

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/histogram.h"
+#include "base/measure/histogram.h"
 #include "base/time.h"
 #include "storage/log_store.h"
 #include "storage/log_writer.h"

@@ -7,8 +7,8 @@
 
 #include "absl/container/btree_map.h"
 #include "base/bytes.h"
-#include "base/histogram.h"
 #include "base/ids.h"
+#include "base/measure/histogram.h"
 #include "core/replication/partition_core.h"
 #include "core/replication/partition_types.h"
 

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <deque>
 
-#include "base/histogram.h"
 #include "base/ids.h"
+#include "base/measure/histogram.h"
 #include "base/time.h"
 
 namespace quipu {

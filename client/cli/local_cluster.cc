@@ -134,8 +134,8 @@ class DescriptionReader {
   absl::Status status_;
 };
 
-// The settings of a node that `up` was given, and listeners for metrics and, of brokers, for Kafka's
-// protocol unless they name these.
+// The settings of a node that `up` was given, and listeners for metrics and, of brokers, for
+// Kafka's protocol unless they name these.
 void WriteSettings(const std::vector<std::string>& settings, uint16_t kafka_port,
                    std::ofstream& file) {
   const auto given = [&settings](absl::string_view key) {

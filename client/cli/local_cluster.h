@@ -24,7 +24,7 @@ struct LocalNode {
   pid_t pid = 0;  // 0: never started
   std::string directory;
   Uuid directory_id;
-  uint16_t port = 0;       // controller listener, or the broker's client listener
+  uint16_t port = 0;        // controller listener, or the broker's client listener
   uint16_t peer_port = 0;   // brokers only
   uint16_t kafka_port = 0;  // likewise; known while it is created, later its configuration has it
   [[nodiscard]] std::string name() const {
@@ -34,8 +34,8 @@ struct LocalNode {
   [[nodiscard]] std::string log_path() const { return directory + "/node.log"; }
   // Written by the node once it serves; removed before it is started.
   [[nodiscard]] std::string listeners_path() const { return directory + "/listeners"; }
-  // HOST:PORT of its listener "metrics" or "kafka", as it told; empty: it has none, or does not serve
-  // yet.
+  // HOST:PORT of its listener "metrics" or "kafka", as it told; empty: it has none, or does not
+  // serve yet.
   [[nodiscard]] std::string AddressOf(const std::string& listener) const;
   // Whether the process that was started is still there (the pid may have been given to another).
   [[nodiscard]] bool IsRunning() const;

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/histogram.h"
+#include "base/measure/histogram.h"
 #include "controller/controller_node.h"
 #include "controller/controller_ports.h"
 #include "controller/process/raft_links.h"

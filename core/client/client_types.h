@@ -15,7 +15,7 @@
 
 #include "base/error_code.h"
 #include "base/ids.h"
-#include "base/latency.h"
+#include "base/measure/latency.h"
 #include "base/time.h"
 #include "core/request/log_messages.h"
 #include "proto/message/client.pb.h"

@@ -5,8 +5,8 @@
 // Upper ends: those of the newest clients, except
 //   Produce 11            12 says that transactions follow KIP-890, which a broker without them
 //                         cannot; 13 is 12 with topic ids
-//   ListOffsets 6         7 adds the question for the largest timestamp, for which there is no index
-//   InitProducerId 5      6 is for two-phase commit (KIP-939)
+//   ListOffsets 6         7 adds the question for the largest timestamp, for which there is no
+//   index InitProducerId 5      6 is for two-phase commit (KIP-939)
 // Produce is advertised from 0 though served from 3: librdkafka takes a broker without Produce 0
 // for one that has no record batches, and gives up compression (KAFKA-18659).
 #include "core/kafka/api.h"

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "base/histogram.h"
+#include "base/measure/histogram.h"
 #include "runtime/metrics/metric_table.h"
 
 namespace quipu {

@@ -167,7 +167,8 @@ class KafkaTest(programs.TestCase):
 class AutoCreateTest(programs.TestCase):
     @unittest.skipUnless(KCAT, "there is no kcat here (scripts/setup --tests installs it)")
     def test_topics_are_made_where_that_is_allowed_and_only_there(self):
-        cluster = Cluster(1, "--broker-set", "auto.create.topics.enable=true")
+        cluster = Cluster(1, "--broker-set", "auto.create.topics.enable=true", "--controller-set",
+                          "default.replication.factor=1", "--controller-set", "min.insync.replicas=1")
         self.addCleanup(cluster.down)
         for topic, more in (("wanted", []), ("unwanted", ["-X", "allow.auto.create.topics=false"])):
             programs.run(KCAT, "-b", cluster.kafka_bootstrap, "-C", "-t", topic, "-e", "-q", *more)

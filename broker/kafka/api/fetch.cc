@@ -10,8 +10,6 @@
 namespace quipu::kafka {
 namespace {
 
-
-
 constexpr int8_t kReadCommitted = 1;
 
 // Why the whole request is refused; kNone: it is not.
@@ -48,7 +46,8 @@ struct Plan {
   std::vector<std::pair<ErrorCode, size_t>> slots;
 };
 
-Plan MakePlan(const FetchRequest& request, const MetadataImage* image, const std::string& client_id) {
+Plan MakePlan(const FetchRequest& request, const MetadataImage* image,
+              const std::string& client_id) {
   Plan plan;
   plan.asked.max_wait_ms = request.max_wait_ms;
   plan.asked.min_bytes = request.min_bytes;

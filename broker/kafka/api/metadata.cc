@@ -11,9 +11,6 @@
 namespace quipu::kafka {
 namespace {
 
-
-
-
 // Before it no topics means all of them.
 constexpr int16_t kNullMeansAllSince = 1;
 

@@ -9,8 +9,6 @@
 namespace quipu::kafka {
 namespace {
 
-
-
 // The answer's shape is the request's; `each` fills what it is given.
 template <typename Fill>
 ProduceResponse Shaped(const ProduceRequest& request, Fill each) {
@@ -85,8 +83,8 @@ absl::Status HandleProduce(const KafkaContext& context, const KafkaCallPtr& call
         }
         size_t next = 0;
         std::vector<NodeEndpoint> endpoints;
-        ProduceResponse response =
-            Shaped(request, [&](const auto&, const ProduceRequest::Partition& partition, auto& out) {
+        ProduceResponse response = Shaped(
+            request, [&](const auto&, const ProduceRequest::Partition& partition, auto& out) {
               const auto [error, slot] = slots[next++];
               out.index = partition.index;
               out.error_code = error;

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "base/latency.h"
+#include "base/measure/latency.h"
 #include "client/cli/cli.h"
 #include "client/cli/measure/status_line.h"
 #include "client/producer.h"

@@ -151,10 +151,11 @@ const AddressAnswer& AnswerOf(const std::map<int32_t, AddressAnswer>& answers, i
 }
 
 std::string AdvertisedAdvice(const std::string& name) {
-  return absl::StrCat("set advertised.listeners of ", name,
-                      " to CLIENT://HOST:PORT, the name or address under which clients reach it, and "
-                      "start it again; if the address is right, open the network and name service "
-                      "to it");
+  return absl::StrCat(
+      "set advertised.listeners of ", name,
+      " to CLIENT://HOST:PORT, the name or address under which clients reach it, and "
+      "start it again; if the address is right, open the network and name service "
+      "to it");
 }
 
 // Clients are told this address, whichever they started from.

@@ -1,6 +1,6 @@
 // Goal: each value is in the bucket of the smallest bound that is not below it, and sums are exact.
 // Method: values at, below and above bounds.
-#include "base/histogram.h"
+#include "base/measure/histogram.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

@@ -1,6 +1,6 @@
 // Goal: percentiles are never too small and hardly too large. Method: known values, and random ones
 // beside their sorted list.
-#include "base/latency.h"
+#include "base/measure/latency.h"
 
 #include <algorithm>
 #include <cmath>

@@ -176,7 +176,7 @@ TEST_F(DoctorTest, AnAdvertisedAddressThatIsNoPlaceToConnectTo) {
 
 TEST_F(DoctorTest, AnAdvertisedLoopbackAddressIsWrongUnlessAllAreAskedThere) {
   facts_.brokers[2].address = "127.0.0.1:9092";
-  ExpectOne(Level::kFail, "broker 2", "address", "a client's own machine", "listener.client");
+  ExpectOne(Level::kFail, "broker 2", "address", "a client's own machine", "advertised.listeners");
   facts_.bootstrap[0].answer.address = "localhost:9092";
   EXPECT_THAT(Bad(), IsEmpty());
 }
@@ -184,10 +184,12 @@ TEST_F(DoctorTest, AnAdvertisedLoopbackAddressIsWrongUnlessAllAreAskedThere) {
 TEST_F(DoctorTest, AnotherNodeListensWhereABrokerIsAdvertised) {
   facts_.brokers[2] = NodeAt(AddressOf(1), "broker", 1);
   node(2).set_disk_full(true);  // that is broker 1's to say
-  ExpectOne(Level::kFail, "broker 2", "address", "and broker 1 listens there", "listener.client");
+  ExpectOne(Level::kFail, "broker 2", "address", "and broker 1 listens there",
+            "advertised.listeners");
   facts_.brokers[2] = NodeAt(AddressOf(2), "broker", 2);
   node(2).set_cluster_id(std::string(16, 'd'));
-  ExpectOne(Level::kFail, "broker 2", "address", "broker 2 of another cluster", "listener.client");
+  ExpectOne(Level::kFail, "broker 2", "address", "broker 2 of another cluster",
+            "advertised.listeners");
 }
 
 TEST_F(DoctorTest, AnOlderBrokerIsReachedAndTellsNothing) {
