@@ -123,6 +123,8 @@ constexpr ErrorInfo kErrors[] = {
      "The broker epoch is out of date.", false},
     {ErrorCode::kOffsetNotAvailable, "OFFSET_NOT_AVAILABLE",
      "The leader does not know its high watermark yet.", true},
+    {ErrorCode::kMemberIdRequired, "MEMBER_ID_REQUIRED",
+     "The member has to join again under the id that it was given.", false},
     {ErrorCode::kPreferredLeaderNotAvailable, "PREFERRED_LEADER_NOT_AVAILABLE",
      "The preferred leader is not available.", true},
     {ErrorCode::kGroupMaxSizeReached, "GROUP_MAX_SIZE_REACHED",

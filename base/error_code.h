@@ -66,6 +66,7 @@ enum class ErrorCode : int16_t {
   kUnsupportedCompressionType = 76,
   kStaleBrokerEpoch = 77,
   kOffsetNotAvailable = 78,
+  kMemberIdRequired = 79,
   kPreferredLeaderNotAvailable = 80,
   kGroupMaxSizeReached = 81,
   kFencedInstanceId = 82,

@@ -34,11 +34,16 @@ struct BrokerConfig {
   int32_t offsets_topic_replication_factor = 3;                 // offsets.topic.replication.factor
   int32_t offset_metadata_bytes_max = 4096;                     // offset.metadata.max.bytes
   int32_t group_size_max = 1000;                                // group.consumer.max.size
+  int32_t classic_group_size_max = 1000;                        // group.max.size
   int32_t groups_max = 10000;                                   // quipu.groups.max
   Duration group_session_timeout = std::chrono::seconds(45);    // group.consumer.session.timeout.ms
   Duration group_heartbeat_interval =
-      std::chrono::seconds(5);                          // group.consumer.heartbeat.interval.ms
-  Duration request_timeout = std::chrono::seconds(30);  // request.timeout.ms
+      std::chrono::seconds(5);  // group.consumer.heartbeat.interval.ms
+  Duration group_initial_rebalance_delay =
+      std::chrono::seconds(3);  // group.initial.rebalance.delay.ms
+  Duration classic_session_timeout_min = std::chrono::seconds(6);   // group.min.session.timeout.ms
+  Duration classic_session_timeout_max = std::chrono::minutes(30);  // group.max.session.timeout.ms
+  Duration request_timeout = std::chrono::seconds(30);              // request.timeout.ms
   // quipu.scrub.bytes.per.second: stored batches that are read again to find damage; 0: none
   int64_t scrub_bytes_per_second = int64_t{4} << 20;
   Duration scrub_interval = std::chrono::hours(1);  // quipu.scrub.interval.ms: between two passes

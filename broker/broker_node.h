@@ -14,6 +14,7 @@
 #include "broker/broker_config.h"
 #include "broker/broker_ports.h"
 #include "broker/metrics/broker_metrics_state.h"
+#include "core/coordinator/classic/classic_messages.h"
 #include "core/request/log_messages.h"
 #include "proto/message/client.pb.h"
 
@@ -69,6 +70,16 @@ class BrokerNode {
                     ReplyFn<message::OffsetDeleteResponse> reply);
   void RemoveMembers(message::RemoveMembersRequest request,
                      ReplyFn<message::RemoveMembersResponse> reply);
+
+  // ---- the classic group protocol: members assign the partitions ----
+  // JoinGroup and SyncGroup wait for other members, as long as the group's time-outs allow.
+  // Offsets are committed and read with OffsetCommit and OffsetFetch, with the generation as the
+  // member epoch. Errors: GroupCoordinatorCore, CoordinatorHost::Serve; kCoordinatorNotAvailable
+  // and kBrokerShuttingDown.
+  void JoinGroup(ClassicJoinRequest request, ReplyFn<ClassicJoinAnswer> reply);
+  void SyncGroup(ClassicSyncRequest request, ReplyFn<ClassicSyncAnswer> reply);
+  void ClassicHeartbeat(ClassicHeartbeatRequest request, ReplyFn<ClassicHeartbeatAnswer> reply);
+  void LeaveGroup(ClassicLeaveRequest request, ReplyFn<ClassicLeaveAnswer> reply);
 
   // ---- peer listener ----
   // A follower opened a replica stream to this broker. The node keeps `sender` until the stream is

@@ -57,8 +57,9 @@ void BrokerNode::DescribeGroup(message::DescribeGroupRequest request,
   const std::string group_id = request.group_id();
   parts_->groups->Route<message::DescribeGroupResponse>(
       group_id,
-      [request = std::move(request)](GroupCoordinatorCore& core, Now, const GroupTopicView&) {
-        return core.Describe(request);
+      [request = std::move(request)](GroupCoordinatorCore& core, Now,
+                                     const GroupTopicView& topics) {
+        return core.Describe(request, topics);
       },
       std::move(reply));
 }

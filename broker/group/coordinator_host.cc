@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "base/check.h"
 #include "base/logging.h"
 #include "base/planted_bug.h"
 #include "core/record/record_batch_builder.h"
@@ -17,11 +18,19 @@ constexpr Duration kCoordinatorTimerStepMin = std::chrono::milliseconds(10);
 constexpr Duration kDamagedRetry = std::chrono::seconds(1);  // while its log is being repaired
 constexpr Duration kParkedCheck = std::chrono::seconds(1);
 
-GroupCoordinatorOptions OptionsOf(const BrokerConfig& config) {
+GroupCoordinatorOptions OptionsOf(const BrokerConfig& config, LeaderEpoch epoch) {
   GroupCoordinatorOptions options;
+  options.incarnation = epoch.value();
   options.broker_id = config.broker_id;
   options.session_timeout_ms_default = static_cast<int32_t>(ToMillis(config.group_session_timeout));
   options.heartbeat_interval_ms = static_cast<int32_t>(ToMillis(config.group_heartbeat_interval));
+  options.classic_session_timeout_ms_min =
+      static_cast<int32_t>(ToMillis(config.classic_session_timeout_min));
+  options.classic_session_timeout_ms_max =
+      static_cast<int32_t>(ToMillis(config.classic_session_timeout_max));
+  options.classic_initial_rebalance_delay_ms =
+      static_cast<int32_t>(ToMillis(config.group_initial_rebalance_delay));
+  options.classic_members_per_group_max = static_cast<size_t>(config.classic_group_size_max);
   options.groups_max = static_cast<size_t>(config.groups_max);
   options.members_per_group_max = static_cast<size_t>(config.group_size_max);
   options.offset_metadata_bytes_max = static_cast<size_t>(config.offset_metadata_bytes_max);
@@ -41,7 +50,7 @@ ErrorCode AppendError(ErrorCode error) {
 }  // namespace
 
 CoordinatorHost::CoordinatorHost(ShardContext& context, PartitionUid uid, LeaderEpoch epoch)
-    : context_(context), uid_(uid), epoch_(epoch), core_(OptionsOf(*context.config)) {}
+    : context_(context), uid_(uid), epoch_(epoch), core_(OptionsOf(*context.config, epoch)) {}
 
 PartitionHost* CoordinatorHost::Host() const {
   PartitionHost* host = context_.Find(uid_);
@@ -235,9 +244,26 @@ void CoordinatorHost::AnswerCommitted() {
   }
 }
 
+void CoordinatorHost::AnswerClassic(ErrorCode written) {
+  for (ClassicReply& reply : core_.FinishClassic(written, context_.GetNow())) {
+    const auto it = waiting_.find(reply.token);
+    QUIPU_CHECK(it != waiting_.end());
+    auto answer = std::make_shared<ClassicAnswer>(std::move(reply.answer));
+    const Waiting waiting = std::move(it->second);
+    waiting_.erase(it);
+    Park([answer, waiting](ErrorCode error) {
+      if (error == ErrorCode::kRequestTimedOut) error = ErrorCode::kCoordinatorNotAvailable;
+      waiting(error, error == ErrorCode::kNone ? answer.get() : nullptr);
+    });
+  }
+}
+
 void CoordinatorHost::Abandon() {
   phase_ = Phase::kEnded;
   for (Parked& parked : std::exchange(parked_, {})) parked.done(ErrorCode::kNotCoordinator);
+  for (const auto& [token, waiting] : std::exchange(waiting_, {})) {
+    waiting(ErrorCode::kNotCoordinator, nullptr);
+  }
 }
 
 // ---- snapshots -------------------------------------------------------------------------------
@@ -305,6 +331,7 @@ void CoordinatorHost::OnTimer() {
     done(ErrorCode::kRequestTimedOut);
   }
   const ErrorCode error = Write(core_.OnTime(now, MetadataGroupTopicView(*context_.image)));
+  AnswerClassic(error);
   if (error == ErrorCode::kNone) {
     ArmTimer();
     return;

@@ -7,20 +7,32 @@
 //
 // The log stays bounded without a cleaner: when it has grown well past the state, the whole state
 // is appended as a snapshot, and once that is committed the log start is raised to it.
+//
+// JoinGroup and SyncGroup wait for other members. Their requests are kept here by token until the
+// core gives the answer, which then waits for the commit as any other; with the leadership they are
+// lost, and answered with kNotCoordinator.
 // Shard thread only.
 #pragma once
 
+#include <concepts>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "base/error_code.h"
 #include "broker/shard/shard_context.h"
 #include "core/coordinator/group_coordinator_core.h"
 
 namespace quipu {
+
+// An answer of the classic group protocol: a plain value instead of a message.
+template <typename Response>
+concept IsClassicAnswer = requires(Response response) {
+  { response.error } -> std::same_as<ErrorCode&>;
+};
 
 class CoordinatorHost : public std::enable_shared_from_this<CoordinatorHost> {
  public:
@@ -41,8 +53,55 @@ class CoordinatorHost : public std::enable_shared_from_this<CoordinatorHost> {
   // Runs `handler(core, now, topics)`, which returns a GroupResult, and replies when what it saw is
   // committed. Errors of the host: kCoordinatorLoadInProgress, kCoordinatorNotAvailable (nothing
   // can be written now), kNotCoordinator, kLimitReached, kRequestTimedOut (unknown outcome).
+  //
+  // For an answer of the classic group protocol `handler(core, token, now)` returns records, and
+  // the reply follows when the core answers the token. An unknown outcome is then
+  // kCoordinatorNotAvailable, which is what clients of that protocol know.
   template <typename Response, typename Handler>
   void Serve(Handler handler, std::function<void(Response)> reply) {
+    if constexpr (IsClassicAnswer<Response>) {
+      ServeClassic<Response>(std::move(handler), std::move(reply));
+    } else {
+      ServeUnary<Response>(std::move(handler), std::move(reply));
+    }
+  }
+
+  template <typename Response>
+  static Response ErrorResponse(ErrorCode error) {
+    Response response;
+    if constexpr (IsClassicAnswer<Response>) {
+      response.error = error;
+    } else {
+      response.set_error_code(static_cast<int32_t>(error));
+    }
+    return response;
+  }
+  // Requests that wait for other members of their groups.
+  [[nodiscard]] size_t waiting() const { return waiting_.size(); }
+
+  // A snapshot is due when this many bytes lie behind the last one, or three times its size: the
+  // next coordinator reads four times the state at most, and each byte is written 1.3 times.
+  static constexpr size_t kSnapshotBytesMin = size_t{4} << 20;
+  static constexpr size_t kSnapshotGrowth = 3;
+  // Requests of the classic group protocol are answered with kLimitReached beyond.
+  static constexpr size_t kWaitingMax = 20000;
+
+ private:
+  enum class Phase { kWaiting, kLoading, kServing, kDamaged, kEnded };
+  struct Parked {
+    Offset end;  // answered when the high watermark reaches it
+    Instant deadline;
+    std::function<void(ErrorCode)> done;
+  };
+  struct PendingSnapshot {
+    Offset begin;
+    Offset end;
+  };
+  // Called once: with the answer, or with an error and nullptr.
+  using Waiting = std::function<void(ErrorCode, ClassicAnswer*)>;
+
+  template <typename Response, typename Handler>
+  void ServeUnary(Handler handler, std::function<void(Response)> reply) {
     if (const ErrorCode error = CheckServing(); error != ErrorCode::kNone) {
       reply(ErrorResponse<Response>(error));
       return;
@@ -60,29 +119,24 @@ class CoordinatorHost : public std::enable_shared_from_this<CoordinatorHost> {
     });
   }
 
-  template <typename Response>
-  static Response ErrorResponse(ErrorCode error) {
-    Response response;
-    response.set_error_code(static_cast<int32_t>(error));
-    return response;
+  template <typename Response, typename Handler>
+  void ServeClassic(Handler handler, std::function<void(Response)> reply) {
+    ErrorCode error = CheckServing();
+    if (error == ErrorCode::kNone && waiting_.size() >= kWaitingMax) {
+      error = ErrorCode::kLimitReached;
+    }
+    if (error != ErrorCode::kNone) {
+      reply(ErrorResponse<Response>(error));
+      return;
+    }
+    const uint64_t token = ++last_token_;
+    waiting_[token] = [reply = std::move(reply)](ErrorCode failed, ClassicAnswer* answer) {
+      reply(answer != nullptr ? std::get<Response>(std::move(*answer))
+                              : ErrorResponse<Response>(failed));
+    };
+    AnswerClassic(Write(handler(core_, token, context_.GetNow())));
+    ArmTimer();
   }
-
-  // A snapshot is due when this many bytes lie behind the last one, or three times its size: the
-  // next coordinator reads four times the state at most, and each byte is written 1.3 times.
-  static constexpr size_t kSnapshotBytesMin = size_t{4} << 20;
-  static constexpr size_t kSnapshotGrowth = 3;
-
- private:
-  enum class Phase { kWaiting, kLoading, kServing, kDamaged, kEnded };
-  struct Parked {
-    Offset end;  // answered when the high watermark reaches it
-    Instant deadline;
-    std::function<void(ErrorCode)> done;
-  };
-  struct PendingSnapshot {
-    Offset begin;
-    Offset end;
-  };
 
   [[nodiscard]] ErrorCode CheckServing() const;
   [[nodiscard]] PartitionHost* Host() const;
@@ -97,6 +151,8 @@ class CoordinatorHost : public std::enable_shared_from_this<CoordinatorHost> {
   ErrorCode AppendBatch(const GroupRecords& records, size_t first, size_t last);
   void Park(std::function<void(ErrorCode)> done);
   void AnswerCommitted();
+  // The records of a classic handler or of OnTime were written, or refused for this reason.
+  void AnswerClassic(ErrorCode written);
   void MaybeSnapshot();
   void FinishSnapshot();
   // ---- time ----
@@ -110,6 +166,8 @@ class CoordinatorHost : public std::enable_shared_from_this<CoordinatorHost> {
   GroupCoordinatorCore core_;
   Offset load_end_ = kNoOffset;
   std::deque<Parked> parked_;
+  absl::btree_map<uint64_t, Waiting> waiting_;  // by token
+  uint64_t last_token_ = 0;
   size_t bytes_since_snapshot_ = 0;
   size_t snapshot_bytes_ = 0;  // size of the newest one, 0: none yet
   std::optional<PendingSnapshot> snapshot_;

@@ -45,6 +45,12 @@ class Coordinators {
       if (host->loaded()) visit(host->core());
     }
   }
+  // Requests that wait for other members of their groups.
+  [[nodiscard]] size_t waiting() const {
+    size_t sum = 0;
+    for (const auto& [uid, host] : hosts_) sum += host->waiting();
+    return sum;
+  }
   // For checkers. nullptr: none, or not loaded.
   [[nodiscard]] const GroupCoordinatorCore* Find(PartitionUid uid) const;
 

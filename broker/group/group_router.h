@@ -31,7 +31,7 @@ class GroupRouter : public std::enable_shared_from_this<GroupRouter> {
   // topic gets min(offsets.topic.replication.factor, live brokers) replicas.
   void FindCoordinator(const message::FindCoordinatorRequest& request,
                        ReplyFn<message::FindCoordinatorResponse> reply);
-  // `handler(core, now, topics)` on the group's coordinator, as CoordinatorHost::Serve.
+  // `handler` on the group's coordinator, as CoordinatorHost::Serve.
   template <typename Response, typename Handler>
   void Route(const std::string& group_id, Handler handler, ReplyFn<Response> reply) {
     ErrorCode error = ErrorCode::kNone;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -78,6 +79,8 @@ struct ShardMetrics {
   std::vector<GroupMetrics> groups;
   size_t groups_held = 0;  // told or not
   size_t group_partitions_left_out = 0;
+  absl::btree_map<std::pair<std::string, std::string>, size_t> groups_by_state;  // kind, state
+  size_t group_requests_waiting = 0;
   size_t replicas[3] = {0, 0, 0};  // by PartitionRole
   size_t parked_acks = 0;
   size_t fetch_waiters = 0;

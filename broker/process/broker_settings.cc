@@ -79,6 +79,10 @@ void ReadNodeKeys(ConfigReader& reader, BrokerConfig& node) {
   reader.Number("quipu.groups.max", &node.groups_max);
   reader.Millis("group.consumer.session.timeout.ms", &node.group_session_timeout);
   reader.Millis("group.consumer.heartbeat.interval.ms", &node.group_heartbeat_interval);
+  reader.Number("group.max.size", &node.classic_group_size_max);
+  reader.Millis("group.min.session.timeout.ms", &node.classic_session_timeout_min);
+  reader.Millis("group.max.session.timeout.ms", &node.classic_session_timeout_max);
+  reader.Millis("group.initial.rebalance.delay.ms", &node.group_initial_rebalance_delay);
   reader.Millis("request.timeout.ms", &node.request_timeout);
   reader.Number("quipu.scrub.bytes.per.second", &node.scrub_bytes_per_second);
   reader.Millis("quipu.scrub.interval.ms", &node.scrub_interval);
@@ -146,6 +150,12 @@ void CheckTogether(ConfigReader& reader, const BrokerConfig& node) {
         absl::StrCat(ToMillis(node.group_heartbeat_interval),
                      " ms is more than half of group.consumer.session.timeout.ms=",
                      ToMillis(node.group_session_timeout), ": one late report removes a member"));
+  }
+  if (node.classic_session_timeout_min > node.classic_session_timeout_max) {
+    reader.Refuse(
+        absl::StrCat("group.min.session.timeout.ms=", ToMillis(node.classic_session_timeout_min),
+                     " is too long; expected no more than group.max.session.timeout.ms=",
+                     ToMillis(node.classic_session_timeout_max)));
   }
   if (node.partition.producer_id_expiration < kDeliveryTimeoutDefault) {
     reader.Warn("producer.id.expiration.ms",

@@ -58,8 +58,11 @@ ShardMetrics BrokerShard::Metrics(size_t partitions_max) const {
                               .followers = core.follower_lags()});
   }
   size_t room = partitions_max;
+  out.group_requests_waiting = coordinators_.waiting();
   coordinators_.ForEachLoaded([&out, &room](const GroupCoordinatorCore& core) {
     out.groups_held += core.groups().size();
+    core.ForEachGroup([&out](const std::string& /*group_id*/, const char* kind, const char* state,
+                             size_t /*members*/) { ++out.groups_by_state[{kind, state}]; });
     for (const auto& [id, state] : core.groups()) {
       // Whole or not at all: a state that is judged by some partitions is none.
       if (state.offsets.size() > room) {
@@ -69,7 +72,9 @@ ShardMetrics BrokerShard::Metrics(size_t partitions_max) const {
       room -= state.offsets.size();
       GroupMetrics group;
       group.group = id;
-      group.members = state.membership.members.size();
+      const ClassicGroup* classic = core.classic().Find(id);
+      group.members =
+          state.membership.members.size() + (classic != nullptr ? classic->members.size() : 0);
       for (const auto& [partition, committed] : state.offsets) {
         group.offsets.push_back({.topic = partition.topic_id,
                                  .index = partition.partition,

@@ -85,6 +85,7 @@ ProduceVerdict JudgeProduce(ErrorCode code) {
     case ErrorCode::kGroupIdNotFound:
     case ErrorCode::kStaleBrokerEpoch:
     case ErrorCode::kOffsetNotAvailable:
+    case ErrorCode::kMemberIdRequired:
     case ErrorCode::kPreferredLeaderNotAvailable:
     case ErrorCode::kGroupMaxSizeReached:
     case ErrorCode::kFencedInstanceId:

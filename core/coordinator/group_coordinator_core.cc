@@ -1,96 +1,29 @@
 #include "core/coordinator/group_coordinator_core.h"
 
-#include <algorithm>
-#include <chrono>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "base/check.h"
-#include "core/coordinator/group_requests.h"
 
 namespace quipu {
 namespace {
 
-const char* StateName(const GroupMembership& membership) {
-  if (membership.members.empty()) return "Empty";
-  const bool settled =
-      std::all_of(membership.members.begin(), membership.members.end(),
-                  [&membership](const auto& item) { return IsSettled(membership, item.second); });
-  return settled ? "Stable" : "Reconciling";
+const GroupCoordinatorOptions& Checked(const GroupCoordinatorOptions& options) {
+  QUIPU_CHECK(options.session_timeout_ms_min > 0);
+  QUIPU_CHECK(options.session_timeout_ms_min <= options.session_timeout_ms_max);
+  QUIPU_CHECK(options.classic_session_timeout_ms_min > 0);
+  QUIPU_CHECK(options.classic_session_timeout_ms_min <= options.classic_session_timeout_ms_max);
+  QUIPU_CHECK(options.records_per_turn_max > 0);
+  return options;
 }
 
 }  // namespace
 
-GroupCoordinatorCore::GroupCoordinatorCore(GroupCoordinatorOptions options) : options_(options) {
-  QUIPU_CHECK(options.session_timeout_ms_min > 0);
-  QUIPU_CHECK(options.session_timeout_ms_min <= options.session_timeout_ms_max);
-  QUIPU_CHECK(options.records_per_turn_max > 0);
-}
+GroupCoordinatorCore::GroupCoordinatorCore(GroupCoordinatorOptions options)
+    : options_(Checked(options)), classic_(options_) {}
 
 const GroupState* GroupCoordinatorCore::FindGroup(const std::string& group_id) const {
   const auto it = groups_.find(group_id);
   return it != groups_.end() ? &it->second : nullptr;
-}
-
-GroupResult<message::ListGroupsResponse> GroupCoordinatorCore::List() const {
-  GroupResult<message::ListGroupsResponse> result;
-  for (const auto& [group_id, group] : groups_) {
-    message::ListGroupsResponse::Group* out = result.response.add_groups();
-    out->set_group_id(group_id);
-    out->set_state(StateName(group.membership));
-    out->set_members(static_cast<int32_t>(group.membership.members.size()));
-    out->set_coordinator(options_.broker_id.value());
-  }
-  return result;
-}
-
-GroupResult<message::DescribeGroupResponse> GroupCoordinatorCore::Describe(
-    const message::DescribeGroupRequest& request) const {
-  GroupResult<message::DescribeGroupResponse> result;
-  message::DescribeGroupResponse& response = result.response;
-  response.set_group_id(request.group_id());
-  response.set_coordinator(options_.broker_id.value());
-  const GroupState* group = FindGroup(request.group_id());
-  if (group == nullptr) {
-    response.set_error_code(static_cast<int32_t>(ErrorCode::kGroupIdNotFound));
-    response.set_error_message(std::string(ErrorDescription(ErrorCode::kGroupIdNotFound)));
-    return result;
-  }
-  response.set_state(StateName(group->membership));
-  response.set_group_epoch(group->membership.epoch.value());
-  response.set_assignor(group->membership.assignor);
-  for (const auto& [member_id, member] : group->membership.members) {
-    message::DescribeGroupResponse::Member* out = response.add_members();
-    out->set_member_id(member_id);
-    out->set_client_id(member.client_id);
-    out->set_client_host(member.client_host);
-    out->set_member_epoch(member.epoch.value());
-    out->set_instance_id(member.instance_id);
-    out->set_assignor(member.assignor);
-    out->set_session_timeout_ms(member.session_timeout_ms);
-    for (const std::string& topic : member.subscribed_topics) out->add_subscribed_topics(topic);
-    ToProto(PartitionsOf(member.assigned), out->mutable_assignment());
-  }
-  return result;
-}
-
-GroupResult<message::DeleteGroupResponse> GroupCoordinatorCore::Delete(
-    const message::DeleteGroupRequest& request) const {
-  GroupResult<message::DeleteGroupResponse> result;
-  ErrorCode error = ErrorCode::kNone;
-  const GroupState* group = FindGroup(request.group_id());
-  if (group == nullptr) {
-    error = ErrorCode::kGroupIdNotFound;
-  } else if (!group->membership.members.empty()) {
-    error = ErrorCode::kNonEmptyGroup;
-  } else {
-    result.records.push_back(GroupRemovedRecord(request.group_id()));
-  }
-  result.response.set_error_code(static_cast<int32_t>(error));
-  if (error != ErrorCode::kNone) {
-    result.response.set_error_message(std::string(ErrorDescription(error)));
-  }
-  return result;
 }
 
 void GroupCoordinatorCore::Replay(const record::GroupRecord& record) {
@@ -108,6 +41,8 @@ void GroupCoordinatorCore::Replay(const record::GroupRecord& record) {
       return ReplayGroupRemoved(record.group_removed());
     case record::GroupRecord::kOffsetRemoved:
       return ReplayOffsetRemoved(record.offset_removed());
+    case record::GroupRecord::kClassicGroup:
+      return ReplayClassicGroup(record.classic_group());
     case record::GroupRecord::kSnapshotBegin:
       // Nothing is cleared: a snapshot either starts the log or repeats what is known already.
       snapshot_id_ = record.snapshot_begin().snapshot_id();
@@ -133,6 +68,13 @@ void GroupCoordinatorCore::ReplayMember(const record::GroupMember& record) {
   if (member.pending_revocation.empty()) {
     timers_.Clear({record.group_id(), record.member_id()}, MemberTimers::Kind::kRevocation);
   }
+}
+
+void GroupCoordinatorCore::ReplayClassicGroup(const record::ClassicGroup& record) {
+  ClassicMembership& classic = groups_[record.group_id()].classic;
+  ClassicMembership next = ClassicFromRecord(record);
+  if (next.protocol_type.empty()) classic_.ForgetEmpty(record.group_id());
+  classic = std::move(next);
 }
 
 void GroupCoordinatorCore::ReplayMemberRemoved(const record::GroupMemberRemoved& record) {
@@ -169,6 +111,7 @@ void GroupCoordinatorCore::ReplayGroupRemoved(const record::GroupRemoved& record
     timers_.ClearAll({record.group_id(), member_id});
     commit_attempts_.erase({record.group_id(), member_id});
   }
+  classic_.ForgetEmpty(record.group_id());
   groups_.erase(it);
 }
 
@@ -182,8 +125,10 @@ void GroupCoordinatorCore::ReplaySnapshotEnd(const record::SnapshotEnd& record) 
 
 void GroupCoordinatorCore::OnLoaded(Instant now) {
   timers_.Reset();
+  classic_.Reset();
   snapshot_id_.reset();
   for (const auto& [group_id, group] : groups_) {
+    if (!group.classic.protocol_type.empty()) classic_.Load(group_id, group.classic, now);
     for (const auto& [member_id, member] : group.membership.members) {
       RestartTimers(group_id, member, 0, now);
     }
@@ -201,6 +146,9 @@ GroupRecords GroupCoordinatorCore::Snapshot(uint64_t snapshot_id) const {
     for (const auto& [member_id, member] : group.membership.members) {
       records.push_back(MemberRecord(group_id, member));
     }
+    if (group.classic != ClassicMembership()) {
+      records.push_back(ClassicGroupRecord(group_id, group.classic));
+    }
     for (const auto& [partition, offset] : group.offsets) {
       records.push_back(OffsetRecord(group_id, partition, offset));
     }
@@ -217,6 +165,7 @@ size_t GroupCoordinatorCore::StateRecordCount() const {
   size_t count = 0;
   for (const auto& [group_id, group] : groups_) {
     if (group.membership != GroupMembership()) ++count;
+    if (group.classic != ClassicMembership()) ++count;
     count += group.membership.members.size() + group.offsets.size();
   }
   return count;

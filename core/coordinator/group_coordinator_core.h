@@ -25,6 +25,12 @@
 // of its own, and no group epoch is raised. The one before is fenced from that record on: its
 // heartbeats, commits and reads get FENCED_INSTANCE_ID [I51, G03].
 //
+// Members of classic groups assign the partitions themselves (core/coordinator/classic). A group is
+// of the kind of its members; an empty one takes either kind. While it has members, those of the
+// other kind are refused, as Kafka does with group.consumer.migration.policy=disabled: a heartbeat
+// of KIP-848 gets GROUP_ID_NOT_FOUND, a JoinGroup INCONSISTENT_GROUP_PROTOCOL. KIP-848's online
+// migration would begin at these two refusals, in Heartbeat and in JoinGroup.
+//
 // Timers are soft state: they live in this object only and are restarted by OnLoaded.
 // One owner; not thread-safe.
 #pragma once
@@ -35,9 +41,11 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/strings/string_view.h"
 #include "base/error_code.h"
 #include "base/time.h"
+#include "core/coordinator/classic/classic_groups.h"
 #include "core/coordinator/group_options.h"
 #include "core/coordinator/group_state.h"
 #include "core/coordinator/member_timers.h"
@@ -46,8 +54,6 @@
 #include "proto/record/group.pb.h"
 
 namespace quipu {
-
-using GroupRecords = std::vector<record::GroupRecord>;
 
 // What a handler wants written and, once that is committed, answered. `records` may be empty.
 template <typename Response>
@@ -68,12 +74,33 @@ class GroupCoordinatorCore {
   //   kFencedMemberEpoch   the epoch is not the member's: give all partitions up and join again
   //   kFencedInstanceId    another member took the place of this static one (KIP-345): give all
   //                        partitions up and end
+  //   kGroupIdNotFound     the group has classic members
   //   kGroupMaxSizeReached, kLimitReached
   GroupResult<message::GroupHeartbeatResponse> Heartbeat(
       const message::GroupHeartbeatRequest& request, absl::string_view client_host, Now now,
       const GroupTopicView& topics);
 
+  // ---- members of classic groups ----
+  // The records are appended and replayed, then FinishClassic is called, with their refusal if they
+  // were refused, before any other call. The answers come from there, also those of calls before.
+  // Beside the errors in classic_groups.h: kInvalidGroupId, kInvalidRequest,
+  // kInvalidSessionTimeout, kLimitReached, kInconsistentGroupProtocol (the server assigns).
+  [[nodiscard]] GroupRecords JoinGroup(uint64_t token, const ClassicJoinRequest& request, Now now);
+  [[nodiscard]] GroupRecords SyncGroup(uint64_t token, const ClassicSyncRequest& request, Now now);
+  [[nodiscard]] GroupRecords ClassicHeartbeat(uint64_t token,
+                                              const ClassicHeartbeatRequest& request, Now now);
+  [[nodiscard]] GroupRecords LeaveGroup(uint64_t token, const ClassicLeaveRequest& request,
+                                        Now now);
+  // Also after OnTime. Each answer is to be given once the log end of this moment is committed.
+  [[nodiscard]] std::vector<ClassicReply> FinishClassic(ErrorCode written, Now now) {
+    return classic_.Finish(written, now.mono);
+  }
+
   // ---- offsets ----
+  // Of a member of a classic group member_epoch is its generation. Errors then: kUnknownMemberId,
+  // kFencedInstanceId, kIllegalGeneration, kRebalanceInProgress (no assignment holds). Which
+  // partitions it owns only its leader knows: all are taken.
+  //
   // Errors of the whole request: kInvalidGroupId, kInvalidRequest, kFencedInstanceId,
   // kUnknownMemberId (also a commit
   // from outside into a group with members), kStaleMemberEpoch (an epoch that the member never
@@ -89,9 +116,10 @@ class GroupCoordinatorCore {
       const message::OffsetFetchRequest& request) const;
 
   // Forgets offsets (KIP-496), so that the group begins there as if it had never committed. Errors
-  // of the whole request: kInvalidGroupId, kInvalidRequest, kGroupIdNotFound. Of a partition, the
-  // others are done: kGroupSubscribedToTopic (a member reads the topic). An offset that is not
-  // there is no error.
+  // of the whole request: kInvalidGroupId, kInvalidRequest, kGroupIdNotFound, kNonEmptyGroup (of
+  // members that are no consumers). Of a partition, the others are done: kGroupSubscribedToTopic (a
+  // member reads the topic, or of a member nobody can tell). An offset that is not there is no
+  // error.
   [[nodiscard]] GroupResult<message::OffsetDeleteResponse> OffsetDelete(
       const message::OffsetDeleteRequest& request, const GroupTopicView& topics) const;
 
@@ -105,7 +133,7 @@ class GroupCoordinatorCore {
   [[nodiscard]] GroupResult<message::ListGroupsResponse> List() const;
   // kGroupIdNotFound.
   [[nodiscard]] GroupResult<message::DescribeGroupResponse> Describe(
-      const message::DescribeGroupRequest& request) const;
+      const message::DescribeGroupRequest& request, const GroupTopicView& topics) const;
   // kGroupIdNotFound, kNonEmptyGroup.
   [[nodiscard]] GroupResult<message::DeleteGroupResponse> Delete(
       const message::DeleteGroupRequest& request) const;
@@ -120,7 +148,7 @@ class GroupCoordinatorCore {
   // until all is done.
   [[nodiscard]] GroupRecords OnTime(Instant now, const GroupTopicView& topics);
   // When OnTime has something to do next; nullopt: never as things stand.
-  [[nodiscard]] std::optional<Instant> NextDeadline() const { return timers_.NextDeadline(); }
+  [[nodiscard]] std::optional<Instant> NextDeadline() const;
 
   // ---- durable state ----
   // Applies one record of the log, in log order. Replaying a record or a whole snapshot again
@@ -143,11 +171,44 @@ class GroupCoordinatorCore {
   // The durable state, one line per fact, in a fixed order.
   [[nodiscard]] std::string DebugString() const;
   [[nodiscard]] const absl::btree_map<std::string, GroupState>& groups() const { return groups_; }
+  // Classic groups as they are right now, those too of which nothing is durable yet.
+  [[nodiscard]] const ClassicGroups& classic() const { return classic_; }
+  // Calls visit(group id, kind, state, number of members) for each group, in no certain order.
+  template <typename Visit>
+  void ForEachGroup(Visit visit) const {
+    for (const auto& [group_id, group] : groups_) VisitGroup(group_id, &group, visit);
+    for (const auto& [group_id, classic] : classic_.groups()) {
+      if (!groups_.contains(group_id)) VisitGroup(group_id, nullptr, visit);
+    }
+  }
 
  private:
   using HeartbeatResult = GroupResult<message::GroupHeartbeatResponse>;
 
   [[nodiscard]] const GroupState* FindGroup(const std::string& group_id) const;
+  // nullptr unless it has members.
+  [[nodiscard]] const ClassicGroup* FindClassic(const std::string& group_id) const;
+  [[nodiscard]] bool HasRoomForAGroup() const;
+  // "consumer" or "classic". Without members the kind it had last; a group that only ever held
+  // offsets is a classic one, as in Kafka.
+  [[nodiscard]] static const char* KindOf(const GroupState* group, const ClassicGroup* classic);
+  [[nodiscard]] static const char* StateOf(const GroupState* group, const ClassicGroup* classic);
+  template <typename Visit>
+  void VisitGroup(const std::string& group_id, const GroupState* group, Visit& visit) const {
+    const ClassicGroup* classic = classic_.Find(group_id);
+    visit(group_id, KindOf(group, classic), StateOf(group, classic),
+          (group != nullptr ? group->membership.members.size() : 0) +
+              (classic != nullptr ? classic->members.size() : 0));
+  }
+  void DescribeClassic(const ClassicGroup& group, const GroupTopicView& topics,
+                       message::DescribeGroupResponse& response) const;
+  // Topics that members read, as far as it can be told: nullopt when a classic member's
+  // subscription cannot be read, so that it may be any.
+  [[nodiscard]] std::optional<absl::btree_set<TopicId>> SubscribedTopics(
+      const std::string& group_id, const GroupState& group, const GroupTopicView& topics) const;
+  // The group goes over to assignment by the server: what says so. Empty when it need not be said.
+  [[nodiscard]] GroupRecords RetireClassic(const std::string& group_id) const;
+  void AddClassicTimeouts(Instant now, GroupRecords& records);
   [[nodiscard]] HeartbeatResult Leave(const message::GroupHeartbeatRequest& request,
                                       const GroupTopicView& topics) const;
   // A static member goes and keeps its place for its session time-out.
@@ -178,6 +239,7 @@ class GroupCoordinatorCore {
 
   void ReplayGroup(const record::GroupMetadata& record);
   void ReplayMember(const record::GroupMember& record);
+  void ReplayClassicGroup(const record::ClassicGroup& record);
   void ReplayMemberRemoved(const record::GroupMemberRemoved& record);
   void ReplayOffset(const record::OffsetCommitted& record);
   void ReplayOffsetRemoved(const record::OffsetRemoved& record);
@@ -186,6 +248,7 @@ class GroupCoordinatorCore {
 
   GroupCoordinatorOptions options_;
   absl::btree_map<std::string, GroupState> groups_;
+  ClassicGroups classic_;
   MemberTimers timers_;
   // Of each member the newest commit that it was heard to attempt. Soft state, like the timers.
   absl::btree_map<MemberTimers::MemberKey, int64_t> commit_attempts_;

@@ -52,6 +52,9 @@ GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Heartbeat(
     const GroupTopicView& topics) {
   const ErrorCode invalid = ValidateHeartbeat(request, options_);
   if (invalid != ErrorCode::kNone) return Refuse(request, invalid);
+  if (FindClassic(request.group_id()) != nullptr) {
+    return Refuse(request, ErrorCode::kGroupIdNotFound);
+  }
   if (request.member_epoch() == kLeaveEpoch) return Leave(request, topics);
   if (request.member_epoch() == kLeaveStaticEpoch) return LeaveStatic(request, now);
 
@@ -89,8 +92,12 @@ GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Heartbeat(
   Reconcile(after, member, says_owned ? &owned : nullptr);
   RestartTimers(request.group_id(), member,
                 existing != nullptr ? existing->pending_revocation.size() : 0, now.mono);
-  return {.records = MembershipChange(request.group_id(), before, after),
-          .response = HeartbeatAnswer(after, member)};
+  HeartbeatResult result{.records = RetireClassic(request.group_id()),
+                         .response = HeartbeatAnswer(after, member)};
+  for (record::GroupRecord& record : MembershipChange(request.group_id(), before, after)) {
+    result.records.push_back(std::move(record));
+  }
+  return result;
 }
 
 ErrorCode GroupCoordinatorCore::CheckSender(const message::GroupHeartbeatRequest& request,
@@ -280,6 +287,7 @@ GroupRecords GroupCoordinatorCore::OnTime(Instant now, const GroupTopicView& top
     }
     if (!member_ids.empty()) RemoveMembers(group_id, member_ids, topics, records);
   }
+  AddClassicTimeouts(now, records);
   return records;
 }
 

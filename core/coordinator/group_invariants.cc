@@ -65,6 +65,17 @@ void GroupCoordinatorCore::CheckInvariants() const {
     for (const auto& [partition, offset] : group.offsets) {
       QUIPU_CHECK(offset.offset >= Offset(0));
     }
+    const ClassicMembership& classic = group.classic;
+    QUIPU_CHECK(classic.members.empty() == classic.leader.empty());
+    QUIPU_CHECK(classic.members.empty() || classic.members.contains(classic.leader));
+    QUIPU_CHECK(classic.members.empty() || group.membership.members.empty());
+  }
+  for (const auto& [group_id, classic] : classic_.groups()) {
+    const GroupState* group = FindGroup(group_id);
+    classic_.CheckGroup(classic, group != nullptr ? group->classic : ClassicMembership());
+    const bool both =
+        group != nullptr && !group->membership.members.empty() && !classic.members.empty();
+    QUIPU_CHECK(!both);
   }
 }
 
@@ -84,6 +95,17 @@ std::string GroupCoordinatorCore::DebugString() const {
       }
       if (!member.instance_id.empty()) absl::StrAppend(&text, " instance ", member.instance_id);
       absl::StrAppend(&text, "\n");
+    }
+    const ClassicMembership& classic = group.classic;
+    if (classic != ClassicMembership()) {
+      absl::StrAppend(&text, "  classic generation ", classic.generation, " type ",
+                      classic.protocol_type, " protocol ", classic.protocol, " leader ",
+                      classic.leader, "\n");
+    }
+    for (const auto& [member_id, member] : classic.members) {
+      absl::StrAppend(&text, "  classic member ", member_id, " instance ", member.instance_id,
+                      " subscription ", member.subscription.size(), " bytes assignment ",
+                      member.assignment.size(), " bytes\n");
     }
     for (const auto& [partition, offset] : group.offsets) {
       absl::StrAppend(&text, "  offset ", ToText(partition), " ", offset.offset.value(), " epoch ",

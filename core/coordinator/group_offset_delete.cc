@@ -2,40 +2,32 @@
 #include <utility>
 
 #include "absl/container/btree_set.h"
+#include "core/coordinator/classic/consumer_protocol.h"
 #include "core/coordinator/group_coordinator_core.h"
 #include "core/coordinator/group_requests.h"
 
 namespace quipu {
-namespace {
-
-absl::btree_set<TopicId> SubscribedTopics(const GroupMembership& membership,
-                                          const GroupTopicView& topics) {
-  absl::btree_set<TopicId> subscribed;
-  for (const auto& [member_id, member] : membership.members) {
-    for (const std::string& name : member.subscribed_topics) {
-      if (const auto topic = topics.FindByName(name)) subscribed.insert(topic->id);
-    }
-  }
-  return subscribed;
-}
-
-}  // namespace
-
 GroupResult<message::OffsetDeleteResponse> GroupCoordinatorCore::OffsetDelete(
     const message::OffsetDeleteRequest& request, const GroupTopicView& topics) const {
   GroupResult<message::OffsetDeleteResponse> result;
   ErrorCode error = ValidateOffsetDelete(request, options_);
   const GroupState* group = FindGroup(request.group_id());
-  if (error == ErrorCode::kNone && group == nullptr) error = ErrorCode::kGroupIdNotFound;
+  const ClassicGroup* classic = FindClassic(request.group_id());
+  if (error == ErrorCode::kNone && classic != nullptr &&
+      classic->protocol_type != kConsumerProtocolType) {
+    error = ErrorCode::kNonEmptyGroup;
+  } else if (error == ErrorCode::kNone && group == nullptr) {
+    error = ErrorCode::kGroupIdNotFound;
+  }
   result.response.set_error_code(static_cast<int32_t>(error));
   if (error != ErrorCode::kNone) {
     result.response.set_error_message(std::string(ErrorDescription(error)));
     return result;
   }
-  const absl::btree_set<TopicId> subscribed = SubscribedTopics(group->membership, topics);
+  const auto subscribed = SubscribedTopics(request.group_id(), *group, topics);
   // Each partition once, whatever the request repeats.
   for (const TopicPartition& partition : FromProto(request.partitions())) {
-    const bool in_use = subscribed.contains(partition.topic_id);
+    const bool in_use = !subscribed || subscribed->contains(partition.topic_id);
     if (!in_use && group->offsets.contains(partition)) {
       result.records.push_back(OffsetRemovedRecord(request.group_id(), partition));
     }
@@ -47,7 +39,7 @@ GroupResult<message::OffsetDeleteResponse> GroupCoordinatorCore::OffsetDelete(
   }
   // Nothing is left of the group: one record says it all.
   const bool all = !result.records.empty() && result.records.size() == group->offsets.size();
-  if (all && group->membership.members.empty()) {
+  if (all && group->membership.members.empty() && classic == nullptr) {
     result.records.assign(1, GroupRemovedRecord(request.group_id()));
   }
   return result;

@@ -5,6 +5,7 @@
 #include "base/planted_bug.h"
 #include "core/coordinator/group_coordinator_core.h"
 #include "core/coordinator/group_requests.h"
+#include "core/request/wire_format.h"
 
 namespace quipu {
 namespace {
@@ -45,6 +46,7 @@ ErrorCode CheckPartition(const CommitPartition& partition, const GroupTopicView&
   if (partition.metadata().size() > options.offset_metadata_bytes_max) {
     return ErrorCode::kOffsetMetadataTooLarge;
   }
+  if (!IsUtf8(partition.metadata())) return ErrorCode::kInvalidRequest;
   return ErrorCode::kNone;
 }
 
@@ -72,6 +74,9 @@ void AddFetchResult(const std::string& topic_id, int32_t partition, const Commit
 
 ErrorCode GroupCoordinatorCore::CheckCommitter(const message::OffsetCommitRequest& request,
                                                const GroupState* group) const {
+  if (const ClassicGroup* classic = FindClassic(request.group_id())) {
+    return classic->CheckCommit(request.member_id(), request.instance_id(), request.member_epoch());
+  }
   if (request.member_id().empty()) {
     if (group == nullptr) {
       return groups_.size() >= options_.groups_max ? ErrorCode::kLimitReached : ErrorCode::kNone;
@@ -107,6 +112,7 @@ GroupResult<message::OffsetCommitResponse> GroupCoordinatorCore::OffsetCommit(
   const GroupState* group = FindGroup(request.group_id());
   const ErrorCode refused = CheckCommitter(request, group);
   if (refused != ErrorCode::kNone) return Refuse(request, refused);
+  classic_.OnCommit(request.group_id(), request.member_id(), now.mono);
 
   const GroupMember* member = nullptr;
   if (group != nullptr) {
@@ -147,10 +153,12 @@ GroupResult<message::OffsetFetchResponse> GroupCoordinatorCore::OffsetFetch(
   GroupResult<message::OffsetFetchResponse> result;
   ErrorCode error = ValidateOffsetFetch(request, options_);
   const GroupState* group = FindGroup(request.group_id());
-  if (error == ErrorCode::kNone && !request.member_id().empty()) {
+  // Anybody may read the offsets of a classic group.
+  const bool as_member = !request.member_id().empty() && FindClassic(request.group_id()) == nullptr;
+  if (error == ErrorCode::kNone && as_member) {
     error = CheckInstance(group, request.instance_id(), request.member_id());
   }
-  if (error == ErrorCode::kNone && !request.member_id().empty()) {
+  if (error == ErrorCode::kNone && as_member) {
     const GroupMember* member = nullptr;
     if (group != nullptr) {
       const auto it = group->membership.members.find(request.member_id());
@@ -197,7 +205,7 @@ void GroupCoordinatorCore::DropGoneOffsets(const std::string& group_id, const Gr
   }
   // Nothing is left of the group: one record says it all.
   if (!removed.empty() && removed.size() == group.offsets.size() &&
-      group.membership.members.empty()) {
+      group.membership.members.empty() && FindClassic(group_id) == nullptr) {
     removed.assign(1, GroupRemovedRecord(group_id));
   }
   for (record::GroupRecord& record : removed) records.push_back(std::move(record));

@@ -24,6 +24,28 @@ struct GroupCoordinatorOptions {
   int32_t heartbeat_interval_ms = 5000;
   int32_t heartbeat_interval_ms_rebalancing = 100;
 
+  // ---- classic groups, whose members assign the partitions ----
+  int32_t classic_session_timeout_ms_min = 6000;     // INVALID_SESSION_TIMEOUT
+  int32_t classic_session_timeout_ms_max = 1800000;  // INVALID_SESSION_TIMEOUT
+  // How long the first rebalance of an empty group waits for more members.
+  int32_t classic_initial_rebalance_delay_ms = 3000;
+  // After this a new member that waits for its first rebalance is taken for dead: it cannot send
+  // heartbeats yet.
+  int32_t classic_new_member_timeout_ms = 300000;
+  // A classic group without members and offsets is forgotten after this.
+  int32_t classic_empty_group_ms = 600000;
+  // Told apart in the member ids that the coordinator makes; differs between coordinators of one
+  // partition of __consumer_offsets, such as the leader epoch.
+  int32_t incarnation = 0;
+
+  size_t classic_members_per_group_max = 1000;          // GROUP_MAX_SIZE_REACHED
+  size_t classic_pending_members_per_group_max = 1000;  // GROUP_MAX_SIZE_REACHED
+  size_t classic_protocols_per_member_max = 100;        // INVALID_REQUEST
+  size_t classic_metadata_bytes_max = size_t{1} << 20;  // INVALID_REQUEST; of a member together
+  size_t classic_group_bytes_max = size_t{6} << 20;     // GROUP_MAX_SIZE_REACHED, INVALID_REQUEST
+  size_t classic_leaving_members_max = 1000;            // INVALID_REQUEST; of one LeaveGroup
+
+  // ---- all groups ----
   size_t groups_max = 10000;                  // LIMIT_REACHED
   size_t members_per_group_max = 1000;        // GROUP_MAX_SIZE_REACHED
   size_t offsets_per_group_max = 100000;      // LIMIT_REACHED

@@ -4,12 +4,14 @@
 
 #include "core/coordinator/group_state.h"
 #include "core/coordinator/rebalance.h"
+#include "core/request/wire_format.h"
 
 namespace quipu {
 namespace {
 
 bool IsName(const std::string& name, const GroupCoordinatorOptions& options) {
-  return !name.empty() && name.size() <= options.name_bytes_max;
+  // A record could not hold other bytes.
+  return !name.empty() && name.size() <= options.name_bytes_max && IsUtf8(name);
 }
 
 bool AreTopicPartitions(const TopicPartitionsField& field, const GroupCoordinatorOptions& options) {

@@ -8,6 +8,7 @@
 
 #include "absl/container/btree_map.h"
 #include "base/ids.h"
+#include "core/coordinator/classic/classic_state.h"
 #include "proto/record/group.pb.h"
 
 namespace quipu {
@@ -72,12 +73,16 @@ struct CommittedOffset {
   friend bool operator==(const CommittedOffset&, const CommittedOffset&) = default;
 };
 
+// At most one of `membership` and `classic` has members.
 struct GroupState {
   GroupMembership membership;
+  ClassicMembership classic;
   absl::btree_map<TopicPartition, CommittedOffset> offsets;
 
   // Nothing is worth keeping: neither members nor offsets.
-  [[nodiscard]] bool IsVoid() const { return membership.members.empty() && offsets.empty(); }
+  [[nodiscard]] bool IsVoid() const {
+    return membership.members.empty() && classic.members.empty() && offsets.empty();
+  }
   friend bool operator==(const GroupState&, const GroupState&) = default;
 };
 
@@ -96,6 +101,7 @@ const GroupMember* FindInstance(const GroupMembership& membership, const std::st
 bool IsSettled(const GroupMembership& membership, const GroupMember& member);
 
 // ---- records ----
+using GroupRecords = std::vector<record::GroupRecord>;
 using TopicPartitionsField = google::protobuf::RepeatedPtrField<record::TopicPartitions>;
 
 // One entry per topic, in order.

@@ -35,6 +35,11 @@ bool MemberTimers::IsSet(const MemberKey& member, Kind kind) const {
   return deadlines_.contains(TimerKey(member, kind));
 }
 
+bool MemberTimers::IsDue(const MemberKey& member, Kind kind, Instant now) const {
+  const auto it = deadlines_.find(TimerKey(member, kind));
+  return it != deadlines_.end() && it->second <= now;
+}
+
 std::optional<Instant> MemberTimers::NextDeadline() const {
   if (by_time_.empty()) return std::nullopt;
   return by_time_.begin()->first;

@@ -28,6 +28,8 @@ class MemberTimers {
   void Reset();
 
   [[nodiscard]] bool IsSet(const MemberKey& member, Kind kind) const;
+  // Whether the clock is set and rings at or before `now`.
+  [[nodiscard]] bool IsDue(const MemberKey& member, Kind kind, Instant now) const;
   // The earliest deadline of all.
   [[nodiscard]] std::optional<Instant> NextDeadline() const;
   // Members with a clock at or before `now`, sorted, each once.

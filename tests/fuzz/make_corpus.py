@@ -198,6 +198,16 @@ def controller_seeds():
     yield "controller_commands", "silence", start + topic + block(5, bytes(60)) + register(1)
 
 
+def group_seeds():
+    def text(name):
+        return struct.pack(">h", len(name)) + name
+    topics = struct.pack(">hi", 1, 2) + text(b"payments") + text(b"refunds")
+    owned = struct.pack(">i", 1) + text(b"payments") + struct.pack(">iii", 2, 0, 5)
+    yield "consumer_protocol", "subscription", topics + struct.pack(">i", -1) + owned
+    yield "consumer_protocol", "assignment", struct.pack(">h", 0) + owned + struct.pack(">i", 0)
+    yield "consumer_protocol", "counts", struct.pack(">hi", 0, 2**31 - 1)
+
+
 def broker_seeds():
     part = encode((2, 1), (3, -1), (4, batch([b"payment"], producer=(7000, 0, 0))))
     made = block(0, encode((1, 1), (2, 1), (3, 1000), (5, part)))
@@ -224,7 +234,7 @@ def broker_seeds():
 
 def main():
     for seeds in (record_seeds, codec_seeds, kafka_seeds, storage_seeds, text_seeds, raft_seeds, controller_seeds,
-                  broker_seeds):
+                  group_seeds, broker_seeds):
         for target, name, data in seeds():
             folder = os.path.join(HERE, "corpus", target)
             os.makedirs(folder, exist_ok=True)

@@ -1,7 +1,9 @@
-// Fuzz targets: the hand-written codecs of the fast path, against themselves and against protobuf.
+// Fuzz targets: the hand-written codecs of the fast path, against themselves and against protobuf,
+// and what members of classic groups tell each other.
 #include <string>
 
 #include "base/check.h"
+#include "core/coordinator/classic/consumer_protocol.h"
 #include "core/record/record_batch.h"
 #include "core/replication/producer_codec.h"
 #include "core/request/log_codec.h"
@@ -57,6 +59,22 @@ void ProducerState(absl::string_view bytes) {
   const Bytes encoded = EncodeProducers(*producers);
   const auto again = DecodeProducers(encoded.view());
   QUIPU_CHECK(again.has_value() && *again == *producers);
+}
+
+void ConsumerProtocol(absl::string_view bytes) {
+  // What was read was there: a version, a count, and each name behind its length.
+  if (const auto topics = SubscribedTopicsIn(bytes)) {
+    size_t size = sizeof(int16_t) + sizeof(int32_t);
+    for (const std::string& topic : *topics) size += sizeof(int16_t) + topic.size();
+    QUIPU_CHECK(size <= bytes.size());
+  }
+  const auto assigned = AssignedPartitionsIn(bytes);
+  if (!assigned || bytes.empty()) return;
+  size_t size = sizeof(int16_t) + sizeof(int32_t);
+  for (const auto& [topic, partitions] : *assigned) {
+    size += sizeof(int16_t) + topic.size() + sizeof(int32_t) * (1 + partitions.size());
+  }
+  QUIPU_CHECK(size <= bytes.size());
 }
 
 }  // namespace quipu::fuzz

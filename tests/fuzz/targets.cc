@@ -9,6 +9,7 @@ const std::vector<Target>& Targets() {
       {"broker_shards", "random operations on two brokers in memory", BrokerShards},
       {"client_settings", "properties of producers, consumers and admins", ClientSettings},
       {"config_text", "configuration files", ConfigText},
+      {"consumer_protocol", "what members of classic groups tell each other", ConsumerProtocol},
       {"controller_commands", "brokers' and admins' requests to the controller",
        ControllerCommands},
       {"directory_identity", "meta.properties", DirectoryIdentityFile},

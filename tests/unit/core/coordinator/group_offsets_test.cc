@@ -269,7 +269,7 @@ TEST_F(GroupOffsetsTest, GroupsAreListedAndDescribed) {
 
   message::DescribeGroupRequest request;
   request.set_group_id("g");
-  const auto group = core_.Describe(request).response;
+  const auto group = core_.Describe(request, topics_).response;
   EXPECT_EQ(group.group_epoch(), 2);
   EXPECT_EQ(group.assignor(), "uniform");
   ASSERT_EQ(group.members_size(), 2);
@@ -280,7 +280,7 @@ TEST_F(GroupOffsetsTest, GroupsAreListedAndDescribed) {
   EXPECT_EQ(CountPartitions(group.members(0).assignment()), 4U);
 
   request.set_group_id("nobody");
-  EXPECT_EQ(core_.Describe(request).response.error_code(),
+  EXPECT_EQ(core_.Describe(request, topics_).response.error_code(),
             static_cast<int32_t>(ErrorCode::kGroupIdNotFound));
 }
 

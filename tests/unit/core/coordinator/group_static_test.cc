@@ -164,7 +164,7 @@ TEST_F(GroupStaticTest, TheInstanceIdIsDescribed) {
   JoinStatic("a1", "a");
   message::DescribeGroupRequest request;
   request.set_group_id("g");
-  const auto group = core_.Describe(request).response;
+  const auto group = core_.Describe(request, topics_).response;
   ASSERT_EQ(group.members_size(), 1);
   EXPECT_EQ(group.members(0).instance_id(), "a");
   EXPECT_EQ(group.members(0).client_host(), "host");

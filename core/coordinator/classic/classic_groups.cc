@@ -1,0 +1,239 @@
+#include "core/coordinator/classic/classic_groups.h"
+
+#include <chrono>
+#include <iterator>
+#include <utility>
+
+#include "absl/container/btree_set.h"
+#include "base/check.h"
+
+namespace quipu {
+namespace {
+
+MemberTimers::MemberKey PhaseKey(const ClassicGroup& group) { return {group.id, ""}; }
+
+}  // namespace
+
+ClassicAnswer WithError(const ClassicAnswer& like, ErrorCode error) {
+  return std::visit(
+      [error](const auto& each) -> ClassicAnswer {
+        std::decay_t<decltype(each)> answer;
+        answer.error = error;
+        return answer;
+      },
+      like);
+}
+
+const ClassicGroup* ClassicGroups::Find(const std::string& group_id) const {
+  const auto it = groups_.find(group_id);
+  return it != groups_.end() ? &it->second : nullptr;
+}
+
+ClassicGroup* ClassicGroups::FindLive(const std::string& group_id) {
+  const auto it = groups_.find(group_id);
+  return it != groups_.end() ? &it->second : nullptr;
+}
+
+bool ClassicGroups::HasMembers(const std::string& group_id) const {
+  const ClassicGroup* group = Find(group_id);
+  return group != nullptr && !group->members.empty();
+}
+
+void ClassicGroups::Reply(uint64_t token, ClassicAnswer answer) {
+  replies_.push_back({.token = token, .answer = std::move(answer)});
+}
+
+void ClassicGroups::StartSession(const std::string& group_id, const std::string& member_id,
+                                 int32_t session_timeout_ms, Instant now) {
+  timers_.Set({group_id, member_id}, MemberTimers::Kind::kSession,
+              now + std::chrono::milliseconds(session_timeout_ms));
+}
+
+void ClassicGroups::StartPhase(const ClassicGroup& group, int32_t milliseconds, Instant now) {
+  timers_.Set(PhaseKey(group), MemberTimers::Kind::kSession,
+              now + std::chrono::milliseconds(milliseconds));
+}
+
+void ClassicGroups::StopPhase(const ClassicGroup& group) { timers_.ClearAll(PhaseKey(group)); }
+
+void ClassicGroups::OnCommit(const std::string& group_id, const std::string& member_id,
+                             Instant now) {
+  const ClassicGroup* group = Find(group_id);
+  const LiveClassicMember* member = group != nullptr ? group->Find(member_id) : nullptr;
+  if (member == nullptr || member->is_new) return;
+  StartSession(group_id, member_id, member->session_timeout_ms, now);
+}
+
+// ---- time ------------------------------------------------------------------------------------
+
+void ClassicGroups::OnTime(Instant now, std::vector<std::string>& idle) {
+  absl::btree_set<std::string> seen;
+  for (const MemberTimers::MemberKey& key : timers_.Due(now)) {
+    // One that is done may have set back the clocks of those behind it.
+    if (!timers_.IsDue(key, MemberTimers::Kind::kSession, now)) continue;
+    seen.insert(key.first);
+    if (seen.size() > options_.records_per_turn_max) return;
+    ClassicGroup* group = FindLive(key.first);
+    if (group == nullptr) {
+      timers_.ClearAll(key);
+    } else if (key.second.empty()) {
+      OnPhaseEnd(*group, now, idle);
+    } else {
+      OnSilence(*group, key.second, now);
+    }
+  }
+}
+
+void ClassicGroups::OnPhaseEnd(ClassicGroup& group, Instant now, std::vector<std::string>& idle) {
+  StopPhase(group);
+  switch (group.state) {
+    case ClassicGroupState::kEmpty:
+      if (unsaved_.contains(group.id)) return;  // it is only here to be written
+      // Its clock goes on until the group is forgotten: that may be refused.
+      StartPhase(group, options_.classic_empty_group_ms, now);
+      if (group.pending_members.empty()) idle.push_back(group.id);
+      return;
+    case ClassicGroupState::kPreparingRebalance:
+      if (group.is_initial && group.new_member_added && group.remaining_ms > 0) {
+        ExtendInitialDelay(group, now);
+      } else {
+        CompleteJoin(group, now);
+      }
+      return;
+    case ClassicGroupState::kCompletingRebalance:
+    case ClassicGroupState::kStable:
+      ExpirePendingSyncs(group, now);
+      return;
+  }
+}
+
+void ClassicGroups::OnSilence(ClassicGroup& group, const std::string& member_id, Instant now) {
+  timers_.ClearAll({group.id, member_id});
+  if (group.pending_members.erase(member_id) == 1) {
+    MaybeCompleteJoin(group, now);
+    ForgetVoid(group.id);
+    return;
+  }
+  const LiveClassicMember* member = group.Find(member_id);
+  // Whoever waits for an answer cannot report; its session goes on with the answer.
+  const bool waits = member != nullptr && !member->is_new &&
+                     (member->join_token.has_value() || member->sync_token.has_value());
+  if (member == nullptr || waits) return;
+  RemoveMember(group, member_id);
+  AfterRemoval(group, now);
+}
+
+// ---- the log ---------------------------------------------------------------------------------
+
+void ClassicGroups::TakeRecords(GroupRecords& records) const {
+  if (staged_) records.push_back(ClassicGroupRecord(staged_->next.id, staged_->next.ToDurable()));
+  size_t left = options_.records_per_turn_max;
+  for (const auto& [group_id, membership] : unsaved_) {
+    if (left-- == 0) break;
+    records.push_back(ClassicGroupRecord(group_id, membership));
+  }
+}
+
+std::vector<ClassicReply> ClassicGroups::Finish(ErrorCode written, Instant now) {
+  if (std::optional<Staged> staged = std::exchange(staged_, std::nullopt)) {
+    if (written == ErrorCode::kNone) {
+      ClassicGroup* group = FindLive(staged->next.id);
+      QUIPU_CHECK(group != nullptr);
+      *group = std::move(staged->next);
+      for (const std::string& member_id : staged->heard) {
+        StartSession(group->id, member_id, group->Find(member_id)->session_timeout_ms, now);
+      }
+      if (group->pending_syncs.empty()) StopPhase(*group);
+      for (ClassicReply& reply : staged->replies) replies_.push_back(std::move(reply));
+    } else {
+      Reply(staged->refused.token, WithError(staged->refused.answer, written));
+    }
+  }
+  size_t taken = written == ErrorCode::kNone ? options_.records_per_turn_max : 0;
+  for (auto it = unsaved_.begin(); it != unsaved_.end();) {
+    const bool is_written = taken > 0;
+    const ClassicGroup* group = Find(it->first);
+    if (group != nullptr && group->state == ClassicGroupState::kEmpty) {
+      StartPhase(*group, is_written ? options_.classic_empty_group_ms : 0, now);
+    }
+    if (is_written) --taken;
+    it = is_written ? unsaved_.erase(it) : std::next(it);
+  }
+  return std::exchange(replies_, {});
+}
+
+void ClassicGroups::Load(const std::string& group_id, const ClassicMembership& durable,
+                         Instant now) {
+  const ClassicGroup& group = groups_[group_id] = ClassicGroup::FromDurable(group_id, durable);
+  for (const auto& [member_id, member] : group.members) {
+    StartSession(group_id, member_id, member.session_timeout_ms, now);
+  }
+  if (group.members.empty()) StartPhase(group, options_.classic_empty_group_ms, now);
+}
+
+void ClassicGroups::ForgetEmpty(const std::string& group_id) {
+  const auto it = groups_.find(group_id);
+  if (it == groups_.end() || it->second.state != ClassicGroupState::kEmpty) return;
+  StopPhase(it->second);
+  for (const std::string& member_id : it->second.pending_members) {
+    timers_.ClearAll({group_id, member_id});
+  }
+  unsaved_.erase(group_id);
+  groups_.erase(it);
+}
+
+void ClassicGroups::ForgetVoid(const std::string& group_id) {
+  const ClassicGroup* group = Find(group_id);
+  const bool is_void = group != nullptr && group->state == ClassicGroupState::kEmpty &&
+                       group->pending_members.empty() && !unsaved_.contains(group_id) &&
+                       !timers_.IsSet(PhaseKey(*group), MemberTimers::Kind::kSession);
+  if (is_void) groups_.erase(group_id);
+}
+
+void ClassicGroups::Reset() {
+  groups_.clear();
+  timers_.Reset();
+  staged_.reset();
+  unsaved_.clear();
+  replies_.clear();
+}
+
+// ---- checks ----------------------------------------------------------------------------------
+
+void ClassicGroups::CheckGroup(const ClassicGroup& group, const ClassicMembership& durable) const {
+  using State = ClassicGroupState;
+  const bool has_members = !group.members.empty();
+  QUIPU_CHECK(has_members ? group.members.contains(group.leader) : group.leader.empty());
+  QUIPU_CHECK(has_members
+                  ? group.state != State::kEmpty
+                  : group.state == State::kEmpty || group.state == State::kPreparingRebalance);
+  QUIPU_CHECK(group.generation >= durable.generation);
+  absl::btree_set<std::string> instances;
+  for (const auto& [member_id, member] : group.members) {
+    // Two processes in one place would both own its partitions.
+    const bool alone = member.instance_id.empty() || instances.insert(member.instance_id).second;
+    QUIPU_CHECK(alone && !group.pending_members.contains(member_id));
+    QUIPU_CHECK(!member.join_token || group.state == State::kPreparingRebalance);
+    QUIPU_CHECK(!member.sync_token || group.state == State::kCompletingRebalance);
+    // Nobody is a member for ever without saying anything.
+    QUIPU_CHECK(member.join_token || member.sync_token ||
+                timers_.IsSet({group.id, member_id}, MemberTimers::Kind::kSession));
+  }
+  for (const std::string& member_id : group.pending_syncs) {
+    QUIPU_CHECK(group.members.contains(member_id));
+    QUIPU_CHECK(group.state == State::kCompletingRebalance || group.state == State::kStable);
+  }
+  // What is waited for comes or is given up.
+  const bool is_timed = timers_.IsSet(PhaseKey(group), MemberTimers::Kind::kSession);
+  const bool waits = group.state == State::kPreparingRebalance || !group.pending_syncs.empty();
+  QUIPU_CHECK(is_timed || !waits);
+  if (group.state == State::kStable) QUIPU_CHECK(group.ToDurable() == durable);
+  if (group.state == State::kCompletingRebalance) {
+    QUIPU_CHECK(durable.generation < group.generation && !group.pending_syncs.empty());
+  }
+  if (group.state == State::kEmpty) {
+    QUIPU_CHECK(durable.members.empty() || unsaved_.contains(group.id));
+  }
+}
+
+}  // namespace quipu

@@ -1,0 +1,31 @@
+// Kafka's embedded consumer protocol: what members of classic groups of protocol type "consumer"
+// put into their metadata and assignments. Read best effort and with bounds; never written.
+//
+// Both start with an int16 version; later versions only append fields, so the first ones are read
+// alike whatever the version says. Source: Kafka's ConsumerProtocolSubscription.json and
+// ConsumerProtocolAssignment.json.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace quipu {
+
+inline constexpr char kConsumerProtocolType[] = "consumer";
+
+using TopicNames = std::vector<std::string>;
+
+// The topic names of a ConsumerProtocolSubscription, as they stand there. nullopt: it is none.
+std::optional<TopicNames> SubscribedTopicsIn(absl::string_view metadata);
+
+// Topic names with partitions of a ConsumerProtocolAssignment, as they stand there; empty bytes are
+// an assignment of nothing. nullopt: it is none.
+using NamedPartitions = std::vector<std::pair<std::string, std::vector<int32_t>>>;
+std::optional<NamedPartitions> AssignedPartitionsIn(absl::string_view assignment);
+
+}  // namespace quipu

@@ -1,0 +1,140 @@
+// GroupCoordinatorCore: the way in and out of classic groups.
+#include <algorithm>
+#include <utility>
+
+#include "core/coordinator/classic/classic_requests.h"
+#include "core/coordinator/classic/consumer_protocol.h"
+#include "core/coordinator/group_coordinator_core.h"
+#include "core/coordinator/group_requests.h"
+
+namespace quipu {
+
+const ClassicGroup* GroupCoordinatorCore::FindClassic(const std::string& group_id) const {
+  return classic_.HasMembers(group_id) ? classic_.Find(group_id) : nullptr;
+}
+
+bool GroupCoordinatorCore::HasRoomForAGroup() const {
+  const auto& live = classic_.groups();
+  if (groups_.size() + live.size() < options_.groups_max) return true;
+  const auto only_live = std::count_if(
+      live.begin(), live.end(), [this](const auto& item) { return !groups_.contains(item.first); });
+  return groups_.size() + static_cast<size_t>(only_live) < options_.groups_max;
+}
+
+std::optional<Instant> GroupCoordinatorCore::NextDeadline() const {
+  const auto servers = timers_.NextDeadline();
+  const auto classic = classic_.NextDeadline();
+  if (!servers || !classic) return servers ? servers : classic;
+  return std::min(*servers, *classic);
+}
+
+GroupRecords GroupCoordinatorCore::JoinGroup(uint64_t token, const ClassicJoinRequest& request,
+                                             Now now) {
+  ErrorCode error = ValidateClassicJoin(request, options_);
+  const GroupState* group = FindGroup(request.group_id);
+  const bool is_new = group == nullptr && classic_.Find(request.group_id) == nullptr;
+  if (error == ErrorCode::kNone && group != nullptr && !group->membership.members.empty()) {
+    error = ErrorCode::kInconsistentGroupProtocol;
+  } else if (error == ErrorCode::kNone && is_new && !HasRoomForAGroup()) {
+    error = ErrorCode::kLimitReached;
+  }
+  GroupRecords records;
+  if (error != ErrorCode::kNone) {
+    ClassicJoinAnswer answer;
+    answer.error = error;
+    answer.member_id = request.member_id;
+    classic_.Refuse(token, std::move(answer));
+  } else {
+    classic_.Join(token, request, group != nullptr ? group->classic.generation : 0, now.mono);
+  }
+  classic_.TakeRecords(records);
+  return records;
+}
+
+GroupRecords GroupCoordinatorCore::SyncGroup(uint64_t token, const ClassicSyncRequest& request,
+                                             Now now) {
+  GroupRecords records;
+  if (const ErrorCode error = ValidateGroupId(request.group_id, options_);
+      error != ErrorCode::kNone) {
+    classic_.Refuse(token, WithError(ClassicSyncAnswer(), error));
+  } else {
+    classic_.Sync(token, request, now.mono);
+  }
+  classic_.TakeRecords(records);
+  return records;
+}
+
+GroupRecords GroupCoordinatorCore::ClassicHeartbeat(uint64_t token,
+                                                    const ClassicHeartbeatRequest& request,
+                                                    Now now) {
+  GroupRecords records;
+  if (const ErrorCode error = ValidateGroupId(request.group_id, options_);
+      error != ErrorCode::kNone) {
+    classic_.Refuse(token, WithError(ClassicHeartbeatAnswer(), error));
+  } else {
+    classic_.Heartbeat(token, request, now.mono);
+  }
+  classic_.TakeRecords(records);
+  return records;
+}
+
+GroupRecords GroupCoordinatorCore::LeaveGroup(uint64_t token, const ClassicLeaveRequest& request,
+                                              Now now) {
+  GroupRecords records;
+  if (const ErrorCode error = ValidateClassicLeave(request, options_); error != ErrorCode::kNone) {
+    classic_.Refuse(token, WithError(ClassicLeaveAnswer(), error));
+  } else {
+    classic_.Leave(token, request, now.mono);
+  }
+  classic_.TakeRecords(records);
+  return records;
+}
+
+void GroupCoordinatorCore::AddClassicTimeouts(Instant now, GroupRecords& records) {
+  std::vector<std::string> idle;
+  classic_.OnTime(now, idle);
+  for (const std::string& group_id : idle) {
+    const GroupState* group = FindGroup(group_id);
+    if (group == nullptr) {
+      classic_.ForgetEmpty(group_id);
+    } else if (group->offsets.empty() && group->membership.members.empty()) {
+      records.push_back(GroupRemovedRecord(group_id));
+    }
+  }
+  classic_.TakeRecords(records);
+}
+
+GroupRecords GroupCoordinatorCore::RetireClassic(const std::string& group_id) const {
+  const GroupState* group = FindGroup(group_id);
+  const ClassicGroup* live = classic_.Find(group_id);
+  const bool is_classic = group != nullptr && !group->classic.protocol_type.empty();
+  if (!is_classic && live == nullptr) return {};
+  // Generations go on from here should the group come back.
+  ClassicMembership retired;
+  retired.generation = live != nullptr ? live->generation : group->classic.generation;
+  return {ClassicGroupRecord(group_id, retired)};
+}
+
+std::optional<absl::btree_set<TopicId>> GroupCoordinatorCore::SubscribedTopics(
+    const std::string& group_id, const GroupState& group, const GroupTopicView& topics) const {
+  absl::btree_set<std::string> names;
+  for (const auto& [member_id, member] : group.membership.members) {
+    names.insert(member.subscribed_topics.begin(), member.subscribed_topics.end());
+  }
+  if (const ClassicGroup* classic = FindClassic(group_id)) {
+    for (const auto& [member_id, member] : classic->members) {
+      for (const ClassicProtocol& protocol : member.protocols) {
+        const auto read = SubscribedTopicsIn(protocol.metadata);
+        if (!read) return std::nullopt;
+        names.insert(read->begin(), read->end());
+      }
+    }
+  }
+  absl::btree_set<TopicId> subscribed;
+  for (const std::string& name : names) {
+    if (const auto topic = topics.FindByName(name)) subscribed.insert(topic->id);
+  }
+  return subscribed;
+}
+
+}  // namespace quipu
