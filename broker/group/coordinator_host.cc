@@ -247,7 +247,10 @@ void CoordinatorHost::AnswerCommitted() {
 void CoordinatorHost::AnswerClassic(ErrorCode written) {
   for (ClassicReply& reply : core_.FinishClassic(written, context_.GetNow())) {
     const auto it = waiting_.find(reply.token);
-    QUIPU_CHECK(it != waiting_.end());
+    if (it == waiting_.end()) {
+      QUIPU_CHECK(phase_ == Phase::kEnded);  // Abandon has answered it
+      continue;
+    }
     auto answer = std::make_shared<ClassicAnswer>(std::move(reply.answer));
     const Waiting waiting = std::move(it->second);
     waiting_.erase(it);
