@@ -24,13 +24,23 @@ struct KafkaContext {
 using KafkaHandler = absl::Status (*)(const KafkaContext& context, const KafkaCallPtr& call);
 
 absl::Status HandleApiVersions(const KafkaContext& context, const KafkaCallPtr& call);
+absl::Status HandleDeleteGroups(const KafkaContext& context, const KafkaCallPtr& call);
+absl::Status HandleDescribeGroups(const KafkaContext& context, const KafkaCallPtr& call);
 absl::Status HandleFetch(const KafkaContext& context, const KafkaCallPtr& call);
 absl::Status HandleFindCoordinator(const KafkaContext& context, const KafkaCallPtr& call);
+absl::Status HandleHeartbeat(const KafkaContext& context, const KafkaCallPtr& call);
 absl::Status HandleInitProducerId(const KafkaContext& context, const KafkaCallPtr& call);
+absl::Status HandleJoinGroup(const KafkaContext& context, const KafkaCallPtr& call);
+absl::Status HandleLeaveGroup(const KafkaContext& context, const KafkaCallPtr& call);
+absl::Status HandleListGroups(const KafkaContext& context, const KafkaCallPtr& call);
 absl::Status HandleListOffsets(const KafkaContext& context, const KafkaCallPtr& call);
 absl::Status HandleMetadata(const KafkaContext& context, const KafkaCallPtr& call);
+absl::Status HandleOffsetCommit(const KafkaContext& context, const KafkaCallPtr& call);
+absl::Status HandleOffsetDelete(const KafkaContext& context, const KafkaCallPtr& call);
+absl::Status HandleOffsetFetch(const KafkaContext& context, const KafkaCallPtr& call);
 absl::Status HandleOffsetForLeaderEpoch(const KafkaContext& context, const KafkaCallPtr& call);
 absl::Status HandleProduce(const KafkaContext& context, const KafkaCallPtr& call);
+absl::Status HandleSyncGroup(const KafkaContext& context, const KafkaCallPtr& call);
 
 struct KafkaApi {
   ApiKey key;

@@ -15,10 +15,20 @@ constexpr KafkaApi kKafkaApis[] = {
     {ApiKey::kFetch, HandleFetch},
     {ApiKey::kListOffsets, HandleListOffsets},
     {ApiKey::kMetadata, HandleMetadata},
+    {ApiKey::kOffsetCommit, HandleOffsetCommit},
+    {ApiKey::kOffsetFetch, HandleOffsetFetch},
     {ApiKey::kFindCoordinator, HandleFindCoordinator},
+    {ApiKey::kJoinGroup, HandleJoinGroup},
+    {ApiKey::kHeartbeat, HandleHeartbeat},
+    {ApiKey::kLeaveGroup, HandleLeaveGroup},
+    {ApiKey::kSyncGroup, HandleSyncGroup},
+    {ApiKey::kDescribeGroups, HandleDescribeGroups},
+    {ApiKey::kListGroups, HandleListGroups},
     {ApiKey::kApiVersions, HandleApiVersions},
     {ApiKey::kInitProducerId, HandleInitProducerId},
     {ApiKey::kOffsetForLeaderEpoch, HandleOffsetForLeaderEpoch},
+    {ApiKey::kDeleteGroups, HandleDeleteGroups},
+    {ApiKey::kOffsetDelete, HandleOffsetDelete},
 };
 
 ServedApis Served() {

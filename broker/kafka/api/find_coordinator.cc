@@ -5,6 +5,7 @@
 #include "broker/kafka/api_handlers.h"
 #include "broker/kafka/gather.h"
 #include "broker/kafka/topic_lookup.h"
+#include "broker/kafka/wire_error.h"
 #include "core/kafka/group/find_coordinator.h"
 
 namespace quipu::kafka {
@@ -25,8 +26,7 @@ Coordinator Refused(const std::string& key, ErrorCode error, std::string why) {
 
 Coordinator ToCoordinator(const std::string& key, const MetadataImage* image,
                           const message::FindCoordinatorResponse& found) {
-  const ErrorCode error =
-      ErrorCodeFromWire(found.error_code()).value_or(ErrorCode::kUnknownServerError);
+  const ErrorCode error = ErrorOf(found.error_code());
   if (error != ErrorCode::kNone) return Refused(key, error, std::string(ErrorDescription(error)));
   std::vector<NodeEndpoint> endpoints;
   AddEndpoint(image, BrokerId(found.broker_id()), endpoints);

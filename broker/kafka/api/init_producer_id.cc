@@ -3,6 +3,7 @@
 
 #include "base/status_macros.h"
 #include "broker/kafka/api_handlers.h"
+#include "broker/kafka/wire_error.h"
 #include "core/kafka/log/init_producer_id.h"
 
 namespace quipu::kafka {
@@ -20,8 +21,7 @@ absl::Status HandleInitProducerId(const KafkaContext& context, const KafkaCallPt
   context.node.InitProducerId(
       std::move(asked), [call](const message::InitProducerIdResponse& result) {
         InitProducerIdResponse response;
-        response.error_code =
-            ErrorCodeFromWire(result.error_code()).value_or(ErrorCode::kUnknownServerError);
+        response.error_code = ErrorOf(result.error_code());
         if (response.error_code == ErrorCode::kNone) {
           response.producer_id = ProducerId(result.producer_id());
           response.producer_epoch = ProducerEpoch(static_cast<int16_t>(result.producer_epoch()));

@@ -4,6 +4,7 @@
 #include "base/status_macros.h"
 #include "broker/kafka/api_handlers.h"
 #include "broker/kafka/topic_lookup.h"
+#include "broker/kafka/wire_error.h"
 #include "core/kafka/log/list_offsets.h"
 
 namespace quipu::kafka {
@@ -30,32 +31,32 @@ absl::Status HandleListOffsets(const KafkaContext& context, const KafkaCallPtr& 
       out->set_timestamp(partition.timestamp);
     }
   }
-  context.node.ListOffsets(
-      std::move(asked), [call, slots = std::move(slots), request = std::move(request)](
-                            const message::ListOffsetsResponse& results) {
-        ListOffsetsResponse response;
-        size_t next = 0;
-        for (const auto& topic : request.topics) {
-          auto& answered = response.topics.emplace_back();
-          answered.name = topic.name;
-          for (const auto& partition : topic.partitions) {
-            auto& out = answered.partitions.emplace_back();
-            out.partition_index = partition.partition_index;
-            const auto [error, slot] = slots[next++];
-            out.error_code = error;
-            if (error != ErrorCode::kNone) continue;
-            const auto& result = results.partitions(slot);
-            out.error_code =
-                ErrorCodeFromWire(result.error_code()).value_or(ErrorCode::kUnknownServerError);
-            if (out.error_code != ErrorCode::kNone) continue;
-            out.offset = Offset(result.offset());
-            out.leader_epoch = LeaderEpoch(result.leader_epoch());
-            // The first and the last offset belong to no record (KIP-79).
-            if (partition.timestamp >= 0) out.timestamp = TimestampMs(result.timestamp());
-          }
-        }
-        call->Answer(response);
-      });
+  context.node.ListOffsets(std::move(asked),
+                           [call, slots = std::move(slots), request = std::move(request)](
+                               const message::ListOffsetsResponse& results) {
+                             ListOffsetsResponse response;
+                             size_t next = 0;
+                             for (const auto& topic : request.topics) {
+                               auto& answered = response.topics.emplace_back();
+                               answered.name = topic.name;
+                               for (const auto& partition : topic.partitions) {
+                                 auto& out = answered.partitions.emplace_back();
+                                 out.partition_index = partition.partition_index;
+                                 const auto [error, slot] = slots[next++];
+                                 out.error_code = error;
+                                 if (error != ErrorCode::kNone) continue;
+                                 const auto& result = results.partitions(slot);
+                                 out.error_code = ErrorOf(result.error_code());
+                                 if (out.error_code != ErrorCode::kNone) continue;
+                                 out.offset = Offset(result.offset());
+                                 out.leader_epoch = LeaderEpoch(result.leader_epoch());
+                                 // The first and the last offset belong to no record (KIP-79).
+                                 if (partition.timestamp >= 0)
+                                   out.timestamp = TimestampMs(result.timestamp());
+                               }
+                             }
+                             call->Answer(response);
+                           });
   return absl::OkStatus();
 }
 

@@ -5,6 +5,7 @@
 #include "broker/kafka/api_handlers.h"
 #include "broker/kafka/gather.h"
 #include "broker/kafka/topic_lookup.h"
+#include "broker/kafka/wire_error.h"
 #include "core/kafka/admin/metadata.h"
 #include "core/metadata/topic_config.h"
 
@@ -108,8 +109,7 @@ void MakeAndAnswer(const KafkaContext& context, const KafkaCallPtr& call,
     asked.mutable_create_topic()->set_partitions(-1);
     asked.mutable_create_topic()->set_replication_factor(-1);
     context.node.Admin(std::move(asked), [gather, name](const message::AdminResponse& made) {
-      const ErrorCode error =
-          ErrorCodeFromWire(made.error_code()).value_or(ErrorCode::kUnknownServerError);
+      const ErrorCode error = ErrorOf(made.error_code());
       const bool there = error == ErrorCode::kNone || error == ErrorCode::kTopicAlreadyExists;
       gather->Complete([&](MetadataResponse& answer) {
         for (MetadataResponse::Topic& topic : answer.topics) {

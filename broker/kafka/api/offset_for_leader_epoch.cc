@@ -4,6 +4,7 @@
 #include "base/status_macros.h"
 #include "broker/kafka/api_handlers.h"
 #include "broker/kafka/topic_lookup.h"
+#include "broker/kafka/wire_error.h"
 #include "core/kafka/log/offset_for_leader_epoch.h"
 
 namespace quipu::kafka {
@@ -26,30 +27,29 @@ absl::Status HandleOffsetForLeaderEpoch(const KafkaContext& context, const Kafka
       out->set_leader_epoch(partition.leader_epoch.value());
     }
   }
-  context.node.EpochEndOffsets(
-      std::move(asked), [call, slots = std::move(slots), request = std::move(request)](
-                            const message::EpochEndOffsetsResponse& results) {
-        OffsetForLeaderEpochResponse response;
-        size_t next = 0;
-        for (const auto& topic : request.topics) {
-          auto& answered = response.topics.emplace_back();
-          answered.topic = topic.topic;
-          for (const auto& partition : topic.partitions) {
-            auto& out = answered.partitions.emplace_back();
-            out.partition = partition.partition;
-            const auto [error, slot] = slots[next++];
-            out.error_code = error;
-            if (error != ErrorCode::kNone) continue;
-            const auto& result = results.partitions(slot);
-            out.error_code =
-                ErrorCodeFromWire(result.error_code()).value_or(ErrorCode::kUnknownServerError);
-            if (out.error_code != ErrorCode::kNone) continue;
-            out.leader_epoch = LeaderEpoch(result.leader_epoch());
-            out.end_offset = Offset(result.end_offset());
-          }
-        }
-        call->Answer(response);
-      });
+  context.node.EpochEndOffsets(std::move(asked),
+                               [call, slots = std::move(slots), request = std::move(request)](
+                                   const message::EpochEndOffsetsResponse& results) {
+                                 OffsetForLeaderEpochResponse response;
+                                 size_t next = 0;
+                                 for (const auto& topic : request.topics) {
+                                   auto& answered = response.topics.emplace_back();
+                                   answered.topic = topic.topic;
+                                   for (const auto& partition : topic.partitions) {
+                                     auto& out = answered.partitions.emplace_back();
+                                     out.partition = partition.partition;
+                                     const auto [error, slot] = slots[next++];
+                                     out.error_code = error;
+                                     if (error != ErrorCode::kNone) continue;
+                                     const auto& result = results.partitions(slot);
+                                     out.error_code = ErrorOf(result.error_code());
+                                     if (out.error_code != ErrorCode::kNone) continue;
+                                     out.leader_epoch = LeaderEpoch(result.leader_epoch());
+                                     out.end_offset = Offset(result.end_offset());
+                                   }
+                                 }
+                                 call->Answer(response);
+                               });
   return absl::OkStatus();
 }
 

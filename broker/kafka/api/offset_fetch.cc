@@ -1,0 +1,141 @@
+// OffsetFetch: committed offsets of one group, from version 8 on of several (KIP-709).
+#include <map>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "broker/kafka/api_handlers.h"
+#include "broker/kafka/gather.h"
+#include "broker/kafka/topic_lookup.h"
+#include "broker/kafka/wire_error.h"
+#include "core/kafka/group/offset_fetch.h"
+
+namespace quipu::kafka {
+namespace {
+
+constexpr int16_t kSeveralGroupsSince = 8;
+constexpr int16_t kWholeErrorSince = 2;  // before it each partition carries the group's error
+
+using OffsetsOfGroup = OffsetFetchResponse::Group;
+
+OffsetFetchResponse::Partition NoOffset(PartitionIndex index, ErrorCode error) {
+  return {
+      .partition_index = index, .committed_offset = kNoOffset, .metadata = "", .error_code = error};
+}
+
+// What is committed, by topic and partition.
+using Committed = std::map<std::pair<TopicId, PartitionIndex>, OffsetFetchResponse::Partition>;
+
+Committed ToCommitted(const message::OffsetFetchResponse& result) {
+  Committed committed;
+  for (const auto& partition : result.partitions()) {
+    const std::optional<Uuid> topic = Uuid::FromBytes(partition.topic_id());
+    if (!topic) continue;
+    const PartitionIndex index(partition.partition());
+    committed[{*topic, index}] = {.partition_index = index,
+                                  .committed_offset = Offset(partition.offset()),
+                                  .committed_leader_epoch = LeaderEpoch(partition.leader_epoch()),
+                                  .metadata = partition.metadata(),
+                                  .error_code = ErrorOf(partition.error_code())};
+  }
+  return committed;
+}
+
+// Answers in the shape of what was asked.
+void FillAsked(const std::vector<OffsetFetchRequest::Topic>& topics, const MetadataImage* image,
+               const Committed& committed, OffsetsOfGroup& group) {
+  for (const auto& topic : topics) {
+    const FoundTopic found = FindTopic(image, topic.name, topic.topic_id);
+    auto& answered = group.topics.emplace_back();
+    answered.name = topic.name;
+    answered.topic_id = topic.topic_id;
+    for (const PartitionIndex index : topic.partition_indexes) {
+      // A topic that is gone has no offsets: to a client that is as if nothing was committed.
+      const auto at = committed.find({found.id(), index});
+      answered.partitions.push_back(at == committed.end() ? NoOffset(index, group.error_code)
+                                                          : at->second);
+    }
+  }
+}
+
+// Answers with all that the group has.
+void FillAll(const MetadataImage* image, const Committed& committed, OffsetsOfGroup& group) {
+  for (const auto& [key, partition] : committed) {
+    const FoundTopic found = FindTopic(image, key.first);
+    if (found.topic == nullptr) continue;
+    if (group.topics.empty() || group.topics.back().topic_id != key.first) {
+      group.topics.push_back({.name = found.topic->name, .topic_id = key.first});
+    }
+    group.topics.back().partitions.push_back(partition);
+  }
+}
+
+message::OffsetFetchRequest ToAsked(const OffsetFetchRequest::Group& group,
+                                    const MetadataImage* image) {
+  message::OffsetFetchRequest asked;
+  asked.set_group_id(group.group_id);
+  asked.set_member_id(group.member_id.value_or(""));
+  asked.set_member_epoch(group.member_epoch);
+  if (!group.topics) return asked;
+  for (const auto& topic : *group.topics) {
+    const FoundTopic found = FindTopic(image, topic.name, topic.topic_id);
+    if (found.topic == nullptr) continue;
+    auto* out = asked.add_partitions();
+    out->set_topic_id(found.id().ToBytes());
+    for (const PartitionIndex index : topic.partition_indexes) out->add_partitions(index.value());
+  }
+  return asked;
+}
+
+OffsetFetchResponse ToResponse(std::vector<OffsetsOfGroup> groups, int16_t version) {
+  OffsetFetchResponse response;
+  if (version >= kSeveralGroupsSince) {
+    response.groups = std::move(groups);
+    return response;
+  }
+  response.topics = std::move(groups.front().topics);
+  if (version >= kWholeErrorSince) response.error_code = groups.front().error_code;
+  return response;
+}
+
+}  // namespace
+
+absl::Status HandleOffsetFetch(const KafkaContext& context, const KafkaCallPtr& call) {
+  QUIPU_ASSIGN_OR_RETURN(OffsetFetchRequest request, call->Decode<OffsetFetchRequest>());
+  std::vector<OffsetFetchRequest::Group> groups = std::move(request.groups);
+  if (call->version() < kSeveralGroupsSince) {
+    groups = {{.group_id = std::move(request.group_id), .topics = std::move(request.topics)}};
+  }
+  const auto gather = Gather<std::vector<OffsetsOfGroup>>::Make(
+      std::vector<OffsetsOfGroup>(groups.size()), groups.size(),
+      [call](std::vector<OffsetsOfGroup> all) {
+        call->Answer(ToResponse(std::move(all), call->version()));
+      });
+  const MetadataImagePtr image = context.node.image();
+  for (size_t i = 0; i < groups.size(); ++i) {
+    message::OffsetFetchRequest asked = ToAsked(groups[i], image.get());
+    // Partitions of which none is known here would ask for all that the group has.
+    const bool none = groups[i].topics.has_value() && asked.partitions().empty();
+    const auto fill = [gather, image, i,
+                       group = std::move(groups[i])](const message::OffsetFetchResponse& result) {
+      gather->Complete([&](std::vector<OffsetsOfGroup>& all) {
+        OffsetsOfGroup& out = all[i];
+        out.group_id = group.group_id;
+        out.error_code = ErrorOf(result.error_code());
+        const Committed committed = ToCommitted(result);
+        if (group.topics) {
+          FillAsked(*group.topics, image.get(), committed, out);
+        } else {
+          FillAll(image.get(), committed, out);
+        }
+      });
+    };
+    if (none) {
+      fill({});
+    } else {
+      context.node.OffsetFetch(std::move(asked), fill);
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace quipu::kafka
