@@ -83,7 +83,9 @@ void SocketConnection::OnReadable() {
 }
 
 bool SocketConnection::ReadSome() {
-  static thread_local std::array<char, kScratchBytes> scratch;
+  // On the heap: a large thread_local is cut from the stack of every thread of the process, also of
+  // those that libraries make with small ones.
+  static thread_local std::vector<char> scratch(kScratchBytes);
   const size_t missing = frame_ ? frame_size_ - frame_got_ : 0;
   const bool direct = missing >= kScratchBytes;
   std::error_code error;
