@@ -18,6 +18,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -83,7 +84,7 @@ class CoordinatorHost : public std::enable_shared_from_this<CoordinatorHost> {
   // next coordinator reads four times the state at most, and each byte is written 1.3 times.
   static constexpr size_t kSnapshotBytesMin = size_t{4} << 20;
   static constexpr size_t kSnapshotGrowth = 3;
-  // Requests of the classic group protocol are answered with kLimitReached beyond.
+  // A JoinGroup is answered with kLimitReached beyond.
   static constexpr size_t kWaitingMax = 20000;
 
  private:
@@ -122,7 +123,9 @@ class CoordinatorHost : public std::enable_shared_from_this<CoordinatorHost> {
   template <typename Response, typename Handler>
   void ServeClassic(Handler handler, std::function<void(Response)> reply) {
     ErrorCode error = CheckServing();
-    if (error == ErrorCode::kNone && waiting_.size() >= kWaitingMax) {
+    // The other requests end waits or keep members alive; and who waits in a SyncGroup had joined.
+    const bool may_wait = std::is_same_v<Response, ClassicJoinAnswer>;
+    if (error == ErrorCode::kNone && may_wait && waiting_.size() >= kWaitingMax) {
       error = ErrorCode::kLimitReached;
     }
     if (error != ErrorCode::kNone) {

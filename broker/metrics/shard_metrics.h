@@ -77,7 +77,6 @@ struct ShardMetrics {
   std::vector<PartitionMetrics> partitions;
   size_t partitions_left_out = 0;
   std::vector<GroupMetrics> groups;
-  size_t groups_held = 0;  // told or not
   size_t group_partitions_left_out = 0;
   absl::btree_map<std::pair<std::string, std::string>, size_t> groups_by_state;  // kind, state
   size_t group_requests_waiting = 0;

@@ -117,7 +117,8 @@ void BrokerMetrics::AddShards(const Gathered& shards, const BrokerMetricsState& 
     all.fetch_waiters += shard->fetch_waiters;
     all.unsynced_bytes += shard->unsynced_bytes;
     all.undurable_pushed_bytes += shard->undurable_pushed_bytes;
-    all.groups_held += shard->groups_held;
+    for (const auto& [kind, count] : shard->groups_by_state) all.groups_by_state[kind] += count;
+    all.group_requests_waiting += shard->group_requests_waiting;
     all.damaged_batches += shard->damaged_batches;
     all.repaired_batches += shard->repaired_batches;
     all.repair_reads += shard->repair_reads;
@@ -146,7 +147,10 @@ void BrokerMetrics::AddShards(const Gathered& shards, const BrokerMetricsState& 
   out.Set("quipu_repaired_batches_total", static_cast<double>(all.repaired_batches));
   out.Set("quipu_repair_reads", static_cast<double>(all.repair_reads));
   out.Set("quipu_admin_requests_waiting", static_cast<double>(state.admin_requests));
-  out.Set("quipu_groups", static_cast<double>(all.groups_held));
+  for (const auto& [kind, count] : all.groups_by_state) {
+    out.Family("quipu_groups").Add({kind.first, kind.second}, static_cast<double>(count));
+  }
+  out.Set("quipu_group_requests_waiting", static_cast<double>(all.group_requests_waiting));
   out.Set("quipu_produce_in_flight_bytes", static_cast<double>(state.in_flight_bytes));
   out.Set("quipu_disk_full", state.disk_full ? 1 : 0);
   out.Set("quipu_disk_free_bytes_min", static_cast<double>(state.disk_free_bytes_min));

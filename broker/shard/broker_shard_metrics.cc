@@ -60,7 +60,6 @@ ShardMetrics BrokerShard::Metrics(size_t partitions_max) const {
   size_t room = partitions_max;
   out.group_requests_waiting = coordinators_.waiting();
   coordinators_.ForEachLoaded([&out, &room](const GroupCoordinatorCore& core) {
-    out.groups_held += core.groups().size();
     core.ForEachGroup([&out](const std::string& /*group_id*/, const char* kind, const char* state,
                              size_t /*members*/) { ++out.groups_by_state[{kind, state}]; });
     for (const auto& [id, state] : core.groups()) {

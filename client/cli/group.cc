@@ -20,16 +20,17 @@ absl::Status ListGroups(const Common& common) {
   std::vector<std::vector<std::string>> rows;
   for (const message::ListGroupsResponse::Group& group : listing.groups) {
     json.push_back(Json{{"group", group.group_id()},
+                        {"kind", group.kind()},
                         {"state", group.state()},
                         {"members", group.members()},
                         {"coordinator", group.coordinator()}});
-    rows.push_back({group.group_id(), group.state(), absl::StrCat(group.members()),
+    rows.push_back({group.group_id(), group.kind(), group.state(), absl::StrCat(group.members()),
                     absl::StrCat(group.coordinator())});
   }
   if (common.json()) {
     PrintJson(json);
   } else {
-    PrintTable({"GROUP", "STATE", "MEMBERS", "COORDINATOR"}, rows);
+    PrintTable({"GROUP", "KIND", "STATE", "MEMBERS", "COORDINATOR"}, rows);
   }
   if (listing.missing.empty()) return absl::OkStatus();
   return ToStatus(ErrorCode::kCoordinatorNotAvailable,
@@ -101,10 +102,10 @@ absl::Status DescribeGroup(const Common& common, const std::string& name) {
     PrintJson(group);
     return absl::OkStatus();
   }
-  std::printf("group %s: %s, epoch %s, assignor %s, coordinator broker %s\n",
+  std::printf("group %s: %s, kind %s, epoch %s, assignor %s, coordinator broker %s\n",
               TextOr(group["group"]).c_str(), TextOr(group["state"]).c_str(),
-              group["epoch"].dump().c_str(), TextOr(group["assignor"]).c_str(),
-              group["coordinator"].dump().c_str());
+              TextOr(group["kind"]).c_str(), group["epoch"].dump().c_str(),
+              TextOr(group["assignor"]).c_str(), group["coordinator"].dump().c_str());
   PrintMembers(group["members"]);
   std::vector<std::vector<std::string>> lines;
   for (const Json& offset : group["offsets"]) {
@@ -162,6 +163,8 @@ absl::StatusOr<Json> GroupJson(Admin& admin, const std::string& name) {
   Json offsets = Json::array();
   for (const PartitionLag& lag : lags) offsets.push_back(ToJson(lag));
   return Json{{"group", group.group_id()},
+              {"kind", group.kind()},
+              {"protocol_type", group.protocol_type()},
               {"state", group.state()},
               {"epoch", group.group_epoch()},
               {"assignor", group.assignor()},

@@ -1,12 +1,12 @@
 // GroupCoordinatorCore: committed offsets are forgotten on request.
 #include <utility>
 
-#include "absl/container/btree_set.h"
 #include "core/coordinator/classic/consumer_protocol.h"
 #include "core/coordinator/group_coordinator_core.h"
 #include "core/coordinator/group_requests.h"
 
 namespace quipu {
+
 GroupResult<message::OffsetDeleteResponse> GroupCoordinatorCore::OffsetDelete(
     const message::OffsetDeleteRequest& request, const GroupTopicView& topics) const {
   GroupResult<message::OffsetDeleteResponse> result;

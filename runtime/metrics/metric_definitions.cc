@@ -130,9 +130,6 @@ void DefineBroker(Definitions& all) {
   add("quipu_admin_requests_waiting", kGauge, "requests", {},
       "Admin requests forwarded to the active controller and not answered, as of the last second; "
       "at most 1000");
-  add("quipu_groups", kGauge, "groups", {},
-      "Groups that coordinators here hold; the limit is quipu.groups.max for each partition of "
-      "__consumer_offsets");
   add("quipu_disk_free_bytes_min", kGauge, "bytes", {},
       "quipu.disk.free.bytes.min: with less free space produce is refused");
   add("quipu_disk_full", kGauge, "0 or 1", {}, "1 while produce is refused for lack of space");
@@ -153,6 +150,12 @@ void DefineBroker(Definitions& all) {
 
 void DefineGroups(Definitions& all) {
   const Definer add(all, kCoordinator);
+  add("quipu_groups", kGauge, "groups", {"kind", "state"},
+      "Groups that coordinators here hold, by kind, consumer where the server assigns and classic "
+      "where the members do, and by state; the limit is quipu.groups.max for each partition of "
+      "__consumer_offsets");
+  add("quipu_group_requests_waiting", kGauge, "requests", {},
+      "JoinGroup and SyncGroup requests that wait for other members of their groups");
   add("quipu_group_members", kGauge, "members", {"group"}, "Members of the group",
       "kafka_consumergroup_members");
   add("quipu_group_committed_offset", kGauge, "offset", {"group", "topic", "partition"},

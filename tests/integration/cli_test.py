@@ -144,8 +144,8 @@ class CliTest(programs.TestCase):
         group = {g["group"]: g for g in self.json("group", "list")}["viewers"]
         self.assertEqual((group["state"], group["members"]), ("Empty", 0))
         table = self.lines(self.quipu("group", "list"))
-        self.assertEqual(table[0].split(), ["GROUP", "STATE", "MEMBERS", "COORDINATOR"])
-        self.assertIn(["viewers", "Empty", "0", str(group["coordinator"])],
+        self.assertEqual(table[0].split(), ["GROUP", "KIND", "STATE", "MEMBERS", "COORDINATOR"])
+        self.assertIn(["viewers", "consumer", "Empty", "0", str(group["coordinator"])],
                       [line.split() for line in table])
         member = programs.start("quipu", "consume", "seen", "-g", "viewers", "-b",
                                 self.cluster.bootstrap)
@@ -153,7 +153,7 @@ class CliTest(programs.TestCase):
             told = eventually(lambda: self.stable("viewers"), "the member to join")
             self.assertEqual([m["assignment"][0]["partitions"] for m in told["members"]], [[0, 1]])
             text = self.check(self.quipu("group", "describe", "viewers"), 0).stdout
-            self.assertIn("group viewers: Stable", text)
+            self.assertIn("group viewers: Stable, kind consumer", text)
             self.assertIn("0,1", text)
         finally:
             member.terminate()

@@ -34,6 +34,21 @@ TEST(BrokerSettingsTest, MillisecondsBecomeDurations) {
   EXPECT_EQ(settings->node.partition.replica_lag_max, std::chrono::milliseconds(1500));
 }
 
+TEST(BrokerSettingsTest, SettingsOfClassicGroupsAreReadAndFitTogether) {
+  const auto settings =
+      Load({"group.initial.rebalance.delay.ms=0", "group.min.session.timeout.ms=100",
+            "group.max.session.timeout.ms=200", "group.max.size=7"});
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_EQ(settings->node.group_initial_rebalance_delay, Duration::zero());
+  EXPECT_EQ(settings->node.classic_session_timeout_min, std::chrono::milliseconds(100));
+  EXPECT_EQ(settings->node.classic_session_timeout_max, std::chrono::milliseconds(200));
+  EXPECT_EQ(settings->node.classic_group_size_max, 7);
+  const auto refused = Load({"group.max.session.timeout.ms=5999"});
+  EXPECT_EQ(CodeOf(refused.status()), ErrorCode::kInvalidConfig);
+  EXPECT_NE(refused.status().message().find("group.min.session.timeout.ms=6000 is too long"),
+            absl::string_view::npos);
+}
+
 TEST(BrokerSettingsTest, AListenerBeyondThisMachineNeedsTheUnsafeKey) {
   for (const char* listener : {"listener.client=0.0.0.0:1", "listener.peer=10.0.0.1:1",
                                "listener.client=[::]:1", "listener.peer=example.org:1"}) {
