@@ -267,10 +267,41 @@ class VerbsTest(VerbsCase):
                   tuple(str(told[key]) for key in ("records", "record_bytes", "partitions",
                                                    "failed")))
 
+    @case("bench consume", "bench end-to-end")
+    def test_bench_of_readers(self):
+        self.cluster.make_topic("measured")
+        self.json("bench", "produce", "measured", "-n", 300, "-s", 50)
+        bench = ("bench", "consume", "measured", "-n", 300)
+        told = self.json(*bench)
+        self.same(re.search(r"\((\d+) records, (\d+) bytes of keys and values in .*, (\d+) partitions;",
+                            self.text(*bench)).groups(),
+                  tuple(str(told[key]) for key in ("records", "bytes", "partitions")))
+        bench = ("bench", "end-to-end", "measured", "--rate", 500, "-n", 200, "-s", 64)
+        told = self.json(*bench)
+        text = self.text(*bench)
+        self.same(re.search(r"^(\d+) records of (\d+) B sent at (\d+)/s in .*, (\d+) partitions: (\d+) "
+                            r"acknowledged, (\d+) received", text).groups(),
+                  tuple(str(told[key]) for key in ("sent", "record_bytes", "rate", "partitions",
+                                                   "acknowledged", "received")))
+        self.same(re.search(r"missing (\d+), doubled (\d+), out of order (\d+)", text).groups(),
+                  tuple(str(told[key]) for key in ("missing", "doubled", "out_of_order")))
+
     def make_group(self, name):
         self.cluster.make_topic(name)
         self.json("produce", name, text="1\n2\n3\n")
         self.text("consume", name, "-g", name, "--from-beginning", "-n", 2)
+
+    @case("group remove-member")
+    def test_a_static_member_is_taken_out(self):
+        for name in ("s-text", "s-json"):
+            self.cluster.make_topic(name)
+            self.json("produce", name, text="1\n")
+            self.text("consume", name, "-g", name, "--instance-id", "one", "--from-beginning", "-n", 1)
+        remove = ("--instance-id", "one")
+        self.same(self.json("group", "remove-member", "s-json", *remove),
+                  {"group": "s-json", "removed": ["one"]})
+        self.same(self.text("group", "remove-member", "s-text", *remove),
+                  "one: no member of group s-text any more\n")
 
     @case("group list", "group describe", "group offsets reset", "group offsets delete",
           "group delete")
