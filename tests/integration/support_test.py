@@ -250,10 +250,11 @@ class BrokenTest(SupportCase):
         restart_with(f"advertised.listeners=CLIENT://{other}\n")
         self.finds("fail", "broker 2: address", f"clients are told {other}, and broker 1",
                    "set advertised.listeners of broker 2")
-        restart_with("advertised.listeners=CLIENT://127.0.0.1:1\nquipu.unsafe.plaintext.network=true\n")
+        restart_with("advertised.listeners=CLIENT://127.0.0.1:1\n")
         self.finds("fail", "broker 2: address", "clients are told 127.0.0.1:1, and it cannot be reached",
                    "set advertised.listeners of broker 2")
-        unsafe = self.doctor(1)["broker 2: unsafe"]
+        restart_with("quipu.unsafe.plaintext.network=true\n")
+        unsafe = self.doctor(0)["broker 2: unsafe"]
         self.assertIn(f"quipu.unsafe.plaintext.network=true ({file}:", unsafe["what"])
         self.assertEqual(unsafe["level"], "warn")
 

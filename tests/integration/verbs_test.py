@@ -262,8 +262,8 @@ class VerbsTest(VerbsCase):
         self.assertEqual([record["value"] for record in told], ["1", "2", "1", "2"])
         bench = ("bench", "produce", "records", "-n", 100, "-s", 50)
         told = self.json(*bench)
-        self.same(re.search(r"\((\d+) records of (\d+) B in .*, (\d+) partitions, (\d+) failed\)",
-                            self.text(*bench)).groups(),
+        self.same(re.search(r"of (\d+) records of (\d+) B acknowledged in .*, (\d+) partitions, (\d+) "
+                            r"failed\)", self.text(*bench)).groups(),
                   tuple(str(told[key]) for key in ("records", "record_bytes", "partitions",
                                                    "failed")))
 
@@ -356,7 +356,8 @@ class VerbsTest(VerbsCase):
         self.cluster.make_topic("topped")
         arguments = ("top", "--once", "--interval-ms", 200, "--topic", "topped", "--group", "none")
         told = self.json(*arguments)
-        head, rows = self.text(*arguments).split("\n\n")[:2]
+        head, *tables = self.text(*arguments).split("\n\n")
+        rows = next(rows for rows in tables if "PARTITION " in rows)
         self.same(head.split("   ")[0], f"{told['brokers']} brokers, {told['fenced']} fenced")
         self.same_rows(rows, told["partitions"], {
             "TOPIC": lambda p: p["topic"], "PARTITION": lambda p: p["partition"],
@@ -455,7 +456,8 @@ class LocalVerbsTest(VerbsCase):
             self.same_rows(rows, told["nodes"], {
                 "NODE": lambda n: n["name"], "PID": lambda n: n["pid"],
                 "ADDRESS": lambda n: n["address"], "METRICS": lambda n: n["metrics"]})
-            self.same(end, f"export QUIPU_BOOTSTRAP_SERVERS={told['bootstrap_servers']}\n")
+            self.same(end, f"export QUIPU_BOOTSTRAP_SERVERS={told['bootstrap_servers']}\n"
+                      f"# Kafka clients: bootstrap.servers={told['kafka_bootstrap_servers']}\n")
         finally:
             text = self.text(*down, to=self.quipu)
         self.same(text, f"the cluster in {where} is down; its data stays\n")
