@@ -309,11 +309,11 @@ class VerbsTest(VerbsCase):
         for name in ("g-text", "g-json"):
             self.make_group(name)
         self.same_rows(self.text("group", "list"), self.json("group", "list"), {
-            "GROUP": lambda g: g["group"], "STATE": lambda g: g["state"],
+            "GROUP": lambda g: g["group"], "KIND": lambda g: g["kind"], "STATE": lambda g: g["state"],
             "MEMBERS": lambda g: g["members"], "COORDINATOR": lambda g: g["coordinator"]})
         told = self.json("group", "describe", "g-text")
         head, text = self.text("group", "describe", "g-text").split("\n", 1)
-        self.same(head, "group {group}: {state}, epoch {epoch}, assignor {assignor}, coordinator "
+        self.same(head, "group {group}: {state}, kind {kind}, epoch {epoch}, assignor {assignor}, coordinator "
                   "broker {coordinator}".format(**told))
         self.same_rows(text[text.index("TOPIC"):], told["offsets"], {
             "TOPIC": lambda o: o["topic"], "PARTITION": lambda o: o["partition"],
