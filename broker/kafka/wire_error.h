@@ -11,4 +11,11 @@ inline ErrorCode ErrorOf(int32_t number) {
   return ErrorCodeFromWire(number).value_or(ErrorCode::kUnknownServerError);
 }
 
+// An error of a coordinator, for clients of groups: what is Quipu's own and passes is told as
+// "ask for the coordinator again", which every client does.
+inline ErrorCode GroupError(ErrorCode error) {
+  const bool passes = error == ErrorCode::kBrokerShuttingDown || error == ErrorCode::kLimitReached;
+  return passes ? ErrorCode::kCoordinatorNotAvailable : error;
+}
+
 }  // namespace quipu::kafka

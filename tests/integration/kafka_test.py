@@ -60,7 +60,7 @@ class Wire:
 class KafkaTest(programs.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(3)
+        cls.cluster = Cluster(3, "--broker-set", "group.initial.rebalance.delay.ms=100")
         cls.addClassCleanup(cls.cluster.down)
         cls.kafka = cls.cluster.kafka_bootstrap
 
@@ -125,6 +125,50 @@ class KafkaTest(programs.TestCase):
         self.cluster.up()
         records = self.read_by_grpc("killed", len(lines))
         self.assertEqual([f"acc:{r['value']}" for r in records], lines)
+
+    @unittest.skipUnless(KCAT, "there is no kcat here (scripts/setup --tests installs it)")
+    def test_groups_share_a_topic_and_go_on_where_they_were(self):
+        self.cluster.make_topic("shared", partitions=4)
+        lines = [f"acc-{i % 40}:{i}" for i in range(1000)]
+        self.kcat("-P", "-t", "shared", "-K:", text="\n".join(lines) + "\n")
+        for strategy in ("range", "cooperative-sticky"):
+            with self.subTest(strategy):
+                group = "sharers-" + strategy
+                arguments = ("-b", self.kafka, "-G", group, "-q", "-u", "-f", "%k:%s\n", "-X",
+                             "auto.offset.reset=earliest", "-X", "auto.commit.interval.ms=100", "-X",
+                             f"partition.assignment.strategy={strategy}", "shared")
+                readers = [programs.start(KCAT, *arguments) for _ in range(2)]
+                try:
+                    eventually(lambda: self.lag(group) == 0, "the group to have read all")
+                    told = self.cluster.json("group", "describe", group)
+                    self.assertEqual((told["kind"], told["state"], told["protocol_type"],
+                                      told["assignor"]), ("classic", "Stable", "consumer", strategy))
+                    owned = [len(m["assignment"][0]["partitions"]) for m in told["members"]]
+                    self.assertEqual(owned, [2, 2])
+                    self.check(self.cluster.quipu("group", "delete", group), 1, "NON_EMPTY_GROUP")
+                finally:
+                    read = []
+                    for reader in readers:
+                        reader.terminate()
+                        read += reader.communicate(timeout=programs.PATIENCE)[0].splitlines()
+                self.assertCountEqual(read, lines)
+                # A member that comes later goes on behind them.
+                self.kcat("-P", "-t", "shared", "-K:", text=f"acc-1:{strategy}\n")
+                lines.append(f"acc-1:{strategy}")
+                self.assertEqual(self.kcat("-G", group, "-q", "-c", 1, "-f", "%k:%s", "-X",
+                                           f"partition.assignment.strategy={strategy}", "shared"),
+                                 f"acc-1:{strategy}")
+                eventually(lambda: self.cluster.quipu("group", "delete", group).returncode == 0,
+                           "the group to be empty")
+
+    def lag(self, group):
+        """Of all partitions; None while it is not known."""
+        done = self.cluster.quipu("group", "describe", group, "-o", "json")
+        if done.returncode != 0:
+            return None
+        offsets = programs.json.loads(done.stdout)["offsets"]
+        lags = [offset["lag"] for offset in offsets]
+        return sum(lags) if len(lags) == 4 and None not in lags else None
 
     # ---- bare sockets ----
     def address(self):

@@ -21,12 +21,12 @@ absl::Status HandleDeleteGroups(const KafkaContext& context, const KafkaCallPtr&
   for (size_t i = 0; i < request.groups_names.size(); ++i) {
     message::DeleteGroupRequest asked;
     asked.set_group_id(request.groups_names[i]);
-    context.node.DeleteGroup(std::move(asked),
-                             [gather, i](const message::DeleteGroupResponse& result) {
-                               gather->Complete([&](DeleteGroupsResponse& all) {
-                                 all.results[i].error_code = ErrorOf(result.error_code());
-                               });
-                             });
+    context.node.DeleteGroup(
+        std::move(asked), [gather, i](const message::DeleteGroupResponse& result) {
+          gather->Complete([&](DeleteGroupsResponse& all) {
+            all.results[i].error_code = GroupError(ErrorOf(result.error_code()));
+          });
+        });
   }
   return absl::OkStatus();
 }

@@ -15,7 +15,7 @@ constexpr int16_t kNotFoundSince = 6;
 
 DescribeGroupsResponse::Group Described(const std::string& group_id, int16_t version,
                                         const message::DescribeGroupResponse& result) {
-  DescribeGroupsResponse::Group group{.error_code = ErrorOf(result.error_code()),
+  DescribeGroupsResponse::Group group{.error_code = GroupError(ErrorOf(result.error_code())),
                                       .group_id = group_id};
   if (group.error_code == ErrorCode::kGroupIdNotFound) {
     group.group_state = "Dead";

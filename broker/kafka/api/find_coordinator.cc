@@ -26,7 +26,7 @@ Coordinator Refused(const std::string& key, ErrorCode error, std::string why) {
 
 Coordinator ToCoordinator(const std::string& key, const MetadataImage* image,
                           const message::FindCoordinatorResponse& found) {
-  const ErrorCode error = ErrorOf(found.error_code());
+  const ErrorCode error = GroupError(ErrorOf(found.error_code()));
   if (error != ErrorCode::kNone) return Refused(key, error, std::string(ErrorDescription(error)));
   std::vector<NodeEndpoint> endpoints;
   AddEndpoint(image, BrokerId(found.broker_id()), endpoints);

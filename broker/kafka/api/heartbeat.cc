@@ -3,6 +3,7 @@
 
 #include "base/status_macros.h"
 #include "broker/kafka/api_handlers.h"
+#include "broker/kafka/wire_error.h"
 #include "core/kafka/group/heartbeat.h"
 
 namespace quipu::kafka {
@@ -14,7 +15,7 @@ absl::Status HandleHeartbeat(const KafkaContext& context, const KafkaCallPtr& ca
                                 .instance_id = std::move(request.group_instance_id).value_or(""),
                                 .generation = request.generation_id};
   context.node.ClassicHeartbeat(std::move(asked), [call](const ClassicHeartbeatAnswer& answer) {
-    call->Answer(HeartbeatResponse{.error_code = answer.error});
+    call->Answer(HeartbeatResponse{.error_code = GroupError(answer.error)});
   });
   return absl::OkStatus();
 }

@@ -3,6 +3,7 @@
 
 #include "base/status_macros.h"
 #include "broker/kafka/api_handlers.h"
+#include "broker/kafka/wire_error.h"
 #include "core/kafka/group/join_group.h"
 
 namespace quipu::kafka {
@@ -13,7 +14,7 @@ constexpr int16_t kProtocolTypeSince = 7;    // KIP-559: the protocol may be nul
 constexpr int16_t kSkipAssignmentSince = 9;  // KIP-814
 
 JoinGroupResponse ToResponse(ClassicJoinAnswer answer, int16_t version) {
-  JoinGroupResponse response{.error_code = answer.error,
+  JoinGroupResponse response{.error_code = GroupError(answer.error),
                              .generation_id = answer.generation,
                              .leader = std::move(answer.leader),
                              .skip_assignment = answer.skip_assignment,

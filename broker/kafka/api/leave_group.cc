@@ -3,6 +3,7 @@
 
 #include "base/status_macros.h"
 #include "broker/kafka/api_handlers.h"
+#include "broker/kafka/wire_error.h"
 #include "core/kafka/group/leave_group.h"
 
 namespace quipu::kafka {
@@ -11,17 +12,17 @@ namespace {
 constexpr int16_t kSeveralMembersSince = 3;
 
 LeaveGroupResponse ToResponse(const ClassicLeaveAnswer& answer, int16_t version) {
-  LeaveGroupResponse response{.error_code = answer.error};
+  LeaveGroupResponse response{.error_code = GroupError(answer.error)};
   if (version < kSeveralMembersSince) {
     const bool told = answer.error == ErrorCode::kNone && !answer.members.empty();
-    if (told) response.error_code = answer.members.front().error;
+    if (told) response.error_code = GroupError(answer.members.front().error);
     return response;
   }
   for (const ClassicLeaveAnswer::Member& member : answer.members) {
     auto& out = response.members.emplace_back();
     out.member_id = member.member_id;
     if (!member.instance_id.empty()) out.group_instance_id = member.instance_id;
-    out.error_code = member.error;
+    out.error_code = GroupError(member.error);
   }
   return response;
 }

@@ -25,7 +25,7 @@ absl::Status HandleListGroups(const KafkaContext& context, const KafkaCallPtr& c
   QUIPU_ASSIGN_OR_RETURN(ListGroupsRequest request, call->Decode<ListGroupsRequest>());
   context.node.ListGroups(
       {}, [call, request = std::move(request)](const message::ListGroupsResponse& result) {
-        ListGroupsResponse response{.error_code = ErrorOf(result.error_code())};
+        ListGroupsResponse response{.error_code = GroupError(ErrorOf(result.error_code()))};
         for (const auto& group : result.groups()) {
           if (!Passes(request.states_filter, group.state())) continue;
           if (!Passes(request.types_filter, group.kind())) continue;

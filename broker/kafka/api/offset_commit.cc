@@ -46,7 +46,7 @@ absl::Status HandleOffsetCommit(const KafkaContext& context, const KafkaCallPtr&
   context.node.OffsetCommit(
       std::move(plan.asked), [call, slots = std::move(plan.slots), request = std::move(request)](
                                  const message::OffsetCommitResponse& result) {
-        const ErrorCode whole = ErrorOf(result.error_code());
+        const ErrorCode whole = GroupError(ErrorOf(result.error_code()));
         OffsetCommitResponse response;
         size_t next = 0;
         for (const auto& topic : request.topics) {
@@ -60,7 +60,7 @@ absl::Status HandleOffsetCommit(const KafkaContext& context, const KafkaCallPtr&
             out.error_code = error != ErrorCode::kNone ? error
                              : whole != ErrorCode::kNone
                                  ? whole
-                                 : ErrorOf(result.partitions(slot).error_code());
+                                 : GroupError(ErrorOf(result.partitions(slot).error_code()));
           }
         }
         call->Answer(response);

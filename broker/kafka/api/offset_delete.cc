@@ -25,10 +25,11 @@ absl::Status HandleOffsetDelete(const KafkaContext& context, const KafkaCallPtr&
   }
   context.node.OffsetDelete(std::move(asked), [call, image, request = std::move(request)](
                                                   const message::OffsetDeleteResponse& result) {
-    OffsetDeleteResponse response{.error_code = ErrorOf(result.error_code())};
+    OffsetDeleteResponse response{.error_code = GroupError(ErrorOf(result.error_code()))};
     std::map<std::pair<std::string, int32_t>, ErrorCode> errors;
     for (const auto& partition : result.partitions()) {
-      errors[{partition.topic_id(), partition.partition()}] = ErrorOf(partition.error_code());
+      errors[{partition.topic_id(), partition.partition()}] =
+          GroupError(ErrorOf(partition.error_code()));
     }
     for (const auto& topic : request.topics) {
       const FoundTopic found = FindTopic(image.get(), topic.name);

@@ -35,7 +35,7 @@ Committed ToCommitted(const message::OffsetFetchResponse& result) {
                                   .committed_offset = Offset(partition.offset()),
                                   .committed_leader_epoch = LeaderEpoch(partition.leader_epoch()),
                                   .metadata = partition.metadata(),
-                                  .error_code = ErrorOf(partition.error_code())};
+                                  .error_code = GroupError(ErrorOf(partition.error_code()))};
   }
   return committed;
 }
@@ -120,7 +120,7 @@ absl::Status HandleOffsetFetch(const KafkaContext& context, const KafkaCallPtr& 
       gather->Complete([&](std::vector<OffsetsOfGroup>& all) {
         OffsetsOfGroup& out = all[i];
         out.group_id = group.group_id;
-        out.error_code = ErrorOf(result.error_code());
+        out.error_code = GroupError(ErrorOf(result.error_code()));
         const Committed committed = ToCommitted(result);
         if (group.topics) {
           FillAsked(*group.topics, image.get(), committed, out);

@@ -3,6 +3,7 @@
 
 #include "base/status_macros.h"
 #include "broker/kafka/api_handlers.h"
+#include "broker/kafka/wire_error.h"
 #include "core/kafka/group/sync_group.h"
 
 namespace quipu::kafka {
@@ -21,7 +22,7 @@ absl::Status HandleSyncGroup(const KafkaContext& context, const KafkaCallPtr& ca
                                    assignment.assignment.ToString());
   }
   context.node.SyncGroup(std::move(asked), [call](ClassicSyncAnswer answer) {
-    SyncGroupResponse response{.error_code = answer.error};
+    SyncGroupResponse response{.error_code = GroupError(answer.error)};
     if (answer.error == ErrorCode::kNone) {
       response.protocol_type = std::move(answer.protocol_type);
       response.protocol_name = std::move(answer.protocol);
