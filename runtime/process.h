@@ -47,5 +47,8 @@ uint64_t SystemRandomSeed();
 
 // Whether `host` is reachable from this machine only: 127.0.0.0/8, ::1 or localhost.
 bool IsLoopbackHost(const std::string& host);
+// Whether `host` stands for every address of a machine, where one can listen and nobody connects:
+// 0.0.0.0, ::, * or nothing.
+bool IsWildcardHost(const std::string& host);
 
 }  // namespace quipu

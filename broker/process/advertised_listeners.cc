@@ -5,6 +5,7 @@
 #include "absl/strings/str_split.h"
 #include "base/config/config_spec.h"
 #include "base/error_code.h"
+#include "runtime/process.h"
 
 namespace quipu {
 namespace {
@@ -18,8 +19,6 @@ absl::Status Wrong(absl::string_view part, absl::string_view what) {
 }
 
 }  // namespace
-
-bool IsWildcardHost(absl::string_view host) { return host == "0.0.0.0" || host == "::"; }
 
 absl::StatusOr<AdvertisedListeners> ParseAdvertisedListeners(absl::string_view text) {
   AdvertisedListeners listeners;

@@ -22,7 +22,4 @@ struct AdvertisedListeners {
 // port, or one that nobody can connect to (0.0.0.0, ::, port 0). Empty text: none.
 absl::StatusOr<AdvertisedListeners> ParseAdvertisedListeners(absl::string_view text);
 
-// Whether `host` stands for every address of the machine, so that it cannot be told to others.
-bool IsWildcardHost(absl::string_view host);
-
 }  // namespace quipu

@@ -122,7 +122,8 @@ void CheckAdvertised(ConfigReader& reader, const BrokerSettings& settings) {
   for (const Listener& listener : {Listener{"client", settings.client_listener, told.client},
                                    Listener{"peer", settings.peer_listener, told.peer},
                                    Listener{"kafka", settings.kafka_listener, told.kafka}}) {
-    if (IsWildcardHost(listener.bound.host) && listener.told.host.empty()) {
+    const bool anywhere = !listener.bound.host.empty() && IsWildcardHost(listener.bound.host);
+    if (anywhere && listener.told.host.empty()) {
       reader.Refuse(absl::StrCat("listener.", listener.name, "=", listener.bound.host, ":",
                                  listener.bound.port,
                                  " is every address of this machine; advertised.listeners has to "

@@ -93,7 +93,7 @@ void ProgressTracker::AddLatency(const ClusterSample& sample, ClusterProgress& p
     points.push_back({.at = sample.at, .counts = load.produce_times});
     // The newest of those that are older than the window stays: the window begins there.
     while (points.size() > 2 && sample.at - points[1].at >= rate_window_) points.pop_front();
-    if (points.size() < 2) continue;
+    if (points.size() < 2 || load.bounds_nanos.empty()) continue;  // an older broker tells no times
     if (bounds != nullptr && *bounds != load.bounds_nanos) continue;  // cannot be added up
     bounds = &load.bounds_nanos;
     window.resize(load.produce_times.size());

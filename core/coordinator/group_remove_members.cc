@@ -14,9 +14,14 @@ GroupResult<message::RemoveMembersResponse> GroupCoordinatorCore::RemoveStaticMe
   ErrorCode error = ValidateRemoveMembers(request, options_);
   const GroupState* group = FindGroup(request.group_id());
   if (error == ErrorCode::kNone && group == nullptr) error = ErrorCode::kGroupIdNotFound;
+  const ClassicGroup* classic = classic_.Find(request.group_id());
+  const bool of_classic = classic != nullptr && !classic->members.empty();
+  if (error == ErrorCode::kNone && of_classic) error = ErrorCode::kInconsistentGroupProtocol;
   result.response.set_error_code(static_cast<int32_t>(error));
   if (error != ErrorCode::kNone) {
-    result.response.set_error_message(std::string(ErrorDescription(error)));
+    result.response.set_error_message(
+        of_classic ? "members of a classic group leave by LeaveGroup, or when their session ends"
+                   : std::string(ErrorDescription(error)));
     return result;
   }
   absl::btree_set<std::string> seen;

@@ -65,16 +65,21 @@ class Reading {
     return options_.seconds > 0 ? UINT64_MAX : there_;
   }
 
+  [[nodiscard]] bool IsDone() const {
+    if (options_.records > 0) return records_ >= options_.records;
+    return options_.seconds <= 0 && of_there_ >= there_;
+  }
+
   absl::Status ReadAll() {
     const uint64_t wanted = Wanted();
     BenchClock::time_point heard = start_;
-    while (records_ < wanted && InterruptSignal() == 0) {
+    while (!IsDone() && InterruptSignal() == 0) {
       const BenchClock::time_point now = BenchClock::now();
       if (options_.seconds > 0 && SecondsOf(now - start_) >= options_.seconds) break;
       QUIPU_ASSIGN_OR_RETURN(const std::vector<ConsumerRecord> records,
                              consumer_.Poll(std::chrono::milliseconds(50)));
       for (const ConsumerRecord& record : records) {
-        if (records_ == wanted) break;
+        if (IsDone()) break;
         Take(record);
       }
       if (!records.empty()) heard = last_ = BenchClock::now();
@@ -94,6 +99,8 @@ class Reading {
     ++records_;
     bytes_ += record.key().value_or("").size() + record.value().value_or("").size();
     Part& part = parts_[record.partition()];
+    // Records that were written meanwhile do not stand for those that were there.
+    if (record.offset() >= part.next && record.offset() < part.end) ++of_there_;
     if (record.offset() < part.next) ++repeated_;
     if (record.offset() > part.next) {
       skipped_ += static_cast<uint64_t>(record.offset() - part.next);
@@ -145,7 +152,8 @@ class Reading {
   Consumer& consumer_;
   StatusLine line_;
   std::map<PartitionIndex, Part> parts_;
-  uint64_t there_ = 0;  // records that were there when it began
+  uint64_t there_ = 0;     // records that were there when it began
+  uint64_t of_there_ = 0;  // of them, how many have come
   BenchClock::time_point start_;
   BenchClock::time_point first_;
   BenchClock::time_point last_;

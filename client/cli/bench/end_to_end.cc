@@ -100,27 +100,31 @@ class EndToEnd {
       QUIPU_ASSIGN_OR_RETURN(const std::vector<ConsumerRecord> records,
                              consumer_.Poll(std::chrono::milliseconds(50)));
       const BenchClock::time_point now = BenchClock::now();
-      for (const ConsumerRecord& record : records) Take(record, now);
-      if (!records.empty() || !reported) heard = now;
+      bool mine = false;  // records of others in the topic renew no hope
+      for (const ConsumerRecord& record : records) mine |= Take(record, now);
+      if (mine || !reported) heard = now;
       if (now - heard >= std::chrono::milliseconds(common_.timeout_ms)) return absl::OkStatus();
       if (line_.due()) ShowProgress();
     }
   }
 
-  void Take(const ConsumerRecord& record, BenchClock::time_point now) {
+  // Whether the record is of this run.
+  bool Take(const ConsumerRecord& record, BenchClock::time_point now) {
     const absl::string_view value = record.value().value_or("");
     const std::optional<RunMark> mark = ReadMark(value);
     if (!mark || mark->run != run_) {
       ++others_;
-      return;
+      return false;
     }
     const bool intact =
         value.size() == noise_.size() &&
         value.substr(kRunMarkBytes) == absl::string_view(noise_).substr(kRunMarkBytes) &&
         record.key() == absl::string_view(KeyOf(mark->number, load_.keys));
-    if (!check_.OnReceived(mark->number, intact)) return;
-    if (mark->number < options_.WarmUp()) return;
-    latencies_.Add(now - (start_ + DueAfter(load_, mark->number)));
+    const bool counts = check_.OnReceived(mark->number, intact);
+    if (counts && mark->number >= options_.WarmUp()) {
+      latencies_.Add(now - (start_ + DueAfter(load_, mark->number)));
+    }
+    return true;
   }
 
   void ShowProgress() {

@@ -119,10 +119,6 @@ std::string HostOf(const std::string& address) {
   return bracketed ? host.substr(1, host.size() - 2) : host;
 }
 
-bool IsWildcardHost(const std::string& host) {
-  return host.empty() || host == "0.0.0.0" || host == "::" || host == "*";
-}
-
 ConfigMap WithAnsweringServers(const ConfigMap& config, const DoctorFacts& facts) {
   std::vector<std::string> servers;
   for (const BootstrapAnswer& bootstrap : facts.bootstrap) {

@@ -53,8 +53,6 @@ std::string ReasonOf(const absl::Status& status);
 std::string IdText(const std::string& bytes);
 // The host of host:port, without the brackets of IPv6.
 std::string HostOf(const std::string& address);
-// Where a server listens and nobody can connect: 0.0.0.0, ::, *, nothing.
-bool IsWildcardHost(const std::string& host);
 
 // How many addresses are asked at the same time.
 inline constexpr size_t kProbesAtOnce = 16;

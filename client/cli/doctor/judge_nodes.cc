@@ -87,8 +87,10 @@ void JudgeDisk(const message::DescribeNodeResponse& node, const DoctorLimits& li
           ? absl::StrCat(", and a ballast of ", node.ballast_bytes() >> 20, " MiB is held")
           : std::string());
   const char* const advice =
-      "delete topics, lower retention.bytes or retention.ms, or add disk; produce is refused "
-      "below quipu.disk.free.bytes.min";
+      node.role() == "broker"
+          ? "delete topics, lower retention.bytes or retention.ms, or add disk; produce is refused "
+            "below quipu.disk.free.bytes.min"
+          : "add disk, or remove what else is there; a controller that cannot write ends";
   if (node.disk_full()) {
     judge.Add(Level::kFail, "disk",
               absl::StrCat(what, ": less than quipu.disk.free.bytes.min=",

@@ -23,7 +23,7 @@ void SetLastWords(void (*last_words)());
 // The number of the signal that has come; 0: none. Any thread.
 int InterruptSignal();
 
-// What a verb ends with that a signal has ended and that has left nothing unfinished: 130 for
+// What a verb ends with that a signal has ended, and that lost and left in doubt no record: 130 for
 // SIGINT, 143 for SIGTERM; 0 when none has come.
 int InterruptExitCode();
 

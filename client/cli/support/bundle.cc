@@ -210,6 +210,10 @@ absl::Status PutNodes(Admin& admin, const DoctorFacts& facts, Bundle& bundle) {
       QUIPU_RETURN_IF_ERROR(PutMetrics(name, answer, bundle));
     }
   }
+  if (!facts.quorum.ok()) {
+    QUIPU_RETURN_IF_ERROR(
+        bundle.Miss("controllers in configs/ and metrics/", ReasonOf(facts.quorum.status())));
+  }
   // DescribePartitions leaves these out.
   for (const auto& [id, answer] : facts.brokers) {
     if (answer.reached()) continue;

@@ -24,6 +24,18 @@ class ClassicStaticTest : public ClassicFixture {
   }
 };
 
+TEST_F(ClassicStaticTest, TheOtherProtocolsRemovalIsRefusedAndSaysWhy) {
+  StaticGroup();
+  message::RemoveMembersRequest request;
+  request.set_group_id("g");
+  request.add_instance_ids("one");
+  const auto result = core_.RemoveStaticMembers(request, topics_);
+  EXPECT_EQ(result.response.error_code(),
+            static_cast<int32_t>(ErrorCode::kInconsistentGroupProtocol));
+  EXPECT_NE(result.response.error_message().find("LeaveGroup"), std::string::npos);
+  EXPECT_TRUE(result.records.empty());
+}
+
 TEST_F(ClassicStaticTest, ARestartedFollowerGoesOnAtOnce) {
   const auto joined = StaticGroup();
   const uint64_t again = Send(StaticOf("two"));
