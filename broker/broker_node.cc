@@ -131,7 +131,13 @@ void BrokerNode::ControlledShutdown(Duration timeout, std::function<void()> done
   });
 }
 
-MetadataImagePtr BrokerNode::image() const { return parts_->shared->image(); }
+MetadataImagePtr BrokerNode::image() const {
+  MetadataImagePtr image = parts_->shared->image();
+  const int64_t epoch = parts_->shared->broker_epoch.load(std::memory_order_relaxed);
+  const bool knows_us = image != nullptr && epoch != kNoBrokerEpoch.value() &&
+                        static_cast<int64_t>(image->index().value()) >= epoch;
+  return knows_us ? image : nullptr;
+}
 
 const BrokerNode::Inspector& BrokerNode::inspector() const { return *parts_; }
 

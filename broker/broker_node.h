@@ -88,7 +88,8 @@ class BrokerNode {
       std::shared_ptr<MessageSender<LeaderToReplica>> sender);
 
   // ---- any thread ----
-  // The newest metadata that have come; nullptr until the first.
+  // The newest metadata, once they know this broker's registration: what came before may be a part
+  // of the log only. Until then nullptr.
   [[nodiscard]] MetadataImagePtr image() const;
 
   // ---- metrics; any thread ----

@@ -4,7 +4,11 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
 
 namespace quipu::kafka {
 
@@ -39,5 +43,13 @@ class Gather {
   size_t left_;
   const std::function<void(Answer)> done_;
 };
+
+// The names in their order, each once: what is repeated would be answered anew each time, so that a
+// small request could ask for any amount.
+inline std::vector<std::string> Unique(std::vector<std::string> names) {
+  absl::flat_hash_set<std::string> seen;
+  std::erase_if(names, [&seen](const std::string& name) { return !seen.insert(name).second; });
+  return names;
+}
 
 }  // namespace quipu::kafka

@@ -36,6 +36,12 @@ class KafkaCall {
   // The client does not want to hear (Produce with acks=0).
   void AnswerNothing() const { connection_->Answer(number_, {}); }
 
+  // Likewise, and something is wrong: the connection ends, which is how such a client notices.
+  void AnswerByEnding() const {
+    connection_->Answer(number_, {});
+    connection_->End();
+  }
+
   [[nodiscard]] int16_t version() const { return frame_.version; }
   [[nodiscard]] const ApiInfo& api() const { return *frame_.api; }
   // Empty: none.

@@ -6,14 +6,14 @@
 namespace quipu::kafka {
 
 FoundTopic FindTopic(const MetadataImage* image, const std::string& name) {
-  if (image == nullptr) return {.error = ErrorCode::kLeaderNotAvailable};
+  if (image == nullptr) return {.error = ErrorCode::kNotLeaderOrFollower};
   const TopicImage* topic = image->FindTopicByName(name);
   if (topic == nullptr) return {.error = ErrorCode::kUnknownTopicOrPartition};
   return {.topic = topic};
 }
 
 FoundTopic FindTopic(const MetadataImage* image, TopicId id) {
-  if (image == nullptr) return {.error = ErrorCode::kLeaderNotAvailable};
+  if (image == nullptr) return {.error = ErrorCode::kNotLeaderOrFollower};
   const TopicImage* topic = image->FindTopic(id);
   if (topic == nullptr) return {.error = ErrorCode::kUnknownTopicId};
   return {.topic = topic};

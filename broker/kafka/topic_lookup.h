@@ -10,7 +10,7 @@
 namespace quipu::kafka {
 
 // What a client calls a topic, as one thing to ask for. `topic` is nullptr with an error:
-//   kLeaderNotAvailable       no metadata have come yet
+//   kNotLeaderOrFollower      no metadata have come yet: clients ask again, and others meanwhile
 //   kUnknownTopicOrPartition  no topic of this name
 //   kUnknownTopicId           no topic of this id
 struct FoundTopic {

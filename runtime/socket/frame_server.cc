@@ -37,6 +37,7 @@ struct FrameServer::Parts {
     asio::steady_timer timer{*context};
     absl::flat_hash_set<std::shared_ptr<SocketConnection>> connections;
     bool draining = false;
+    bool ended = false;  // nothing is timed any more
     std::thread thread;
   };
 
@@ -86,7 +87,8 @@ void FrameServer::Parts::CheckIdle(size_t index) {
   for (const auto& connection : all) connection->CheckIdle(now);
   loop.timer.expires_after(kIdleCheck);
   loop.timer.async_wait([this, index](std::error_code error) {
-    if (!error) CheckIdle(index);
+    // A timer that had rung already could not be cancelled any more.
+    if (!error && !loops[index]->ended) CheckIdle(index);
   });
 }
 
@@ -251,6 +253,7 @@ void FrameServer::Shutdown(Duration grace) {
   }
   on_each([this](size_t i) {
     Parts::Loop& loop = *parts_->loops[i];
+    loop.ended = true;
     loop.timer.cancel();
     const std::vector<std::shared_ptr<SocketConnection>> all(loop.connections.begin(),
                                                              loop.connections.end());

@@ -31,8 +31,11 @@ struct FrameServerOptions {
   size_t frames_waiting_max = 64;  // of one connection, given to its handler, unanswered
   size_t answer_bytes_pause = size_t{8} << 20;  // unsent bytes of one connection: no more is read
   // Frames of all connections from their first byte until they are answered. A frame that does not
-  // fit waits; one that is larger than this alone is taken when there is no other.
+  // fit waits; one that is larger than this alone is taken when there is no other. Frames of up to
+  // small_frame_bytes do not count, so that heartbeats go on while large frames wait; they are
+  // bounded by frames_waiting_max.
   size_t memory_bytes_max = size_t{256} << 20;
+  size_t small_frame_bytes = size_t{16} << 10;
   Duration idle_max = std::chrono::minutes(10);  // between requests
   // A frame begun and not complete, or an answer that the peer does not take: nothing moved.
   Duration stalled_max = std::chrono::seconds(30);
@@ -59,6 +62,9 @@ class FrameConnection {
   // there is none (the peer does not want to hear). Exactly once for each frame, from any thread.
   // Dropped when the connection is gone.
   virtual void Answer(uint64_t number, ByteChain frame) = 0;
+  // Reads nothing more, and ends the connection once what was asked for is answered and sent. Any
+  // thread.
+  virtual void End() = 0;
   // "127.0.0.1:51234".
   [[nodiscard]] virtual const std::string& peer() const = 0;
   // The address alone.

@@ -143,19 +143,22 @@ bool SocketConnection::BeginFrame() {
                      " are taken: not this protocol, or a request that is too large")));
     return false;
   }
-  const bool taken = shared_->memory.Take(size, [weak = weak_from_this(), context = context_] {
-    asio::post(*context, [weak] {
-      const auto self = weak.lock();
-      if (self == nullptr) return;
-      self->paused_ = false;
-      self->Resume();
-    });
-  });
+  const size_t memory = size <= shared_->options.small_frame_bytes ? 0 : size;
+  const bool taken =
+      memory == 0 || shared_->memory.Take(memory, [weak = weak_from_this(), context = context_] {
+        asio::post(*context, [weak] {
+          const auto self = weak.lock();
+          if (self == nullptr) return;
+          self->paused_ = false;
+          self->Resume();
+        });
+      });
   if (!taken) {
     paused_ = true;
     return false;
   }
   frame_size_ = size;
+  frame_memory_ = memory;
   frame_got_ = 0;
   frame_ = std::make_shared_for_overwrite<char[]>(size);
   frame_deadline_ = ReadClocks().mono + shared_->options.stalled_max +
@@ -175,7 +178,7 @@ void SocketConnection::Resume() {
 
 void SocketConnection::DeliverFrame() {
   const uint64_t number = first_ + slots_.size();
-  slots_.push_back({.answered = false, .frame_bytes = frame_size_, .answer = {}});
+  slots_.push_back({.answered = false, .memory = frame_memory_, .answer = {}});
   const char* data = frame_.get();
   Bytes frame(std::shared_ptr<const void>(std::move(frame_)), {data, frame_size_});
   frame_.reset();
@@ -205,6 +208,17 @@ void SocketConnection::Answer(uint64_t number, ByteChain frame) {
   });
 }
 
+void SocketConnection::End() {
+  asio::post(*context_, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self != nullptr && !self->closed_) self->Drain();
+  });
+}
+
+void SocketConnection::GiveBack(size_t memory) {
+  if (memory > 0) shared_->memory.GiveBack(memory);
+}
+
 void SocketConnection::TakeAnswer(uint64_t number, ByteChain frame) {
   if (closed_) return;
   QUIPU_CHECK(number >= first_ && number - first_ < slots_.size());
@@ -214,7 +228,7 @@ void SocketConnection::TakeAnswer(uint64_t number, ByteChain frame) {
   slot.answer = std::move(frame);
   while (!slots_.empty() && slots_.front().answered) {
     Slot& next = slots_.front();
-    shared_->memory.GiveBack(next.frame_bytes);
+    GiveBack(next.memory);
     for (const Bytes& slice : next.answer) unsent_bytes_ += slice.size();
     std::move(next.answer.begin(), next.answer.end(), std::back_inserter(unsent_));
     slots_.pop_front();
@@ -237,6 +251,7 @@ void SocketConnection::Flush() {
   buffers.reserve(slices->size());
   for (const Bytes& slice : *slices) buffers.emplace_back(slice.data(), slice.size());
   writing_ = true;
+  last_sent_ = ReadClocks().mono;
   asio::async_write(
       socket_, buffers,
       [this](std::error_code error, size_t) -> size_t {
@@ -268,7 +283,7 @@ void SocketConnection::OnWritten(std::error_code error, size_t bytes) {
 void SocketConnection::CheckIdle(Instant now) {
   if (closed_) return;
   const FrameServerOptions& options = shared_->options;
-  const bool sending = writing_ && now - last_progress_ > options.stalled_max;
+  const bool sending = writing_ && now - last_sent_ > options.stalled_max;
   const bool receiving = frame_ && now > frame_deadline_;
   const bool idle =
       slots_.empty() && !writing_ && !frame_ && !paused_ && now - last_progress_ > options.idle_max;
@@ -285,7 +300,7 @@ void SocketConnection::CheckIdle(Instant now) {
 void SocketConnection::Drain() {
   draining_ = true;
   if (frame_) {
-    shared_->memory.GiveBack(frame_size_);
+    GiveBack(frame_memory_);
     frame_.reset();
   }
   held_.clear();
@@ -302,10 +317,10 @@ void SocketConnection::Close() {
   std::error_code ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
   socket_.close(ignored);
-  size_t bytes = frame_ ? frame_size_ : 0;
+  size_t memory = frame_ ? frame_memory_ : 0;
   frame_.reset();
-  for (const Slot& slot : slots_) bytes += slot.frame_bytes;
-  if (bytes > 0) shared_->memory.GiveBack(bytes);
+  for (const Slot& slot : slots_) memory += slot.memory;
+  GiveBack(memory);
   slots_.clear();
   unsent_.clear();
   if (handler_.on_closed) handler_.on_closed();

@@ -41,6 +41,7 @@ class SocketConnection final : public FrameConnection,
                    std::function<void(SocketConnection*)> on_gone);
 
   void Answer(uint64_t number, ByteChain frame) override;
+  void End() override;
   [[nodiscard]] const std::string& peer() const override { return peer_; }
   [[nodiscard]] const std::string& peer_host() const override { return peer_host_; }
 
@@ -56,7 +57,7 @@ class SocketConnection final : public FrameConnection,
  private:
   struct Slot {
     bool answered = false;
-    size_t frame_bytes = 0;
+    size_t memory = 0;  // taken of FrameMemory
     ByteChain answer;
   };
 
@@ -73,6 +74,7 @@ class SocketConnection final : public FrameConnection,
   void DeliverFrame();
   void Fail(const absl::Status& why);
   void TakeAnswer(uint64_t number, ByteChain frame);
+  void GiveBack(size_t memory);
   void Flush();
   void OnWritten(std::error_code error, size_t bytes);
   void EndIfDone();
@@ -94,6 +96,7 @@ class SocketConnection final : public FrameConnection,
   std::shared_ptr<char[]> frame_;
   size_t frame_size_ = 0;
   size_t frame_got_ = 0;
+  size_t frame_memory_ = 0;  // taken of FrameMemory
   Instant frame_deadline_;
   std::string held_;  // read behind a frame that there is no room for yet
 
@@ -104,7 +107,8 @@ class SocketConnection final : public FrameConnection,
   size_t unsent_bytes_ = 0;
   bool writing_ = false;
   bool closed_ = false;
-  Instant last_progress_;
+  Instant last_progress_;  // something was read, answered or sent
+  Instant last_sent_;      // a write began, or the peer took a part of one
 };
 
 }  // namespace quipu

@@ -199,6 +199,42 @@ class KafkaTest(programs.TestCase):
         for name in self.cluster.nodes:
             self.assertTrue(self.cluster.pid_is_alive(name) or self.cluster.nodes[name]["pid"] == 0)
 
+    def test_a_producer_that_wants_no_answer_hears_of_an_error_by_the_end(self):
+        body = (struct.pack(">hhi", -1, 0, 1000) + struct.pack(">i", 1) + string("no-such-topic")
+                + struct.pack(">iii", 1, 0, 4) + b"\0" * 4)
+        with Wire(self.address()) as wire:
+            wire.socket.sendall(request(0, 3, body))
+            self.assertTrue(wire.is_closed())
+
+    def test_what_is_repeated_is_answered_once(self):
+        with Wire(self.address()) as wire:
+            names = 1000
+            _, body = wire.ask(request(3, 0, struct.pack(">i", names) + names * string("repeated")))
+            self.assertLess(len(body), 1000)
+            self.assertEqual(body.count(b"repeated"), 1)
+
+    def test_that_nothing_is_committed_is_said_by_the_coordinator_alone(self):
+        def committed(address, topic):
+            """(error of the partition, its offset, error of the group), by OffsetFetch version 2."""
+            with Wire(address) as wire:
+                _, body = wire.ask(request(9, 2, string("nobody") + struct.pack(">i", 1) + string(topic)
+                                           + struct.pack(">ii", 1, 0)))
+            at = 4 + 2 + len(topic) + 4 + 4
+            offset, = struct.unpack(">q", body[at:at + 8])
+            at += 8 + 2 + max(0, struct.unpack(">h", body[at + 8:at + 10])[0])
+            return struct.unpack(">h", body[at:at + 2])[0], offset, struct.unpack(">h", body[-2:])[0]
+        self.cluster.make_topic("there")
+        eventually(lambda: self.cluster.quipu("group", "list").returncode == 0, "coordinators")
+        with Wire(self.address()) as wire:  # makes the coordinators' topic
+            wire.ask(request(10, 0, string("nobody")))
+        for topic in ("there", "no-such-topic"):
+            def told(topic=topic):
+                answers = [committed(address, topic) for address in self.kafka.split(",")]
+                errors = sorted(answer[2] for answer in answers)
+                return answers if errors == [0, 16, 16] else None  # NOT_COORDINATOR
+            answers = eventually(told, "one of three to be the coordinator")
+            self.assertEqual({answer[1] for answer in answers}, {-1})
+
     def test_answers_come_in_the_order_of_the_requests(self):
         with Wire(self.address()) as wire:
             wire.socket.sendall(b"".join(request(3, 1, struct.pack(">i", -1), correlation=i)

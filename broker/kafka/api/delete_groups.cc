@@ -10,17 +10,18 @@
 namespace quipu::kafka {
 
 absl::Status HandleDeleteGroups(const KafkaContext& context, const KafkaCallPtr& call) {
-  QUIPU_ASSIGN_OR_RETURN(const DeleteGroupsRequest request, call->Decode<DeleteGroupsRequest>());
+  QUIPU_ASSIGN_OR_RETURN(DeleteGroupsRequest request, call->Decode<DeleteGroupsRequest>());
+  const std::vector<std::string> names = Unique(std::move(request.groups_names));
   DeleteGroupsResponse response;
-  for (const std::string& group_id : request.groups_names) {
+  for (const std::string& group_id : names) {
     response.results.push_back({.group_id = group_id});
   }
   const auto gather = Gather<DeleteGroupsResponse>::Make(
-      std::move(response), request.groups_names.size(),
+      std::move(response), names.size(),
       [call](const DeleteGroupsResponse& all) { call->Answer(all); });
-  for (size_t i = 0; i < request.groups_names.size(); ++i) {
+  for (size_t i = 0; i < names.size(); ++i) {
     message::DeleteGroupRequest asked;
-    asked.set_group_id(request.groups_names[i]);
+    asked.set_group_id(names[i]);
     context.node.DeleteGroup(
         std::move(asked), [gather, i](const message::DeleteGroupResponse& result) {
           gather->Complete([&](DeleteGroupsResponse& all) {

@@ -41,18 +41,18 @@ DescribeGroupsResponse::Group Described(const std::string& group_id, int16_t ver
 }  // namespace
 
 absl::Status HandleDescribeGroups(const KafkaContext& context, const KafkaCallPtr& call) {
-  QUIPU_ASSIGN_OR_RETURN(const DescribeGroupsRequest request,
-                         call->Decode<DescribeGroupsRequest>());
+  QUIPU_ASSIGN_OR_RETURN(DescribeGroupsRequest request, call->Decode<DescribeGroupsRequest>());
+  const std::vector<std::string> names = Unique(std::move(request.groups));
   DescribeGroupsResponse response;
-  response.groups.resize(request.groups.size());
+  response.groups.resize(names.size());
   const auto gather = Gather<DescribeGroupsResponse>::Make(
-      std::move(response), request.groups.size(),
+      std::move(response), names.size(),
       [call](const DescribeGroupsResponse& all) { call->Answer(all); });
-  for (size_t i = 0; i < request.groups.size(); ++i) {
+  for (size_t i = 0; i < names.size(); ++i) {
     message::DescribeGroupRequest asked;
-    asked.set_group_id(request.groups[i]);
+    asked.set_group_id(names[i]);
     context.node.DescribeGroup(std::move(asked),
-                               [gather, i, group_id = request.groups[i], version = call->version()](
+                               [gather, i, group_id = names[i], version = call->version()](
                                    const message::DescribeGroupResponse& result) {
                                  gather->Complete([&](DescribeGroupsResponse& all) {
                                    all.groups[i] = Described(group_id, version, result);

@@ -11,6 +11,7 @@ namespace quipu::kafka {
 namespace {
 
 constexpr int8_t kReadCommitted = 1;
+constexpr int16_t kWholeErrorSince = 7;
 
 // Why the whole request is refused; kNone: it is not.
 ErrorCode RefuseFetch(const FetchRequest& request) {
@@ -72,6 +73,34 @@ Plan MakePlan(const FetchRequest& request, const MetadataImage* image,
   return plan;
 }
 
+FetchResponse ToResponse(const FetchRequest& request, int16_t version,
+                         const std::vector<std::pair<ErrorCode, size_t>>& slots,
+                         const MetadataImage* image, quipu::FetchResponse results) {
+  FetchResponse response{.error_code = results.error};
+  // Before there was an error of the whole answer, each partition has to carry it.
+  const bool each = results.error != ErrorCode::kNone && version < kWholeErrorSince;
+  size_t next = 0;
+  for (const FetchRequest::Topic& topic : request.topics) {
+    auto& answered = response.responses.emplace_back();
+    answered.topic = topic.topic;
+    answered.topic_id = topic.topic_id;
+    for (const FetchRequest::Partition& partition : topic.partitions) {
+      auto& out = answered.partitions.emplace_back();
+      out.partition_index = partition.partition;
+      const auto [error, slot] = slots[next++];
+      if (error == ErrorCode::kNone && !each) {
+        Fill(std::move(results.partitions[slot]), request.isolation_level == kReadCommitted, image,
+             out, response.node_endpoints);
+      } else {
+        out.error_code = error == ErrorCode::kNone ? ErrorCode::kOffsetNotAvailable : error;
+        out.high_watermark = kNoOffset;
+        out.records.is_null = false;
+      }
+    }
+  }
+  return response;
+}
+
 }  // namespace
 
 absl::Status HandleFetch(const KafkaContext& context, const KafkaCallPtr& call) {
@@ -83,32 +112,11 @@ absl::Status HandleFetch(const KafkaContext& context, const KafkaCallPtr& call) 
   }
   const MetadataImagePtr image = context.node.image();
   Plan plan = MakePlan(request, image.get(), call->client_id());
-  context.node.Fetch(std::move(plan.asked),
-                     [call, image, slots = std::move(plan.slots),
-                      request = std::move(request)](quipu::FetchResponse results) {
-                       FetchResponse response{.error_code = results.error};
-                       const bool read_committed = request.isolation_level == kReadCommitted;
-                       size_t next = 0;
-                       for (const FetchRequest::Topic& topic : request.topics) {
-                         auto& answered = response.responses.emplace_back();
-                         answered.topic = topic.topic;
-                         answered.topic_id = topic.topic_id;
-                         for (const FetchRequest::Partition& partition : topic.partitions) {
-                           auto& out = answered.partitions.emplace_back();
-                           out.partition_index = partition.partition;
-                           const auto [error, slot] = slots[next++];
-                           if (error == ErrorCode::kNone) {
-                             Fill(std::move(results.partitions[slot]), read_committed, image.get(),
-                                  out, response.node_endpoints);
-                           } else {
-                             out.error_code = error;
-                             out.high_watermark = kNoOffset;
-                             out.records.is_null = false;
-                           }
-                         }
-                       }
-                       call->Answer(response);
-                     });
+  context.node.Fetch(
+      std::move(plan.asked), [call, image, slots = std::move(plan.slots),
+                              request = std::move(request)](quipu::FetchResponse results) {
+        call->Answer(ToResponse(request, call->version(), slots, image.get(), std::move(results)));
+      });
   return absl::OkStatus();
 }
 

@@ -61,6 +61,7 @@ absl::Status HandleFindCoordinator(const KafkaContext& context, const KafkaCallP
   QUIPU_ASSIGN_OR_RETURN(FindCoordinatorRequest request, call->Decode<FindCoordinatorRequest>());
   std::vector<std::string> keys = std::move(request.coordinator_keys);
   if (call->version() < kSeveralSince) keys = {std::move(request.key)};
+  keys = Unique(std::move(keys));
   const auto gather = Gather<std::vector<Coordinator>>::Make(
       std::vector<Coordinator>(keys.size()), keys.size(), [call](std::vector<Coordinator> found) {
         call->Answer(Answer(call->version(), std::move(found)));

@@ -8,6 +8,17 @@
 
 namespace quipu::kafka {
 
+namespace {
+
+// Older producers of Java give up at any other code that means "later".
+ErrorCode ProducerIdError(ErrorCode error) {
+  const bool passes = error == ErrorCode::kNotController || error == ErrorCode::kRequestTimedOut ||
+                      error == ErrorCode::kLimitReached || error == ErrorCode::kBrokerShuttingDown;
+  return passes ? ErrorCode::kCoordinatorLoadInProgress : error;
+}
+
+}  // namespace
+
 absl::Status HandleInitProducerId(const KafkaContext& context, const KafkaCallPtr& call) {
   QUIPU_ASSIGN_OR_RETURN(const InitProducerIdRequest request,
                          call->Decode<InitProducerIdRequest>());
@@ -21,7 +32,7 @@ absl::Status HandleInitProducerId(const KafkaContext& context, const KafkaCallPt
   context.node.InitProducerId(
       std::move(asked), [call](const message::InitProducerIdResponse& result) {
         InitProducerIdResponse response;
-        response.error_code = ErrorOf(result.error_code());
+        response.error_code = ProducerIdError(ErrorOf(result.error_code()));
         if (response.error_code == ErrorCode::kNone) {
           response.producer_id = ProducerId(result.producer_id());
           response.producer_epoch = ProducerEpoch(static_cast<int16_t>(result.producer_epoch()));

@@ -1,4 +1,6 @@
 // Metadata: brokers as this protocol's clients reach them, topics, partitions and their leaders.
+#include <optional>
+#include <set>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -49,6 +51,10 @@ MetadataResponse::Topic ToTopic(const MetadataImage* image, const MetadataReques
     out.error_code = CheckTopicName(*asked.name, IsInternalTopic(*asked.name)).error;
     if (out.error_code != ErrorCode::kNone) return out;
   }
+  if (image == nullptr) {
+    out.error_code = ErrorCode::kLeaderNotAvailable;
+    return out;
+  }
   const FoundTopic found = FindTopic(image, asked.name.value_or(""), asked.topic_id);
   if (found.topic != nullptr) return ToTopic(*image, *found.topic);
   out.error_code = found.error;
@@ -78,7 +84,10 @@ MetadataResponse Answer(const KafkaContext& context, const MetadataImage* image,
       response.topics.push_back(ToTopic(*image, topic));
     }
   } else if (!all) {
+    // Each once: a name that is repeated would be answered with all partitions each time.
+    std::set<std::pair<std::optional<std::string>, Uuid>> seen;
     for (const MetadataRequest::Topic& topic : *request.topics) {
+      if (!seen.emplace(topic.name, topic.topic_id).second) continue;
       response.topics.push_back(ToTopic(image, topic));
     }
   }

@@ -25,7 +25,8 @@ CommitPlan PlanCommit(const OffsetCommitRequest& request, const MetadataImage* i
   for (const auto& topic : request.topics) {
     const FoundTopic found = FindTopic(image, topic.name, topic.topic_id);
     for (const auto& partition : topic.partitions) {
-      plan.slots.emplace_back(found.error, plan.asked.partitions_size());
+      const ErrorCode error = image == nullptr ? ErrorCode::kNotCoordinator : found.error;
+      plan.slots.emplace_back(error, plan.asked.partitions_size());
       if (found.error != ErrorCode::kNone) continue;
       auto* out = plan.asked.add_partitions();
       out->set_topic_id(found.id().ToBytes());

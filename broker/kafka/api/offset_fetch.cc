@@ -1,5 +1,6 @@
 // OffsetFetch: committed offsets of one group, from version 8 on of several (KIP-709).
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -16,6 +17,14 @@ constexpr int16_t kSeveralGroupsSince = 8;
 constexpr int16_t kWholeErrorSince = 2;  // before it each partition carries the group's error
 
 using OffsetsOfGroup = OffsetFetchResponse::Group;
+
+// Java's consumers before 3.9 repeat this request for two codes only and give up at any other.
+ErrorCode FetchError(ErrorCode error) {
+  const bool passes = error == ErrorCode::kRequestTimedOut ||
+                      error == ErrorCode::kCoordinatorNotAvailable ||
+                      error == ErrorCode::kBrokerShuttingDown || error == ErrorCode::kLimitReached;
+  return passes ? ErrorCode::kNotCoordinator : error;
+}
 
 OffsetFetchResponse::Partition NoOffset(PartitionIndex index, ErrorCode error) {
   return {
@@ -35,7 +44,7 @@ Committed ToCommitted(const message::OffsetFetchResponse& result) {
                                   .committed_offset = Offset(partition.offset()),
                                   .committed_leader_epoch = LeaderEpoch(partition.leader_epoch()),
                                   .metadata = partition.metadata(),
-                                  .error_code = GroupError(ErrorOf(partition.error_code()))};
+                                  .error_code = FetchError(ErrorOf(partition.error_code()))};
   }
   return committed;
 }
@@ -83,6 +92,13 @@ message::OffsetFetchRequest ToAsked(const OffsetFetchRequest::Group& group,
     out->set_topic_id(found.id().ToBytes());
     for (const PartitionIndex index : topic.partition_indexes) out->add_partitions(index.value());
   }
+  // No partition at all would ask for every one. That nothing is committed is the coordinator's to
+  // say, also for topics that nobody knows: here it may be the metadata that are old.
+  if (asked.partitions().empty()) {
+    auto* nobodys = asked.add_partitions();
+    nobodys->set_topic_id(Uuid().ToBytes());
+    nobodys->add_partitions(0);
+  }
   return asked;
 }
 
@@ -105,6 +121,8 @@ absl::Status HandleOffsetFetch(const KafkaContext& context, const KafkaCallPtr& 
   if (call->version() < kSeveralGroupsSince) {
     groups = {{.group_id = std::move(request.group_id), .topics = std::move(request.topics)}};
   }
+  std::set<std::string> seen;
+  std::erase_if(groups, [&seen](const auto& group) { return !seen.insert(group.group_id).second; });
   const auto gather = Gather<std::vector<OffsetsOfGroup>>::Make(
       std::vector<OffsetsOfGroup>(groups.size()), groups.size(),
       [call](std::vector<OffsetsOfGroup> all) {
@@ -113,14 +131,12 @@ absl::Status HandleOffsetFetch(const KafkaContext& context, const KafkaCallPtr& 
   const MetadataImagePtr image = context.node.image();
   for (size_t i = 0; i < groups.size(); ++i) {
     message::OffsetFetchRequest asked = ToAsked(groups[i], image.get());
-    // Partitions of which none is known here would ask for all that the group has.
-    const bool none = groups[i].topics.has_value() && asked.partitions().empty();
     const auto fill = [gather, image, i,
                        group = std::move(groups[i])](const message::OffsetFetchResponse& result) {
       gather->Complete([&](std::vector<OffsetsOfGroup>& all) {
         OffsetsOfGroup& out = all[i];
         out.group_id = group.group_id;
-        out.error_code = GroupError(ErrorOf(result.error_code()));
+        out.error_code = FetchError(ErrorOf(result.error_code()));
         const Committed committed = ToCommitted(result);
         if (group.topics) {
           FillAsked(*group.topics, image.get(), committed, out);
@@ -129,8 +145,10 @@ absl::Status HandleOffsetFetch(const KafkaContext& context, const KafkaCallPtr& 
         }
       });
     };
-    if (none) {
-      fill({});
+    if (image == nullptr) {
+      message::OffsetFetchResponse unknown;
+      unknown.set_error_code(static_cast<int32_t>(ErrorCode::kNotCoordinator));
+      fill(unknown);
     } else {
       context.node.OffsetFetch(std::move(asked), fill);
     }

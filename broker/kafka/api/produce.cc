@@ -46,13 +46,30 @@ void Fill(const ProducePartitionResult& result, const MetadataImage* image,
   }
 }
 
+// acks=0: as in Kafka the connection ends at an error, so that the client asks for the leader anew.
+void AnswerUnheard(const KafkaCall& call, const std::vector<std::pair<ErrorCode, size_t>>& slots,
+                   const quipu::ProduceResponse& results) {
+  bool wrong = false;
+  for (const auto& [error, slot] : slots) wrong |= error != ErrorCode::kNone;
+  for (const auto& result : results.partitions) wrong |= result.error != ErrorCode::kNone;
+  if (wrong) {
+    call.AnswerByEnding();
+  } else {
+    call.AnswerNothing();
+  }
+}
+
 }  // namespace
 
 absl::Status HandleProduce(const KafkaContext& context, const KafkaCallPtr& call) {
   QUIPU_ASSIGN_OR_RETURN(ProduceRequest request, call->Decode<ProduceRequest>());
   const bool answered = request.acks != 0;
   if (request.transactional_id.has_value()) {
-    call->Answer(Refused(request, ErrorCode::kUnsupportedVersion, "transactions are not served"));
+    if (answered) {
+      call->Answer(Refused(request, ErrorCode::kUnsupportedVersion, "transactions are not served"));
+    } else {
+      call->AnswerByEnding();
+    }
     return absl::OkStatus();
   }
   const MetadataImagePtr image = context.node.image();
@@ -78,7 +95,7 @@ absl::Status HandleProduce(const KafkaContext& context, const KafkaCallPtr& call
       std::move(asked), [call, answered, image, slots = std::move(slots),
                          request = std::move(request)](const quipu::ProduceResponse& results) {
         if (!answered) {
-          call->AnswerNothing();
+          AnswerUnheard(*call, slots, results);
           return;
         }
         size_t next = 0;

@@ -268,7 +268,7 @@ TEST(FrameServerTest, ReadingPausesWhenTooManyFramesWait) {
 }
 
 TEST(FrameServerTest, MemoryIsSharedAndAFrameThatDoesNotFitWaits) {
-  Server server({.memory_bytes_max = 1000}, /*echo=*/false);
+  Server server({.memory_bytes_max = 1000, .small_frame_bytes = 0}, /*echo=*/false);
   const Peer first(server.port());
   ASSERT_TRUE(first.Send(Frame(std::string(900, '1'))));
   ASSERT_EQ(server.AwaitAsked(1).size(), 1U);
@@ -289,8 +289,37 @@ TEST(FrameServerTest, MemoryIsSharedAndAFrameThatDoesNotFitWaits) {
   EXPECT_TRUE(Eventually([&] { return server.server().counts().memory_bytes == 0; }));
 }
 
+TEST(FrameServerTest, SmallFramesPassWhileLargeOnesWait) {
+  Server server({.memory_bytes_max = 1000, .small_frame_bytes = 100}, /*echo=*/false);
+  const Peer large(server.port());
+  ASSERT_TRUE(large.Send(Frame(std::string(900, '1'))));
+  ASSERT_EQ(server.AwaitAsked(1).size(), 1U);
+  const Peer waits(server.port());
+  ASSERT_TRUE(waits.Send(Frame(std::string(500, '2'))));
+  EXPECT_TRUE(Eventually([&] { return server.server().counts().paused == 1; }));
+  const Peer small(server.port());
+  ASSERT_TRUE(small.Send(Frame(std::string(100, '3'))));
+  const auto asked = server.AwaitAsked(2);
+  ASSERT_EQ(asked.size(), 2U);
+  EXPECT_EQ(asked[1].frame.size(), 100U);
+}
+
+TEST(FrameServerTest, AHandlerThatEndsTheConnectionLetsEarlierAnswersOut) {
+  Server server({}, /*echo=*/false);
+  const Peer peer(server.port());
+  ASSERT_TRUE(peer.Send(Frame("first") + Frame("second")));
+  const auto asked = server.AwaitAsked(2);
+  ASSERT_EQ(asked.size(), 2U);
+  asked[1].connection->Answer(1, {});
+  asked[1].connection->End();
+  std::this_thread::sleep_for(milliseconds(50));
+  asked[0].connection->Answer(0, Framed(asked[0].frame));
+  EXPECT_EQ(peer.Next(), "first");
+  EXPECT_TRUE(peer.Ended());
+}
+
 TEST(FrameServerTest, MemoryOfAConnectionThatIsCutComesBack) {
-  Server server({.memory_bytes_max = 1000}, /*echo=*/false);
+  Server server({.memory_bytes_max = 1000, .small_frame_bytes = 0}, /*echo=*/false);
   {
     const Peer peer(server.port());
     ASSERT_TRUE(
