@@ -6,7 +6,6 @@
 #pragma once
 
 #include "absl/status/status.h"
-#include "absl/types/span.h"
 #include "broker/broker_node.h"
 #include "broker/kafka/kafka_call.h"
 #include "core/kafka/served_apis.h"
@@ -41,12 +40,5 @@ absl::Status HandleOffsetFetch(const KafkaContext& context, const KafkaCallPtr& 
 absl::Status HandleOffsetForLeaderEpoch(const KafkaContext& context, const KafkaCallPtr& call);
 absl::Status HandleProduce(const KafkaContext& context, const KafkaCallPtr& call);
 absl::Status HandleSyncGroup(const KafkaContext& context, const KafkaCallPtr& call);
-
-struct KafkaApi {
-  ApiKey key;
-  KafkaHandler handle;
-};
-// Every API that is served. What is not in it is not advertised.
-absl::Span<const KafkaApi> KafkaApis();
 
 }  // namespace quipu::kafka

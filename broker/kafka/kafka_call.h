@@ -5,9 +5,12 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "core/kafka/message.h"
+#include "runtime/refusals.h"
 #include "runtime/socket/frame_server.h"
 
 namespace quipu::kafka {
@@ -15,8 +18,13 @@ namespace quipu::kafka {
 // Shared by whoever will answer; exactly one answer, from any thread.
 class KafkaCall {
  public:
-  KafkaCall(std::shared_ptr<FrameConnection> connection, uint64_t number, RequestFrame frame)
-      : connection_(std::move(connection)), number_(number), frame_(std::move(frame)) {}
+  // Errors in answers are counted in `refusals`, which must outlive the call.
+  KafkaCall(std::shared_ptr<FrameConnection> connection, uint64_t number, RequestFrame frame,
+            Refusals& refusals)
+      : connection_(std::move(connection)),
+        number_(number),
+        frame_(std::move(frame)),
+        refusals_(refusals) {}
 
   // The request. kInvalidRequest when the bytes are not such a message: return it, and the
   // connection ends.
@@ -26,20 +34,23 @@ class KafkaCall {
   }
   template <Message Response>
   void Answer(const Response& response) const {
-    connection_->Answer(number_, EncodeResponse(response, frame_.version, frame_.correlation_id));
+    AnswerAs(response, frame_.version);
   }
   // As `version`, where the client's own cannot be answered in.
   template <Message Response>
   void AnswerAs(const Response& response, int16_t version) const {
-    connection_->Answer(number_, EncodeResponse(response, version, frame_.correlation_id));
+    std::vector<ErrorCode> errors;
+    connection_->Answer(number_, EncodeResponse(response, version, frame_.correlation_id, &errors));
+    Count(errors);
   }
   // The client does not want to hear (Produce with acks=0).
   void AnswerNothing() const { connection_->Answer(number_, {}); }
 
   // Likewise, and something is wrong: the connection ends, which is how such a client notices.
-  void AnswerByEnding() const {
+  void AnswerByEnding(const std::vector<ErrorCode>& errors) const {
     connection_->Answer(number_, {});
     connection_->End();
+    Count(errors);
   }
 
   [[nodiscard]] int16_t version() const { return frame_.version; }
@@ -50,9 +61,16 @@ class KafkaCall {
   [[nodiscard]] const std::string& client_host() const { return connection_->peer_host(); }
 
  private:
+  void Count(const std::vector<ErrorCode>& errors) const {
+    if (errors.empty()) return;
+    const std::string call = absl::StrCat("Kafka/", frame_.api->name);
+    for (const ErrorCode error : errors) refusals_.Add(call, error);
+  }
+
   const std::shared_ptr<FrameConnection> connection_;
   const uint64_t number_;
   const RequestFrame frame_;
+  Refusals& refusals_;
 };
 
 using KafkaCallPtr = std::shared_ptr<const KafkaCall>;

@@ -10,6 +10,11 @@
 namespace quipu::kafka {
 namespace {
 
+struct KafkaApi {
+  ApiKey key;
+  KafkaHandler handle;
+};
+// Every API that is served. What is not here is not advertised.
 constexpr KafkaApi kKafkaApis[] = {
     {ApiKey::kProduce, HandleProduce},
     {ApiKey::kFetch, HandleFetch},
@@ -38,8 +43,6 @@ ServedApis Served() {
 }
 
 }  // namespace
-
-absl::Span<const KafkaApi> KafkaApis() { return kKafkaApis; }
 
 KafkaListener::KafkaListener(Options options, const std::unique_ptr<BrokerNode>& node,
                              const BrokerConfig& config)
@@ -77,7 +80,8 @@ absl::Status KafkaListener::OnFrame(const std::shared_ptr<FrameConnection>& conn
     return ToStatus(ErrorCode::kUnsupportedVersion,
                     absl::StrCat(api.name, " version ", version, " is not served"));
   }
-  const auto call = std::make_shared<const KafkaCall>(connection, number, std::move(request));
+  const auto call =
+      std::make_shared<const KafkaCall>(connection, number, std::move(request), *options_.refusals);
   return found->handle(*context_, call);
 }
 

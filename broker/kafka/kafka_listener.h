@@ -17,6 +17,7 @@ class KafkaListener {
   struct Options {
     FrameServerOptions server;
     bool auto_create_topics = false;
+    std::shared_ptr<Refusals> refusals = std::make_shared<Refusals>();  // of all calls
   };
   // A listener must be bound before the node is made, which has to know its port: `node` refers to
   // where the node will be, from Serve until after Shutdown. `config` must outlive the listener.

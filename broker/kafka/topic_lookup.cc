@@ -23,6 +23,12 @@ FoundTopic FindTopic(const MetadataImage* image, const std::string& name, TopicI
   return id.IsZero() ? FindTopic(image, name) : FindTopic(image, id);
 }
 
+void AddNobodys(google::protobuf::RepeatedPtrField<record::TopicPartitions>* partitions) {
+  record::TopicPartitions* nobodys = partitions->Add();
+  nobodys->set_topic_id(Uuid().ToBytes());
+  nobodys->add_partitions(0);
+}
+
 void AddEndpoint(const MetadataImage* image, BrokerId broker,
                  std::vector<NodeEndpoint>& endpoints) {
   const BrokerImage* found = image == nullptr ? nullptr : image->FindBroker(broker);

@@ -6,6 +6,7 @@
 #include "base/error_code.h"
 #include "core/kafka/shared_structs.h"
 #include "core/metadata/metadata_image.h"
+#include "proto/record/group.pb.h"
 
 namespace quipu::kafka {
 
@@ -26,6 +27,10 @@ FoundTopic FindTopic(const MetadataImage* image, const std::string& name);
 FoundTopic FindTopic(const MetadataImage* image, TopicId id);
 // By id when it is not zero, else by name: the newer versions of some APIs have ids alone.
 FoundTopic FindTopic(const MetadataImage* image, const std::string& name, TopicId id);
+
+// A partition of a topic that nobody has, for a request that would mean "all" without any: whether
+// the asked broker coordinates the group is then still its own to say.
+void AddNobodys(google::protobuf::RepeatedPtrField<record::TopicPartitions>* partitions);
 
 // Adds the address of `broker` to `endpoints` once, if it serves Kafka's protocol.
 void AddEndpoint(const MetadataImage* image, BrokerId broker, std::vector<NodeEndpoint>& endpoints);

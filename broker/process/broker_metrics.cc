@@ -72,6 +72,7 @@ MetricSet BrokerMetrics::Collect() {
     out.Family("quipu_group_lag_requests_failed_total").Add({reason}, static_cast<double>(count));
   }
   AddLog(out);
+  AddKafka(out);
   const absl::StatusOr<int64_t> free_bytes = DiskFreeBytes(settings_.log_dir);
   const FilesUse wal =
       UseOfFiles(sources_.storage.directory->database_path(), DataDirectory::kWalSuffix)
@@ -225,7 +226,10 @@ size_t BrokerMetrics::AddPartitions(const Gathered& shards, const MetadataImage*
 
 Refusals::Counts BrokerMetrics::RefusalCounts() const {
   Refusals::Counts counts = sources_.refusals.counts();
-  for (const ErrorCode error : kUsualRefusals) counts[{"Log/Produce", error}] += 0;
+  for (const ErrorCode error : kUsualRefusals) {
+    counts[{"Log/Produce", error}] += 0;
+    if (sources_.kafka != nullptr) counts[{"Kafka/Produce", error}] += 0;
+  }
   return counts;
 }
 
@@ -238,6 +242,22 @@ void BrokerMetrics::AddLog(MetricSet& out) const {
   out.Set("quipu_wal_queued_bytes", static_cast<double>(writer.queued_bytes()));
   out.Set("quipu_wal_write_in_progress_seconds",
           std::chrono::duration<double>(writer.WriteInProgressFor()).count());
+}
+
+void BrokerMetrics::AddKafka(MetricSet& out) const {
+  const FrameServerCounts counts =
+      sources_.kafka == nullptr ? FrameServerCounts() : sources_.kafka->counts();
+  out.Set("quipu_kafka_connections", static_cast<double>(counts.connections));
+  MetricFamily& came = out.Family("quipu_kafka_connections_total");
+  came.Add({"accepted"}, static_cast<double>(counts.accepted));
+  came.Add({"refused"}, static_cast<double>(counts.refused));
+  MetricFamily& ended = out.Family("quipu_kafka_connections_ended_total");
+  ended.Add({"idle"}, static_cast<double>(counts.closed_idle));
+  ended.Add({"faulty"}, static_cast<double>(counts.closed_faulty));
+  out.Set("quipu_kafka_received_bytes_total", static_cast<double>(counts.received_bytes));
+  out.Set("quipu_kafka_sent_bytes_total", static_cast<double>(counts.sent_bytes));
+  out.Set("quipu_kafka_request_bytes", static_cast<double>(counts.memory_bytes));
+  out.Set("quipu_kafka_requests_waited_total", static_cast<double>(counts.paused));
 }
 
 }  // namespace quipu

@@ -9,6 +9,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/status/statusor.h"
 #include "broker/broker_node.h"
+#include "broker/kafka/kafka_listener.h"
 #include "broker/metrics/lag_tracker.h"
 #include "broker/metrics/log_sizes.h"
 #include "broker/process/broker_settings.h"
@@ -28,7 +29,8 @@ class BrokerMetrics {
     const BrokerNode& node;
     const ProcessPorts& ports;
     const BrokerStorage& storage;
-    const Refusals& refusals;  // of both listeners
+    const Refusals& refusals;           // of all listeners
+    const kafka::KafkaListener* kafka;  // nullptr: there is none
   };
   // Listens at settings.metrics and begins to look at lags and sizes. The sources must outlive it,
   // and the node must have started. Errors of MetricsServer::Start.
@@ -64,6 +66,7 @@ class BrokerMetrics {
   void AddGroup(const GroupMetrics& group, const Ends& ends, const MetadataImage* image,
                 Instant now, MetricSet& out) const;
   void AddLog(MetricSet& out) const;
+  void AddKafka(MetricSet& out) const;
   // Of all calls; with what is usual from the start.
   [[nodiscard]] Refusals::Counts RefusalCounts() const;
   // High watermarks of the replicas here that are in sync.

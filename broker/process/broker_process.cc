@@ -17,7 +17,8 @@ constexpr Duration kClientGrace = std::chrono::milliseconds(200);
 // Parks nothing, carries acknowledgements only.
 constexpr size_t kPeerThreads = 1;
 
-kafka::KafkaListener::Options KafkaOptions(const BrokerSettings& settings) {
+kafka::KafkaListener::Options KafkaOptions(const BrokerSettings& settings,
+                                           std::shared_ptr<Refusals> refusals) {
   return {.server = {.name = "kafka",
                      .host = settings.kafka_listener.host,
                      .port = settings.kafka_listener.port,
@@ -27,7 +28,8 @@ kafka::KafkaListener::Options KafkaOptions(const BrokerSettings& settings) {
                      .frame_bytes_max = settings.kafka.request_bytes_max,
                      .memory_bytes_max = settings.kafka.queued_bytes_max,
                      .idle_max = settings.kafka.connections_idle_max},
-          .auto_create_topics = settings.kafka.auto_create_topics};
+          .auto_create_topics = settings.kafka.auto_create_topics,
+          .refusals = std::move(refusals)};
 }
 
 std::string EndpointText(const HostPort& endpoint) {
@@ -97,7 +99,8 @@ absl::Status BrokerProcess::BindListeners() {
   settings_.node.peer_endpoint =
       told(settings_.advertised.peer, settings_.peer_listener, peer_server_->port());
   if (settings_.kafka_listener.host.empty()) return absl::OkStatus();
-  kafka_ = std::make_unique<kafka::KafkaListener>(KafkaOptions(settings_), node_, settings_.node);
+  kafka_ = std::make_unique<kafka::KafkaListener>(KafkaOptions(settings_, refusals_), node_,
+                                                  settings_.node);
   QUIPU_RETURN_IF_ERROR(kafka_->Bind());
   settings_.node.kafka_endpoint =
       told(settings_.advertised.kafka, settings_.kafka_listener, kafka_->port());
@@ -109,7 +112,8 @@ absl::Status BrokerProcess::StartMetrics() {
   QUIPU_ASSIGN_OR_RETURN(metrics_, BrokerMetrics::Start(settings_, {.node = *node_,
                                                                     .ports = *ports_,
                                                                     .storage = *storage_,
-                                                                    .refusals = *refusals_}));
+                                                                    .refusals = *refusals_,
+                                                                    .kafka = kafka_.get()}));
   metrics_endpoint_ = EndpointText({settings_.metrics.host, metrics_->port()});
   return absl::OkStatus();
 }

@@ -54,7 +54,7 @@ class BrokerProcess {
   void End();
 
   BrokerSettings settings_;
-  const std::shared_ptr<Refusals> refusals_ = std::make_shared<Refusals>();  // of both listeners
+  const std::shared_ptr<Refusals> refusals_ = std::make_shared<Refusals>();  // of all listeners
   std::unique_ptr<BrokerStorage> storage_;
   std::unique_ptr<Ballast> ballast_;
   std::unique_ptr<ProcessPorts> ports_;

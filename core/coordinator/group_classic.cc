@@ -36,7 +36,7 @@ GroupRecords GroupCoordinatorCore::JoinGroup(uint64_t token, const ClassicJoinRe
   if (error == ErrorCode::kNone && group != nullptr && !group->membership.members.empty()) {
     error = ErrorCode::kInconsistentGroupProtocol;
   } else if (error == ErrorCode::kNone && is_new && !HasRoomForAGroup()) {
-    error = ErrorCode::kLimitReached;
+    error = ErrorCode::kGroupMaxSizeReached;  // no code of Kafka's clients says "too many groups"
   }
   GroupRecords records;
   if (error != ErrorCode::kNone) {

@@ -84,7 +84,8 @@ class GroupCoordinatorCore {
   // The records are appended and replayed, then FinishClassic is called, with their refusal if they
   // were refused, before any other call. The answers come from there, also those of calls before.
   // Beside the errors in classic_groups.h: kInvalidGroupId, kInvalidRequest,
-  // kInvalidSessionTimeout, kLimitReached, kInconsistentGroupProtocol (the server assigns).
+  // kInvalidSessionTimeout, kGroupMaxSizeReached (also: too many groups),
+  // kInconsistentGroupProtocol (the server assigns).
   [[nodiscard]] GroupRecords JoinGroup(uint64_t token, const ClassicJoinRequest& request, Now now);
   [[nodiscard]] GroupRecords SyncGroup(uint64_t token, const ClassicSyncRequest& request, Now now);
   [[nodiscard]] GroupRecords ClassicHeartbeat(uint64_t token,

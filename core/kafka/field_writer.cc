@@ -45,7 +45,10 @@ void FieldWriter::ShortString(const std::optional<std::string>& value) {
   Raw(text);
 }
 
-void FieldWriter::On(ErrorCode& value) { Integer(KafkaErrorCode(value)); }
+void FieldWriter::On(ErrorCode& value) {
+  if (errors_ != nullptr && value != ErrorCode::kNone) errors_->push_back(value);
+  Integer(KafkaErrorCode(value));
+}
 
 void FieldWriter::On(Uuid& value) {
   Integer(static_cast<int64_t>(value.high()));

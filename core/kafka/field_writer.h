@@ -23,6 +23,9 @@ class FieldWriter final : public FieldVisitor {
   FieldWriter(int16_t version, bool flexible, ByteChainBuilder* out)
       : FieldVisitor(version, flexible), out_(out) {}
 
+  // From now on each error but kNone that is written is added to `errors`, which must outlive this.
+  void CollectErrors(std::vector<ErrorCode>* errors) { errors_ = errors; }
+
   // Bytes written or counted so far.
   [[nodiscard]] size_t size() const { return size_; }
 
@@ -66,6 +69,7 @@ class FieldWriter final : public FieldVisitor {
   void BeginTags();
 
   ByteChainBuilder* out_;
+  std::vector<ErrorCode>* errors_ = nullptr;
   size_t size_ = 0;
   Tags tags_;
 };

@@ -61,27 +61,31 @@ namespace internal {
 absl::Status Decode(ApiKey api, MessageKind kind, int16_t version, const Bytes& frame,
                     size_t position, const DecodeLimits& limits, Visit visit) {
   const ApiInfo& info = InfoOf(api);
-  const std::string what = absl::StrCat(info.name, " v", version,
-                                        kind == MessageKind::kRequest ? " request" : " response");
+  const auto refuse = [&info, version, kind](ErrorCode error, const std::string& why) {
+    return ToStatus(
+        error, absl::StrCat(info.name, " v", version,
+                            kind == MessageKind::kRequest ? " request: " : " response: ", why));
+  };
   if (!info.Serves(version)) {
-    return ToStatus(ErrorCode::kUnsupportedVersion,
-                    absl::StrCat(what, ": versions ", info.version_min, " to ", info.version_max,
-                                 " are served"));
+    return refuse(
+        ErrorCode::kUnsupportedVersion,
+        absl::StrCat("versions ", info.version_min, " to ", info.version_max, " are served"));
   }
   QUIPU_CHECK(position <= frame.size());
   FieldReader reader(version, info.IsFlexible(version), frame, position, limits);
   visit(reader);
   if (!reader.error().empty()) {
-    return ToStatus(ErrorCode::kInvalidRequest, absl::StrCat(what, ": ", reader.error()));
+    return refuse(ErrorCode::kInvalidRequest, std::string(reader.error()));
   }
   if (reader.left() > 0) {
-    return ToStatus(ErrorCode::kInvalidRequest,
-                    absl::StrCat(what, ": ends at byte ", reader.position(), " of ", frame.size()));
+    return refuse(ErrorCode::kInvalidRequest,
+                  absl::StrCat("ends at byte ", reader.position(), " of ", frame.size()));
   }
   return absl::OkStatus();
 }
 
-ByteChain EncodeResponse(ApiKey api, int16_t version, int32_t correlation_id, Visit visit) {
+ByteChain EncodeResponse(ApiKey api, int16_t version, int32_t correlation_id, Visit visit,
+                         std::vector<ErrorCode>* errors) {
   const ApiInfo& info = InfoOf(api);
   QUIPU_CHECK(info.Serves(version));
   ByteChainBuilder out;
@@ -89,6 +93,7 @@ ByteChain EncodeResponse(ApiKey api, int16_t version, int32_t correlation_id, Vi
   writer.Integer(int32_t{0});  // the size, see Finish
   writer.Integer(correlation_id);
   if (ResponseHeaderVersion(info, version) == 1) writer.UnsignedVarint(0);
+  writer.CollectErrors(errors);
   visit(writer);
   return Finish(out);
 }

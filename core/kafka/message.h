@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -50,7 +51,8 @@ namespace internal {
 using Visit = absl::FunctionRef<void(FieldVisitor&)>;
 absl::Status Decode(ApiKey api, MessageKind kind, int16_t version, const Bytes& frame,
                     size_t position, const DecodeLimits& limits, Visit visit);
-ByteChain EncodeResponse(ApiKey api, int16_t version, int32_t correlation_id, Visit visit);
+ByteChain EncodeResponse(ApiKey api, int16_t version, int32_t correlation_id, Visit visit,
+                         std::vector<ErrorCode>* errors);
 ByteChain EncodeRequest(ApiKey api, int16_t version, int32_t correlation_id,
                         const std::optional<std::string>& client_id, Visit visit);
 size_t EncodedSize(ApiKey api, int16_t version, Visit visit);
@@ -83,11 +85,14 @@ absl::StatusOr<M> Decode(const RequestFrame& request, const DecodeLimits& limits
 }
 
 // A whole frame: size, header and message; records are shared, not copied. `version` must be one
-// that the API serves. Fields that it does not have are left out.
+// that the API serves. Fields that it does not have are left out. To `errors`, if given, each error
+// but kNone is added.
 template <Message M>
   requires(M::kKind == MessageKind::kResponse)
-ByteChain EncodeResponse(const M& message, int16_t version, int32_t correlation_id) {
-  return internal::EncodeResponse(M::kApi, version, correlation_id, internal::Writing(message));
+ByteChain EncodeResponse(const M& message, int16_t version, int32_t correlation_id,
+                         std::vector<ErrorCode>* errors = nullptr) {
+  return internal::EncodeResponse(M::kApi, version, correlation_id, internal::Writing(message),
+                                  errors);
 }
 template <Message M>
   requires(M::kKind == MessageKind::kRequest)

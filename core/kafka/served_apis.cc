@@ -11,12 +11,6 @@ ServedApis::ServedApis(absl::Span<const ApiKey> keys) {
   }
 }
 
-ServedApis ServedApis::All() {
-  ServedApis all({});
-  for (const ApiInfo& api : Apis()) all.served_.at(static_cast<size_t>(api.key)) = true;
-  return all;
-}
-
 ApiVersionsResponse ServedApis::Answer(ErrorCode error) const {
   ApiVersionsResponse answer{.error_code = error};
   for (const ApiInfo& api : Apis()) {

@@ -15,9 +15,6 @@ namespace quipu::kafka {
 class ServedApis {
  public:
   explicit ServedApis(absl::Span<const ApiKey> keys);
-  // Every API of the table.
-  static ServedApis All();
-
   [[nodiscard]] bool Has(ApiKey key) const { return served_[static_cast<size_t>(key)]; }
   // The answer to ApiVersions, by rising key. With kUnsupportedVersion it is what a client whose
   // ApiVersions is newer than ours gets, encoded as version 0: it chooses again by the table

@@ -148,6 +148,24 @@ void DefineBroker(Definitions& all) {
       "Epoch of this broker's registration; -1 before the first");
 }
 
+void DefineKafka(Definitions& all) {
+  const Definer add(all, kBroker);
+  add("quipu_kafka_connections", kGauge, "connections", {},
+      "Open connections of listener.kafka; at most max.connections");
+  add("quipu_kafka_connections_total", kCounter, "connections", {"result"},
+      "Connections that came to listener.kafka: accepted, or refused beyond max.connections or "
+      "max.connections.per.ip");
+  add("quipu_kafka_connections_ended_total", kCounter, "connections", {"reason"},
+      "Connections that the broker ended. idle: connections.max.idle.ms, or a peer that did not go "
+      "on; faulty: what came in was no request, too large, or is not served");
+  add("quipu_kafka_received_bytes_total", kCounter, "bytes", {}, "Received on listener.kafka");
+  add("quipu_kafka_sent_bytes_total", kCounter, "bytes", {}, "Sent on listener.kafka");
+  add("quipu_kafka_request_bytes", kGauge, "bytes", {},
+      "Requests on listener.kafka that are not answered; at most queued.max.request.bytes");
+  add("quipu_kafka_requests_waited_total", kCounter, "requests", {},
+      "Requests on listener.kafka that had to wait for room under queued.max.request.bytes");
+}
+
 void DefineGroups(Definitions& all) {
   const Definer add(all, kCoordinator);
   add("quipu_groups", kGauge, "groups", {"kind", "state"},
@@ -250,6 +268,7 @@ std::vector<MetricDefinition> DefineMetrics() {
   DefineNode(all);
   DefineData(all);
   DefineBroker(all);
+  DefineKafka(all);
   DefineGroups(all);
   DefineController(all);
   DefineCluster(all);

@@ -8,6 +8,7 @@
 #include <asio/ip/tcp.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
+#include <condition_variable>
 #include <future>
 #include <map>
 #include <thread>
@@ -68,6 +69,7 @@ struct FrameServer::Parts {
 
   mutable std::mutex mutex;
   std::map<std::string, size_t> by_host;
+  std::condition_variable none_open;
   size_t open = 0;
 };
 
@@ -154,7 +156,7 @@ void FrameServer::Parts::Forget(const std::string& host) {
   const auto it = by_host.find(host);
   QUIPU_CHECK(it != by_host.end());
   if (--it->second == 0) by_host.erase(it);
-  --open;
+  if (--open == 0) none_open.notify_all();
 }
 
 void FrameServer::Parts::Open(size_t index, asio::ip::tcp::socket socket, const std::string& host) {
@@ -247,9 +249,9 @@ void FrameServer::Shutdown(Duration grace) {
                                                              loop.connections.end());
     for (const auto& connection : all) connection->Drain();
   });
-  const Instant deadline = ReadClocks().mono + grace;
-  while (counts().connections > 0 && ReadClocks().mono < deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  {
+    std::unique_lock<std::mutex> lock(parts_->mutex);
+    parts_->none_open.wait_for(lock, grace, [this] { return parts_->open == 0; });
   }
   on_each([this](size_t i) {
     Parts::Loop& loop = *parts_->loops[i];

@@ -31,14 +31,16 @@ struct FrameServerOptions {
   size_t frames_waiting_max = 64;  // of one connection, given to its handler, unanswered
   size_t answer_bytes_pause = size_t{8} << 20;  // unsent bytes of one connection: no more is read
   // Frames of all connections from their first byte until they are answered. A frame that does not
-  // fit waits; one that is larger than this alone is taken when there is no other. Frames of up to
-  // small_frame_bytes do not count, so that heartbeats go on while large frames wait; they are
-  // bounded by frames_waiting_max.
+  // fit waits for its turn; one that is larger than this alone is taken when there is no other. A
+  // frame of up to small_frame_bytes does not count when its connection has no other unanswered, so
+  // that heartbeats go on while large frames wait: at most that much more for each connection.
   size_t memory_bytes_max = size_t{256} << 20;
   size_t small_frame_bytes = size_t{16} << 10;
   Duration idle_max = std::chrono::minutes(10);  // between requests
-  // A frame begun and not complete, or an answer that the peer does not take: nothing moved.
+  // A peer is cut off that takes nothing of its answer for so long, or that has not sent a frame it
+  // has begun in this time and what it takes at frame_bytes_per_second_min.
   Duration stalled_max = std::chrono::seconds(30);
+  size_t frame_bytes_per_second_min = size_t{64} << 10;
 };
 
 // What the listener has seen since it started; a count unless it says otherwise.
@@ -51,7 +53,7 @@ struct FrameServerCounts {
   uint64_t received_bytes = 0;
   uint64_t sent_bytes = 0;
   uint64_t memory_bytes = 0;  // of memory_bytes_max, now
-  uint64_t paused = 0;        // connections that were not read because memory_bytes_max was reached
+  uint64_t paused = 0;        // frames that had to wait for memory
 };
 
 // One accepted connection, as its handler sees it.
@@ -65,9 +67,7 @@ class FrameConnection {
   // Reads nothing more, and ends the connection once what was asked for is answered and sent. Any
   // thread.
   virtual void End() = 0;
-  // "127.0.0.1:51234".
-  [[nodiscard]] virtual const std::string& peer() const = 0;
-  // The address alone.
+  // "127.0.0.1", the peer's address without its port.
   [[nodiscard]] virtual const std::string& peer_host() const = 0;
 };
 

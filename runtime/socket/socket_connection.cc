@@ -19,8 +19,8 @@ constexpr size_t kScratchBytes = size_t{64} << 10;
 constexpr int kReadsPerTurn = 16;
 // Slices that one write takes along.
 constexpr size_t kSlicesPerWrite = 64;
-// The slowest peer that is waited for, behind stalled_max: bytes of a frame per second.
-constexpr size_t kFrameBytesPerSecondMin = size_t{1} << 20;
+// Offered to the socket at a time.
+constexpr size_t kWritePartBytes = size_t{1} << 20;
 
 std::string HostText(const asio::ip::tcp::socket& socket) {
   std::error_code error;
@@ -107,7 +107,7 @@ bool SocketConnection::ReadSome() {
   if (direct) {
     frame_got_ += got;
     if (frame_got_ == frame_size_) DeliverFrame();
-    return true;
+    return got == missing;
   }
   TakeBytes({scratch.data(), got});
   return got == kScratchBytes;
@@ -143,35 +143,51 @@ bool SocketConnection::BeginFrame() {
                      " are taken: not this protocol, or a request that is too large")));
     return false;
   }
-  const size_t memory = size <= shared_->options.small_frame_bytes ? 0 : size;
-  const bool taken =
-      memory == 0 || shared_->memory.Take(memory, [weak = weak_from_this(), context = context_] {
-        asio::post(*context, [weak] {
-          const auto self = weak.lock();
-          if (self == nullptr) return;
-          self->paused_ = false;
-          self->Resume();
-        });
-      });
-  if (!taken) {
+  const bool counts = size > shared_->options.small_frame_bytes || !slots_.empty();
+  const auto granted = [weak = weak_from_this(), context = context_,
+                        shared = std::weak_ptr<FrameServerShared>(shared_), size] {
+    asio::post(*context, [weak, shared, size] {
+      if (const auto self = weak.lock()) {
+        self->OnGranted(size);
+      } else if (const auto alive = shared.lock()) {
+        alive->memory.GiveBack(size);
+      }
+    });
+  };
+  if (counts && !shared_->memory.Take(size, granted)) {
     paused_ = true;
     return false;
   }
+  StartFrame(size, counts ? size : 0);
+  return true;
+}
+
+void SocketConnection::StartFrame(size_t size, size_t memory) {
+  const FrameServerOptions& options = shared_->options;
   frame_size_ = size;
   frame_memory_ = memory;
   frame_got_ = 0;
   frame_ = std::make_shared_for_overwrite<char[]>(size);
-  frame_deadline_ = ReadClocks().mono + shared_->options.stalled_max +
-                    std::chrono::seconds(size / kFrameBytesPerSecondMin);
-  return true;
+  frame_deadline_ = ReadClocks().mono + options.stalled_max +
+                    std::chrono::seconds(size / options.frame_bytes_per_second_min);
+}
+
+void SocketConnection::OnGranted(size_t size) {
+  paused_ = false;
+  if (closed_ || draining_) {
+    GiveBack(size);
+    return;
+  }
+  StartFrame(size, size);
+  TakeBytes(std::exchange(held_, {}));
+  WaitReadable();
 }
 
 void SocketConnection::Resume() {
   if (closed_ || draining_ || paused_) return;
   if (length_got_ == length_.size() && !frame_) {
     if (slots_.size() >= shared_->options.frames_waiting_max || !BeginFrame()) return;
-    const std::string held = std::exchange(held_, {});
-    TakeBytes(held);
+    TakeBytes(std::exchange(held_, {}));
   }
   WaitReadable();
 }
@@ -242,30 +258,30 @@ void SocketConnection::TakeAnswer(uint64_t number, ByteChain frame) {
 
 void SocketConnection::Flush() {
   if (writing_ || closed_ || unsent_.empty()) return;
-  const size_t count = std::min(unsent_.size(), kSlicesPerWrite);
-  const auto end = unsent_.begin() + static_cast<ptrdiff_t>(count);
-  auto slices = std::make_shared<std::vector<Bytes>>(std::make_move_iterator(unsent_.begin()),
-                                                     std::make_move_iterator(end));
+  const auto end =
+      unsent_.begin() + static_cast<ptrdiff_t>(std::min(unsent_.size(), kSlicesPerWrite));
+  sending_.assign(std::make_move_iterator(unsent_.begin()), std::make_move_iterator(end));
   unsent_.erase(unsent_.begin(), end);
   std::vector<asio::const_buffer> buffers;
-  buffers.reserve(slices->size());
-  for (const Bytes& slice : *slices) buffers.emplace_back(slice.data(), slice.size());
+  buffers.reserve(sending_.size());
+  for (const Bytes& slice : sending_) buffers.emplace_back(slice.data(), slice.size());
   writing_ = true;
   last_sent_ = ReadClocks().mono;
   asio::async_write(
       socket_, buffers,
-      [this](std::error_code error, size_t) -> size_t {
-        // Called after each part that the peer has taken.
-        last_progress_ = ReadClocks().mono;
-        return error ? 0 : kScratchBytes * 16;
+      [self = shared_from_this()](std::error_code error, size_t) -> size_t {
+        // Called after each part that the peer has taken; gives how much to offer it next.
+        self->last_sent_ = self->last_progress_ = ReadClocks().mono;
+        return error ? 0 : kWritePartBytes;
       },
-      [self = shared_from_this(), slices](std::error_code error, size_t bytes) {
+      [self = shared_from_this()](std::error_code error, size_t bytes) {
         self->OnWritten(error, bytes);
       });
 }
 
 void SocketConnection::OnWritten(std::error_code error, size_t bytes) {
   writing_ = false;
+  sending_.clear();
   if (closed_) return;
   if (error) {
     Close();
@@ -283,6 +299,10 @@ void SocketConnection::OnWritten(std::error_code error, size_t bytes) {
 void SocketConnection::CheckIdle(Instant now) {
   if (closed_) return;
   const FrameServerOptions& options = shared_->options;
+  // Who is not read because it does not take its answers has no time for its frame running.
+  if (unsent_bytes_ >= options.answer_bytes_pause) {
+    frame_deadline_ = std::max(frame_deadline_, now + options.stalled_max);
+  }
   const bool sending = writing_ && now - last_sent_ > options.stalled_max;
   const bool receiving = frame_ && now > frame_deadline_;
   const bool idle =

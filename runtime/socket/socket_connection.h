@@ -42,7 +42,6 @@ class SocketConnection final : public FrameConnection,
 
   void Answer(uint64_t number, ByteChain frame) override;
   void End() override;
-  [[nodiscard]] const std::string& peer() const override { return peer_; }
   [[nodiscard]] const std::string& peer_host() const override { return peer_host_; }
 
   // ---- on the connection's thread ----
@@ -69,6 +68,9 @@ class SocketConnection final : public FrameConnection,
   void TakeBytes(absl::string_view bytes);
   // The length is complete: makes room for the frame. False: paused until there is, or ended.
   bool BeginFrame();
+  void StartFrame(size_t size, size_t memory);
+  // The memory that it waited for is there.
+  void OnGranted(size_t size);
   // Goes on where reading was paused, if nothing is in the way any more.
   void Resume();
   void DeliverFrame();
@@ -104,6 +106,7 @@ class SocketConnection final : public FrameConnection,
   uint64_t first_ = 0;      // number of slots_.front()
   std::deque<Slot> slots_;  // frames that are not answered, or whose turn to leave has not come
   std::deque<Bytes> unsent_;
+  std::vector<Bytes> sending_;  // what the write under way refers to
   size_t unsent_bytes_ = 0;
   bool writing_ = false;
   bool closed_ = false;

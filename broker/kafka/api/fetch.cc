@@ -4,6 +4,7 @@
 
 #include "base/status_macros.h"
 #include "broker/kafka/api_handlers.h"
+#include "broker/kafka/partition_slots.h"
 #include "broker/kafka/topic_lookup.h"
 #include "core/kafka/log/fetch.h"
 
@@ -40,64 +41,55 @@ void Fill(FetchPartitionResult result, bool read_committed, const MetadataImage*
   out.records = {.is_null = false, .slices = std::move(result.batches)};
 }
 
-// The request's partitions, each with the slot of its own in what the node is asked, or why it has
-// none.
-struct Plan {
-  quipu::FetchRequest asked;
-  std::vector<std::pair<ErrorCode, size_t>> slots;
-};
-
-Plan MakePlan(const FetchRequest& request, const MetadataImage* image,
-              const std::string& client_id) {
-  Plan plan;
-  plan.asked.max_wait_ms = request.max_wait_ms;
-  plan.asked.min_bytes = request.min_bytes;
-  plan.asked.max_bytes = request.max_bytes;
-  plan.asked.client_id = client_id;
+quipu::FetchRequest ToAsked(const FetchRequest& request, const MetadataImage* image,
+                            const std::string& client_id, PartitionSlots& slots) {
+  quipu::FetchRequest asked{.max_wait_ms = request.max_wait_ms,
+                            .min_bytes = request.min_bytes,
+                            .max_bytes = request.max_bytes,
+                            .client_id = client_id,
+                            .partitions = {}};
   for (const FetchRequest::Topic& topic : request.topics) {
     const FoundTopic found = FindTopic(image, topic.topic, topic.topic_id);
     for (const FetchRequest::Partition& partition : topic.partitions) {
-      plan.slots.emplace_back(found.error, plan.asked.partitions.size());
-      if (found.error != ErrorCode::kNone) {
-        plan.asked.max_wait_ms = 0;  // what is wrong is said at once
+      if (!slots.Add(found.error)) {
+        asked.max_wait_ms = 0;  // what is wrong is said at once
         continue;
       }
-      plan.asked.partitions.push_back({.topic_id = found.id(),
-                                       .partition = partition.partition,
-                                       .fetch_offset = partition.fetch_offset,
-                                       .leader_epoch = partition.current_leader_epoch,
-                                       .max_bytes = partition.partition_max_bytes,
-                                       .last_fetched_epoch = partition.last_fetched_epoch});
+      asked.partitions.push_back({.topic_id = found.id(),
+                                  .partition = partition.partition,
+                                  .fetch_offset = partition.fetch_offset,
+                                  .leader_epoch = partition.current_leader_epoch,
+                                  .max_bytes = partition.partition_max_bytes,
+                                  .last_fetched_epoch = partition.last_fetched_epoch});
     }
   }
-  return plan;
+  return asked;
 }
 
-FetchResponse ToResponse(const FetchRequest& request, int16_t version,
-                         const std::vector<std::pair<ErrorCode, size_t>>& slots,
+FetchResponse ToResponse(const FetchRequest& request, int16_t version, const PartitionSlots& slots,
                          const MetadataImage* image, quipu::FetchResponse results) {
   FetchResponse response{.error_code = results.error};
-  // Before there was an error of the whole answer, each partition has to carry it.
+  // Before there was an error of the whole answer, each partition has to carry it: as one that
+  // every client takes for "later".
   const bool each = results.error != ErrorCode::kNone && version < kWholeErrorSince;
-  size_t next = 0;
-  for (const FetchRequest::Topic& topic : request.topics) {
-    auto& answered = response.responses.emplace_back();
-    answered.topic = topic.topic;
-    answered.topic_id = topic.topic_id;
-    for (const FetchRequest::Partition& partition : topic.partitions) {
-      auto& out = answered.partitions.emplace_back();
-      out.partition_index = partition.partition;
-      const auto [error, slot] = slots[next++];
-      if (error == ErrorCode::kNone && !each) {
-        Fill(std::move(results.partitions[slot]), request.isolation_level == kReadCommitted, image,
-             out, response.node_endpoints);
-      } else {
-        out.error_code = error == ErrorCode::kNone ? ErrorCode::kOffsetNotAvailable : error;
+  const bool read_committed = request.isolation_level == kReadCommitted;
+  slots.Shape(
+      request.topics, response.responses,
+      [](const auto& topic, auto& out) {
+        out.topic = topic.topic;
+        out.topic_id = topic.topic_id;
+      },
+      [&](const auto& partition, auto& out, ErrorCode error, int place) {
+        out.partition_index = partition.partition;
+        if (error == ErrorCode::kNone && !each) {
+          Fill(std::move(results.partitions[static_cast<size_t>(place)]), read_committed, image,
+               out, response.node_endpoints);
+          return;
+        }
+        out.error_code = error == ErrorCode::kNone ? ErrorCode::kNotLeaderOrFollower : error;
         out.high_watermark = kNoOffset;
         out.records.is_null = false;
-      }
-    }
-  }
+      });
   return response;
 }
 
@@ -111,10 +103,11 @@ absl::Status HandleFetch(const KafkaContext& context, const KafkaCallPtr& call) 
     return absl::OkStatus();
   }
   const MetadataImagePtr image = context.node.image();
-  Plan plan = MakePlan(request, image.get(), call->client_id());
+  PartitionSlots slots;
+  quipu::FetchRequest asked = ToAsked(request, image.get(), call->client_id(), slots);
   context.node.Fetch(
-      std::move(plan.asked), [call, image, slots = std::move(plan.slots),
-                              request = std::move(request)](quipu::FetchResponse results) {
+      std::move(asked), [call, image, slots = std::move(slots),
+                         request = std::move(request)](quipu::FetchResponse results) {
         call->Answer(ToResponse(request, call->version(), slots, image.get(), std::move(results)));
       });
   return absl::OkStatus();

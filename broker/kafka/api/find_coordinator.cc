@@ -32,7 +32,8 @@ Coordinator ToCoordinator(const std::string& key, const MetadataImage* image,
   AddEndpoint(image, BrokerId(found.broker_id()), endpoints);
   if (endpoints.empty()) {
     return Refused(key, ErrorCode::kCoordinatorNotAvailable,
-                   "the coordinator has no listener.kafka");
+                   image == nullptr ? "this broker has not heard of the cluster yet"
+                                    : "the coordinator has no listener.kafka");
   }
   return {.key = key,
           .node_id = endpoints[0].node_id,

@@ -16,6 +16,8 @@ namespace {
 
 // Before it no topics means all of them.
 constexpr int16_t kNullMeansAllSince = 1;
+// Topics that one request makes.
+constexpr size_t kMadeAtOnceMax = 100;
 
 MetadataResponse::Partition ToPartition(const MetadataImage& image,
                                         const PartitionImage& partition) {
@@ -94,38 +96,43 @@ MetadataResponse Answer(const KafkaContext& context, const MetadataImage* image,
   return response;
 }
 
-// Names that nobody has yet and that the request wants made.
-std::vector<std::string> ToMake(const KafkaContext& context, const MetadataRequest& request,
-                                const MetadataResponse& response) {
-  std::vector<std::string> names;
-  if (!context.auto_create_topics || !request.allow_auto_topic_creation) return names;
-  for (const MetadataResponse::Topic& topic : response.topics) {
+// Places of topics that nobody has yet and that the request wants made. Those beyond kMadeAtOnceMax
+// are made when the client asks again.
+std::vector<size_t> ToMake(const KafkaContext& context, const MetadataRequest& request,
+                           MetadataResponse& response) {
+  std::vector<size_t> places;
+  if (!context.auto_create_topics || !request.allow_auto_topic_creation) return places;
+  for (size_t i = 0; i < response.topics.size(); ++i) {
+    MetadataResponse::Topic& topic = response.topics[i];
     const bool missing = topic.error_code == ErrorCode::kUnknownTopicOrPartition;
-    if (missing && topic.name && !IsInternalTopic(*topic.name)) names.push_back(*topic.name);
+    if (!missing || !topic.name || IsInternalTopic(*topic.name)) continue;
+    topic.error_code = ErrorCode::kLeaderNotAvailable;  // upon which clients ask again
+    if (places.size() < kMadeAtOnceMax) places.push_back(i);
   }
-  return names;
+  return places;
 }
 
-// Makes them, and answers LEADER_NOT_AVAILABLE for each, upon which clients ask again.
 void MakeAndAnswer(const KafkaContext& context, const KafkaCallPtr& call,
-                   const std::vector<std::string>& names, MetadataResponse response) {
+                   const std::vector<size_t>& places, MetadataResponse response) {
+  std::vector<message::AdminRequest> wanted;
+  for (const size_t place : places) {
+    auto* topic = wanted.emplace_back().mutable_create_topic();
+    topic->set_name(*response.topics[place].name);
+    topic->set_partitions(-1);
+    topic->set_replication_factor(-1);
+  }
   const auto gather = Gather<MetadataResponse>::Make(
-      std::move(response), names.size(),
+      std::move(response), places.size(),
       [call](const MetadataResponse& answer) { call->Answer(answer); });
-  for (const std::string& name : names) {
-    message::AdminRequest asked;
-    asked.mutable_create_topic()->set_name(name);
-    asked.mutable_create_topic()->set_partitions(-1);
-    asked.mutable_create_topic()->set_replication_factor(-1);
-    context.node.Admin(std::move(asked), [gather, name](const message::AdminResponse& made) {
-      const ErrorCode error = ErrorOf(made.error_code());
-      const bool there = error == ErrorCode::kNone || error == ErrorCode::kTopicAlreadyExists;
-      gather->Complete([&](MetadataResponse& answer) {
-        for (MetadataResponse::Topic& topic : answer.topics) {
-          if (topic.name == name) topic.error_code = there ? ErrorCode::kLeaderNotAvailable : error;
-        }
-      });
-    });
+  for (size_t i = 0; i < places.size(); ++i) {
+    context.node.Admin(
+        std::move(wanted[i]), [gather, place = places[i]](const message::AdminResponse& made) {
+          const ErrorCode error = ErrorOf(made.error_code());
+          const bool there = error == ErrorCode::kNone || error == ErrorCode::kTopicAlreadyExists;
+          gather->Complete([&](MetadataResponse& answer) {
+            if (!there) answer.topics[place].error_code = error;
+          });
+        });
   }
 }
 
@@ -137,11 +144,11 @@ absl::Status HandleMetadata(const KafkaContext& context, const KafkaCallPtr& cal
       !request.topics || (call->version() < kNullMeansAllSince && request.topics->empty());
   const MetadataImagePtr image = context.node.image();
   MetadataResponse response = Answer(context, image.get(), request, all);
-  const std::vector<std::string> names = ToMake(context, request, response);
-  if (names.empty()) {
+  const std::vector<size_t> places = ToMake(context, request, response);
+  if (places.empty()) {
     call->Answer(response);
   } else {
-    MakeAndAnswer(context, call, names, std::move(response));
+    MakeAndAnswer(context, call, places, std::move(response));
   }
   return absl::OkStatus();
 }

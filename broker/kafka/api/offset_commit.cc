@@ -3,6 +3,7 @@
 
 #include "base/status_macros.h"
 #include "broker/kafka/api_handlers.h"
+#include "broker/kafka/partition_slots.h"
 #include "broker/kafka/topic_lookup.h"
 #include "broker/kafka/wire_error.h"
 #include "core/kafka/group/offset_commit.h"
@@ -10,25 +11,24 @@
 namespace quipu::kafka {
 namespace {
 
-// The node's request, and for each partition of the client's its place there, or why it has none.
-struct CommitPlan {
-  message::OffsetCommitRequest asked;
-  std::vector<std::pair<ErrorCode, int>> slots;
-};
+// A group that keeps as many offsets as it may keeps no more later either.
+ErrorCode CommitError(const message::OffsetCommitResponse::Partition& result) {
+  const ErrorCode error = ErrorOf(result.error_code());
+  return error == ErrorCode::kLimitReached ? ErrorCode::kInvalidRequest : GroupError(error);
+}
 
-CommitPlan PlanCommit(const OffsetCommitRequest& request, const MetadataImage* image) {
-  CommitPlan plan;
-  plan.asked.set_group_id(request.group_id);
-  plan.asked.set_member_id(request.member_id);
-  plan.asked.set_member_epoch(request.generation_id_or_member_epoch);
-  plan.asked.set_instance_id(request.group_instance_id.value_or(""));
+message::OffsetCommitRequest ToAsked(const OffsetCommitRequest& request, const MetadataImage* image,
+                                     PartitionSlots& slots) {
+  message::OffsetCommitRequest asked;
+  asked.set_group_id(request.group_id);
+  asked.set_member_id(request.member_id);
+  asked.set_member_epoch(request.generation_id_or_member_epoch);
+  asked.set_instance_id(request.group_instance_id.value_or(""));
   for (const auto& topic : request.topics) {
     const FoundTopic found = FindTopic(image, topic.name, topic.topic_id);
     for (const auto& partition : topic.partitions) {
-      const ErrorCode error = image == nullptr ? ErrorCode::kNotCoordinator : found.error;
-      plan.slots.emplace_back(error, plan.asked.partitions_size());
-      if (found.error != ErrorCode::kNone) continue;
-      auto* out = plan.asked.add_partitions();
+      if (!slots.Add(found.error)) continue;
+      auto* out = asked.add_partitions();
       out->set_topic_id(found.id().ToBytes());
       out->set_partition(partition.partition_index.value());
       out->set_offset(partition.committed_offset.value());
@@ -36,35 +36,48 @@ CommitPlan PlanCommit(const OffsetCommitRequest& request, const MetadataImage* i
       out->set_metadata(partition.committed_metadata.value_or(""));
     }
   }
-  return plan;
+  return asked;
+}
+
+// `error_at` gives the error of a partition that was asked for, by its place.
+template <typename ErrorAt>
+OffsetCommitResponse ToResponse(const OffsetCommitRequest& request, const PartitionSlots& slots,
+                                ErrorAt error_at) {
+  OffsetCommitResponse response;
+  slots.Shape(
+      request.topics, response.topics,
+      [](const auto& topic, auto& out) {
+        out.name = topic.name;
+        out.topic_id = topic.topic_id;
+      },
+      [&error_at](const auto& partition, auto& out, ErrorCode error, int place) {
+        out.partition_index = partition.partition_index;
+        out.error_code = error == ErrorCode::kNone ? error_at(place) : error;
+      });
+  return response;
 }
 
 }  // namespace
 
 absl::Status HandleOffsetCommit(const KafkaContext& context, const KafkaCallPtr& call) {
   QUIPU_ASSIGN_OR_RETURN(OffsetCommitRequest request, call->Decode<OffsetCommitRequest>());
-  CommitPlan plan = PlanCommit(request, context.node.image().get());
+  const MetadataImagePtr image = context.node.image();
+  PartitionSlots slots;
+  if (image == nullptr) {
+    for (const auto& topic : request.topics) {
+      for (size_t i = 0; i < topic.partitions.size(); ++i) slots.Add(ErrorCode::kNotCoordinator);
+    }
+    call->Answer(ToResponse(request, slots, [](int) { return ErrorCode::kNone; }));
+    return absl::OkStatus();
+  }
+  message::OffsetCommitRequest asked = ToAsked(request, image.get(), slots);
   context.node.OffsetCommit(
-      std::move(plan.asked), [call, slots = std::move(plan.slots), request = std::move(request)](
-                                 const message::OffsetCommitResponse& result) {
+      std::move(asked), [call, slots = std::move(slots), request = std::move(request)](
+                            const message::OffsetCommitResponse& result) {
         const ErrorCode whole = GroupError(ErrorOf(result.error_code()));
-        OffsetCommitResponse response;
-        size_t next = 0;
-        for (const auto& topic : request.topics) {
-          auto& answered = response.topics.emplace_back();
-          answered.name = topic.name;
-          answered.topic_id = topic.topic_id;
-          for (const auto& partition : topic.partitions) {
-            const auto [error, slot] = slots[next++];
-            auto& out = answered.partitions.emplace_back();
-            out.partition_index = partition.partition_index;
-            out.error_code = error != ErrorCode::kNone ? error
-                             : whole != ErrorCode::kNone
-                                 ? whole
-                                 : GroupError(ErrorOf(result.partitions(slot).error_code()));
-          }
-        }
-        call->Answer(response);
+        call->Answer(ToResponse(request, slots, [&](int place) {
+          return whole == ErrorCode::kNone ? CommitError(result.partitions(place)) : whole;
+        }));
       });
   return absl::OkStatus();
 }

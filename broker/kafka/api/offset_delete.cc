@@ -13,6 +13,10 @@ namespace quipu::kafka {
 absl::Status HandleOffsetDelete(const KafkaContext& context, const KafkaCallPtr& call) {
   QUIPU_ASSIGN_OR_RETURN(OffsetDeleteRequest request, call->Decode<OffsetDeleteRequest>());
   const MetadataImagePtr image = context.node.image();
+  if (image == nullptr) {
+    call->Answer(OffsetDeleteResponse{.error_code = ErrorCode::kNotCoordinator});
+    return absl::OkStatus();
+  }
   message::OffsetDeleteRequest asked;
   asked.set_group_id(request.group_id);
   for (const auto& topic : request.topics) {
@@ -23,6 +27,7 @@ absl::Status HandleOffsetDelete(const KafkaContext& context, const KafkaCallPtr&
     for (const auto& partition : topic.partitions)
       out->add_partitions(partition.partition_index.value());
   }
+  if (asked.partitions().empty()) AddNobodys(asked.mutable_partitions());
   context.node.OffsetDelete(std::move(asked), [call, image, request = std::move(request)](
                                                   const message::OffsetDeleteResponse& result) {
     OffsetDeleteResponse response{.error_code = GroupError(ErrorOf(result.error_code()))};
@@ -37,9 +42,10 @@ absl::Status HandleOffsetDelete(const KafkaContext& context, const KafkaCallPtr&
       answered.name = topic.name;
       for (const auto& partition : topic.partitions) {
         const auto at = errors.find({found.id().ToBytes(), partition.partition_index.value()});
-        answered.partitions.push_back(
-            {.partition_index = partition.partition_index,
-             .error_code = at == errors.end() ? found.error : at->second});
+        answered.partitions.push_back({.partition_index = partition.partition_index,
+                                       .error_code = found.topic == nullptr || at == errors.end()
+                                                         ? found.error
+                                                         : at->second});
       }
     }
     call->Answer(response);

@@ -92,13 +92,9 @@ message::OffsetFetchRequest ToAsked(const OffsetFetchRequest::Group& group,
     out->set_topic_id(found.id().ToBytes());
     for (const PartitionIndex index : topic.partition_indexes) out->add_partitions(index.value());
   }
-  // No partition at all would ask for every one. That nothing is committed is the coordinator's to
-  // say, also for topics that nobody knows: here it may be the metadata that are old.
-  if (asked.partitions().empty()) {
-    auto* nobodys = asked.add_partitions();
-    nobodys->set_topic_id(Uuid().ToBytes());
-    nobodys->add_partitions(0);
-  }
+  // That nothing is committed is the coordinator's to say, also for topics that nobody knows: here
+  // it may be the metadata that are old.
+  if (asked.partitions().empty()) AddNobodys(asked.mutable_partitions());
   return asked;
 }
 

@@ -3,23 +3,34 @@
 
 #include "base/status_macros.h"
 #include "broker/kafka/api_handlers.h"
+#include "broker/kafka/partition_slots.h"
 #include "broker/kafka/topic_lookup.h"
 #include "broker/kafka/wire_error.h"
 #include "core/kafka/log/offset_for_leader_epoch.h"
 
 namespace quipu::kafka {
+namespace {
+
+void Fill(const message::EpochEndOffsetsResponse::Partition& result,
+          OffsetForLeaderEpochResponse::Partition& out) {
+  out.error_code = ErrorOf(result.error_code());
+  if (out.error_code != ErrorCode::kNone) return;
+  out.leader_epoch = LeaderEpoch(result.leader_epoch());
+  out.end_offset = Offset(result.end_offset());
+}
+
+}  // namespace
 
 absl::Status HandleOffsetForLeaderEpoch(const KafkaContext& context, const KafkaCallPtr& call) {
   QUIPU_ASSIGN_OR_RETURN(OffsetForLeaderEpochRequest request,
                          call->Decode<OffsetForLeaderEpochRequest>());
   const MetadataImagePtr image = context.node.image();
   message::EpochEndOffsetsRequest asked;
-  std::vector<std::pair<ErrorCode, int>> slots;
+  PartitionSlots slots;
   for (const auto& topic : request.topics) {
     const FoundTopic found = FindTopic(image.get(), topic.topic);
     for (const auto& partition : topic.partitions) {
-      slots.emplace_back(found.error, asked.partitions_size());
-      if (found.error != ErrorCode::kNone) continue;
+      if (!slots.Add(found.error)) continue;
       auto* out = asked.add_partitions();
       out->set_topic_id(found.id().ToBytes());
       out->set_partition(partition.partition.value());
@@ -27,29 +38,20 @@ absl::Status HandleOffsetForLeaderEpoch(const KafkaContext& context, const Kafka
       out->set_leader_epoch(partition.leader_epoch.value());
     }
   }
-  context.node.EpochEndOffsets(std::move(asked),
-                               [call, slots = std::move(slots), request = std::move(request)](
-                                   const message::EpochEndOffsetsResponse& results) {
-                                 OffsetForLeaderEpochResponse response;
-                                 size_t next = 0;
-                                 for (const auto& topic : request.topics) {
-                                   auto& answered = response.topics.emplace_back();
-                                   answered.topic = topic.topic;
-                                   for (const auto& partition : topic.partitions) {
-                                     auto& out = answered.partitions.emplace_back();
-                                     out.partition = partition.partition;
-                                     const auto [error, slot] = slots[next++];
-                                     out.error_code = error;
-                                     if (error != ErrorCode::kNone) continue;
-                                     const auto& result = results.partitions(slot);
-                                     out.error_code = ErrorOf(result.error_code());
-                                     if (out.error_code != ErrorCode::kNone) continue;
-                                     out.leader_epoch = LeaderEpoch(result.leader_epoch());
-                                     out.end_offset = Offset(result.end_offset());
-                                   }
-                                 }
-                                 call->Answer(response);
-                               });
+  context.node.EpochEndOffsets(
+      std::move(asked), [call, slots = std::move(slots), request = std::move(request)](
+                            const message::EpochEndOffsetsResponse& results) {
+        OffsetForLeaderEpochResponse response;
+        slots.Shape(
+            request.topics, response.topics,
+            [](const auto& topic, auto& out) { out.topic = topic.topic; },
+            [&results](const auto& partition, auto& out, ErrorCode error, int place) {
+              out.partition = partition.partition;
+              out.error_code = error;
+              if (error == ErrorCode::kNone) Fill(results.partitions(place), out);
+            });
+        call->Answer(response);
+      });
   return absl::OkStatus();
 }
 

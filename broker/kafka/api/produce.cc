@@ -49,13 +49,14 @@ void Fill(const ProducePartitionResult& result, const MetadataImage* image,
 // acks=0: as in Kafka the connection ends at an error, so that the client asks for the leader anew.
 void AnswerUnheard(const KafkaCall& call, const std::vector<std::pair<ErrorCode, size_t>>& slots,
                    const quipu::ProduceResponse& results) {
-  bool wrong = false;
-  for (const auto& [error, slot] : slots) wrong |= error != ErrorCode::kNone;
-  for (const auto& result : results.partitions) wrong |= result.error != ErrorCode::kNone;
-  if (wrong) {
-    call.AnswerByEnding();
-  } else {
+  std::vector<ErrorCode> errors;
+  for (const auto& [error, slot] : slots) errors.push_back(error);
+  for (const auto& result : results.partitions) errors.push_back(result.error);
+  std::erase(errors, ErrorCode::kNone);
+  if (errors.empty()) {
     call.AnswerNothing();
+  } else {
+    call.AnswerByEnding(errors);
   }
 }
 
@@ -68,7 +69,7 @@ absl::Status HandleProduce(const KafkaContext& context, const KafkaCallPtr& call
     if (answered) {
       call->Answer(Refused(request, ErrorCode::kUnsupportedVersion, "transactions are not served"));
     } else {
-      call->AnswerByEnding();
+      call->AnswerByEnding({ErrorCode::kUnsupportedVersion});
     }
     return absl::OkStatus();
   }

@@ -173,7 +173,8 @@ void ClassicGroups::Load(const std::string& group_id, const ClassicMembership& d
 
 void ClassicGroups::ForgetEmpty(const std::string& group_id) {
   const auto it = groups_.find(group_id);
-  if (it == groups_.end() || it->second.state != ClassicGroupState::kEmpty) return;
+  // Also one whose only member has left before its first rebalance was over.
+  if (it == groups_.end() || !it->second.members.empty()) return;
   StopPhase(it->second);
   for (const std::string& member_id : it->second.pending_members) {
     timers_.ClearAll({group_id, member_id});

@@ -293,7 +293,7 @@ TEST_F(ClassicJoinTest, LimitsAreKept) {
   EXPECT_EQ(ErrorOf(Send(JoinOf("c"))), ErrorCode::kGroupMaxSizeReached);
   request = JoinOf("a");
   request.group_id = "h";
-  EXPECT_EQ(ErrorOf(Send(request)), ErrorCode::kLimitReached);
+  EXPECT_EQ(ErrorOf(Send(request)), ErrorCode::kGroupMaxSizeReached);
 }
 
 TEST_F(ClassicJoinTest, PendingMembersAreCountedToo) {
