@@ -23,7 +23,7 @@ inline constexpr LogEventSpec kLogEvents[] = {
     {"config.unsafe", "both", "an unsafe setting is in force, and what that means"},
     {"config.changed", "controller", "a setting was changed while the cluster runs"},
     {"config.warning", "both", "a setting is allowed and most likely a mistake"},
-    {"broker.serving", "broker", "storage is open and both listeners serve"},
+    {"broker.serving", "broker", "storage is open and its listeners serve"},
     {"broker.refused", "both", "a broker's start or registration is refused"},
     {"broker.signal", "broker", "a signal asks the broker to stop"},
     {"broker.stopping", "broker", "leaderships have moved away or the time for it is over"},

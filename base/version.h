@@ -1,4 +1,4 @@
-// The version of all programs, as CMakeLists.txt has it.
+// The version of all programs and packages: CMakeLists.txt reads it here.
 #pragma once
 
 namespace quipu {

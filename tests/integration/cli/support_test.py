@@ -67,8 +67,8 @@ class HealthyTest(SupportCase):
         nodes = {(n["role"], n["id"]): n for n in self.told["nodes"]}
         self.assertEqual(len(nodes), 6)
         node = nodes["broker", 2]
-        version = re.search(r"project\(quipu VERSION (\S+)",
-                            read(os.path.join(programs.ROOT, "CMakeLists.txt"))).group(1)
+        version = re.search(r'kVersion\[\] = "(\S+)"',
+                            read(os.path.join(programs.ROOT, "base/version.h"))).group(1)
         self.assertEqual((node["version"], self.told["version"]), (version, version))
         data = os.path.join(self.cluster.directory, "broker-2", "data")
         self.assertEqual((node["data_dir"], node["address"], node["metrics"]), (
