@@ -2,18 +2,20 @@
 # Boots the systemd of a Debian root as process 1 of namespaces of its own: processes, mounts, control groups,
 # network (loopback alone).
 #   boot_systemd.sh ROOT PID-FILE   needs root; PID-FILE gets systemd's process: for `nsenter -a -t`, and for
-#                                   `kill -9`, which ends all that it started
+#                                   `kill -9`, which ends all that it started; so does `kill -9` of this script
+#   boot_systemd.sh probe           only enters the namespaces, and ends
 # Its control group, quipu-package-test-PID with this script's PID, stays for the caller to remove.
 set -euo pipefail
-root=$1 pid_file=$2
+root=$1 pid_file=${2:-}
 
 if [ "${3:-}" != inside ]; then
   group=$(findmnt --noheadings --first-only --output TARGET --types cgroup2)/quipu-package-test-$$
   mkdir "$group"
   echo 0 >"$group/cgroup.procs"
-  exec unshare --fork --pid --mount --cgroup --uts --ipc --net "$0" "$root" "$pid_file" inside
+  exec unshare --kill-child --pid --mount --cgroup --uts --ipc --net "$0" "$root" "$pid_file" inside
 fi
 
+[ "$root" != probe ] || exit 0
 read -r pid _ </proc/self/stat  # /proc is still the outer one: the id by which others reach us
 echo "$pid" >"$pid_file"
 ip link set lo up
