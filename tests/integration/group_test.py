@@ -39,15 +39,15 @@ class GroupTest(programs.TestCase):
         return [line.split() for line in self.check(done, 0).stdout.splitlines()]
 
     def test_members_and_lag_are_described(self):
+        began = time.time()
         self.make("seen", "viewers", 4)
-        time.sleep(1.2)
         first = self.offsets("viewers")[("seen", 0)]
         self.assertEqual((first["committed"], first["log_end"], first["lag"], first["member"]),
                          (4, 10, 6, None))
-        self.assertGreaterEqual(first["lag_seconds"], 1.2)
-        self.assertLess(first["lag_seconds"], 120)
-        later = self.offsets("viewers")[("seen", 0)]["lag_seconds"]
-        self.assertGreater(later, first["lag_seconds"], "nobody consumes: it grows")
+        self.assertGreaterEqual(first["lag_seconds"], 0)
+        self.assertLessEqual(first["lag_seconds"], time.time() - began + 0.01)
+        eventually(lambda: self.offsets("viewers")[("seen", 0)]["lag_seconds"]
+                   > first["lag_seconds"] + 1, "the lag to grow: nobody consumes")
         member = programs.start("quipu", "consume", "seen", "-g", "viewers", "-b",
                                 self.cluster.bootstrap)
         try:
@@ -150,7 +150,6 @@ class GroupTest(programs.TestCase):
 
     def test_offsets_are_reset_to_a_time(self):
         self.make("timed", "timers", 1, count=3)
-        time.sleep(1.1)
         middle = datetime.datetime.now(datetime.timezone.utc)
         self.json("produce", "timed", text="late\n")
         stamp = middle.strftime("%Y-%m-%dT%H:%M:%S") + f".{middle.microsecond // 1000:03d}"

@@ -115,6 +115,19 @@ class InstallTest(programs.TestCase):
             # Not as a part of a longer path: the tree may lie in a folder named like ours.
             self.assertNotRegex(text, r"((?<![\w}])|(?<=-[IL]))" + re.escape(programs.ROOT) + r"\b")
 
+    def test_no_program_and_no_library_names_the_tree_it_was_built_in(self):
+        if "CMAKE_BUILD_TYPE:STRING=Release" not in read(os.path.join(programs.BUILD,
+                                                                      "CMakeCache.txt")):
+            self.skipTest("debug information and sanitizers name the sources")
+        # With a folder of ours behind it: a tree in /quipu is not each path that begins like that.
+        folders = "|".join(re.escape(f.name) for f in os.scandir(programs.ROOT) if f.is_dir())
+        named = re.compile(rb"(?<!\w)" + f"{re.escape(programs.ROOT)}/({folders})/".encode())
+        built = self.found(".a") + [os.path.join(programs.BIN, p) for p in os.listdir(programs.BIN)]
+        self.assertGreater(len(built), 10)
+        for path in built:
+            with open(path, "rb") as file:
+                self.assertIsNone(named.search(file.read()), path)
+
     # ---- manual pages and completions ----
     def verbs(self, *path):
         """The visible verbs of a noun, from its --help."""

@@ -29,6 +29,9 @@ HEAVY = re.compile(r'#include\s+[<"](grpc|grpcpp|rocksdb)/|#include\s+"proto/rpc
 # One file sees the library behind the metrics endpoint.
 PROMETHEUS = re.compile(r'#include\s+[<"]prometheus/')
 MAY_SEE_PROMETHEUS = "runtime/metrics/metrics_server.cc"
+# One folder sees the library behind the sockets.
+ASIO = re.compile(r'#include\s+[<"]asio[/.]')
+MAY_SEE_ASIO = "runtime/socket/"
 MAY_BE_HEAVY = ("storage/rocksdb/", "runtime/grpc/", "broker/grpc/", "broker/process/",
                 "controller/process/", "client/", "tests/")
 IMPURE_INCLUDE = re.compile(
@@ -70,6 +73,8 @@ def check_includes(path, lines):
             yield number, "heavy-header", f"gRPC or RocksDB header in a pure half: {line.strip()}"
         if PROMETHEUS.search(line) and path != MAY_SEE_PROMETHEUS:
             yield number, "heavy-header", f"only {MAY_SEE_PROMETHEUS} sees prometheus-cpp"
+        if ASIO.search(line) and not path.startswith(MAY_SEE_ASIO):
+            yield number, "heavy-header", f"only {MAY_SEE_ASIO} sees asio"
 
 
 def check_purity(path, lines):
@@ -186,6 +191,7 @@ def self_test():
         ("storage/a.cc", '// x\n#include "runtime/executor.h"\n', "layering"),
         ("broker/a.cc", "// x\n#include <grpcpp/grpcpp.h>\n", "heavy-header"),
         ("broker/process/a.cc", "// x\n#include <prometheus/exposer.h>\n", "heavy-header"),
+        ("broker/kafka/a.cc", "// x\n#include <asio/ip/tcp.hpp>\n", "heavy-header"),
         ("core/a.cc", "// x\n#include <mutex>\n", "purity"),
         ("core/a.cc", "// x\nauto t = std::chrono::steady_clock::now();\n", "purity"),
         ("core/a.cc", "// x\nabsl::flat_hash_map<int, int> seen_;\n"

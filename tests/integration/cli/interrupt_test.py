@@ -4,6 +4,7 @@ of them is started, has begun, and gets the signal.
 """
 import json
 import os
+import pty
 import signal
 import time
 import unittest
@@ -26,8 +27,8 @@ class InterruptTest(programs.TestCase):
         self.cluster.make_topic(name, **configs)
         return name
 
-    def start(self, *arguments):
-        return programs.start("quipu", *arguments, "-b", self.cluster.bootstrap)
+    def start(self, *arguments, **options):
+        return programs.start("quipu", *arguments, "-b", self.cluster.bootstrap, **options)
 
     def end_of(self, topic):
         return self.json("topic", "describe", topic)["partitions"][0]["high_watermark"]
@@ -74,8 +75,13 @@ class InterruptTest(programs.TestCase):
     def test_bench_consume_reports_what_it_read(self):
         topic = self.make("read")
         self.json("produce", topic, text="x\n" * 20)
-        child = self.start("bench", "consume", topic, "--seconds", "600", "-o", "json")
-        time.sleep(1)  # nothing tells from outside that it reads
+        terminal, end = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        child = self.start("bench", "consume", topic, "--seconds", "600", "-o", "json", stderr=end)
+        os.close(end)
+        shown = b""
+        while b"\r20 records" not in shown:
+            shown += os.read(terminal, 1 << 16)
         told = json.loads(self.interrupt(child)[0])
         self.assertEqual((told["records"], told["interrupted"]), (20, True))
 
@@ -162,7 +168,7 @@ class InterruptTest(programs.TestCase):
         try:
             child = programs.start("quipu", "cluster", "down", "--dir", cluster.directory,
                                    "--timeout", "60000")
-            time.sleep(0.5)  # it asks the broker to end, and waits
+            eventually(lambda: programs.catches(child.pid, signal.SIGINT), "the handler")
             self.assertEqual(self.interrupt(child)[1], "quipu: interrupted: controller-1, broker-1 "
                              "still ran; the same command goes on\n")
         finally:

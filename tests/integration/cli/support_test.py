@@ -19,7 +19,6 @@ SECRET = "s3cret"  # of records: key, value and header
 NOBODY = "127.0.0.1:1"
 
 
-
 class SupportCase(programs.TestCase):
     def doctor(self, code, *arguments, to=None):
         """What is not ok, by "subject: check"."""
@@ -269,17 +268,13 @@ class BrokenTest(SupportCase):
                 stderr=subprocess.PIPE)
             eventually(lambda: os.path.exists(file), "the file")
             # From then on the signal is caught.
-            eventually(lambda: self.catches(child.pid, signal.SIGINT), "the handler")
+            eventually(lambda: programs.catches(child.pid, signal.SIGINT), "the handler")
             child.send_signal(signal.SIGINT)
             self.assertEqual(child.communicate(timeout=60), ("", ""))
             self.assertEqual(child.returncode, 130)
             self.assertFalse(os.path.exists(file))
         finally:
             os.kill(pid, signal.SIGCONT)
-
-    def catches(self, pid, number):
-        caught = re.search(r"^SigCgt:\s*([0-9a-f]+)", read(f"/proc/{pid}/status"), re.M)
-        return bool(int(caught.group(1), 16) >> (number - 1) & 1)
 
 
 if __name__ == "__main__":
