@@ -159,6 +159,7 @@ class Run {
     if (settings.status) {
       status_ = std::make_unique<StatusLine>(cluster_, partitions_);
       clients_.on_event = [this](const history::Event& event) { status_->OnClient(event); };
+      classic_.SetTrace([this](const std::string& line) { world_.Trace(line); });
     }
     world_.after_step = [this](Process* process) { AfterStep(process); };
     cluster_.on_raft_sent = [this](const message::RaftMessage& m) { raft_.OnSent(m); };

@@ -149,20 +149,17 @@ void ClassicChecker::CheckOwners(const State& next) const {
 void ClassicChecker::ApplyOffset(const record::OffsetCommitted& record) {
   ++counters_.commits;
   const std::string place = record.topic_id() + std::to_string(record.partition());
-  if (record.metadata().empty()) {
-    Require(now_.members.empty(), "I55", [&] {
-      return Name(now_.generation) + " has an offset that none of its members committed";
-    });
-  } else {
-    const bool fits = std::any_of(now_.members.begin(), now_.members.end(), [&](const auto& item) {
-      return record.metadata() == ClassicSession::TagOf(now_.generation, item.first);
-    });
-    Require(fits, "I55", [&] {
-      return Name(now_.generation) + ": a commit of " + std::to_string(record.offset()) +
-             " for partition index " + std::to_string(record.partition()) +
-             " was taken from generation and member " + record.metadata();
-    });
-  }
+  const bool fits =
+      now_.members.empty()
+          ? !server_side_.empty()
+          : std::any_of(now_.members.begin(), now_.members.end(), [&](const auto& item) {
+              return record.metadata() == ClassicSession::TagOf(now_.generation, item.first);
+            });
+  Require(fits, "I55", [&] {
+    return Name(now_.generation) + ": a commit of " + std::to_string(record.offset()) +
+           " for partition index " + std::to_string(record.partition()) +
+           " was taken from generation and member " + record.metadata();
+  });
   const auto before = offsets_.find(place);
   Require(before == offsets_.end() || before->second <= record.offset(), "I50", [&] {
     return Name(now_.generation) + ": the offset of partition index " +

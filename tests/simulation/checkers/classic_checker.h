@@ -25,8 +25,7 @@ struct ClassicCounters {
 };
 
 // Compares what is committed to __consumer_offsets with what leaders planned and members were told.
-// A committed offset says by its metadata whose it was (ClassicSession::TagOf); members that the
-// server assigns to leave it empty.
+// A committed offset of a member says by its metadata whose it is (ClassicSession::TagOf).
 class ClassicChecker {
  public:
   explicit ClassicChecker(std::string group_id) : group_id_(std::move(group_id)) {}

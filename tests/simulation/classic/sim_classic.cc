@@ -15,7 +15,7 @@ constexpr int32_t kFetchBytes = 20000;
 
 }  // namespace
 
-SimClassic::SimClassic(Ports ports, int number, ClassicOptions options)
+SimClassic::SimClassic(const Ports& ports, int number, ClassicOptions options)
     : ports_(ports), number_(number), options_(std::move(options)) {}
 
 std::unique_ptr<SimClassic> SimClassic::MakeDuplicate(int number) const {
@@ -87,7 +87,10 @@ void SimClassic::Turn(const std::function<void(Instant, ClassicEffects&)>& input
 }
 
 void SimClassic::Carry(ClassicEffects& effects) {
-  for (const int32_t index : effects.stopped) readings_.erase(index);
+  for (const int32_t index : effects.stopped) {
+    readings_.erase(index);
+    if (ports_.say) Say("stops index " + std::to_string(index));
+  }
   for (const auto& [index, start] : effects.started) Begin(index, start);
   for (const ClassicCall& call : effects.calls) Send(call);
 }
@@ -99,6 +102,7 @@ GroupChecker::Committed SimClassic::StillKnown(const Known& known) const {
 void SimClassic::Begin(int32_t index, const OffsetAndMetadata& start) {
   const bool is_first = start.offset == kNoOffset;
   ports_.group.OnAssigned(PartitionOf(index), start.offset, StillKnown(known_at_read_));
+  if (ports_.say) Say("reads index " + std::to_string(index) + " from " + start.offset.ToString());
   Reading& reading = readings_[index] = Reading{.next = start};
   reading.resets = is_first;
   if (is_first) reading.next.offset = Offset(0);
@@ -198,9 +202,30 @@ void SimClassic::OnAnswer(const ClassicCall& call, const Known& known,
       ports_.group.OnCommitAnswered(offsets, known.committed, error);
     }
   }
+  if (ports_.say) Say(response);
   Turn([&](Instant now, ClassicEffects& effects) {
     session_->OnAnswered(now, call.id, response, effects);
   });
+}
+
+void SimClassic::Say(const std::string& text) const {
+  ports_.say("K" + std::to_string(number_) + ' ' + text);
+}
+
+void SimClassic::Say(const ClassicResponse& response) const {
+  if (const auto* joined = std::get_if<ClassicJoinAnswer>(&response)) {
+    std::string text = "joined " + std::string(ErrorDescription(joined->error)) + " g" +
+                       std::to_string(joined->generation) + " as " + joined->member_id;
+    for (const auto& member : joined->members) text += " +" + member.member_id;
+    Say(text);
+  } else if (const auto* synced = std::get_if<ClassicSyncAnswer>(&response)) {
+    std::string text = "synced " + std::string(ErrorDescription(synced->error));
+    const auto given = DecodeAssignment(synced->assignment);
+    for (const int32_t index : given.value_or(Indices())) text += ' ' + std::to_string(index);
+    Say(text);
+  } else if (const auto* beat = std::get_if<ClassicHeartbeatAnswer>(&response)) {
+    if (beat->error != ErrorCode::kNone) Say("hears " + std::string(ErrorDescription(beat->error)));
+  }
 }
 
 void SimClassic::Commit(ClassicEffects& effects) {

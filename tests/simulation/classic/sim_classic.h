@@ -21,15 +21,17 @@ namespace quipu::sim {
 
 class SimClassic {
  public:
-  // What they name must outlive the member.
+  // They and what they name must outlive the member.
   struct Ports {
     Cluster& cluster;
     const PartitionChecker& partitions;
     GroupChecker& group;
     ClassicChecker& classic;
     ClientHistory& history;
+    // Takes a line of the trace; empty: nobody reads it.
+    std::function<void(const std::string&)> say = {};
   };
-  SimClassic(Ports ports, int number, ClassicOptions options);
+  SimClassic(const Ports& ports, int number, ClassicOptions options);
 
   void Start();
   // The process dies without a good-bye.
@@ -78,13 +80,16 @@ class SimClassic {
   void OnBatch(Reading& reading, const FetchPartition& asked, const Bytes& bytes);
   void ScheduleTimer();
   void EndWhenTold();
+  // A line for each answer that says something, and for each partition that comes and goes.
+  void Say(const ClassicResponse& response) const;
+  void Say(const std::string& text) const;
   // As far as it is still true: a deletion of the group takes it back.
   [[nodiscard]] GroupChecker::Committed StillKnown(const Known& known) const;
   [[nodiscard]] TopicPartition PartitionOf(int32_t index) const {
     return {options_.topic_id, PartitionIndex(index)};
   }
 
-  Ports ports_;
+  const Ports& ports_;
   int number_;
   ClassicOptions options_;
   int64_t reader_ = 0;  // a number of its own for each life

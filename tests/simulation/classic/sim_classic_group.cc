@@ -10,6 +10,7 @@ namespace {
 
 constexpr Duration kAwayMax = std::chrono::seconds(4);
 constexpr Duration kDeletionInterval = std::chrono::milliseconds(300);
+constexpr Duration kVisitInterval = std::chrono::milliseconds(300);
 constexpr uint64_t kDeletionTries = 25;       // until all sessions have ended, and longer
 constexpr size_t kClassicDuplicatesMax = 20;  // of one run
 constexpr int kFirstClassicDuplicate = 10;    // numbers of their own
@@ -202,15 +203,26 @@ bool SimClassicGroup::Move() {
   options.request_timeout = std::chrono::seconds(2);
   visitors_.push_back(std::make_unique<SimConsumer>(ports_.cluster, kVisitor, topic_, options,
                                                     group_, ports_.history));
-  SimConsumer& visitor = *visitors_.back();
-  visitor.Start();
-  const Duration stay = world().Between(std::chrono::seconds(1), std::chrono::seconds(7));
-  world().After(stay, nullptr, "operator", [this, &visitor] {
-    if (open_) return;
-    visitor.Crash();
-    Open();
-  });
+  visitors_.back()->Start();
+  Visit(*visitors_.back(),
+        world().now() + world().Between(std::chrono::seconds(1), std::chrono::seconds(9)));
   return true;
+}
+
+void SimClassicGroup::Visit(SimConsumer& visitor, Instant until) {
+  world().After(kVisitInterval, nullptr, "operator", [this, &visitor, until] {
+    if (open_) return;  // healed meanwhile
+    if (world().now() >= until) {
+      visitor.Crash();
+      return Open();
+    }
+    // It is refused while the group has members, and whoever runs it tries again.
+    if (visitor.running() && visitor.core().group().fatal() != ErrorCode::kNone) {
+      visitor.Crash();
+      visitor.Start();
+    }
+    Visit(visitor, until);
+  });
 }
 
 void SimClassicGroup::Heal() {

@@ -20,6 +20,8 @@ class SimClassicGroup {
         group_(partitions),
         classic_(kGroup) {}
 
+  // Takes lines of the trace from now on.
+  void SetTrace(std::function<void(const std::string&)> say) { ports_.say = std::move(say); }
   // Makes the members and starts them. The topic is there.
   void Start(const SwarmOptions& drawn, const std::string& topic);
   // What the nemesis does to it; false: it could not.
@@ -51,6 +53,8 @@ class SimClassicGroup {
   bool Delete();
   void AskForDeletion(uint64_t left);
   bool Move();
+  // The member of the other protocol is there until then.
+  void Visit(SimConsumer& visitor, Instant until);
   void CheckPosition(int32_t index, Offset end, std::string& open) const;
 
   SimClassic::Ports ports_;
