@@ -443,15 +443,7 @@ void Run::Fill(RunResult& result) const {
   c["group.commits"] = group_.counters().commits;
   c["group.commits_refused"] = group_.counters().refused;
   c["group.resets_behind_deleted"] = group_.counters().resets;
-  c["classic.records_read"] = classic_.group_counters().read;
-  c["classic.generations"] = classic_.counters().generations;
-  c["classic.synced"] = classic_.counters().synced;
-  c["classic.offsets"] = classic_.counters().commits;
-  c["classic.commits_refused"] = classic_.group_counters().refused;
-  c["classic.renamed"] = classic_.counters().renamed;
-  c["classic.fenced"] = classic_.group_counters().fenced;
-  c["classic.removed"] = classic_.counters().removed;
-  c["classic.moved"] = classic_.counters().moved;
+  classic_.AddTo(c);
   c["drain.leaders_moved"] = partitions_.drains().leaders_moved();
   c["drain.told_to_stop"] = partitions_.drains().told_to_stop();
   c["group.static_fenced"] = group_.counters().fenced;

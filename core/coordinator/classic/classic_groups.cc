@@ -160,6 +160,12 @@ std::vector<ClassicReply> ClassicGroups::Finish(ErrorCode written, Instant now) 
     }
   }
   if (written == ErrorCode::kNone) told_.clear();
+  for (ClassicReply& reply : replies_) {
+    // As if the answer were lost: the member asks again.
+    const bool unwritten = written != ErrorCode::kNone && tells_place_.contains(reply.token);
+    if (unwritten) reply.answer = WithError(reply.answer, written);
+  }
+  tells_place_.clear();
   size_t taken = written == ErrorCode::kNone ? options_.records_per_turn_max : 0;
   for (auto it = unsaved_.begin(); it != unsaved_.end();) {
     const bool is_written = taken > 0;
@@ -208,6 +214,7 @@ void ClassicGroups::Reset() {
   staged_.reset();
   unsaved_.clear();
   told_.clear();
+  tells_place_.clear();
   replies_.clear();
 }
 

@@ -147,8 +147,10 @@ class ClassicGroups {
   std::optional<Staged> staged_;
   // Groups that became empty, which the log has still to be told.
   absl::btree_map<std::string, ClassicMembership> unsaved_;
-  // Groups whose static members have just been told their ids, which the log may not know.
+  // Groups whose static members are being told their ids, which the log may not know, and the
+  // JoinGroups that are answered so now.
   absl::btree_set<std::string> told_;
+  absl::btree_set<uint64_t> tells_place_;
   std::vector<ClassicReply> replies_;
   uint64_t member_ids_made_ = 0;
 };

@@ -77,9 +77,12 @@ void ClassicGroups::CompleteJoin(ClassicGroup& group, Instant now) {
   for (auto& [member_id, member] : group.members) {
     member.assignment.clear();
     if (!member.join_token) continue;
+    if (!member.instance_id.empty()) {
+      told_.insert(group.id);
+      tells_place_.insert(*member.join_token);
+    }
     Reply(*std::exchange(member.join_token, std::nullopt), JoinedAnswer(group, member_id));
     member.is_new = false;
-    if (!member.instance_id.empty()) told_.insert(group.id);
     group.pending_syncs.insert(member_id);
     StartSession(group.id, member_id, member.session_timeout_ms, now);
   }

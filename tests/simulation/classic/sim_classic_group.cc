@@ -1,7 +1,6 @@
 #include "tests/simulation/classic/sim_classic_group.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 #include <utility>
 
@@ -35,6 +34,8 @@ void SimClassicGroup::Start(const SwarmOptions& drawn, const std::string& topic)
     options.client_id = "classic-" + std::to_string(number);
     if (drawn.classic_static != 0) options.instance_id = "place-" + std::to_string(number);
     options.session_ms = static_cast<int32_t>(drawn.group_session_ms);
+    // So that some of those that hang keep their places while the others go on without them.
+    if (drawn.classic_static != 0) options.session_ms *= static_cast<int32_t>(rng.Between(1, 3));
     options.rebalance_ms = static_cast<int32_t>(drawn.classic_rebalance_ms);
     options.heartbeat_interval = std::chrono::milliseconds(drawn.group_session_ms / 4);
     options.request_timeout = std::chrono::milliseconds(rng.Between(500, 3000));
@@ -273,6 +274,19 @@ void SimClassicGroup::CheckSettled(std::string& open) const {
     }
     CheckPosition(index, ports_.partitions.TrueHighWatermark(uid), open);
   }
+}
+
+void SimClassicGroup::AddTo(std::map<std::string, uint64_t>& coverage) const {
+  const ClassicCounters& group = classic_.counters();
+  coverage["classic.generations"] = group.generations;
+  coverage["classic.synced"] = group.synced;
+  coverage["classic.offsets"] = group.commits;
+  coverage["classic.renamed"] = group.renamed;
+  coverage["classic.removed"] = group.removed;
+  coverage["classic.moved"] = group.moved;
+  coverage["classic.records_read"] = group_.counters().read;
+  coverage["classic.commits_refused"] = group_.counters().refused;
+  coverage["classic.fenced"] = group_.counters().fenced;
 }
 
 void SimClassicGroup::CheckPosition(int32_t index, Offset end, std::string& open) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,7 +36,8 @@ class SimClassicGroup {
 
   [[nodiscard]] std::vector<NodeId> nodes() const;
   [[nodiscard]] const GroupCounters& group_counters() const { return group_.counters(); }
-  [[nodiscard]] const ClassicCounters& counters() const { return classic_.counters(); }
+  // What happened to it, by name.
+  void AddTo(std::map<std::string, uint64_t>& coverage) const;
 
  private:
   static constexpr char kGroup[] = "classics";

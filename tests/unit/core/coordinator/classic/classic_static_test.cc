@@ -178,15 +178,20 @@ TEST_F(ClassicStaticTest, G03SoHasWhoCameAfterTheOneBeforeHadLeft) {
   EXPECT_EQ(core_.classic().Find("g")->leader, one);
 }
 
-TEST_F(ClassicStaticTest, ThePlaceIsWrittenWhenItCanBe) {
+TEST_F(ClassicStaticTest, G03APlaceThatCannotBeWrittenIsNotTold) {
   const auto joined = StaticGroup();
-  Send(StaticOf("one", joined[0].member_id));
+  const uint64_t one = Send(StaticOf("one", joined[0].member_id));
   refuse_ = ErrorCode::kCoordinatorNotAvailable;
-  const std::string two = Joined(Send(StaticOf("two"))).member_id;
+  const uint64_t two = Send(StaticOf("two"));
+  EXPECT_EQ(ErrorOf(one), ErrorCode::kCoordinatorNotAvailable);
+  EXPECT_EQ(ErrorOf(two), ErrorCode::kCoordinatorNotAvailable);
+  EXPECT_EQ(Joined(two).member_id, "");
+  EXPECT_EQ(ErrorOf(Send(StaticOf("one", joined[0].member_id))),
+            ErrorCode::kCoordinatorNotAvailable);
   refuse_ = ErrorCode::kNone;
-  Beat(joined[0].member_id, 2, "one");
+  EXPECT_EQ(Joined(Send(StaticOf("one", joined[0].member_id))).generation, 2);
   FailOver();
-  EXPECT_EQ(Beat(two, 2, "two"), ErrorCode::kIllegalGeneration);
+  EXPECT_EQ(Beat(joined[1].member_id, 1, "two"), ErrorCode::kFencedInstanceId);
 }
 
 TEST_F(ClassicStaticTest, ARestartOfWhoHasStillToGiveUpPartitionsStartsARebalance) {
