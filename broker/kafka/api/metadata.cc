@@ -5,6 +5,7 @@
 
 #include "base/status_macros.h"
 #include "broker/kafka/api_handlers.h"
+#include "broker/kafka/authorized_operations.h"
 #include "broker/kafka/gather.h"
 #include "broker/kafka/topic_lookup.h"
 #include "broker/kafka/wire_error.h"
@@ -91,6 +92,15 @@ MetadataResponse Answer(const KafkaContext& context, const MetadataImage* image,
     for (const MetadataRequest::Topic& topic : *request.topics) {
       if (!seen.emplace(topic.name, topic.topic_id).second) continue;
       response.topics.push_back(ToTopic(image, topic));
+    }
+  }
+  if (request.include_cluster_authorized_operations) {
+    response.cluster_authorized_operations = kClusterOperations;
+  }
+  if (request.include_topic_authorized_operations) {
+    for (MetadataResponse::Topic& topic : response.topics) {
+      if (topic.error_code == ErrorCode::kNone)
+        topic.topic_authorized_operations = kTopicOperations;
     }
   }
   return response;
