@@ -169,7 +169,7 @@ class Bench:
         except (OSError, ValueError, KeyError) as error:
             return False, f"exit code {code}, no report ({error}): {report}.log"
         log = re.sub(r"\x1b\[[0-9;]*m", "", programs.read(report + ".log"))
-        left_out = re.findall(r"SKIPPING TEST: .*|\[ .*: SKIP: .*", log)
+        left_out = re.findall(rf"^\[{row.test} *[(/].*?(SKIPPING TEST: .*|\[ .*: SKIP: .*)", log, re.M)
         if state != "PASSED":
             why = re.search(r"^### Test .* failed at (.*?) at .*\n(.*)", log, re.M)
             return False, f"{state} {': '.join(why.groups()) if why else ''} ({report}.log)"
