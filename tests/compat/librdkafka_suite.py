@@ -188,10 +188,15 @@ def run_all(suite, rows, registered, jobs, logs):
             if scenario not in benches:
                 benches[scenario] = Bench(suite, scenario, logs)
             futures[pool.submit(benches[scenario].run, row)] = row
-        for future in concurrent.futures.as_completed(futures):
-            row = futures[future]
-            results[row] = passed, seconds, said = future.result()
-            print(f"{'passed' if passed else 'FAILED':7} {seconds:6.1f} s  {row.name}  {said}", flush=True)
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                row = futures[future]
+                results[row] = passed, seconds, said = future.result()
+                print(f"{'passed' if passed else 'FAILED':7} {seconds:6.1f} s  {row.name}  {said}", flush=True)
+        except BaseException:  # a signal: neither finish nor begin the rest
+            pool.shutdown(wait=False, cancel_futures=True)
+            programs.fire.end_descendants()
+            raise
     for scenario, bench in benches.items():
         ended = [name for name in bench.cluster.nodes if not bench.cluster.pid_is_alive(name)]
         if ended:
