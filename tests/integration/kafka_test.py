@@ -235,6 +235,43 @@ class KafkaTest(programs.TestCase):
             answers = eventually(told, "one of three to be the coordinator")
             self.assertEqual({answer[1] for answer in answers}, {-1})
 
+    def test_what_a_client_may_do_is_told_to_those_that_ask(self):
+        self.cluster.make_topic("allowed")
+        unknown = -1 << 31
+
+        def metadata(cluster, topic):
+            """(operations with the topic, with the cluster), by Metadata version 8."""
+            body = struct.pack(">i", 1) + string("allowed") + struct.pack(">???", False, cluster, topic)
+            with Wire(self.address()) as wire:
+                return struct.unpack(">ii", wire.ask(request(3, 8, body))[1][-8:])
+        # Bits of Kafka's AclOperation.
+        of_topic = sum(1 << bit for bit in (3, 4, 5, 6, 7, 8, 10, 11))
+        of_cluster = sum(1 << bit for bit in (5, 7, 8, 9, 10, 11, 12))
+        self.assertEqual(metadata(False, False), (unknown, unknown))
+        self.assertEqual(metadata(True, False), (unknown, of_cluster))
+        self.assertEqual(metadata(False, True), (of_topic, unknown))
+
+        def group(asked):
+            """Operations with a group of which its coordinator alone knows, by DescribeGroups version 3."""
+            told = set()
+            for address in self.kafka.split(","):
+                with Wire(address) as wire:
+                    _, body = wire.ask(request(15, 3, struct.pack(">i", 1) + string("noone")
+                                               + struct.pack(">?", asked)))
+                    told.add(struct.unpack(">i", body[-4:])[0])
+            return told
+        with Wire(self.address()) as wire:  # makes the coordinators' topic
+            wire.ask(request(10, 0, string("noone")))
+        of_group = sum(1 << bit for bit in (3, 6, 8, 10, 11))
+        eventually(lambda: group(True) == {unknown, of_group}, "the coordinator to tell")
+        self.assertEqual(group(False), {unknown})
+
+    def test_bytes_behind_a_request_are_passed_over(self):
+        with Wire(self.address()) as wire:
+            everything = struct.pack(">i", -1)
+            plain = wire.ask(request(3, 1, everything))
+            self.assertEqual(wire.ask(request(3, 1, everything + b"\0\1\2")), plain)
+
     def test_answers_come_in_the_order_of_the_requests(self):
         with Wire(self.address()) as wire:
             wire.socket.sendall(b"".join(request(3, 1, struct.pack(">i", -1), correlation=i)

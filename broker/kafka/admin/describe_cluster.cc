@@ -3,6 +3,7 @@
 
 #include "base/status_macros.h"
 #include "broker/kafka/api_handlers.h"
+#include "broker/kafka/authorized_operations.h"
 #include "broker/kafka/topic_lookup.h"
 #include "core/kafka/admin/describe_cluster.h"
 
@@ -42,6 +43,9 @@ absl::Status HandleDescribeCluster(const KafkaContext& context, const KafkaCallP
   response.cluster_id = image->cluster_id().ToText();
   // Every broker passes on what only the controller may decide.
   response.controller_id = context.config.broker_id;
+  if (request.include_cluster_authorized_operations) {
+    response.cluster_authorized_operations = kClusterOperations;
+  }
   for (const auto& [id, broker] : image->brokers()) {
     if (broker.fenced && !request.include_fenced_brokers) continue;
     std::vector<NodeEndpoint> endpoints;

@@ -5,6 +5,7 @@
 
 #include "base/status_macros.h"
 #include "broker/kafka/api_handlers.h"
+#include "broker/kafka/authorized_operations.h"
 #include "broker/kafka/topic_lookup.h"
 #include "core/kafka/admin/describe_topic_partitions.h"
 #include "core/metadata/topic_config.h"
@@ -78,6 +79,7 @@ TopicPartitions PageOf(const DescribeTopicPartitionsRequest& request, const Meta
     }
     out.topic_id = found.id();
     out.is_internal = IsInternalTopic(name);
+    out.topic_authorized_operations = kTopicOperations;
     const size_t next = AddPartitions(image, *found.topic, first, room, out);
     if (next < found.topic->partitions.size()) {
       response.next_cursor = {.topic_name = name,

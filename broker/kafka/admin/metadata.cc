@@ -6,6 +6,7 @@
 #include "base/status_macros.h"
 #include "broker/kafka/admin_calls.h"
 #include "broker/kafka/api_handlers.h"
+#include "broker/kafka/authorized_operations.h"
 #include "broker/kafka/topic_lookup.h"
 #include "core/kafka/admin/metadata.h"
 #include "core/metadata/topic_config.h"
@@ -90,6 +91,15 @@ MetadataResponse Answer(const KafkaContext& context, const MetadataImage* image,
     for (const MetadataRequest::Topic& topic : *request.topics) {
       if (!seen.emplace(topic.name, topic.topic_id).second) continue;
       response.topics.push_back(ToTopic(image, topic));
+    }
+  }
+  if (request.include_cluster_authorized_operations) {
+    response.cluster_authorized_operations = kClusterOperations;
+  }
+  if (request.include_topic_authorized_operations) {
+    for (MetadataResponse::Topic& topic : response.topics) {
+      if (topic.error_code == ErrorCode::kNone)
+        topic.topic_authorized_operations = kTopicOperations;
     }
   }
   return response;

@@ -4,6 +4,7 @@
 
 #include "base/status_macros.h"
 #include "broker/kafka/api_handlers.h"
+#include "broker/kafka/authorized_operations.h"
 #include "broker/kafka/gather.h"
 #include "broker/kafka/wire_error.h"
 #include "core/kafka/group/describe_groups.h"
@@ -14,6 +15,7 @@ namespace {
 constexpr int16_t kNotFoundSince = 6;
 
 DescribeGroupsResponse::Group Described(const std::string& group_id, int16_t version,
+                                        bool with_operations,
                                         const message::DescribeGroupResponse& result) {
   DescribeGroupsResponse::Group group{.error_code = GroupError(ErrorOf(result.error_code())),
                                       .group_id = group_id};
@@ -22,6 +24,9 @@ DescribeGroupsResponse::Group Described(const std::string& group_id, int16_t ver
     if (version < kNotFoundSince) group.error_code = ErrorCode::kNone;
   }
   if (!result.error_message().empty()) group.error_message = result.error_message();
+  if (with_operations && group.error_code == ErrorCode::kNone) {
+    group.authorized_operations = kGroupOperations;
+  }
   if (result.error_code() != 0) return group;
   group.group_state = result.state();
   group.protocol_type = result.protocol_type();
@@ -51,13 +56,14 @@ absl::Status HandleDescribeGroups(const KafkaContext& context, const KafkaCallPt
   for (size_t i = 0; i < names.size(); ++i) {
     message::DescribeGroupRequest asked;
     asked.set_group_id(names[i]);
-    context.node.DescribeGroup(std::move(asked),
-                               [gather, i, group_id = names[i], version = call->version()](
-                                   const message::DescribeGroupResponse& result) {
-                                 gather->Complete([&](DescribeGroupsResponse& all) {
-                                   all.groups[i] = Described(group_id, version, result);
-                                 });
-                               });
+    context.node.DescribeGroup(
+        std::move(asked), [gather, i, group_id = names[i], version = call->version(),
+                           with_operations = request.include_authorized_operations](
+                              const message::DescribeGroupResponse& result) {
+          gather->Complete([&](DescribeGroupsResponse& all) {
+            all.groups[i] = Described(group_id, version, with_operations, result);
+          });
+        });
   }
   return absl::OkStatus();
 }
