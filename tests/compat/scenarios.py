@@ -1,0 +1,390 @@
+"""What every family of clients must be able to do against three brokers, written once.
+
+A family is a program in its own language with the verbs
+
+  produce OPTIONS   records from standard input, as `quipu produce -f json` takes them, each with a number
+                    "i"; prints {"i", "partition", "offset"} for each that is acknowledged
+  consume OPTIONS   prints records as `quipu consume -f json` does, until `count` are read
+  group OPTIONS     the same as a member of a group, until standard input ends; then leaves
+  times OPTIONS     prints {"partition", "offset"} of the first record of `time` or later
+  admin OPTIONS     calls from standard input, {"do": name, arguments}; prints {"ok": answer} or {"error": name}
+
+with OPTIONS a JSON object. What a client cannot do is left out, and said.
+"""
+import collections
+import json
+import os
+import queue
+import subprocess
+import threading
+import time
+
+import programs
+import records
+from programs import Cluster, eventually
+
+COUNT = int(os.environ.get("QUIPU_COMPAT_RECORDS", "100000"))
+CACHE = os.environ.get("QUIPU_COMPAT_CACHE", os.path.join(programs.ROOT, "build", "compat"))
+CLIENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients")
+SECONDS = 240  # that a client may take for its whole work
+
+
+def has(family):
+    """Whether tests/compat/install has installed it to its end."""
+    return os.path.exists(os.path.join(CACHE, family, "installed"))
+
+
+def python_of_the_cache():
+    return os.path.join(CACHE, "python", "bin", "python3")
+
+
+def lines_of(items):
+    return "".join(json.dumps(item) + "\n" for item in items)
+
+
+class Child:
+    """A client at work: lines go in, lines come out while it runs."""
+
+    def __init__(self, command, verb, options):
+        self.log = os.path.join(programs.folder("client"), "stderr")
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([*command, verb, json.dumps(options)], text=True, stderr=log,
+                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            env=programs.environment(), bufsize=1 << 16)
+        self.lines, self.arrived = [], queue.Queue()
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.append(json.loads(line))
+            self.arrived.put(self.lines[-1])
+
+    def feed(self, items, pause_seconds=0.0, of_records=1000):
+        """Lines into it, with a pause after some of them."""
+        try:
+            for at in range(0, len(items), of_records):
+                self.process.stdin.write(lines_of(items[at:at + of_records]))
+                self.process.stdin.flush()
+                time.sleep(pause_seconds)
+        except BrokenPipeError:
+            self.finish()  # says why it ended
+            raise
+
+    def ask(self, call):
+        self.feed([call])
+        try:
+            return self.arrived.get(timeout=60)
+        except queue.Empty:
+            raise AssertionError(f"no answer to {call}: {self.tail()}") from None
+
+    def tail(self):
+        return "\n".join(programs.read(self.log).splitlines()[-25:])
+
+    def finish(self):
+        """Ends its input, and waits for its end; what it printed."""
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass  # the exit code tells
+        try:
+            code = self.process.wait(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            raise AssertionError(f"not done in {SECONDS} s; {len(self.lines)} lines: {self.tail()}") from None
+        self.reader.join()
+        self.process.stdout.close()
+        if code != 0:
+            raise AssertionError(f"{self.process.args}: exit code {code}: {self.tail()}")
+        return self.lines
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                pass  # it has died with lines unread
+
+
+class Scenarios:
+    """Mixed into a programs.TestCase by each family, which sets these."""
+
+    command = ()                    # the program
+    codecs = ("none", "gzip", "snappy", "lz4", "zstd")
+    own_headers = True              # headers of single records
+    repeated_headers = True         # of one name in one record
+    timestamps = True               # times of single records
+    tells_offsets = True            # of what was acknowledged
+    admin_calls = ()                # names of what its admin client can do
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(3, "--broker-set", "group.initial.rebalance.delay.ms=100")
+        cls.addClassCleanup(cls.cluster.down)
+
+    # ---- the client and quipu ----
+    def child(self, verb, **options):
+        child = Child(self.command, verb, {"bootstrap": self.cluster.kafka_bootstrap, **options})
+        self.addCleanup(child.stop)
+        return child
+
+    def records(self, first, end):
+        return [records.record(i, self.own_headers, self.repeated_headers, self.timestamps) | {"i": i}
+                for i in range(first, end)]
+
+    def produce(self, topic, sent, codec="none"):
+        child = self.child("produce", topic=topic, codec=codec)
+        child.feed(sent)
+        acked = child.finish()
+        self.check_acknowledged(sent, acked)
+        return acked
+
+    def check_acknowledged(self, sent, acked):
+        self.assertEqual(len(acked), len(sent))
+        self.assertEqual({ack["i"] for ack in acked}, {one["i"] for one in sent})
+
+    def check_told_offsets(self, sent, acked, read):
+        """Each acknowledgement names the place where its record lies."""
+        if not self.tells_offsets:
+            return
+        where = {(one["partition"], one["offset"]): one for one in read}
+        wanted = {one["i"]: one for one in sent}
+        for ack in acked:
+            found = where.get((ack["partition"], ack["offset"]))
+            self.assertIsNotNone(found, ack)
+            self.assertEqual(records.content(found, self.timestamps),
+                             records.content(wanted[ack["i"]], self.timestamps), ack)
+
+    def consume(self, topic, partitions, count, **more):
+        return self.child("consume", topic=topic, partitions=partitions, count=count, **more).finish()
+
+    def quipu_consume(self, topic):
+        done = self.cluster.quipu("consume", topic, "--from-beginning", "-e", "-f", "json", seconds=SECONDS)
+        self.check(done, 0)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def quipu_produce(self, topic, sent):
+        kept = [{name: value for name, value in one.items() if name != "i"} for one in sent]
+        self.check(self.cluster.quipu("produce", topic, "-f", "json", text=lines_of(kept), seconds=SECONDS), 0)
+
+    # ---- scenarios ----
+    def test_every_codec_there_and_back(self):
+        for codec in self.codecs:
+            with self.subTest(codec):
+                topic = "codec-" + codec
+                self.cluster.make_topic(topic, partitions=3)
+                sent = self.records(0, COUNT)
+                acked = self.produce(topic, sent, codec)
+                by_quipu = self.quipu_consume(topic)
+                records.check_equal(self, sent, by_quipu, self.timestamps)
+                self.check_told_offsets(sent, acked, by_quipu)
+                read = self.consume(topic, 3, len(sent))
+                records.check_equal(self, sent, records.in_log_order(read), self.timestamps)
+
+    def test_what_quipu_wrote_is_read(self):
+        self.cluster.make_topic("from-quipu", partitions=3)
+        sent = [records.record(i, repeated_headers=self.repeated_headers) for i in range(COUNT // 10)]
+        self.quipu_produce("from-quipu", sent)
+        read = self.consume("from-quipu", 3, len(sent))
+        records.check_equal(self, sent, records.in_log_order(read))
+
+    def test_keys_land_where_quipu_puts_them(self):
+        self.cluster.make_topic("both", partitions=7)
+        keys = [f"key-{i}-{'é' * (i % 4)}" for i in range(300)]
+        self.quipu_produce("both", [{"key": key, "value": "quipu"} for key in keys])
+        mine = [{"i": i, "key": key, "value": "client", "headers": []} for i, key in enumerate(keys)]
+        self.produce("both", mine)
+        read = self.quipu_consume("both")
+        self.assertEqual(len(read), 2 * len(keys))
+        records.check_partitions(self, read)
+        self.assertEqual(len({one["partition"] for one in read}), 7)
+
+    def test_looks_up_times_and_starts_anywhere(self):
+        self.cluster.make_topic("times", partitions=2)
+        sent = [records.record(i, repeated_headers=self.repeated_headers) for i in range(2000)]
+        self.quipu_produce("times", sent)
+        moment = records.BASE_TIME + 1200
+        by_quipu = self.quipu_consume("times")
+        expected = {p: min(one["offset"] for one in by_quipu
+                           if one["partition"] == p and one["timestamp"] >= moment) for p in (0, 1)}
+        told = self.child("times", topic="times", partitions=2, time=moment).finish()
+        self.assertEqual({one["partition"]: one["offset"] for one in told}, expected)
+        rest = [one for one in by_quipu if one["offset"] >= expected[one["partition"]]]
+        self.assertLess(len(rest), len(sent))
+        read = self.consume("times", 2, len(rest), offsets={str(p): o for p, o in expected.items()})
+        records.check_equal(self, rest, records.in_log_order(read))
+        self.assertEqual({p: min(one["offset"] for one in read if one["partition"] == p) for p in (0, 1)}, expected)
+
+    def test_the_leader_is_killed_in_the_middle(self):
+        self.cluster.make_topic("killed", partitions=3)
+        sent = self.records(0, COUNT)
+        leader = self.cluster.json("topic", "describe", "killed")["partitions"][0]["leader"]
+        child = self.child("produce", topic="killed", codec="none")
+        third = len(sent) // 3
+        self.addCleanup(self.cluster.up)
+        child.feed(sent[:third], 2 / (third / 500), 500)
+        self.cluster.kill(f"broker-{leader}")
+        child.feed(sent[third:], 4 / (third / 250), 500)
+        acked = child.finish()
+        self.check_acknowledged(sent, acked)
+        read = self.quipu_consume("killed")
+        records.check_equal(self, sent, read, self.timestamps)
+        self.check_told_offsets(sent, acked, read)
+
+    # ---- groups ----
+    def group(self, name):
+        done = self.cluster.quipu("group", "describe", name, "-o", "json")
+        return json.loads(done.stdout) if done.returncode == 0 else {"state": "", "members": [], "offsets": []}
+
+    def await_members(self, name, count):
+        """Until so many members share all partitions, each with one at least."""
+        def shared():
+            told = self.group(name)
+            owned = [[p for t in m["assignment"] for p in t["partitions"]] for m in told["members"]]
+            return (told["state"] == "Stable" and len(owned) == count and all(owned)
+                    and sorted(sum(owned, [])) == list(range(6)))
+        self.eventually(shared, name, f"{count} members to share 6 partitions")
+
+    def await_no_lag(self, name):
+        def reached():
+            lags = [offset["lag"] for offset in self.group(name)["offsets"]]
+            return lags == 6 * [0]
+        self.eventually(reached, name, "the group to have committed all")
+
+    def eventually(self, condition, name, what):
+        try:
+            eventually(condition, what, 90)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.group(name)}") from None
+
+    def check_delivered(self, sent, members, once):
+        """Each record once at least, in the order of its key. A rebalance may bring again what was not
+        committed; the records `once` were committed before one began, or came after the last."""
+        read = [one for member in members for one in member.lines]
+        log = {(one["partition"], one["offset"]): one for one in read}
+        records.check_equal(self, sent, records.in_log_order(log.values()))
+        times = collections.Counter(records.number(one) for one in read)
+        self.assertEqual([i for i in once if times[i] != 1], [])
+        for member in members:
+            self.assertGreater(len(member.lines), 0)
+
+    def test_groups_with_joins_and_leaves(self):
+        self.cluster.make_topic("shared", partitions=6)
+        part = max(1000, COUNT // 20)
+        sent = [records.record(i, repeated_headers=self.repeated_headers) for i in range(4 * part)]
+        self.quipu_produce("shared", sent[:part])
+        members = [self.child("group", topic="shared", group="sharers") for _ in range(2)]
+        self.await_members("sharers", 2)
+        self.quipu_produce("shared", sent[part:2 * part])
+        self.await_no_lag("sharers")
+        members.append(self.child("group", topic="shared", group="sharers"))
+        self.quipu_produce("shared", sent[2 * part:3 * part])
+        self.await_members("sharers", 3)
+        members[0].finish()
+        self.await_members("sharers", 2)
+        self.quipu_produce("shared", sent[3 * part:])
+        self.await_no_lag("sharers")
+        for member in members[1:]:
+            member.finish()
+        self.eventually(lambda: self.group("sharers")["state"] == "Empty", "sharers", "the group to be empty")
+        self.await_no_lag("sharers")
+        self.check_delivered(sent, members, [*range(part, 2 * part), *range(3 * part, 4 * part)])
+
+    def test_a_group_outlives_its_coordinator(self):
+        self.cluster.make_topic("outlived", partitions=6)
+        half = max(1000, COUNT // 20)
+        sent = [records.record(i, repeated_headers=self.repeated_headers) for i in range(2 * half)]
+        members = [self.child("group", topic="outlived", group="outlivers") for _ in range(2)]
+        self.await_members("outlivers", 2)
+        self.quipu_produce("outlived", sent[:half])
+        self.await_no_lag("outlivers")
+        self.addCleanup(self.cluster.up)
+        self.cluster.kill(f"broker-{self.group('outlivers')['coordinator']}")
+        self.quipu_produce("outlived", sent[half:])
+        self.await_members("outlivers", 2)
+        self.await_no_lag("outlivers")
+        for member in members:
+            member.finish()
+        self.check_delivered(sent, members, range(half))
+
+    # ---- admin ----
+    def call(self, child, verb, **arguments):
+        if verb not in self.admin_calls:
+            return None
+        answer = child.ask({"do": verb, **arguments})
+        self.assertIn("ok", answer, f"{verb} {arguments}: {child.tail()}")
+        return answer["ok"]
+
+    def test_admin_calls(self):
+        if not self.admin_calls:
+            self.skipTest("this client has no admin calls")
+        child = self.child("admin")
+        self.call(child, "create_topic", name="made", partitions=2, replicas=3,
+                  configs={"retention.ms": "86400000"})
+        if "create_topic" in self.admin_calls:
+            answer = child.ask({"do": "create_topic", "name": "made", "partitions": 2, "replicas": 3,
+                                "configs": {}})
+            self.assertIn("error", answer)
+            self.assertRegex(answer["error"].upper().replace("_", ""), "TOPICALREADYEXISTS|TOPIC.*EXISTS")
+        else:
+            self.cluster.make_topic("made", partitions=2, retention_ms=86400000)
+        partitions = lambda: self.cluster.json("topic", "describe", "made")["partitions"]
+        self.assertEqual([len(p["replicas"]) for p in partitions()], [3, 3])
+        self.told(child, "list_topics", lambda topics: self.assertIn("made", topics))
+        self.told(child, "describe_cluster", lambda told: self.assertEqual(told["brokers"], 3))
+        if self.has(child, "create_partitions", name="made", partitions=5):
+            self.assertEqual(len(partitions()), 5)
+        self.configs(child)
+        self.deleted_records(child)
+        self.groups_of_admin(child)
+        if self.has(child, "delete_topic", name="made"):
+            eventually(lambda: "made" not in [t["name"] for t in self.cluster.json("topic", "list")],
+                       "the topic to be gone")
+        child.finish()
+
+    def has(self, child, verb, **arguments):
+        if verb in self.admin_calls:
+            self.call(child, verb, **arguments)
+        return verb in self.admin_calls
+
+    def told(self, child, verb, check, **arguments):
+        if verb in self.admin_calls:
+            check(self.call(child, verb, **arguments))
+
+    def configs(self, child):
+        self.told(child, "describe_configs",
+                  lambda told: self.assertEqual(told["retention.ms"], "86400000"), name="made")
+        if self.has(child, "alter_config", name="made", key="retention.ms", value="3600000"):
+            eventually(lambda: self.call(child, "describe_configs", name="made")["retention.ms"] == "3600000",
+                       "the config to be altered")
+            # What was not named stays.
+            self.assertIn("retention.ms", json.dumps(self.cluster.json("topic", "describe", "made")))
+
+    def deleted_records(self, child):
+        self.quipu_produce("made", [{"key": f"acc-{i % 50}", "value": str(i)} for i in range(500)])
+        before = [one for one in self.quipu_consume("made") if one["partition"] == 0]
+        self.assertGreater(len(before), 20)
+        if self.has(child, "delete_records", name="made", partition=0, offset=10):
+            left = [one for one in self.quipu_consume("made") if one["partition"] == 0]
+            self.assertEqual(left, before[10:])
+
+    def groups_of_admin(self, child):
+        member = self.child("group", topic="made", group="seen")
+        count = len(self.cluster.json("topic", "describe", "made")["partitions"])
+        eventually(lambda: self.group("seen")["state"] == "Stable" and all(
+            offset["lag"] == 0 for offset in self.group("seen")["offsets"]) and len(
+                self.group("seen")["offsets"]) == count, "the group to have read all", 90)
+        self.told(child, "list_groups", lambda groups: self.assertIn("seen", groups))
+        self.told(child, "describe_group", lambda told: self.assertEqual(
+            (told["state"].upper(), told["members"]), ("STABLE", 1)), name="seen")
+        offsets = {str(offset["partition"]): offset["offset"] for offset in self.group("seen")["offsets"]}
+        self.told(child, "group_offsets", lambda told: self.assertEqual(told, offsets), name="seen")
+        if "delete_group" in self.admin_calls:
+            self.assertIn("error", child.ask({"do": "delete_group", "name": "seen"}))  # it has a member
+        member.finish()
+        eventually(lambda: self.group("seen")["state"] == "Empty", "the group to be empty", 60)
+        if self.has(child, "delete_group", name="seen"):
+            self.assertNotIn("seen", [g["name"] for g in self.cluster.json("group", "list")])
