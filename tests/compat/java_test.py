@@ -3,7 +3,7 @@ import os
 import unittest
 
 import programs
-from scenarios import CACHE, Scenarios, has
+from scenarios import ADMIN_CALLS, CACHE, Scenarios, has
 
 FOLDER = os.path.join(CACHE, "java")
 
@@ -11,9 +11,7 @@ FOLDER = os.path.join(CACHE, "java")
 @unittest.skipUnless(has("java"), "the Java client is not installed (scripts/setup --compat does it)")
 class JavaTest(Scenarios, programs.TestCase):
     command = ("java", "-cp", f"{FOLDER}/classes:{FOLDER}/jars/*", "Client")
-    admin_calls = ("create_topic", "list_topics", "create_partitions", "describe_configs", "alter_config",
-                   "delete_records", "list_groups", "describe_group", "group_offsets", "delete_group",
-                   "delete_topic", "describe_cluster")
+    admin_calls = ADMIN_CALLS
 
 
 if __name__ == "__main__":

@@ -3,15 +3,13 @@ import os
 import unittest
 
 import programs
-from scenarios import CLIENTS, Scenarios, has, python_of_the_cache
+from scenarios import ADMIN_CALLS, CLIENTS, Scenarios, has, python_of_the_cache
 
 
 @unittest.skipUnless(has("python"), "kafka-python is not installed (scripts/setup --compat does it)")
 class KafkaPythonTest(Scenarios, programs.TestCase):
     command = (python_of_the_cache(), "-B", os.path.join(CLIENTS, "kafka_python_client.py"))
-    admin_calls = ("create_topic", "list_topics", "create_partitions", "describe_configs", "alter_config",
-                   "delete_records", "list_groups", "describe_group", "group_offsets", "delete_group",
-                   "delete_topic", "describe_cluster")
+    admin_calls = ADMIN_CALLS
 
 
 if __name__ == "__main__":

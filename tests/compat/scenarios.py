@@ -26,6 +26,9 @@ from programs import Cluster, eventually
 COUNT = int(os.environ.get("QUIPU_COMPAT_RECORDS", "100000"))
 CACHE = os.environ.get("QUIPU_COMPAT_CACHE", os.path.join(programs.ROOT, "build", "compat"))
 CLIENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients")
+ADMIN_CALLS = ("create_topic", "list_topics", "describe_cluster", "create_partitions", "describe_configs",
+               "alter_config", "delete_records", "list_groups", "describe_group", "group_offsets",
+               "delete_group", "delete_topic")
 SECONDS = 240  # that a client may take for its whole work
 
 
@@ -229,6 +232,7 @@ class Scenarios:
         self.cluster.kill(f"broker-{leader}")
         child.feed(sent[third:], 4 / (third / 250), 500)
         acked = child.finish()
+        self.assertNotEqual(self.cluster.json("topic", "describe", "killed")["partitions"][0]["leader"], leader)
         self.check_acknowledged(sent, acked)
         read = self.quipu_consume("killed")
         records.check_equal(self, sent, read, self.timestamps)
