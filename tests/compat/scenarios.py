@@ -19,6 +19,7 @@ import subprocess
 import threading
 import time
 
+import batches
 import programs
 import records
 from programs import Cluster, eventually
@@ -181,6 +182,11 @@ class Scenarios:
                 self.cluster.make_topic(topic, partitions=3)
                 sent = self.records(0, COUNT)
                 acked = self.produce(topic, sent, codec)
+                in_log = batches.of(self.cluster, topic)
+                # A batch that its codec would make longer is sent as it is.
+                self.assertIn(codec, {told for told, _ in in_log})
+                self.assertLessEqual({told for told, _ in in_log}, {codec, "none"})
+                self.assertNotIn(-1, [producer for _, producer in in_log])  # -1: it is not idempotent
                 by_quipu = self.quipu_consume(topic)
                 records.check_equal(self, sent, by_quipu, self.timestamps)
                 self.check_told_offsets(sent, acked, by_quipu)
