@@ -16,7 +16,7 @@
 #include "runtime/worker_pool.h"
 #include "storage/memory_log_store.h"
 #include "storage/wal_writer.h"
-#include "tests/unit/broker/fake_world.h"
+#include "tests/unit/broker/world/fake_world.h"
 
 namespace quipu {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/unit/broker/fake_world.h"
+#include "tests/unit/broker/world/fake_world.h"
 
 #include <gtest/gtest.h>
 
