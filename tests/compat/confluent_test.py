@@ -3,7 +3,8 @@ import os
 import unittest
 
 import programs
-from scenarios import ADMIN_CALLS, CLIENTS, Scenarios, has, python_of_the_cache
+from client import CLIENTS, has, python_of_the_cache
+from scenarios import ADMIN_CALLS, Scenarios
 
 
 @unittest.skipUnless(has("python"), "confluent-kafka is not installed (scripts/setup --compat does it)")

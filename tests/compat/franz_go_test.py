@@ -3,7 +3,8 @@ import os
 import unittest
 
 import programs
-from scenarios import ADMIN_CALLS, CACHE, Scenarios, has
+from client import CACHE, has
+from scenarios import ADMIN_CALLS, Scenarios
 
 
 @unittest.skipUnless(has("go"), "franz-go is not installed (scripts/setup --compat does it)")

@@ -3,7 +3,8 @@ import os
 import unittest
 
 import programs
-from scenarios import ADMIN_CALLS, CACHE, Scenarios, has
+from client import CACHE, has
+from scenarios import ADMIN_CALLS, Scenarios
 
 FOLDER = os.path.join(CACHE, "java")
 

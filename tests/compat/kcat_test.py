@@ -5,7 +5,8 @@ import sys
 import unittest
 
 import programs
-from scenarios import CLIENTS, Scenarios
+from client import CLIENTS
+from scenarios import Scenarios
 
 
 @unittest.skipUnless(shutil.which("kcat"), "there is no kcat here (scripts/setup --compat installs it)")
