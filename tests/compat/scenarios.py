@@ -208,7 +208,7 @@ class Scenarios(ClientCase):
         self.told(child, "list_groups", lambda groups: self.assertIn("seen", groups))
         self.told(child, "describe_group", lambda told: self.assertEqual(
             (told["state"].upper(), told["members"]), ("STABLE", 1)), name="seen")
-        offsets = {str(offset["partition"]): offset["offset"] for offset in self.group("seen")["offsets"]}
+        offsets = {str(offset["partition"]): offset["committed"] for offset in self.group("seen")["offsets"]}
         self.told(child, "group_offsets", lambda told: self.assertEqual(told, offsets), name="seen")
         if "delete_group" in self.admin_calls:
             self.assertIn("error", child.ask({"do": "delete_group", "name": "seen"}))  # it has a member
