@@ -1,4 +1,5 @@
-// What a broker does with each API of the Kafka protocol: one file of broker/kafka/api for each.
+// What a broker does with each API of the Kafka protocol: one file of broker/kafka/log, group or
+// admin for each.
 //
 // A handler decodes the call, asks the BrokerNode and answers later, from whatever thread the node
 // replies on. It must not block. An error is returned only before anything was asked: the bytes

@@ -40,10 +40,9 @@ void Fill(const ProducePartitionResult& result, const MetadataImage* image,
   out.log_start_offset = result.log_start_offset;
   if (result.error == ErrorCode::kNone) return;
   if (!result.error_message.empty()) out.error_message = result.error_message;
-  if (result.error == ErrorCode::kNotLeaderOrFollower && result.leader_id != kNoBroker) {
-    out.current_leader = {.leader_id = result.leader_id, .leader_epoch = result.leader_epoch};
-    AddEndpoint(image, result.leader_id, endpoints);
-  }
+  if (result.error != ErrorCode::kNotLeaderOrFollower) return;
+  out.current_leader = {.leader_id = result.leader_id, .leader_epoch = result.leader_epoch};
+  AddEndpoint(image, result.leader_id, endpoints);
 }
 
 // acks=0: as in Kafka the connection ends at an error, so that the client asks for the leader anew.
@@ -83,13 +82,15 @@ absl::Status HandleProduce(const KafkaContext& context, const KafkaCallPtr& call
   for (ProduceRequest::Topic& topic : request.topic_data) {
     const FoundTopic found = FindTopic(image.get(), topic.name);
     for (ProduceRequest::Partition& partition : topic.partition_data) {
-      slots.emplace_back(found.error, asked.partitions.size());
-      if (found.error != ErrorCode::kNone) continue;
       auto& slices = partition.records.slices;
+      ErrorCode error = found.error;
+      if (error == ErrorCode::kNone && slices.empty()) error = ErrorCode::kInvalidRecord;
+      slots.emplace_back(error, asked.partitions.size());
+      if (error != ErrorCode::kNone) continue;
       asked.partitions.push_back({.topic_id = found.id(),
                                   .partition = partition.index,
                                   .leader_epoch = kNoLeaderEpoch,
-                                  .records = slices.empty() ? Bytes() : std::move(slices.front())});
+                                  .records = std::move(slices.front())});
     }
   }
   context.node.Produce(
