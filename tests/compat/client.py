@@ -82,7 +82,7 @@ class Child:
         self.reader.join()
         self.process.stdout.close()
         if code != 0:
-            raise AssertionError(f"{self.process.args}: exit code {code}: {self.tail()}")
+            raise AssertionError(f"{self.process.args}: exit code {code} after {len(self.lines)} lines: {self.tail()}")
         return self.lines
 
     def stop(self):

@@ -215,4 +215,4 @@ class Scenarios(ClientCase):
         member.finish()
         eventually(lambda: self.group("seen")["state"] == "Empty", "the group to be empty", 60)
         if self.has(child, "delete_group", name="seen"):
-            self.assertNotIn("seen", [g["name"] for g in self.cluster.json("group", "list")])
+            self.assertNotIn("seen", [g["group"] for g in self.cluster.json("group", "list")])

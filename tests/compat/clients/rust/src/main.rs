@@ -107,8 +107,12 @@ fn consume(options: &Value) -> Result<(), Failure> {
     consumer.assign(&partitions(options, |partition| {
         options["offsets"][partition.to_string()].as_i64().map_or(Offset::Beginning, Offset::Offset)
     })?)?;
-    for _ in 0..options["count"].as_i64().unwrap_or(0) {
-        show(&consumer.poll(PATIENCE).ok_or("no record came")??);
+    let mut left = options["count"].as_i64().unwrap_or(0);
+    while left > 0 {
+        if let Some(message) = consumer.poll(Duration::from_secs(1)) {  // None before its time at other events
+            show(&message?);
+            left -= 1;
+        }
     }
     Ok(())
 }
