@@ -84,8 +84,7 @@ void AskNodes(Admin& admin, DoctorFacts& facts) {
   };
   if (facts.cluster.ok()) {
     for (const message::BrokerInfo& broker : facts.cluster->brokers()) {
-      ask_broker(facts.brokers[broker.broker_id()],
-                 absl::StrCat(broker.endpoint().host(), ":", broker.endpoint().port()));
+      ask_broker(facts.brokers[broker.broker_id()], AddressOf(broker.endpoint()));
     }
   }
   if (facts.quorum.ok()) {
