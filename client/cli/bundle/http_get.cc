@@ -9,9 +9,12 @@
 #include <chrono>
 #include <cstring>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "base/error_code.h"
 #include "base/status_macros.h"
 
@@ -91,6 +94,20 @@ absl::StatusOr<std::string> Receive(const Socket& socket, size_t bytes_max,
   }
 }
 
+// What `headers` promise; nullopt: nothing. Only who closes the connection knows then whether the
+// answer is whole.
+std::optional<uint64_t> LengthOf(absl::string_view headers) {
+  constexpr absl::string_view kName = "content-length:";
+  for (const absl::string_view line : absl::StrSplit(headers, "\r\n")) {
+    uint64_t length = 0;
+    if (absl::StartsWithIgnoreCase(line, kName) &&
+        absl::SimpleAtoi(line.substr(kName.size()), &length)) {
+      return length;
+    }
+  }
+  return std::nullopt;
+}
+
 absl::StatusOr<std::string> BodyOf(const std::string& answer) {
   const size_t end = answer.find("\r\n\r\n");
   const std::string status = answer.substr(0, answer.find("\r\n"));
@@ -101,7 +118,12 @@ absl::StatusOr<std::string> BodyOf(const std::string& answer) {
   if (code == std::string::npos || status.substr(code + 1, 3) != "200") {
     return Failed(absl::StrCat("the answer is ", status.substr(0, 100)));
   }
-  return answer.substr(end + 4);
+  std::string body = answer.substr(end + 4);
+  const std::optional<uint64_t> length = LengthOf(answer.substr(0, end + 2));
+  if (length && *length != body.size()) {
+    return Failed(absl::StrCat("the answer has ", body.size(), " bytes instead of ", *length));
+  }
+  return body;
 }
 
 absl::StatusOr<std::string> GetFrom(const addrinfo& address, const std::string& request,

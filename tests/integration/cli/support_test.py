@@ -270,7 +270,8 @@ class BrokenTest(SupportCase):
             # From then on the signal is caught.
             eventually(lambda: programs.catches(child.pid, signal.SIGINT), "the handler")
             child.send_signal(signal.SIGINT)
-            self.assertEqual(child.communicate(timeout=60), ("", ""))
+            self.assertEqual(child.communicate(timeout=60),
+                             ("", "quipu: interrupted: no bundle was written\n"))
             self.assertEqual(child.returncode, 130)
             self.assertFalse(os.path.exists(file))
         finally:
