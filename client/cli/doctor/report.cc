@@ -133,7 +133,8 @@ Json DoctorJson(const DoctorFacts& facts, const std::vector<Finding>& findings,
       {"version", version},
       {"cluster_id", facts.cluster.ok() ? Json(IdText(facts.cluster->cluster_id())) : Json()},
       {"advertised", Json{{"brokers", AdvertisedJson(facts.brokers)},
-                          {"controllers", AdvertisedJson(facts.controllers)}}},
+                          {"controllers", AdvertisedJson(facts.controllers)},
+                          {"kafka", AdvertisedJson(facts.kafka)}}},
       {"findings", listed},
       {"nodes", nodes}};
 }
