@@ -209,6 +209,27 @@ void RequestRouter::DeleteRecords(const message::DeleteRecordsRequest& request,
          const DeleteRecordsQuery::JoinPtr& join) { at.DeleteRecords(items, join); });
 }
 
+// Fills in what each replica takes, which reads the store, and goes on to `reply`.
+ReplyFn<message::DescribePartitionsResponse> RequestRouter::MeasuringLogs(
+    ReplyFn<message::DescribePartitionsResponse> reply) {
+  return [this, image = shared_->image(),
+          reply = std::move(reply)](message::DescribePartitionsResponse described) {
+    ports_.RunColdRead([this, image, reply, described = std::move(described)]() mutable {
+      const LogStore& logs = ports_.log_store();
+      for (auto& partition : *described.mutable_partitions()) {
+        const PartitionImage* known =
+            image->FindPartition(Uuid::FromBytes(partition.topic_id()).value_or(Uuid()),
+                                 PartitionIndex(partition.partition()));
+        if (known == nullptr) continue;
+        const std::optional<LogId> log = logs.FindLog(known->uid);
+        if (log) partition.set_log_bytes(logs.ApproximateBytes(*log));
+      }
+      ports_.shard_executor(0).Post(
+          [reply, described = std::move(described)] { reply(described); });
+    });
+  };
+}
+
 void RequestRouter::Describe(const message::DescribePartitionsRequest& request,
                              ReplyFn<message::DescribePartitionsResponse> reply) {
   DescribeScope scope;
@@ -219,6 +240,8 @@ void RequestRouter::Describe(const message::DescribePartitionsRequest& request,
   scope.producers_max = std::min(static_cast<size_t>(std::max(request.producers_max(), 0)),
                                  DescribeScope::kProducersMax);
   scope.with_load = request.with_load();
+  const bool measures = request.with_log_bytes() && shared_->image() != nullptr;
+  if (measures) reply = MeasuringLogs(std::move(reply));
   auto store = [](message::DescribePartitionsResponse& all, size_t /*slot*/,
                   message::DescribePartitionsResponse part) { all.MergeFrom(part); };
   auto join = std::make_shared<DescribeJoin>(ports_.shard_executor(0), 0,

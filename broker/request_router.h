@@ -56,6 +56,8 @@ class RequestRouter {
                                       PartitionIndex partition);
   // Why produce is refused as a whole; kNone: it is not.
   [[nodiscard]] ErrorCode RefuseProduce(const ProduceRequest& request, size_t bytes);
+  [[nodiscard]] ReplyFn<message::DescribePartitionsResponse> MeasuringLogs(
+      ReplyFn<message::DescribePartitionsResponse> reply);
   template <typename Q, typename Request, typename Response, typename Run>
   void RouteQuery(const Request& request, ReplyFn<Response> reply, Run run);
 

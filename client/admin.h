@@ -25,6 +25,7 @@ namespace quipu {
 // Timestamps that ListOffsets takes besides milliseconds.
 inline constexpr int64_t kLatestTimestamp = -1;
 inline constexpr int64_t kEarliestTimestamp = -2;
+inline constexpr int64_t kLargestTimestamp = -3;
 
 struct TopicSpec {
   std::string name;
@@ -144,7 +145,8 @@ class Admin {
 
   // ---- partitions ----
   // The first offset at or after `timestamp` (milliseconds), or kEarliestTimestamp,
-  // kLatestTimestamp; kNoOffset when there is none.
+  // kLatestTimestamp, or kLargestTimestamp: the first record that has it; kNoOffset when there is
+  // none.
   absl::StatusOr<NamedOffsets> ListOffsets(const std::vector<NamedPartition>& partitions,
                                            int64_t timestamp);
   // The first record at or after each time, which is not negative: its offset, timestamp and leader

@@ -100,7 +100,8 @@ void ActiveController::Admin(const ControlStreamPtr& stream, const Request& requ
     AnswerAfterRead(stream, request, std::move(answer));
     return;
   }
-  if (request.admin().request_case() == message::AdminRequest::kReplaceVoter) {
+  const bool replaces = request.admin().request_case() == message::AdminRequest::kReplaceVoter;
+  if (replaces && !request.admin().validate_only()) {
     ReplaceVoter(stream, request);
     return;
   }

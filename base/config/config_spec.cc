@@ -140,6 +140,8 @@ absl::string_view ConfigEffectName(ConfigEffect effect) {
       return "at once";
     case ConfigEffect::kNewClient:
       return "new client";
+    case ConfigEffect::kNone:
+      return "none";
   }
   QUIPU_CHECK_MSG(false, "a config effect that is none");
 }

@@ -29,6 +29,7 @@ enum class ConfigEffect {
                   // (core/metadata/dynamic_config.h)
   kDynamic,       // at once, in the running cluster
   kNewClient,     // for clients that are made afterwards
+  kNone,          // never: taken because clients of Kafka set it
 };
 
 inline constexpr int64_t kConfigHighMax = std::numeric_limits<int64_t>::max();

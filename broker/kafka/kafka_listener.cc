@@ -30,10 +30,22 @@ constexpr KafkaApi kKafkaApis[] = {
     {ApiKey::kDescribeGroups, HandleDescribeGroups},
     {ApiKey::kListGroups, HandleListGroups},
     {ApiKey::kApiVersions, HandleApiVersions},
+    {ApiKey::kCreateTopics, HandleCreateTopics},
+    {ApiKey::kDeleteTopics, HandleDeleteTopics},
+    {ApiKey::kDeleteRecords, HandleDeleteRecords},
     {ApiKey::kInitProducerId, HandleInitProducerId},
     {ApiKey::kOffsetForLeaderEpoch, HandleOffsetForLeaderEpoch},
+    {ApiKey::kDescribeConfigs, HandleDescribeConfigs},
+    {ApiKey::kAlterConfigs, HandleAlterConfigs},
+    {ApiKey::kDescribeLogDirs, HandleDescribeLogDirs},
+    {ApiKey::kCreatePartitions, HandleCreatePartitions},
     {ApiKey::kDeleteGroups, HandleDeleteGroups},
+    {ApiKey::kElectLeaders, HandleElectLeaders},
+    {ApiKey::kIncrementalAlterConfigs, HandleIncrementalAlterConfigs},
     {ApiKey::kOffsetDelete, HandleOffsetDelete},
+    {ApiKey::kDescribeCluster, HandleDescribeCluster},
+    {ApiKey::kDescribeProducers, HandleDescribeProducers},
+    {ApiKey::kDescribeTopicPartitions, HandleDescribeTopicPartitions},
 };
 
 ServedApis Served() {
@@ -63,6 +75,8 @@ void KafkaListener::Serve() {
       KafkaContext{.node = *node_,
                    .config = config_,
                    .served = served_,
+                   .settings = options_.settings,
+                   .log_dir = options_.log_dir,
                    .auto_create_topics = options_.auto_create_topics});
   server_.Serve();
 }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "broker/kafka/api_handlers.h"
@@ -17,6 +19,8 @@ class KafkaListener {
   struct Options {
     FrameServerOptions server;
     bool auto_create_topics = false;
+    std::vector<ConfigValue> settings;  // every one of the broker's, as it was started
+    std::string log_dir;                // where the replicas are
     std::shared_ptr<Refusals> refusals = std::make_shared<Refusals>();  // of all calls
   };
   // A listener must be bound before the node is made, which has to know its port: `node` refers to

@@ -18,4 +18,11 @@ inline ErrorCode GroupError(ErrorCode error) {
   return passes ? ErrorCode::kCoordinatorNotAvailable : error;
 }
 
+// An error of a change of the cluster, for clients that administer it: a limit of the cluster is a
+// policy to them, and what a broker that shuts down has not passed on is for another one.
+inline ErrorCode AdminError(ErrorCode error) {
+  if (error == ErrorCode::kLimitReached) return ErrorCode::kPolicyViolation;
+  return error == ErrorCode::kBrokerShuttingDown ? ErrorCode::kNotController : error;
+}
+
 }  // namespace quipu::kafka

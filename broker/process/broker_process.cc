@@ -29,6 +29,8 @@ kafka::KafkaListener::Options KafkaOptions(const BrokerSettings& settings,
                      .memory_bytes_max = settings.kafka.queued_bytes_max,
                      .idle_max = settings.kafka.connections_idle_max},
           .auto_create_topics = settings.kafka.auto_create_topics,
+          .settings = settings.effective,
+          .log_dir = settings.log_dir,
           .refusals = std::move(refusals)};
 }
 

@@ -10,6 +10,7 @@ namespace quipu {
 // Timestamps of ListOffsets with a meaning of their own (Kafka's).
 inline constexpr int64_t kLatestTimestamp = -1;
 inline constexpr int64_t kEarliestTimestamp = -2;
+inline constexpr int64_t kLargestTimestamp = -3;  // the record that has it
 
 class OffsetQueries {
  public:

@@ -79,6 +79,7 @@ ProduceVerdict JudgeProduce(ErrorCode code) {
     case ErrorCode::kTopicAlreadyExists:
     case ErrorCode::kInvalidPartitions:
     case ErrorCode::kInvalidReplicationFactor:
+    case ErrorCode::kInvalidReplicaAssignment:
     case ErrorCode::kInvalidConfig:
     case ErrorCode::kNotController:
     case ErrorCode::kNonEmptyGroup:
@@ -89,7 +90,9 @@ ProduceVerdict JudgeProduce(ErrorCode code) {
     case ErrorCode::kPreferredLeaderNotAvailable:
     case ErrorCode::kGroupMaxSizeReached:
     case ErrorCode::kFencedInstanceId:
+    case ErrorCode::kEligibleLeadersNotAvailable:
     case ErrorCode::kElectionNotNeeded:
+    case ErrorCode::kUnsupportedEndpointType:
     case ErrorCode::kGroupSubscribedToTopic:
     case ErrorCode::kResourceNotFound:
     case ErrorCode::kDuplicateResource:

@@ -67,7 +67,8 @@ auto Writing(const M& message) {
 
 // The message of `version` at [position, end) of `frame`. kUnsupportedVersion when the API's table
 // does not serve the version; kInvalidRequest, with API, version, field and byte, when the bytes
-// are not such a message or are followed by others, or when `limits` do not allow it.
+// are not such a message, or are a response that others follow, or when `limits` do not allow it.
+// What follows a request is passed over.
 template <Message M>
 absl::StatusOr<M> Decode(const Bytes& frame, size_t position, int16_t version,
                          const DecodeLimits& limits = {}) {

@@ -106,7 +106,7 @@ class ControllerCore {
       const message::AllocateProducerIds& request) const;
 
   // Topic creation, deletion, partitions and config; preferred leader election; unclean recovery;
-  // drains; settings that are changed at run time.
+  // drains; settings that are changed at run time. With validate_only without records.
   // DescribeQuorum is not the metadata's to answer: kInvalidRequest.
   [[nodiscard]] Decision<message::AdminResponse> Admin(const message::AdminRequest& request);
 
@@ -163,17 +163,21 @@ class ControllerCore {
   [[nodiscard]] bool WantsPreferredLeader(const PartitionImage& partition,
                                           const LeaderSelector& selector) const;
   // Admin.
+  Decision<message::AdminResponse> Decide(const message::AdminRequest& request);
   Decision<message::AdminResponse> CreateTopic(const message::CreateTopic& request);
   struct NewPartition {
     TopicId topic_id;
     PartitionIndex index;
     PartitionUid uid;
-    int32_t replication_factor = 1;
+    std::vector<BrokerId> replicas;
   };
-  static void AddNewPartition(const NewPartition& partition, const ReplicaPlacer& placer,
-                              record::MetadataBatch& batch);
+  static void AddNewPartition(const NewPartition& partition, record::MetadataBatch& batch);
+  // The replicas of partition `i` of those that are new: as given, else placed.
+  using Assignments = google::protobuf::RepeatedPtrField<message::ReplicaAssignment>;
+  static std::vector<BrokerId> Replicas(const Assignments& given, int32_t i, PartitionUid uid,
+                                        int32_t replication_factor, const ReplicaPlacer& placer);
   TopicRefusal CheckCreation(const message::CreateTopic& request, int32_t partitions,
-                             int32_t replication_factor, size_t brokers) const;
+                             int32_t replication_factor, const ReplicaPlacer& placer) const;
   TopicRefusal CheckConfigs(
       const google::protobuf::RepeatedPtrField<message::ConfigEntry>& entries) const;
   Decision<message::AdminResponse> DeleteTopic(const message::DeleteTopic& request) const;
@@ -185,7 +189,7 @@ class ControllerCore {
   // kInvalidPartitions, kInvalidTopic, kLimitReached, kInvalidReplicationFactor, kPolicyViolation.
   Decision<message::AdminResponse> CreatePartitions(const message::CreatePartitions& request) const;
   TopicRefusal CheckMorePartitions(const message::CreatePartitions& request,
-                                   const TopicImage& topic, size_t live_brokers) const;
+                                   const TopicImage& topic, const ReplicaPlacer& placer) const;
   // kBrokerIdNotRegistered, kInvalidRequest, kIneligibleReplica.
   Decision<message::AdminResponse> DrainBroker(const message::DrainBroker& request) const;
   // controller_core_configs.cc. kInvalidConfig, kBrokerIdNotRegistered.

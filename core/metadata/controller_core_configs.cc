@@ -81,7 +81,14 @@ Decision<message::AdminResponse> ControllerCore::AlterConfigs(
     }
     add(entry.key())->set_value(entry.value());
   }
-  for (const std::string& key : request.remove()) {
+  std::vector<std::string> removed(request.remove().begin(), request.remove().end());
+  const auto present = image_.dynamic_configs().find(broker);
+  if (request.replace() && present != image_.dynamic_configs().end()) {
+    for (const auto& [key, value] : present->second) {
+      if (!seen.contains(key)) removed.push_back(key);
+    }
+  }
+  for (const std::string& key : removed) {
     TopicRefusal refusal = CheckDynamicConfigKey(key, for_broker);
     if (!refusal.ok()) return RefuseConfig(std::move(refusal));
     if (!seen.insert(key).second) {

@@ -45,6 +45,31 @@ AdminDecision CreatedAnswer(const TopicId& id, size_t partitions, size_t replica
   return out;
 }
 
+// Each list of `given` must have `replication_factor` live brokers, each once.
+TopicRefusal CheckAssignments(
+    const google::protobuf::RepeatedPtrField<message::ReplicaAssignment>& given,
+    int32_t replication_factor, const ReplicaPlacer& placer) {
+  const auto refuse = [](std::string message) {
+    return TopicRefusal{ErrorCode::kInvalidReplicaAssignment, std::move(message)};
+  };
+  for (const message::ReplicaAssignment& replicas : given) {
+    if (replicas.broker_ids_size() != replication_factor) {
+      return refuse(absl::StrCat("each partition must have the same number of replicas: ",
+                                 replication_factor, ", not ", replicas.broker_ids_size()));
+    }
+    absl::btree_set<int32_t> seen;
+    for (const int32_t id : replicas.broker_ids()) {
+      if (!seen.insert(id).second) {
+        return refuse(absl::StrCat("broker ", id, " is there twice for one partition"));
+      }
+      if (!placer.Has(BrokerId(id))) {
+        return refuse(absl::StrCat("broker ", id, " is not live"));
+      }
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 TopicRefusal ControllerCore::CheckConfigs(
@@ -65,7 +90,8 @@ TopicRefusal ControllerCore::CheckConfigs(
 }
 
 TopicRefusal ControllerCore::CheckCreation(const message::CreateTopic& request, int32_t partitions,
-                                           int32_t replication_factor, size_t brokers) const {
+                                           int32_t replication_factor,
+                                           const ReplicaPlacer& placer) const {
   TopicRefusal refusal = CheckTopicName(request.name(), request.internal());
   if (!refusal.ok()) return refusal;
   for (const auto& [id, topic] : image_.topics()) {
@@ -89,12 +115,18 @@ TopicRefusal ControllerCore::CheckCreation(const message::CreateTopic& request, 
     return {ErrorCode::kInvalidReplicationFactor,
             absl::StrCat("the replication factor is at least 1, not ", replication_factor)};
   }
-  if (static_cast<size_t>(replication_factor) > brokers) {
+  if (static_cast<size_t>(replication_factor) > placer.broker_count()) {
     return {ErrorCode::kInvalidReplicationFactor,
             absl::StrCat("replication factor ", replication_factor, " needs as many live brokers; ",
-                         brokers, " are live")};
+                         placer.broker_count(), " are live")};
   }
-  return CheckConfigs(request.configs());
+  const int given = request.assignments_size();
+  if (given > 0 && given != partitions) {
+    return {ErrorCode::kInvalidReplicaAssignment,
+            absl::StrCat("replicas are given for ", given, " of ", partitions, " partitions")};
+  }
+  refusal = CheckAssignments(request.assignments(), replication_factor, placer);
+  return refusal.ok() ? CheckConfigs(request.configs()) : refusal;
 }
 
 AdminDecision ControllerCore::CreateTopic(const message::CreateTopic& request) {
@@ -108,14 +140,16 @@ AdminDecision ControllerCore::CreateTopic(const message::CreateTopic& request) {
     return CreatedAnswer(known->id, known->partitions.size(), first->replicas.size());
   }
   const Options defaults = Effective();
-  const int32_t partitions =
-      request.partitions() == -1 ? defaults.num_partitions : request.partitions();
-  const int32_t replication_factor = request.replication_factor() == -1
-                                         ? defaults.replication_factor
-                                         : request.replication_factor();
+  const bool given = request.assignments_size() > 0;
+  const int32_t partitions = request.partitions() != -1 ? request.partitions()
+                             : given                    ? request.assignments_size()
+                                                        : defaults.num_partitions;
+  const int32_t replication_factor = request.replication_factor() != -1
+                                         ? request.replication_factor()
+                                     : given ? request.assignments(0).broker_ids_size()
+                                             : defaults.replication_factor;
   const ReplicaPlacer placer(image_);
-  TopicRefusal refusal =
-      CheckCreation(request, partitions, replication_factor, placer.broker_count());
+  TopicRefusal refusal = CheckCreation(request, partitions, replication_factor, placer);
   if (!refusal.ok()) return Refuse(std::move(refusal));
   TopicId id = Uuid::Random(rng_);
   while (image_.FindTopic(id) != nullptr) id = Uuid::Random(rng_);
@@ -125,44 +159,57 @@ AdminDecision ControllerCore::CreateTopic(const message::CreateTopic& request) {
   record::TopicCreated* topic = out.batch.add_records()->mutable_topic_created();
   topic->set_topic_id(id.ToBytes());
   topic->set_name(request.name());
-  bool min_isr_given = false;
-  for (const message::ConfigEntry& entry : request.configs()) {
-    AddConfig(id, entry.key(), entry.value(), out.batch);
-    min_isr_given = min_isr_given || entry.key() == std::string(kMinInsyncReplicasKey);
-  }
+  auto& configs = *out.response.mutable_create_topic()->mutable_configs();
+  configs = request.configs();
+  const bool min_isr_given =
+      std::any_of(configs.begin(), configs.end(), [](const message::ConfigEntry& entry) {
+        return entry.key() == std::string(kMinInsyncReplicasKey);
+      });
   if (!min_isr_given) {
-    AddConfig(id, kMinInsyncReplicasKey, absl::StrCat(defaults.min_insync_replicas), out.batch);
+    message::ConfigEntry& min_isr = *configs.Add();
+    min_isr.set_key(std::string(kMinInsyncReplicasKey));
+    min_isr.set_value(absl::StrCat(defaults.min_insync_replicas));
+  }
+  for (const message::ConfigEntry& entry : configs) {
+    AddConfig(id, entry.key(), entry.value(), out.batch);
   }
   for (int32_t i = 0; i < partitions; ++i) {
     const PartitionUid uid = image_.next_partition_uid() + static_cast<uint64_t>(i);
-    AddNewPartition({.topic_id = id,
-                     .index = PartitionIndex(i),
-                     .uid = uid,
-                     .replication_factor = replication_factor},
-                    placer, out.batch);
+    AddNewPartition(
+        {.topic_id = id,
+         .index = PartitionIndex(i),
+         .uid = uid,
+         .replicas = Replicas(request.assignments(), i, uid, replication_factor, placer)},
+        out.batch);
   }
   return out;
 }
 
-void ControllerCore::AddNewPartition(const NewPartition& partition, const ReplicaPlacer& placer,
-                                     record::MetadataBatch& batch) {
-  const std::vector<BrokerId> replicas =
-      placer.Place(partition.uid.value(), partition.replication_factor);
+std::vector<BrokerId> ControllerCore::Replicas(const Assignments& given, int32_t i,
+                                               PartitionUid uid, int32_t replication_factor,
+                                               const ReplicaPlacer& placer) {
+  if (given.empty()) return placer.Place(uid.value(), replication_factor);
+  std::vector<BrokerId> replicas;
+  for (const int32_t id : given[i].broker_ids()) replicas.emplace_back(id);
+  return replicas;
+}
+
+void ControllerCore::AddNewPartition(const NewPartition& partition, record::MetadataBatch& batch) {
   record::PartitionState* state = batch.add_records()->mutable_partition();
   state->set_topic_id(partition.topic_id.ToBytes());
   state->set_partition(partition.index.value());
   state->set_partition_uid(partition.uid.value());
-  for (const BrokerId replica : replicas) {
+  for (const BrokerId replica : partition.replicas) {
     state->add_replicas(replica.value());
     state->add_isr(replica.value());
   }
-  state->set_leader(replicas.front().value());
-  state->set_last_known_leader(replicas.front().value());
+  state->set_leader(partition.replicas.front().value());
+  state->set_last_known_leader(partition.replicas.front().value());
 }
 
 TopicRefusal ControllerCore::CheckMorePartitions(const message::CreatePartitions& request,
                                                  const TopicImage& topic,
-                                                 size_t live_brokers) const {
+                                                 const ReplicaPlacer& placer) const {
   const auto present = static_cast<int32_t>(topic.partitions.size());
   if (IsInternalTopic(topic.name)) {
     return {ErrorCode::kInvalidTopic,
@@ -184,11 +231,19 @@ TopicRefusal ControllerCore::CheckMorePartitions(const message::CreatePartitions
                          " more exceed quipu.partitions.max (", options_.partitions_max, ")")};
   }
   const PartitionImage& first = *image_.FindPartition(topic.partitions.front());
-  if (first.replicas.size() > live_brokers) {
+  if (first.replicas.size() > placer.broker_count()) {
     return {ErrorCode::kInvalidReplicationFactor,
             absl::StrCat("replication factor ", first.replicas.size(),
-                         " needs as many live brokers; ", live_brokers, " are live")};
+                         " needs as many live brokers; ", placer.broker_count(), " are live")};
   }
+  if (request.assignments_size() > 0 && request.assignments_size() != more) {
+    return {ErrorCode::kInvalidReplicaAssignment,
+            absl::StrCat("replicas are given for ", request.assignments_size(), " of ", more,
+                         " new partitions")};
+  }
+  TopicRefusal refusal =
+      CheckAssignments(request.assignments(), static_cast<int32_t>(first.replicas.size()), placer);
+  if (!refusal.ok()) return refusal;
   if (!request.allow_key_remap()) {
     return {ErrorCode::kPolicyViolation,
             absl::StrCat("with ", request.count(), " partitions instead of ", present,
@@ -203,17 +258,20 @@ AdminDecision ControllerCore::CreatePartitions(const message::CreatePartitions& 
   const TopicImage* topic = image_.FindTopicByName(request.topic());
   if (topic == nullptr) return Refuse(UnknownTopic(request.topic()));
   const ReplicaPlacer placer(image_);
-  TopicRefusal refusal = CheckMorePartitions(request, *topic, placer.broker_count());
+  TopicRefusal refusal = CheckMorePartitions(request, *topic, placer);
   if (!refusal.ok()) return Refuse(std::move(refusal));
   AdminDecision out;
   const PartitionImage& first = *image_.FindPartition(topic->partitions.front());
+  const auto replication_factor = static_cast<int32_t>(first.replicas.size());
   const auto present = static_cast<int32_t>(topic->partitions.size());
-  for (int32_t i = present; i < request.count(); ++i) {
-    AddNewPartition({.topic_id = topic->id,
-                     .index = PartitionIndex(i),
-                     .uid = image_.next_partition_uid() + static_cast<uint64_t>(i - present),
-                     .replication_factor = static_cast<int32_t>(first.replicas.size())},
-                    placer, out.batch);
+  for (int32_t i = 0; i < request.count() - present; ++i) {
+    const PartitionUid uid = image_.next_partition_uid() + static_cast<uint64_t>(i);
+    AddNewPartition(
+        {.topic_id = topic->id,
+         .index = PartitionIndex(present + i),
+         .uid = uid,
+         .replicas = Replicas(request.assignments(), i, uid, replication_factor, placer)},
+        out.batch);
   }
   return out;
 }
@@ -224,6 +282,10 @@ AdminDecision ControllerCore::DeleteTopic(const message::DeleteTopic& request) c
   if (IsInternalTopic(topic->name)) {
     return Refuse({ErrorCode::kInvalidTopic,
                    absl::StrCat("topic ", Quoted(topic->name), " is the cluster's own and stays")});
+  }
+  if (!request.topic_id().empty() && request.topic_id() != topic->id.ToBytes()) {
+    return Refuse({ErrorCode::kUnknownTopicId,
+                   absl::StrCat("topic ", Quoted(topic->name), " has been made anew since")});
   }
   AdminDecision out;
   out.batch.add_records()->mutable_topic_removed()->set_topic_id(topic->id.ToBytes());
@@ -253,12 +315,23 @@ AdminDecision ControllerCore::ElectLeaders(const message::ElectLeaders& request)
     }
   }
   AdminDecision out;
+  message::ElectLeadersResult& result = *out.response.mutable_elect_leaders();
   for (const PartitionImage* partition : wanted) {
-    if (!WantsPreferredLeader(*partition, selector)) continue;
-    *out.batch.add_records()->mutable_partition_change() =
-        ChangeLeader(*partition, partition->replicas.front());
+    const BrokerId preferred = partition->replicas.front();
+    ErrorCode error = ErrorCode::kNone;
+    if (WantsPreferredLeader(*partition, selector)) {
+      *out.batch.add_records()->mutable_partition_change() = ChangeLeader(*partition, preferred);
+    } else {
+      error = partition->leader == preferred ? ErrorCode::kElectionNotNeeded
+                                             : ErrorCode::kPreferredLeaderNotAvailable;
+    }
+    if (error != ErrorCode::kNone && request.topic().empty()) continue;
+    auto* told = result.add_partitions();
+    told->set_topic(image_.FindTopic(partition->topic_id)->name);
+    told->set_partition(partition->index.value());
+    told->set_error_code(static_cast<int32_t>(error));
   }
-  out.response.mutable_elect_leaders()->set_elected(out.batch.records_size());
+  result.set_elected(out.batch.records_size());
   return out;
 }
 
@@ -295,14 +368,23 @@ AdminDecision ControllerCore::AlterTopicConfig(const message::AlterTopicConfig& 
     if (!refusal.ok()) return Refuse(std::move(refusal));
     removed.insert(key);
   }
-  AdminDecision out;
-  std::optional<int32_t> min_isr;
-  for (const message::ConfigEntry& entry : request.set()) {
-    if (IsInternalTopic(topic->name) && entry.key() != std::string(kMinInsyncReplicasKey)) {
+  if (request.replace()) {
+    for (const auto& [key, value] : topic->configs) removed.insert(key);
+    for (const message::ConfigEntry& entry : request.set()) removed.erase(entry.key());
+  }
+  if (IsInternalTopic(topic->name)) {
+    absl::btree_set<std::string> changed = removed;
+    for (const message::ConfigEntry& entry : request.set()) changed.insert(entry.key());
+    changed.erase(std::string(kMinInsyncReplicasKey));
+    if (!changed.empty()) {
       return Refuse({ErrorCode::kInvalidTopic,
                      absl::StrCat(topic->name, " is the cluster's own topic: of its configs only ",
                                   std::string(kMinInsyncReplicasKey), " may be changed")});
     }
+  }
+  AdminDecision out;
+  std::optional<int32_t> min_isr;
+  for (const message::ConfigEntry& entry : request.set()) {
     if (removed.contains(entry.key())) {
       return Refuse(
           {ErrorCode::kInvalidConfig, absl::StrCat(entry.key(), " is both set and removed")});
@@ -336,6 +418,12 @@ AdminDecision ControllerCore::AlterTopicConfig(const message::AlterTopicConfig& 
 
 AdminDecision ControllerCore::Admin(const message::AdminRequest& request) {
   QUIPU_CHECK(active_);
+  AdminDecision decision = Decide(request);
+  if (request.validate_only()) decision.batch.Clear();
+  return decision;
+}
+
+AdminDecision ControllerCore::Decide(const message::AdminRequest& request) {
   switch (request.request_case()) {
     case message::AdminRequest::kCreateTopic:
       return CreateTopic(request.create_topic());

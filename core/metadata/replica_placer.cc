@@ -26,6 +26,11 @@ ReplicaPlacer::ReplicaPlacer(const MetadataImage& image) {
   }
 }
 
+bool ReplicaPlacer::Has(BrokerId broker) const {
+  return std::any_of(brokers_.begin(), brokers_.end(),
+                     [broker](const Candidate& candidate) { return candidate.broker == broker; });
+}
+
 std::vector<BrokerId> ReplicaPlacer::Place(uint64_t counter, int32_t replication_factor) const {
   const auto wanted = static_cast<size_t>(replication_factor);
   const size_t n = brokers_.size();

@@ -20,6 +20,7 @@ class ReplicaPlacer {
   explicit ReplicaPlacer(const MetadataImage& image);
 
   [[nodiscard]] size_t broker_count() const { return brokers_.size(); }
+  [[nodiscard]] bool Has(BrokerId broker) const;
 
   // Replicas for the partition with running number `counter`; the first is the preferred leader.
   // No broker twice; a second replica in one rack only when every rack has one.

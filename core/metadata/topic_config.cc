@@ -101,10 +101,4 @@ int32_t EffectiveMinIsr(const TopicImage& topic, const PartitionImage& partition
   return std::max(1, std::min(wanted, static_cast<int32_t>(partition.replicas.size())));
 }
 
-std::vector<std::string> TopicConfigKeys() {
-  std::vector<std::string> out;
-  for (const ConfigSpec& spec : TopicConfigTable()) out.emplace_back(spec.name);
-  return out;
-}
-
 }  // namespace quipu

@@ -64,7 +64,4 @@ TopicConfigValues ReadTopicConfigs(const absl::btree_map<std::string, std::strin
 // PR2: min(min.insync.replicas, replication factor), at least 1.
 int32_t EffectiveMinIsr(const TopicImage& topic, const PartitionImage& partition);
 
-// All keys, sorted.
-std::vector<std::string> TopicConfigKeys();
-
 }  // namespace quipu

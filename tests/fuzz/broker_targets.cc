@@ -9,7 +9,7 @@
 #include "core/request/log_codec.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/targets.h"
-#include "tests/unit/broker/fake_world.h"
+#include "tests/unit/broker/world/fake_world.h"
 
 namespace quipu::fuzz {
 namespace {

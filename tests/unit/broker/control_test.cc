@@ -3,7 +3,7 @@
 
 #include "broker/control/controller_requests.h"
 #include "broker/control/metadata_follower.h"
-#include "tests/unit/broker/fake_world.h"
+#include "tests/unit/broker/world/fake_world.h"
 
 namespace quipu {
 namespace {

@@ -3,7 +3,7 @@
 // shutdown. Method: brokers on virtual time, clients by hand.
 #include <gtest/gtest.h>
 
-#include "tests/unit/broker/fake_world.h"
+#include "tests/unit/broker/world/fake_world.h"
 
 namespace quipu {
 namespace {

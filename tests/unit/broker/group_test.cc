@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "broker/group/group_router.h"
-#include "tests/unit/broker/fake_world.h"
+#include "tests/unit/broker/world/fake_world.h"
 
 namespace quipu {
 namespace {

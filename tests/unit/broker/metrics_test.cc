@@ -5,7 +5,7 @@
 #include "broker/metrics/log_sizes.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/unit/broker/fake_world.h"
+#include "tests/unit/broker/world/fake_world.h"
 
 namespace quipu {
 namespace {

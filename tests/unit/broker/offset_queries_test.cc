@@ -1,7 +1,7 @@
 // Goal: questions about offsets, deletion of records and retention, through a whole broker.
 #include <gtest/gtest.h>
 
-#include "tests/unit/broker/fake_world.h"
+#include "tests/unit/broker/world/fake_world.h"
 
 namespace quipu {
 namespace {

@@ -1,7 +1,7 @@
 // Goal: a client's produce and fetch through a whole broker, on virtual time.
 #include <gtest/gtest.h>
 
-#include "tests/unit/broker/fake_world.h"
+#include "tests/unit/broker/world/fake_world.h"
 
 namespace quipu {
 namespace {

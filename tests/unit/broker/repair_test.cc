@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "storage/log_recovery.h"
-#include "tests/unit/broker/fake_world.h"
+#include "tests/unit/broker/world/fake_world.h"
 
 namespace quipu {
 namespace {

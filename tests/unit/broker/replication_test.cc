@@ -1,7 +1,7 @@
 // Goal: several brokers replicate over replica streams: acknowledgement, catching up, failover.
 #include <gtest/gtest.h>
 
-#include "tests/unit/broker/fake_world.h"
+#include "tests/unit/broker/world/fake_world.h"
 
 namespace quipu {
 namespace {

@@ -16,7 +16,7 @@
 #include "runtime/worker_pool.h"
 #include "storage/memory_log_store.h"
 #include "storage/wal_writer.h"
-#include "tests/unit/broker/fake_world.h"
+#include "tests/unit/broker/world/fake_world.h"
 
 namespace quipu {
 namespace {
@@ -59,6 +59,11 @@ class LockedStore final : public MemoryLogStore {
                                                              TimestampMs time) const override {
     const std::lock_guard<std::mutex> lock(mutex_);
     return MemoryLogStore::FindByTimestamp(log_id, time);
+  }
+  absl::StatusOr<std::optional<StoredBatch>> FindLargestTimestamp(LogId log_id,
+                                                                  Offset from) const override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return MemoryLogStore::FindLargestTimestamp(log_id, from);
   }
   absl::StatusOr<Offset> OffsetForSize(LogId log_id, int64_t bytes_max) const override {
     const std::lock_guard<std::mutex> lock(mutex_);

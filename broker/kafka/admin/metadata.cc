@@ -4,10 +4,9 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "broker/kafka/admin_calls.h"
 #include "broker/kafka/api_handlers.h"
-#include "broker/kafka/gather.h"
 #include "broker/kafka/topic_lookup.h"
-#include "broker/kafka/wire_error.h"
 #include "core/kafka/admin/metadata.h"
 #include "core/metadata/topic_config.h"
 
@@ -114,26 +113,21 @@ std::vector<size_t> ToMake(const KafkaContext& context, const MetadataRequest& r
 
 void MakeAndAnswer(const KafkaContext& context, const KafkaCallPtr& call,
                    const std::vector<size_t>& places, MetadataResponse response) {
-  std::vector<message::AdminRequest> wanted;
+  std::vector<AdminCall> asked;
   for (const size_t place : places) {
-    auto* topic = wanted.emplace_back().mutable_create_topic();
+    AdminCall& admin = asked.emplace_back(AdminCall{.place = place, .request = {}});
+    auto* topic = admin.request.mutable_create_topic();
     topic->set_name(*response.topics[place].name);
     topic->set_partitions(-1);
     topic->set_replication_factor(-1);
   }
-  const auto gather = Gather<MetadataResponse>::Make(
-      std::move(response), places.size(),
-      [call](const MetadataResponse& answer) { call->Answer(answer); });
-  for (size_t i = 0; i < places.size(); ++i) {
-    context.node.Admin(
-        std::move(wanted[i]), [gather, place = places[i]](const message::AdminResponse& made) {
-          const ErrorCode error = ErrorOf(made.error_code());
-          const bool there = error == ErrorCode::kNone || error == ErrorCode::kTopicAlreadyExists;
-          gather->Complete([&](MetadataResponse& answer) {
-            if (!there) answer.topics[place].error_code = error;
-          });
-        });
-  }
+  AskControllers(context.node, call, std::move(response), std::move(asked),
+                 [](MetadataResponse& answer, size_t place, const message::AdminResponse& made) {
+                   const ErrorCode error = ErrorOf(made.error_code());
+                   const bool there =
+                       error == ErrorCode::kNone || error == ErrorCode::kTopicAlreadyExists;
+                   if (!there) answer.topics[place].error_code = error;
+                 });
 }
 
 }  // namespace

@@ -11,17 +11,26 @@
 namespace quipu::kafka {
 namespace {
 
-// Smaller ones ask for things that this log does not know, in versions that are not advertised.
+// Times that mean something else; below the newest there is nothing that is advertised. Nothing is
+// kept elsewhere: what is local is all, and what is on another tier is nothing.
 constexpr int64_t kEarliest = -2;
+constexpr int64_t kLargest = -3;
+constexpr int64_t kEarliestLocal = -4;
+constexpr int64_t kLatestTiered = -5;
+
+// Why a time is not asked for; kNone: it is.
+ErrorCode RefuseTime(int64_t time) {
+  return time < kLatestTiered ? ErrorCode::kUnsupportedVersion : ErrorCode::kNone;
+}
 
 void Fill(const message::ListOffsetsResponse::Partition& result, int64_t asked,
           ListOffsetsResponse::Partition& out) {
   out.error_code = ErrorOf(result.error_code());
-  if (out.error_code != ErrorCode::kNone) return;
+  if (out.error_code != ErrorCode::kNone || asked == kLatestTiered) return;
   out.offset = Offset(result.offset());
   out.leader_epoch = LeaderEpoch(result.leader_epoch());
   // The first and the last offset belong to no record (KIP-79).
-  if (asked >= 0) out.timestamp = TimestampMs(result.timestamp());
+  if (asked >= 0 || asked == kLargest) out.timestamp = TimestampMs(result.timestamp());
 }
 
 }  // namespace
@@ -34,13 +43,15 @@ absl::Status HandleListOffsets(const KafkaContext& context, const KafkaCallPtr& 
   for (const auto& topic : request.topics) {
     const FoundTopic found = FindTopic(image.get(), topic.name);
     for (const auto& partition : topic.partitions) {
-      const bool unknown = partition.timestamp < kEarliest;
-      if (!slots.Add(unknown ? ErrorCode::kUnsupportedVersion : found.error)) continue;
+      const ErrorCode refused = RefuseTime(partition.timestamp);
+      if (!slots.Add(refused == ErrorCode::kNone ? found.error : refused)) continue;
       auto* out = asked.add_partitions();
       out->set_topic_id(found.id().ToBytes());
       out->set_partition(partition.partition_index.value());
       out->set_current_leader_epoch(partition.current_leader_epoch.value());
-      out->set_timestamp(partition.timestamp);
+      const bool whole =
+          partition.timestamp == kEarliestLocal || partition.timestamp == kLatestTiered;
+      out->set_timestamp(whole ? kEarliest : partition.timestamp);
     }
   }
   context.node.ListOffsets(

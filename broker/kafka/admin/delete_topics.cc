@@ -1,0 +1,62 @@
+// DeleteTopics: by name, or by id in newer versions.
+#include <set>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "broker/kafka/admin_calls.h"
+#include "broker/kafka/api_handlers.h"
+#include "broker/kafka/topic_lookup.h"
+#include "core/kafka/admin/delete_topics.h"
+
+namespace quipu::kafka {
+namespace {
+
+// Older versions have names alone.
+std::vector<DeleteTopicsRequest::Topic> TopicsOf(DeleteTopicsRequest request) {
+  std::vector<DeleteTopicsRequest::Topic> topics = std::move(request.topics);
+  for (std::string& name : request.topic_names) topics.push_back({.name = std::move(name)});
+  std::set<std::pair<std::optional<std::string>, Uuid>> seen;
+  std::erase_if(topics, [&seen](const DeleteTopicsRequest::Topic& topic) {
+    return !seen.emplace(topic.name, topic.topic_id).second;
+  });
+  return topics;
+}
+
+}  // namespace
+
+absl::Status HandleDeleteTopics(const KafkaContext& context, const KafkaCallPtr& call) {
+  QUIPU_ASSIGN_OR_RETURN(DeleteTopicsRequest request, call->Decode<DeleteTopicsRequest>());
+  const MetadataImagePtr image = context.node.image();
+  DeleteTopicsResponse response;
+  std::vector<AdminCall> asked;
+  for (DeleteTopicsRequest::Topic& topic : TopicsOf(std::move(request))) {
+    auto& out = response.responses.emplace_back();
+    out.name = topic.name;
+    out.topic_id = topic.topic_id;
+    if (topic.name && !topic.topic_id.IsZero()) {
+      Refuse(ErrorCode::kInvalidRequest, "a topic is named by its name or its id, not by both",
+             out);
+      continue;
+    }
+    AdminCall admin{.place = response.responses.size() - 1, .request = {}};
+    message::DeleteTopic& wanted = *admin.request.mutable_delete_topic();
+    if (!topic.name) {
+      const FoundTopic found = FindTopic(image.get(), topic.topic_id);
+      if (found.topic == nullptr) {
+        Refuse(found.error, "there is no topic with this id", out);
+        continue;
+      }
+      out.name = found.topic->name;
+      wanted.set_topic_id(topic.topic_id.ToBytes());
+    }
+    wanted.set_name(*out.name);
+    asked.push_back(std::move(admin));
+  }
+  AskControllers(context.node, call, std::move(response), std::move(asked),
+                 [](DeleteTopicsResponse& all, size_t place, const message::AdminResponse& result) {
+                   SetOutcome(result, all.responses[place]);
+                 });
+  return absl::OkStatus();
+}
+
+}  // namespace quipu::kafka

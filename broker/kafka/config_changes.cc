@@ -1,0 +1,95 @@
+#include "broker/kafka/config_changes.h"
+
+#include <limits>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/config/config_spec.h"
+#include "broker/kafka/config_entries.h"
+#include "core/metadata/topic_config.h"
+
+namespace quipu::kafka {
+namespace {
+
+using ChangedResource = IncrementalAlterConfigsRequest::Resource;
+
+// Kafka's AlterConfigOp; append (2) and subtract (3) are for lists, and no setting here is one.
+constexpr int8_t kSet = 0;
+constexpr int8_t kDelete = 1;
+
+// Puts the changes into `out`, which is one of the controllers' two requests for them.
+template <typename Out>
+TopicRefusal AddChanges(const ChangedResource& resource, bool replace, Out& out) {
+  out.set_replace(replace);
+  for (const auto& config : resource.configs) {
+    if (config.config_operation == kDelete) {
+      out.add_remove(config.name);
+    } else if (config.config_operation != kSet) {
+      return {ErrorCode::kInvalidConfig,
+              absl::StrCat(config.name, " is no list: it can be set or deleted alone")};
+    } else if (!config.value) {
+      return {ErrorCode::kInvalidConfig, absl::StrCat(config.name, " is set without a value")};
+    } else {
+      auto* entry = out.add_set();
+      entry->set_key(config.name);
+      entry->set_value(*config.value);
+    }
+  }
+  return {};
+}
+
+TopicRefusal ToChange(const ChangedResource& resource, bool replace, message::AdminRequest& out) {
+  if (resource.resource_type == kTopicResource) {
+    message::AlterTopicConfig& change = *out.mutable_alter_topic_config();
+    change.set_topic(resource.resource_name);
+    return AddChanges(resource, replace, change);
+  }
+  if (resource.resource_type != kBrokerResource) {
+    return {ErrorCode::kInvalidRequest,
+            absl::StrCat("resources of type ", resource.resource_type,
+                         " are not served; topics (2) and brokers (4) are")};
+  }
+  message::AlterConfigs& change = *out.mutable_alter_configs();
+  int64_t broker = kNoBroker.value();
+  if (!resource.resource_name.empty() &&
+      !ParseWholeNumber(resource.resource_name, 0, std::numeric_limits<int32_t>::max(), &broker)) {
+    return {ErrorCode::kInvalidRequest, "the resource's name is no broker id"};
+  }
+  change.set_broker_id(static_cast<int32_t>(broker));
+  return AddChanges(resource, replace, change);
+}
+
+}  // namespace
+
+PlannedChanges PlanChanges(const std::vector<ChangedResource>& resources, bool replace,
+                           bool validate_only) {
+  std::map<std::pair<int8_t, std::string>, size_t> times;
+  for (const ChangedResource& resource : resources) {
+    ++times[{resource.resource_type, resource.resource_name}];
+  }
+  PlannedChanges plan;
+  for (const ChangedResource& resource : resources) {
+    const auto found = times.find({resource.resource_type, resource.resource_name});
+    if (found == times.end()) continue;  // answered before
+    AlteredResource& out = plan.responses.emplace_back();
+    out.resource_type = resource.resource_type;
+    out.resource_name = resource.resource_name;
+    if (found->second > 1) {
+      Refuse(ErrorCode::kInvalidRequest, "the request names this resource more than once", out);
+      times.erase(found);
+      continue;
+    }
+    AdminCall admin{.place = plan.responses.size() - 1, .request = {}};
+    admin.request.set_validate_only(validate_only);
+    TopicRefusal refusal = ToChange(resource, replace, admin.request);
+    if (refusal.ok()) {
+      plan.asked.push_back(std::move(admin));
+    } else {
+      Refuse(refusal.error, std::move(refusal.message), out);
+    }
+  }
+  return plan;
+}
+
+}  // namespace quipu::kafka
