@@ -61,6 +61,14 @@ struct BrokerReport {
   message::DescribePartitionsResponse state;
 };
 
+// One that did not answer.
+struct SilentBroker {
+  BrokerId broker = kNoBroker;
+  bool fenced = false;
+  std::string address;
+  std::string reason;
+};
+
 // The groups of all coordinators that answered.
 struct GroupListing {
   std::vector<message::ListGroupsResponse::Group> groups;
@@ -154,10 +162,10 @@ class Admin {
   // Deletes the records below each offset (kNoOffset: below the high watermark). Returns the new
   // log starts. kOffsetOutOfRange: above the high watermark.
   absl::StatusOr<NamedOffsets> DeleteRecords(const NamedOffsets& before);
-  // Every replica of the topics (none: of all) as its broker sees it; unreachable brokers are left
-  // out.
+  // Every replica of the topics (none: of all) as its broker sees it. Those of brokers that do not
+  // answer are left out; `silent` names them.
   absl::StatusOr<std::vector<ReplicaReport>> DescribePartitions(
-      const std::vector<std::string>& topics);
+      const std::vector<std::string>& topics, std::vector<SilentBroker>* silent = nullptr);
   // The same with what each broker has counted since it began, and the producers that its
   // partitions remember: `producers_max` of each of its threads at most, newest first; 0: none.
   // `missing` gets the brokers that do not answer although they are in service, and why.
@@ -192,9 +200,9 @@ class Admin {
   explicit Admin(std::unique_ptr<Calls> calls);
   absl::StatusOr<message::AdminResponse> Change(const message::AdminRequest& request,
                                                 const std::string& what, ErrorCode done_already);
-  // The answers of all brokers that give one; `missing` as of DescribeLoad.
+  // The answers of all brokers that give one; the others are added to `silent`.
   absl::StatusOr<std::vector<BrokerReport>> AskBrokers(
-      const message::DescribePartitionsRequest& request, std::vector<std::string>& missing);
+      const message::DescribePartitionsRequest& request, std::vector<SilentBroker>& silent);
   absl::StatusOr<std::map<std::string, message::TopicInfo>> TopicsOf(
       const std::vector<std::string>& names);
 

@@ -50,7 +50,7 @@ absl::StatusOr<std::vector<message::DynamicConfig>> Admin::DescribeConfigs(Broke
     ServerAddress address;
     for (const message::BrokerInfo& info : cluster.brokers()) {
       if (BrokerId(info.broker_id()) != broker) continue;
-      address = absl::StrCat(info.endpoint().host(), ":", info.endpoint().port());
+      address = AddressOf(info.endpoint());
     }
     const std::string who = absl::StrCat("broker ", broker.value());
     if (address.empty()) {

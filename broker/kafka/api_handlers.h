@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "base/config/config_reader.h"
 #include "broker/broker_node.h"
 #include "broker/kafka/kafka_call.h"
@@ -28,6 +29,13 @@ struct KafkaContext {
 };
 
 using KafkaHandler = absl::Status (*)(const KafkaContext& context, const KafkaCallPtr& call);
+
+struct KafkaApi {
+  ApiKey key;
+  KafkaHandler handle;
+};
+// Every API that is served. What is not here is not advertised.
+absl::Span<const KafkaApi> KafkaApis();
 
 absl::Status HandleAlterConfigs(const KafkaContext& context, const KafkaCallPtr& call);
 absl::Status HandleApiVersions(const KafkaContext& context, const KafkaCallPtr& call);

@@ -210,9 +210,11 @@ void OffsetQueries::EpochEndOffsets(const EpochEndQuery::Items& items,
 void OffsetQueries::Describe(const DescribeScope& scope,
                              const std::shared_ptr<DescribeJoin>& join) {
   message::DescribePartitionsResponse response;
+  std::vector<const PartitionHost*> told;
   for (const auto& [uid, host] : context_.hosts) {
     const PartitionIdentity& identity = host->core.identity();
     if (!scope.Wants(identity.topic_id) || host->dropping) continue;
+    told.push_back(host.get());
     auto* partition = response.add_partitions();
     partition->set_topic_id(identity.topic_id.ToBytes());
     partition->set_partition(identity.index.value());
@@ -227,13 +229,14 @@ void OffsetQueries::Describe(const DescribeScope& scope,
     const bool acked = host->last_ack != kNoTimestamp;
     partition->set_last_ack_micros(acked ? host->last_ack.value() * 1000 : 0);
   }
-  if (scope.producers_max > 0) DescribeProducers(scope, response);
+  if (scope.producers_max > 0) DescribeProducers(told, scope.producers_max, response);
   if (scope.with_load) DescribeLoad(scope, response);
   join->Complete(context_.index, context_.index, std::move(response));
 }
 
-void OffsetQueries::DescribeProducers(const DescribeScope& scope,
-                                      message::DescribePartitionsResponse& response) const {
+void OffsetQueries::DescribeProducers(const std::vector<const PartitionHost*>& told,
+                                      size_t producers_max,
+                                      message::DescribePartitionsResponse& response) {
   struct Known {
     ProducerBatch newest;
     ProducerId id;
@@ -243,18 +246,17 @@ void OffsetQueries::DescribeProducers(const DescribeScope& scope,
   };
   // The one with the oldest batch on top, to go when there are too many.
   std::priority_queue<Known, std::vector<Known>, std::greater<>> newest;
-  int entry = 0;
-  for (const auto& [uid, host] : context_.hosts) {
-    if (!scope.Wants(host->core.identity().topic_id) || host->dropping) continue;
-    const int at = entry++;  // as Describe has added them
-    if (host->core.role() != PartitionRole::kLeader) continue;
-    const ProducerTable& table = host->core.producer_table();
+  for (size_t i = 0; i < told.size(); ++i) {
+    const PartitionCore& core = told[i]->core;
+    if (core.role() != PartitionRole::kLeader) continue;
+    const int at = static_cast<int>(i);
+    const ProducerTable& table = core.producer_table();
     response.mutable_partitions(at)->set_producers_known(static_cast<int32_t>(table.size()));
     table.ForEach([&](ProducerId id, ProducerEpoch epoch, const ProducerBatch& batch) {
-      const bool full = newest.size() == scope.producers_max;
+      const bool full = newest.size() == producers_max;
       if (full && batch.timestamp <= newest.top().newest.timestamp) return;
       newest.push({.newest = batch, .id = id, .epoch = epoch, .entry = at});
-      if (newest.size() > scope.producers_max) newest.pop();
+      if (newest.size() > producers_max) newest.pop();
     });
   }
   for (; !newest.empty(); newest.pop()) {

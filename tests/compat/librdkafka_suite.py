@@ -51,7 +51,7 @@ class Suite:
         config = programs.read(os.path.join(self.root, "config.h"))
         if not re.search(r"^#define WITH_RAPIDJSON 1", config, re.M):
             sys.exit("librdkafka was built without RapidJSON, which some tests need; install it "
-                     f"(scripts/setup --tests) and remove {self.cache}")
+                     f"(scripts/setup --compat) and remove {self.cache}")
 
     def fetch(self):
         if not shutil.which("npm"):

@@ -37,6 +37,7 @@ TopicPartitions::Partition ToDescribed(const MetadataImage& image,
   out.replica_nodes = partition.replicas;
   out.isr_nodes = partition.isr;
   out.eligible_leader_replicas = partition.elr;
+  out.last_known_elr.emplace();  // none is kept; Kafka's Java client fails on null
   for (const BrokerId id : partition.replicas) {
     const BrokerImage* broker = image.FindBroker(id);
     if (broker == nullptr || broker->fenced) out.offline_replicas.push_back(id);

@@ -309,6 +309,8 @@ TEST(KafkaDescribeTopicPartitionsTest, PagesAreWholeAndInOrder) {
         EXPECT_LE(topic.partitions.size(), static_cast<size_t>(limit));
         for (const auto& partition : topic.partitions) {
           EXPECT_EQ(partition.leader_id, BrokerId(1));
+          EXPECT_TRUE(partition.eligible_leader_replicas.has_value());
+          EXPECT_TRUE(partition.last_known_elr.has_value());
           seen.push_back(*topic.name + partition.partition_index.ToString());
         }
       }
