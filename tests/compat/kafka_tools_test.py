@@ -77,7 +77,7 @@ class KafkaToolsTest(programs.TestCase):
         self.assertIn("retention.ms=86400000", told)
         for one in self.partitions("t"):
             self.assertRegex(told, rf"Partition: {one['partition']}\s+Leader: {one['leader']}\s")
-        self.assertIn("already exists", self.tool(
+        self.assertIn("exists already", self.tool(
             "kafka-topics", "--create", "--topic", "t", "--partitions", 3, "--replication-factor", 3, code=1))
         self.tool("kafka-topics", "--create", "--if-not-exists", "--topic", "t", "--partitions", 3,
                   "--replication-factor", 3)
@@ -134,11 +134,17 @@ class KafkaToolsTest(programs.TestCase):
         groups("--reset-offsets", "--group", "readers", "--topic", topic, "--to-earliest", "--execute")
         offsets = self.cluster.json("group", "describe", "readers")["offsets"]
         self.assertEqual([offset["committed"] for offset in offsets], [0, 0, 0])
-        groups("--delete-offsets", "--group", "readers", "--topic", topic)
-        offsets = self.cluster.json("group", "describe", "readers")["offsets"]
-        self.assertEqual([offset for offset in offsets if offset["committed"] is not None], [])
         groups("--delete", "--group", "readers")
         self.assertNotIn("readers", groups("--list").split())
+
+    def test_offsets_of_a_group_are_deleted(self):
+        topic, other = self.filled("kept"), self.filled("forgotten")
+        for name in (topic, other):
+            self.tool("kafka-console-consumer", "--topic", name, "--group", "both", "--from-beginning",
+                      "--max-messages", 300, "--timeout-ms", 30000)
+        self.tool("kafka-consumer-groups", "--delete-offsets", "--group", "both", "--topic", other)
+        offsets = self.cluster.json("group", "describe", "both")["offsets"]
+        self.assertEqual({offset["topic"] for offset in offsets if offset["committed"] is not None}, {topic})
 
     def test_a_group_at_work(self):
         topic = self.filled("worked")
