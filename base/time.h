@@ -23,5 +23,9 @@ struct Now {
 constexpr int64_t ToMillis(Duration d) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
 }
+// With what is below a millisecond.
+constexpr double ToExactMillis(Duration d) {
+  return std::chrono::duration<double, std::milli>(d).count();
+}
 
 }  // namespace quipu

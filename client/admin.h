@@ -25,6 +25,7 @@ namespace quipu {
 // Timestamps that ListOffsets takes besides milliseconds.
 inline constexpr int64_t kLatestTimestamp = -1;
 inline constexpr int64_t kEarliestTimestamp = -2;
+inline constexpr int64_t kLargestTimestamp = -3;
 
 struct TopicSpec {
   std::string name;
@@ -32,7 +33,13 @@ struct TopicSpec {
   int32_t replication_factor = -1;  // -1: the cluster's default.replication.factor
   std::map<std::string, std::string> configs{};
   bool if_not_exists = false;
+  // The replicas of each partition, the preferred leader first; none: the controllers place them.
+  // `partitions` and `replication_factor` are then -1 or the same.
+  std::vector<std::vector<BrokerId>> replicas{};
 };
+
+// Whether a change is made, or only checked.
+enum class AdminMode { kMake, kValidate };
 
 // The offsets of one partition as one broker holds it.
 struct ReplicaReport {
@@ -58,6 +65,14 @@ struct PartitionLag {
 struct BrokerReport {
   BrokerId broker = kNoBroker;
   message::DescribePartitionsResponse state;
+};
+
+// One that did not answer.
+struct SilentBroker {
+  BrokerId broker = kNoBroker;
+  bool fenced = false;
+  std::string address;
+  std::string reason;
 };
 
 // The groups of all coordinators that answered.
@@ -109,19 +124,22 @@ class Admin {
 
   // ---- topics ----
   // kTopicAlreadyExists, kInvalidTopic, kInvalidPartitions, kInvalidReplicationFactor,
-  // kInvalidConfig
-  absl::StatusOr<message::CreateTopicResult> CreateTopic(const TopicSpec& spec);
+  // kInvalidReplicaAssignment, kInvalidConfig. Only validated it has no id.
+  absl::StatusOr<message::CreateTopicResult> CreateTopic(const TopicSpec& spec,
+                                                         AdminMode mode = AdminMode::kMake);
   absl::Status DeleteTopic(const std::string& name);  // kUnknownTopicOrPartition
   absl::StatusOr<std::vector<message::TopicInfo>> ListTopics(bool with_internal = false);
   absl::StatusOr<message::TopicInfo> DescribeTopic(const std::string& name);
   absl::Status AlterTopicConfig(const std::string& topic,
                                 const std::map<std::string, std::string>& set,
-                                const std::vector<std::string>& remove);
+                                const std::vector<std::string>& remove,
+                                AdminMode mode = AdminMode::kMake);
   // Raises the topic's number of partitions to `count`. Accounts move to other partitions by that,
   // and the order of an account's records across the change is not kept: without `allow_key_remap`
   // it is refused (kPolicyViolation). kInvalidPartitions, kInvalidTopic, kLimitReached,
   // kInvalidReplicationFactor.
-  absl::Status CreatePartitions(const std::string& topic, int32_t count, bool allow_key_remap);
+  absl::Status CreatePartitions(const std::string& topic, int32_t count, bool allow_key_remap,
+                                AdminMode mode = AdminMode::kMake);
   // Gives the partitions of `topic` (empty: of all topics) back to their preferred leaders. Returns
   // how many were moved.
   // `partitions`: of that topic; none: all.
@@ -136,7 +154,8 @@ class Admin {
 
   // ---- partitions ----
   // The first offset at or after `timestamp` (milliseconds), or kEarliestTimestamp,
-  // kLatestTimestamp; kNoOffset when there is none.
+  // kLatestTimestamp, or kLargestTimestamp: the first record that has it; kNoOffset when there is
+  // none.
   absl::StatusOr<NamedOffsets> ListOffsets(const std::vector<NamedPartition>& partitions,
                                            int64_t timestamp);
   // The first record at or after each time, which is not negative: its offset, timestamp and leader
@@ -152,10 +171,10 @@ class Admin {
   // Deletes the records below each offset (kNoOffset: below the high watermark). Returns the new
   // log starts. kOffsetOutOfRange: above the high watermark.
   absl::StatusOr<NamedOffsets> DeleteRecords(const NamedOffsets& before);
-  // Every replica of the topics (none: of all) as its broker sees it; unreachable brokers are left
-  // out.
+  // Every replica of the topics (none: of all) as its broker sees it. Those of brokers that do not
+  // answer are left out; `silent` names them.
   absl::StatusOr<std::vector<ReplicaReport>> DescribePartitions(
-      const std::vector<std::string>& topics);
+      const std::vector<std::string>& topics, std::vector<SilentBroker>* silent = nullptr);
   // The same with what each broker has counted since it began, and the producers that its
   // partitions remember: `producers_max` of each of its threads at most, newest first; 0: none.
   // `missing` gets the brokers that do not answer although they are in service, and why.
@@ -190,9 +209,9 @@ class Admin {
   explicit Admin(std::unique_ptr<Calls> calls);
   absl::StatusOr<message::AdminResponse> Change(const message::AdminRequest& request,
                                                 const std::string& what, ErrorCode done_already);
-  // The answers of all brokers that give one; `missing` as of DescribeLoad.
+  // The answers of all brokers that give one; the others are added to `silent`.
   absl::StatusOr<std::vector<BrokerReport>> AskBrokers(
-      const message::DescribePartitionsRequest& request, std::vector<std::string>& missing);
+      const message::DescribePartitionsRequest& request, std::vector<SilentBroker>& silent);
   absl::StatusOr<std::map<std::string, message::TopicInfo>> TopicsOf(
       const std::vector<std::string>& names);
 

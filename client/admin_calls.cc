@@ -60,7 +60,7 @@ void Admin::Calls::Learn(const message::MetadataResponse& response) {
   const std::lock_guard<std::mutex> lock(mutex_);
   known_.clear();
   for (const message::BrokerInfo& broker : response.brokers()) {
-    known_.push_back(absl::StrCat(broker.endpoint().host(), ":", broker.endpoint().port()));
+    known_.push_back(AddressOf(broker.endpoint()));
   }
 }
 
@@ -114,7 +114,7 @@ absl::StatusOr<ServerAddress> Admin::Calls::Coordinator(const std::string& group
   if (!response.ok()) return response.status();
   const ErrorCode error = WireError(response->error_code());
   if (error == ErrorCode::kNone) {
-    return absl::StrCat(response->endpoint().host(), ":", response->endpoint().port());
+    return AddressOf(response->endpoint());
   }
   if (IsRetriable(error)) return ServerAddress();
   return quipu::ToStatus(error, absl::StrCat("group ", group_id, ": ", ErrorDescription(error)));

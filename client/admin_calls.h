@@ -41,17 +41,24 @@ class Admin::Calls {
     return AdminDeadline(settings_.default_api_timeout);
   }
 
-  // One attempt at one broker. A status without our payload speaks of the connection.
+  // One attempt at one broker, without waiting for it. A status without our payload speaks of the
+  // connection.
   template <typename Request, typename Response>
-  absl::StatusOr<Response> At(const ServerAddress& address, const char* method,
-                              const Request& request, const AdminDeadline& deadline) {
+  std::future<absl::StatusOr<Response>> Begin(const ServerAddress& address, const char* method,
+                                              const Request& request,
+                                              const AdminDeadline& deadline) {
     auto answer = std::make_shared<std::promise<absl::StatusOr<Response>>>();
     std::future<absl::StatusOr<Response>> future = answer->get_future();
     const Duration timeout = std::min(settings_.request_timeout, deadline.left());
     ClientOf(address)->template Call<Request, Response>(
         method, request, std::max(timeout, Duration(std::chrono::milliseconds(1))),
         [answer](absl::StatusOr<Response> response) { answer->set_value(std::move(response)); });
-    return future.get();
+    return future;
+  }
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> At(const ServerAddress& address, const char* method,
+                              const Request& request, const AdminDeadline& deadline) {
+    return Begin<Request, Response>(address, method, request, deadline).get();
   }
 
   // Asks one broker after the other until one answers. `again(response)` true: the answer is not

@@ -1,4 +1,5 @@
 // Admin calls that go to the leaders of partitions, and to all brokers.
+#include <future>
 #include <optional>
 #include <set>
 #include <type_traits>
@@ -227,35 +228,43 @@ absl::StatusOr<NamedOffsets> Admin::DeleteRecords(const NamedOffsets& before) {
 }
 
 absl::StatusOr<std::vector<BrokerReport>> Admin::AskBrokers(
-    const message::DescribePartitionsRequest& request, std::vector<std::string>& missing) {
+    const message::DescribePartitionsRequest& request, std::vector<SilentBroker>& silent) {
   const AdminDeadline deadline = calls_->NewDeadline();
   QUIPU_ASSIGN_OR_RETURN(const message::MetadataResponse cluster, calls_->Metadata({}, deadline));
-  std::vector<BrokerReport> reports;
+  // At the same time: one that hangs must not take the others' time.
+  std::vector<std::future<absl::StatusOr<message::DescribePartitionsResponse>>> answers;
   for (const message::BrokerInfo& broker : cluster.brokers()) {
-    const ServerAddress address =
-        absl::StrCat(broker.endpoint().host(), ":", broker.endpoint().port());
-    auto response =
-        calls_->At<message::DescribePartitionsRequest, message::DescribePartitionsResponse>(
-            address, "/quipu.rpc.Broker/DescribePartitions", request, deadline);
+    answers.push_back(
+        calls_->Begin<message::DescribePartitionsRequest, message::DescribePartitionsResponse>(
+            AddressOf(broker.endpoint()), "/quipu.rpc.Broker/DescribePartitions", request,
+            deadline));
+  }
+  std::vector<BrokerReport> reports;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    const message::BrokerInfo& broker = cluster.brokers(static_cast<int>(i));
+    auto response = answers[i].get();
     if (response.ok()) {
       reports.push_back({.broker = BrokerId(broker.broker_id()), .state = *std::move(response)});
-    } else if (!broker.fenced()) {  // a fenced one leads nothing
-      missing.push_back(absl::StrCat("broker ", broker.broker_id(), " (", address,
-                                     "): ", response.status().message()));
+    } else {
+      silent.push_back({.broker = BrokerId(broker.broker_id()),
+                        .fenced = broker.fenced(),
+                        .address = AddressOf(broker.endpoint()),
+                        .reason = std::string(response.status().message())});
     }
   }
   return reports;
 }
 
 absl::StatusOr<std::vector<ReplicaReport>> Admin::DescribePartitions(
-    const std::vector<std::string>& topics) {
+    const std::vector<std::string>& topics, std::vector<SilentBroker>* silent) {
   message::DescribePartitionsRequest request;
   if (!topics.empty()) {
     QUIPU_ASSIGN_OR_RETURN(const auto infos, TopicsOf(topics));
     for (const auto& [name, info] : infos) request.add_topic_ids(info.topic_id());
   }
-  std::vector<std::string> left_out;  // documented
+  std::vector<SilentBroker> left_out;
   QUIPU_ASSIGN_OR_RETURN(const std::vector<BrokerReport> brokers, AskBrokers(request, left_out));
+  if (silent != nullptr) *silent = std::move(left_out);
   std::vector<ReplicaReport> reports;
   for (const BrokerReport& broker : brokers) {
     for (const auto& state : broker.state.partitions()) {
@@ -270,7 +279,14 @@ absl::StatusOr<std::vector<BrokerReport>> Admin::DescribeLoad(int32_t producers_
   message::DescribePartitionsRequest request;
   request.set_producers_max(producers_max);
   request.set_with_load(true);
-  return AskBrokers(request, missing);
+  std::vector<SilentBroker> silent;
+  QUIPU_ASSIGN_OR_RETURN(std::vector<BrokerReport> reports, AskBrokers(request, silent));
+  for (const SilentBroker& broker : silent) {
+    if (broker.fenced) continue;  // it leads nothing
+    missing.push_back(
+        absl::StrCat("broker ", broker.broker.value(), " (", broker.address, "): ", broker.reason));
+  }
+  return reports;
 }
 
 // ---- groups ------------------------------------------------------------------------------------
@@ -288,14 +304,19 @@ absl::StatusOr<GroupListing> Admin::ListGroups() {
     }
     GroupListing listing;
     std::map<std::string, message::ListGroupsResponse::Group> groups;
-    // Each coordinator knows its own groups.
+    // Each coordinator knows its own groups. All are asked at the same time: one that hangs must
+    // not take the others' time.
+    std::vector<std::pair<std::string, std::future<absl::StatusOr<message::ListGroupsResponse>>>>
+        answers;
     for (const message::BrokerInfo& broker : cluster->brokers()) {
       if (broker.fenced()) continue;  // leads nothing
-      const ServerAddress address =
-          absl::StrCat(broker.endpoint().host(), ":", broker.endpoint().port());
-      const auto response = calls_->At<message::ListGroupsRequest, message::ListGroupsResponse>(
-          address, "/quipu.rpc.Groups/ListGroups", {}, deadline);
-      const std::string who = absl::StrCat("groups of broker ", broker.broker_id(), " (", address);
+      const ServerAddress address = AddressOf(broker.endpoint());
+      answers.emplace_back(absl::StrCat("groups of broker ", broker.broker_id(), " (", address),
+                           calls_->Begin<message::ListGroupsRequest, message::ListGroupsResponse>(
+                               address, "/quipu.rpc.Groups/ListGroups", {}, deadline));
+    }
+    for (auto& [who, answer] : answers) {
+      const absl::StatusOr<message::ListGroupsResponse> response = answer.get();
       if (!response.ok()) {
         listing.missing.push_back(absl::StrCat(who, "): ", response.status().message()));
         continue;

@@ -94,11 +94,20 @@ ErrorCode Producer::Impl::TrySend(const ProducerRecord& record, Callback& callba
   const std::lock_guard<std::mutex> lock(mutex_);
   if (closed_) return ErrorCode::kClosed;
   const ErrorCode error = AppendLocked(record, callback, now);
+  if (error == ErrorCode::kBufferFull) MakeRoomLocked();
   if (error == ErrorCode::kUnknownTopicOrPartition && !accumulator_.HasTopic(record.topic)) {
     wanted_topics_.insert(std::string(record.topic));
     WakeLocked();
   }
   return error;
+}
+
+void Producer::Impl::MakeRoomLocked() {
+  // While closed batches wait, room comes by itself; closing the open ones then would only send
+  // small batches. When everything here is open, a long linger must not block the caller.
+  if (accumulator_.has_closed()) return;
+  accumulator_.FlushOpen();
+  WakeLocked();
 }
 
 std::string Producer::Impl::RefusalLocked(const ProducerRecord& record, ErrorCode error) const {
@@ -143,12 +152,7 @@ void Producer::Impl::Send(const ProducerRecord& record, Callback callback) {
       }
       const Duration left = deadline - owner_.GetNow().mono;
       if (left <= Duration(0)) break;
-      // While closed batches wait, room comes by itself; closing the open ones then would only send
-      // small batches. When everything here is open, a long linger must not block the caller.
-      if (!accumulator_.has_closed()) {
-        accumulator_.FlushOpen();
-        WakeLocked();
-      }
+      MakeRoomLocked();
       changed_.wait_for(lock, left);
     }
     if (message.empty()) message = RefusalLocked(record, error);

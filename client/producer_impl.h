@@ -43,6 +43,8 @@ class Producer::Impl {
 
   // ---- any thread, with the lock ----
   ErrorCode AppendLocked(const ProducerRecord& record, Callback& callback, const Now& now);
+  // Sends what is open when the buffer is full of nothing else.
+  void MakeRoomLocked();
   // Why the accumulator refuses `record`.
   std::string RefusalLocked(const ProducerRecord& record, ErrorCode error) const;
   void WakeLocked();

@@ -70,6 +70,11 @@ class LogStore {
   // the first record of that time. nullopt: none.
   virtual absl::StatusOr<std::optional<StoredBatch>> FindByTimestamp(
       LogId log_id, TimestampMs timestamp) const = 0;
+  // First batch with the largest max timestamp of all at or after `from` and the log start.
+  // nullopt: there is none with a timestamp. A few reads, unless a batch before them has a larger
+  // one: then the whole log.
+  virtual absl::StatusOr<std::optional<StoredBatch>> FindLargestTimestamp(LogId log_id,
+                                                                          Offset from) const = 0;
   // Lowest offset to keep so that the log holds at most `bytes_max` bytes; whole batches.
   virtual absl::StatusOr<Offset> OffsetForSize(LogId log_id, int64_t bytes_max) const = 0;
 

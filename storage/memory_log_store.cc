@@ -160,6 +160,21 @@ absl::StatusOr<std::optional<StoredBatch>> MemoryLogStore::FindByTimestamp(
   return std::optional<StoredBatch>();
 }
 
+absl::StatusOr<std::optional<StoredBatch>> MemoryLogStore::FindLargestTimestamp(LogId log_id,
+                                                                                Offset from) const {
+  QUIPU_ASSIGN_OR_RETURN(const Log* log, Find(log_id));
+  const auto end = log->batches.end();
+  auto largest = end;
+  for (auto it = log->batches.lower_bound(std::max(from, log->state.log_start_offset)); it != end;
+       ++it) {
+    const TimestampMs known = largest == end ? kNoTimestamp : largest->second.max_timestamp;
+    if (it->second.max_timestamp > known) largest = it;
+  }
+  if (largest == end) return std::optional<StoredBatch>();
+  QUIPU_ASSIGN_OR_RETURN(StoredBatch batch, Checked(log_id, *log, largest));
+  return std::optional<StoredBatch>(std::move(batch));
+}
+
 absl::StatusOr<Offset> MemoryLogStore::OffsetForSize(LogId log_id, int64_t bytes_max) const {
   QUIPU_ASSIGN_OR_RETURN(const Log* log, Find(log_id));
   int64_t bytes = 0;

@@ -33,6 +33,8 @@ class MemoryLogStore : public LogStore {
                                                 size_t bytes_max) const override;
   absl::StatusOr<std::optional<StoredBatch>> FindByTimestamp(LogId log_id,
                                                              TimestampMs timestamp) const override;
+  absl::StatusOr<std::optional<StoredBatch>> FindLargestTimestamp(LogId log_id,
+                                                                  Offset from) const override;
   absl::StatusOr<Offset> OffsetForSize(LogId log_id, int64_t bytes_max) const override;
   void PublishTrim(LogId log_id, Offset log_start) override;
   [[nodiscard]] int64_t ApproximateBytes(LogId log_id) const override;

@@ -44,7 +44,7 @@ under the same names and in the same order as the servers; see [client.md](clien
 the environment by itself.
 
 *Takes effect*: `restart`, when the process is started again; `at once`, in the running cluster; `new client`, for
-clients that are made afterwards. **Unsafe** settings give up something that is promised; see
+clients that are made afterwards; `none`, never: the setting is taken since clients of Kafka set it. **Unsafe** settings give up something that is promised; see
 [operations.md](operations.md#unsafe-settings).
 )";
 

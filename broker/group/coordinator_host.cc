@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kLoadBytes = size_t{4} << 20;  // read at a time
 constexpr size_t kSnapshotBatchBytes = size_t{512} << 10;
-constexpr Duration kCoordinatorTimerStepMin = std::chrono::milliseconds(10);
+constexpr Duration kCoordinatorTimerStepMin = std::chrono::milliseconds(1);
 constexpr Duration kDamagedRetry = std::chrono::seconds(1);  // while its log is being repaired
 constexpr Duration kParkedCheck = std::chrono::seconds(1);
 

@@ -21,7 +21,7 @@ constexpr int32_t kFetchMessageBytesMax = 1 << 20;
 constexpr size_t kFetchesPerStreamMax = 256;
 
 RawHandler AcceptProduce(const NodeHolder& node, const std::shared_ptr<ServerStream>& stream) {
-  ByteSlices (*const encode)(const ProduceResponse&) = &Encode;
+  ByteChain (*const encode)(const ProduceResponse&) = &Encode;
   auto answers = std::make_shared<AnswerSender<ProduceResponse>>(stream, encode);
   return RawHandler{.on_message =
                         [&node, stream, answers](const Bytes& bytes) {
@@ -48,7 +48,7 @@ RawHandler AcceptProduce(const NodeHolder& node, const std::shared_ptr<ServerStr
 }
 
 RawHandler AcceptFetch(const NodeHolder& node, const std::shared_ptr<ServerStream>& stream) {
-  ByteSlices (*const encode)(const FetchResponse&) = &Encode;
+  ByteChain (*const encode)(const FetchResponse&) = &Encode;
   auto answers = std::make_shared<AnswerSender<FetchResponse>>(stream, encode);
   return RawHandler{.on_message =
                         [&node, stream, answers](const Bytes& bytes) {

@@ -26,7 +26,7 @@ void AddReplicaService(GrpcServer& server, const NodeHolder& node) {
       },
       limits,
       [&node](std::shared_ptr<ServerStream> stream) {
-        ByteSlices (*const encode)(const LeaderToReplica&) = &Encode;
+        ByteChain (*const encode)(const LeaderToReplica&) = &Encode;
         auto sender = std::make_shared<AnswerSender<LeaderToReplica>>(std::move(stream), encode);
         return DecodeWith<ReplicaToLeader>(&DecodeReplicaToLeader,
                                            node->AcceptReplicaStream(std::move(sender)));

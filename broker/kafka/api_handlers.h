@@ -1,4 +1,5 @@
-// What a broker does with each API of the Kafka protocol: one file of broker/kafka/api for each.
+// What a broker does with each API of the Kafka protocol: one file of broker/kafka/log, group or
+// admin for each.
 //
 // A handler decodes the call, asks the BrokerNode and answers later, from whatever thread the node
 // replies on. It must not block. An error is returned only before anything was asked: the bytes
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "base/config/config_reader.h"
 #include "broker/broker_node.h"
 #include "broker/kafka/kafka_call.h"
@@ -27,6 +29,13 @@ struct KafkaContext {
 };
 
 using KafkaHandler = absl::Status (*)(const KafkaContext& context, const KafkaCallPtr& call);
+
+struct KafkaApi {
+  ApiKey key;
+  KafkaHandler handle;
+};
+// Every API that is served. What is not here is not advertised.
+absl::Span<const KafkaApi> KafkaApis();
 
 absl::Status HandleAlterConfigs(const KafkaContext& context, const KafkaCallPtr& call);
 absl::Status HandleApiVersions(const KafkaContext& context, const KafkaCallPtr& call);

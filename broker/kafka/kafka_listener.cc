@@ -10,47 +10,9 @@
 namespace quipu::kafka {
 namespace {
 
-struct KafkaApi {
-  ApiKey key;
-  KafkaHandler handle;
-};
-// Every API that is served. What is not here is not advertised.
-constexpr KafkaApi kKafkaApis[] = {
-    {ApiKey::kProduce, HandleProduce},
-    {ApiKey::kFetch, HandleFetch},
-    {ApiKey::kListOffsets, HandleListOffsets},
-    {ApiKey::kMetadata, HandleMetadata},
-    {ApiKey::kOffsetCommit, HandleOffsetCommit},
-    {ApiKey::kOffsetFetch, HandleOffsetFetch},
-    {ApiKey::kFindCoordinator, HandleFindCoordinator},
-    {ApiKey::kJoinGroup, HandleJoinGroup},
-    {ApiKey::kHeartbeat, HandleHeartbeat},
-    {ApiKey::kLeaveGroup, HandleLeaveGroup},
-    {ApiKey::kSyncGroup, HandleSyncGroup},
-    {ApiKey::kDescribeGroups, HandleDescribeGroups},
-    {ApiKey::kListGroups, HandleListGroups},
-    {ApiKey::kApiVersions, HandleApiVersions},
-    {ApiKey::kCreateTopics, HandleCreateTopics},
-    {ApiKey::kDeleteTopics, HandleDeleteTopics},
-    {ApiKey::kDeleteRecords, HandleDeleteRecords},
-    {ApiKey::kInitProducerId, HandleInitProducerId},
-    {ApiKey::kOffsetForLeaderEpoch, HandleOffsetForLeaderEpoch},
-    {ApiKey::kDescribeConfigs, HandleDescribeConfigs},
-    {ApiKey::kAlterConfigs, HandleAlterConfigs},
-    {ApiKey::kDescribeLogDirs, HandleDescribeLogDirs},
-    {ApiKey::kCreatePartitions, HandleCreatePartitions},
-    {ApiKey::kDeleteGroups, HandleDeleteGroups},
-    {ApiKey::kElectLeaders, HandleElectLeaders},
-    {ApiKey::kIncrementalAlterConfigs, HandleIncrementalAlterConfigs},
-    {ApiKey::kOffsetDelete, HandleOffsetDelete},
-    {ApiKey::kDescribeCluster, HandleDescribeCluster},
-    {ApiKey::kDescribeProducers, HandleDescribeProducers},
-    {ApiKey::kDescribeTopicPartitions, HandleDescribeTopicPartitions},
-};
-
 ServedApis Served() {
   std::vector<ApiKey> keys;
-  for (const KafkaApi& api : kKafkaApis) keys.push_back(api.key);
+  for (const KafkaApi& api : KafkaApis()) keys.push_back(api.key);
   return ServedApis(keys);
 }
 
@@ -86,10 +48,10 @@ absl::Status KafkaListener::OnFrame(const std::shared_ptr<FrameConnection>& conn
   QUIPU_ASSIGN_OR_RETURN(RequestFrame request, ParseRequest(frame));
   const ApiInfo& api = *request.api;
   const int16_t version = request.version;
-  const auto* const found =
-      std::find_if(std::begin(kKafkaApis), std::end(kKafkaApis),
-                   [&api](const KafkaApi& row) { return row.key == api.key; });
-  const bool served = found != std::end(kKafkaApis) && api.Serves(version);
+  const absl::Span<const KafkaApi> apis = KafkaApis();
+  const auto found =
+      std::ranges::find_if(apis, [&api](const KafkaApi& row) { return row.key == api.key; });
+  const bool served = found != apis.end() && api.Serves(version);
   if (!served && api.key != ApiKey::kApiVersions) {
     return ToStatus(ErrorCode::kUnsupportedVersion,
                     absl::StrCat(api.name, " version ", version, " is not served"));

@@ -4,15 +4,15 @@
 
 namespace quipu {
 
-std::vector<PartitionUid> LogSizes::Due(const std::vector<PartitionMetrics>& all) {
+std::vector<PartitionUid> LogSizes::Due(const std::vector<const PartitionMetrics*>& all) {
   decltype(sizes_) sizes;
   absl::btree_map<PartitionUid, const PartitionMetrics*> changed;
-  for (const PartitionMetrics& now : all) {
-    Size& size = sizes[now.uid];
-    const auto known = sizes_.find(now.uid);
+  for (const PartitionMetrics* now : all) {
+    Size& size = sizes[now->uid];
+    const auto known = sizes_.find(now->uid);
     if (known != sizes_.end()) size = known->second;
-    if (size.log_start != now.log_start || size.durable_end != now.durable_end)
-      changed[now.uid] = &now;
+    if (size.log_start != now->log_start || size.durable_end != now->durable_end)
+      changed[now->uid] = now;
   }
   sizes_ = std::move(sizes);
   std::vector<PartitionUid> due;

@@ -19,7 +19,7 @@ class LogSizes {
   static constexpr size_t kMeasuredMax = 64;
 
   // The logs to measure now, of all replicas here.
-  std::vector<PartitionUid> Due(const std::vector<PartitionMetrics>& all);
+  std::vector<PartitionUid> Due(const std::vector<const PartitionMetrics*>& all);
   // One of them holds so many bytes.
   void Measured(PartitionUid uid, int64_t bytes);
   // As measured last; nullopt: not yet.

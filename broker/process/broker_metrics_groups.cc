@@ -1,7 +1,6 @@
 // What BrokerMetrics tells of the groups that are coordinated here, and the looks that it takes for
 // it.
 #include <algorithm>
-#include <utility>
 #include <vector>
 
 #include "broker/process/broker_metrics.h"
@@ -52,10 +51,10 @@ void BrokerMetrics::Look() {
     const std::lock_guard<std::mutex> lock(mutex_);
     const Gathered shards = Gather();
     LookAtGroups(shards, image.get());
-    std::vector<PartitionMetrics> replicas;
+    std::vector<const PartitionMetrics*> replicas;
     for (const auto& shard : shards.newest) {
       if (shard == nullptr) continue;
-      replicas.insert(replicas.end(), shard->partitions.begin(), shard->partitions.end());
+      for (const PartitionMetrics& replica : shard->partitions) replicas.push_back(&replica);
     }
     due = sizes_.Due(replicas);
   }

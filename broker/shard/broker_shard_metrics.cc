@@ -1,6 +1,7 @@
 // What a shard counts at each effect, and what it tells a scrape.
 
-#include "absl/container/btree_set.h"
+#include "absl/container/btree_map.h"
+#include "absl/strings/string_view.h"
 #include "broker/shard/broker_shard.h"
 
 namespace quipu {
@@ -59,9 +60,12 @@ ShardMetrics BrokerShard::Metrics(size_t partitions_max) const {
   }
   size_t room = partitions_max;
   out.group_requests_waiting = coordinators_.waiting();
-  coordinators_.ForEachLoaded([&out, &room](const GroupCoordinatorCore& core) {
-    core.ForEachGroup([&out](const std::string& /*group_id*/, const char* kind, const char* state,
-                             size_t /*members*/) { ++out.groups_by_state[{kind, state}]; });
+  // The names are literals.
+  absl::btree_map<std::pair<absl::string_view, absl::string_view>, size_t> by_state;
+  coordinators_.ForEachLoaded([&out, &room, &by_state](const GroupCoordinatorCore& core) {
+    core.ForEachGroup([&by_state](const std::string& /*group_id*/, const char* kind,
+                                  const char* state,
+                                  size_t /*members*/) { ++by_state[{kind, state}]; });
     for (const auto& [id, state] : core.groups()) {
       // Whole or not at all: a state that is judged by some partitions is none.
       if (state.offsets.size() > room) {
@@ -83,6 +87,9 @@ ShardMetrics BrokerShard::Metrics(size_t partitions_max) const {
       out.groups.push_back(std::move(group));
     }
   });
+  for (const auto& [names, count] : by_state) {
+    out.groups_by_state[{std::string(names.first), std::string(names.second)}] = count;
+  }
   return out;
 }
 

@@ -38,24 +38,65 @@ ListAnswer ListFound(const PartitionCore::OffsetAnswer& found) {
   return answer;
 }
 
-absl::StatusOr<std::optional<FoundRecord>> SearchLog(LogStore& store, LogId log_id,
-                                                     TimestampMs timestamp) {
-  auto batch = store.FindByTimestamp(log_id, timestamp);
-  if (!batch.ok()) return batch.status();
-  if (!batch->has_value()) return std::optional<FoundRecord>();
-  auto view = RecordBatchView::Parse((*batch)->bytes);
+// What `of` finds in the records of `batch` from `from` on, each with its time.
+template <typename Of>
+absl::StatusOr<std::optional<FoundRecord>> FindIn(const StoredBatch& batch, Offset from, Of of) {
+  auto view = RecordBatchView::Parse(batch.bytes);
   if (!view.ok()) return view.status();
   auto decoded = DecodedBatch::Decode(*view);
   if (!decoded.ok()) return decoded.status();
+  const bool stamped = view->timestamp_type() == TimestampType::kLogAppendTime;
+  std::optional<FoundRecord> found;
   for (const RecordView& record : decoded->records()) {
-    const TimestampMs time = view->timestamp_type() == TimestampType::kLogAppendTime
-                                 ? view->max_timestamp()
-                                 : record.timestamp;
-    if (time >= timestamp) {
-      return std::make_optional(FoundRecord{record.offset, time, view->leader_epoch()});
+    if (record.offset < from) continue;
+    const TimestampMs time = stamped ? view->max_timestamp() : record.timestamp;
+    if (of(found, time)) found = FoundRecord{record.offset, time, view->leader_epoch()};
+  }
+  return found;
+}
+
+// The first record of `batch` from `from` on that is not older than `timestamp`.
+absl::StatusOr<std::optional<FoundRecord>> FirstOf(const StoredBatch& batch, Offset from,
+                                                   TimestampMs timestamp) {
+  return FindIn(batch, from, [timestamp](const auto& found, TimestampMs time) {
+    return !found && time >= timestamp;
+  });
+}
+
+// The first record in [start, end) that is not older than `timestamp`.
+absl::StatusOr<std::optional<FoundRecord>> SearchLog(LogStore& store, LogId log_id,
+                                                     TimestampMs timestamp, Offset start,
+                                                     Offset end) {
+  auto batch = store.FindByTimestamp(log_id, timestamp);
+  if (!batch.ok()) return batch.status();
+  if (!batch->has_value()) return std::optional<FoundRecord>();
+  auto found = FirstOf(**batch, start, timestamp);
+  if (!found.ok() || found->has_value()) return found;
+  // The log start lies behind these records, in that batch or where the store does not know of it
+  // yet: what follows is searched one batch after the other.
+  for (Offset from = std::max((*batch)->last_offset + 1, start); from < end;) {
+    auto next = store.Read(log_id, from, end, 1);
+    if (!next.ok()) return next.status();
+    if (next->empty()) break;
+    const StoredBatch& one = next->front();
+    if (one.max_timestamp >= timestamp) {
+      found = FirstOf(one, start, timestamp);
+      if (!found.ok() || found->has_value()) return found;
     }
+    from = one.last_offset + 1;
   }
   return std::optional<FoundRecord>();
+}
+
+// The first record with the largest timestamp. Where the log start lies in the batch that has it,
+// the largest of that batch's records that are left.
+absl::StatusOr<std::optional<FoundRecord>> NewestOf(LogStore& store, LogId log_id, Offset start) {
+  auto batch = store.FindLargestTimestamp(log_id, start);
+  if (!batch.ok()) return batch.status();
+  if (!batch->has_value()) return std::optional<FoundRecord>();
+  return FindIn(**batch, start, [](const auto& found, TimestampMs time) {
+    return !found || time > found->timestamp;
+  });
 }
 
 // The first record in [from, end). Control batches hold none.
@@ -109,7 +150,9 @@ void OffsetQueries::FindRecord(PartitionHost& host, const ListOffsetsQuery::Item
   const LeaderEpoch epoch(item.request.current_leader_epoch());
   const auto latest = host.core.LatestOffset(epoch);
   const bool by_offset = item.request.by_offset();
-  const bool negative = (by_offset ? item.request.from_offset() : item.request.timestamp()) < 0;
+  const bool newest = !by_offset && item.request.timestamp() == kLargestTimestamp;
+  const bool negative =
+      !newest && (by_offset ? item.request.from_offset() : item.request.timestamp()) < 0;
   ErrorCode error = latest.error;
   if (error == ErrorCode::kNone && negative) {
     error = by_offset ? ErrorCode::kInvalidRequest : ErrorCode::kInvalidTimestamp;
@@ -119,11 +162,12 @@ void OffsetQueries::FindRecord(PartitionHost& host, const ListOffsetsQuery::Item
     return;
   }
   context_.ReadCold(
-      [log_id = host.log_id, request = item.request, start = host.core.log_start_offset(),
+      [log_id = host.log_id, request = item.request, newest, start = host.core.log_start_offset(),
        end = latest.offset](LogStore& store) {
+        if (newest) return NewestOf(store, log_id, start);
         return request.by_offset()
                    ? FirstFrom(store, log_id, std::max(Offset(request.from_offset()), start), end)
-                   : SearchLog(store, log_id, TimestampMs(request.timestamp()));
+                   : SearchLog(store, log_id, TimestampMs(request.timestamp()), start, end);
       },
       [this, uid = item.uid, slot = item.slot, epoch, by_offset, join](const auto& found) {
         PartitionHost* again = context_.Find(uid);
@@ -166,9 +210,11 @@ void OffsetQueries::EpochEndOffsets(const EpochEndQuery::Items& items,
 void OffsetQueries::Describe(const DescribeScope& scope,
                              const std::shared_ptr<DescribeJoin>& join) {
   message::DescribePartitionsResponse response;
+  std::vector<const PartitionHost*> told;
   for (const auto& [uid, host] : context_.hosts) {
     const PartitionIdentity& identity = host->core.identity();
     if (!scope.Wants(identity.topic_id) || host->dropping) continue;
+    told.push_back(host.get());
     auto* partition = response.add_partitions();
     partition->set_topic_id(identity.topic_id.ToBytes());
     partition->set_partition(identity.index.value());
@@ -183,13 +229,14 @@ void OffsetQueries::Describe(const DescribeScope& scope,
     const bool acked = host->last_ack != kNoTimestamp;
     partition->set_last_ack_micros(acked ? host->last_ack.value() * 1000 : 0);
   }
-  if (scope.producers_max > 0) DescribeProducers(scope, response);
+  if (scope.producers_max > 0) DescribeProducers(told, scope.producers_max, response);
   if (scope.with_load) DescribeLoad(scope, response);
   join->Complete(context_.index, context_.index, std::move(response));
 }
 
-void OffsetQueries::DescribeProducers(const DescribeScope& scope,
-                                      message::DescribePartitionsResponse& response) const {
+void OffsetQueries::DescribeProducers(const std::vector<const PartitionHost*>& told,
+                                      size_t producers_max,
+                                      message::DescribePartitionsResponse& response) {
   struct Known {
     ProducerBatch newest;
     ProducerId id;
@@ -199,18 +246,17 @@ void OffsetQueries::DescribeProducers(const DescribeScope& scope,
   };
   // The one with the oldest batch on top, to go when there are too many.
   std::priority_queue<Known, std::vector<Known>, std::greater<>> newest;
-  int entry = 0;
-  for (const auto& [uid, host] : context_.hosts) {
-    if (!scope.Wants(host->core.identity().topic_id) || host->dropping) continue;
-    const int at = entry++;  // as Describe has added them
-    if (host->core.role() != PartitionRole::kLeader) continue;
-    const ProducerTable& table = host->core.producer_table();
+  for (size_t i = 0; i < told.size(); ++i) {
+    const PartitionCore& core = told[i]->core;
+    if (core.role() != PartitionRole::kLeader) continue;
+    const int at = static_cast<int>(i);
+    const ProducerTable& table = core.producer_table();
     response.mutable_partitions(at)->set_producers_known(static_cast<int32_t>(table.size()));
     table.ForEach([&](ProducerId id, ProducerEpoch epoch, const ProducerBatch& batch) {
-      const bool full = newest.size() == scope.producers_max;
+      const bool full = newest.size() == producers_max;
       if (full && batch.timestamp <= newest.top().newest.timestamp) return;
       newest.push({.newest = batch, .id = id, .epoch = epoch, .entry = at});
-      if (newest.size() > scope.producers_max) newest.pop();
+      if (newest.size() > producers_max) newest.pop();
     });
   }
   for (; !newest.empty(); newest.pop()) {

@@ -10,6 +10,7 @@ namespace quipu {
 // Timestamps of ListOffsets with a meaning of their own (Kafka's).
 inline constexpr int64_t kLatestTimestamp = -1;
 inline constexpr int64_t kEarliestTimestamp = -2;
+inline constexpr int64_t kLargestTimestamp = -3;  // the record that has it
 
 class OffsetQueries {
  public:
@@ -25,9 +26,10 @@ class OffsetQueries {
   // which one.
   void FindRecord(PartitionHost& host, const ListOffsetsQuery::Item& item,
                   const ListOffsetsQuery::JoinPtr& join);
-  // Of the partitions that this broker leads, into their entries in `response`.
-  void DescribeProducers(const DescribeScope& scope,
-                         message::DescribePartitionsResponse& response) const;
+  // Of those among `told` that this broker leads, into their entries in `response`, which has one
+  // for each of `told`, in its order.
+  static void DescribeProducers(const std::vector<const PartitionHost*>& told, size_t producers_max,
+                                message::DescribePartitionsResponse& response);
   void DescribeLoad(const DescribeScope& scope,
                     message::DescribePartitionsResponse& response) const;
 

@@ -28,11 +28,6 @@ size_t BatchBytes(const std::vector<Bytes>& batches) {
   return bytes;
 }
 
-void PartitionReader::SetLeader(const PartitionHost& host, FetchPartitionResult& result) {
-  result.leader_id = host.core.leader();
-  result.leader_epoch = host.core.leader_epoch();
-}
-
 void PartitionReader::Read(const std::vector<ReadSlot>& slots, size_t bytes_max, ReadDone done) {
   auto pending = std::make_shared<Pending>();
   pending->results.resize(slots.size());
@@ -66,12 +61,12 @@ void PartitionReader::Read(const std::vector<ReadSlot>& slots, size_t bytes_max,
 PartitionReader::Source PartitionReader::Plan(const ReadSlot& slot, ReadResult& out) {
   out.slot = slot.slot;
   const PartitionHost* host = context_.Find(slot.uid);
+  context_.TellLeader(slot.uid, out.result);
   if (host == nullptr) {
     const bool repairing = context_.under_repair.contains(slot.uid);
     out.result.error = repairing ? ErrorCode::kUnderRepair : ErrorCode::kNotLeaderOrFollower;
     return Source::kNothing;
   }
-  SetLeader(*host, out.result);
   const PartitionCore::ReadPlan plan = host->core.PlanRead(slot.input);
   SetPlan(plan, out);
   if (plan.error != ErrorCode::kNone || plan.diverging_epoch != kNoLeaderEpoch ||
@@ -106,11 +101,11 @@ void PartitionReader::OnColdRead(const ReadSlot& slot,
                                  absl::StatusOr<std::vector<StoredBatch>> batches,
                                  ReadResult& out) {
   PartitionHost* host = context_.Find(slot.uid);
+  context_.TellLeader(slot.uid, out.result);
   if (host == nullptr) {
     out.result.error = ErrorCode::kNotLeaderOrFollower;
     return;
   }
-  SetLeader(*host, out.result);
   const PartitionCore::ReadPlan plan = host->core.PlanRead(slot.input);
   SetPlan(plan, out);
   if (plan.error != ErrorCode::kNone || plan.diverging_epoch != kNoLeaderEpoch) return;

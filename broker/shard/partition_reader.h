@@ -40,7 +40,6 @@ class PartitionReader {
   void Read(const std::vector<ReadSlot>& slots, size_t bytes_max, ReadDone done);
 
   // Fills in the leader and its epoch, which tell a client where to go.
-  static void SetLeader(const PartitionHost& host, FetchPartitionResult& result);
 
  private:
   enum class Source { kNothing, kMemory, kDisk };

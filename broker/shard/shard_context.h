@@ -62,6 +62,21 @@ class ShardContext : public std::enable_shared_from_this<ShardContext> {
     return it == hosts.end() ? nullptr : it->second.get();
   }
 
+  // Who leads the partition, as its replica here knows, else the metadata. `Result`: that of a
+  // produce or a fetch.
+  template <typename Result>
+  void TellLeader(PartitionUid uid, Result& result) {
+    if (const PartitionHost* host = Find(uid)) {
+      result.leader_id = host->core.leader();
+      result.leader_epoch = host->core.leader_epoch();
+      return;
+    }
+    const PartitionImage* known = image == nullptr ? nullptr : image->FindPartition(uid);
+    if (known == nullptr) return;
+    result.leader_id = known->leader;
+    result.leader_epoch = known->leader_epoch;
+  }
+
   // Runs `work` on the shard's executor unless the shard is gone by then. Any thread.
   void Post(std::function<void()> work) { executor.Post(Guarded(std::move(work))); }
   void PostAfter(Duration delay, std::function<void()> work) {

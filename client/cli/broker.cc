@@ -176,17 +176,16 @@ absl::StatusOr<Json> BrokersJson(Admin& admin) {
   Json json = Json::array();
   for (const message::BrokerInfo& broker : cluster.brokers()) {
     const Load& load = loads[broker.broker_id()];
-    json.push_back(
-        Json{{"id", broker.broker_id()},
-             {"address", absl::StrCat(broker.endpoint().host(), ":", broker.endpoint().port())},
-             {"rack", broker.rack()},
-             {"state", StateOf(broker)},
-             {"unclean", broker.unclean()},
-             {"epoch", broker.broker_epoch()},
-             {"version", broker.version()},
-             {"leaders", load.leaders},
-             {"in_sync", load.in_isr.size()},
-             {"replicas", load.replicas}});
+    json.push_back(Json{{"id", broker.broker_id()},
+                        {"address", AddressOf(broker.endpoint())},
+                        {"rack", broker.rack()},
+                        {"state", StateOf(broker)},
+                        {"unclean", broker.unclean()},
+                        {"epoch", broker.broker_epoch()},
+                        {"version", broker.version()},
+                        {"leaders", load.leaders},
+                        {"in_sync", load.in_isr.size()},
+                        {"replicas", load.replicas}});
   }
   return json;
 }

@@ -1,6 +1,5 @@
 // `quipu config`: the settings that can be changed while the cluster runs, and those that a process
 // has read at its start.
-#include <map>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -51,7 +50,7 @@ absl::StatusOr<message::DescribeNodeResponse> DescribeNamedNode(Admin& admin,
     QUIPU_ASSIGN_OR_RETURN(const message::MetadataResponse cluster, admin.DescribeCluster());
     for (const message::BrokerInfo& broker : cluster.brokers()) {
       if (broker.broker_id() != id) continue;
-      address = absl::StrCat(broker.endpoint().host(), ":", broker.endpoint().port());
+      address = AddressOf(broker.endpoint());
     }
   } else {
     QUIPU_ASSIGN_OR_RETURN(const message::DescribeQuorumResult quorum, admin.DescribeQuorum());

@@ -4,7 +4,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
@@ -170,9 +169,7 @@ class Sending {
     ErrorCode error = producer_.TrySend(record, callback);
     while (error == ErrorCode::kBufferFull && InterruptSignal() == 0 &&
            std::chrono::steady_clock::now() < deadline) {
-      // Sends what is still open, and waits for a moment; that not all is reported by then is no
-      // news.
-      (void)producer_.Flush(std::chrono::milliseconds(1));
+      PauseUnlessInterrupted(std::chrono::milliseconds(1));
       error = producer_.TrySend(record, callback);
     }
     if (error == ErrorCode::kNone) return;

@@ -84,7 +84,8 @@ class Top {
  private:
   absl::Status Refresh() {
     for (uint64_t count = 0; options_.batch == 0 || count < options_.batch; ++count) {
-      if (!Wait()) return absl::OkStatus();
+      QUIPU_ASSIGN_OR_RETURN(const bool go_on, Wait());
+      if (!go_on) return absl::OkStatus();
       QUIPU_ASSIGN_OR_RETURN(progress_, monitor_.Poll());
       violations_.clear();
       for (const Check& check : checks_) {
@@ -102,7 +103,7 @@ class Top {
 
   // Until the next refresh; another size of the terminal shows the last one once more. False: it is
   // to end.
-  bool Wait() {
+  absl::StatusOr<bool> Wait() {
     const std::chrono::milliseconds interval(options_.interval_ms);
     if (!screen_) return PauseUnlessInterrupted(interval);
     const auto end = std::chrono::steady_clock::now() + interval;
@@ -113,7 +114,7 @@ class Top {
         case FullScreen::Woken::kTime:
           return true;
         case FullScreen::Woken::kResized:
-          if (known_ && !Show().ok()) return false;
+          if (known_) QUIPU_RETURN_IF_ERROR(Show());
           break;
         default:
           return false;

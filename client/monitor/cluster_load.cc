@@ -15,8 +15,9 @@ void AddTo(std::optional<double>& sum, const std::optional<double>& part) {
   if (part) sum = sum.value_or(0) + *part;
 }
 
-}  // namespace
-
+// The value that `quantile` of what was counted are not above, in milliseconds: linear within its
+// bucket, the last bound for what is above it. nullopt: nothing was counted. `counts` has one
+// entry more than `bounds_nanos`.
 std::optional<double> QuantileMs(double quantile, const std::vector<int64_t>& bounds_nanos,
                                  const std::vector<uint64_t>& counts) {
   uint64_t total = 0;
@@ -35,6 +36,8 @@ std::optional<double> QuantileMs(double quantile, const std::vector<int64_t>& bo
   }
   return static_cast<double>(bounds_nanos.back()) / 1e6;
 }
+
+}  // namespace
 
 std::optional<double> ProgressTracker::CounterRate(History& history, std::optional<Instant> began,
                                                    Instant at, uint64_t value) const {

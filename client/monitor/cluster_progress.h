@@ -125,12 +125,6 @@ struct ClusterProgress {
   std::vector<std::string> missing;
 };
 
-// The value that `quantile` of what was counted are not above, in milliseconds: linear within its
-// bucket, the last bound for what is above it. nullopt: nothing was counted. `counts` has one
-// entry more than `bounds_nanos`.
-std::optional<double> QuantileMs(double quantile, const std::vector<int64_t>& bounds_nanos,
-                                 const std::vector<uint64_t>& counts);
-
 // Follows samples in the order of time. Rates are those of the last `rate_window`; a log end or a
 // committed offset that went back (a topic made anew, offsets reset) begins anew. Keeps at most
 // kSamplesMax samples of each partition. One owner; not thread-safe.

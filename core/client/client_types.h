@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/error_code.h"
 #include "base/ids.h"
 #include "base/measure/latency.h"
@@ -22,8 +23,15 @@
 
 namespace quipu {
 
-// "host:port". Connections are kept per address.
+// "host:port", "[::1]:port". Connections are kept per address.
 using ServerAddress = std::string;
+
+// The host of an IPv6 address gets its brackets, if it has none yet.
+inline ServerAddress AddressOf(const record::Endpoint& endpoint) {
+  const std::string& host = endpoint.host();
+  const bool bare = host.find(':') != std::string::npos && host.front() != '[';
+  return absl::StrCat(bare ? "[" : "", host, bare ? "]:" : ":", endpoint.port());
+}
 
 // Names a unary call of one brain; never reused by it. 0: none.
 using CallId = uint64_t;

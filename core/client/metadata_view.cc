@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
 #include "base/planted_bug.h"
 
 namespace quipu {
@@ -20,7 +19,7 @@ ErrorCode MetadataView::Apply(const message::MetadataResponse& response) {
     brokers_learned_at_ = response.metadata_index();
   }
   for (const message::BrokerInfo& info : response.brokers()) {
-    ServerAddress address = absl::StrCat(info.endpoint().host(), ":", info.endpoint().port());
+    ServerAddress address = quipu::AddressOf(info.endpoint());
     brokers_.try_emplace(BrokerId(info.broker_id()), std::move(address));
   }
   for (const message::TopicInfo& info : response.topics()) {

@@ -5,8 +5,8 @@
 // Upper ends: those of the newest clients, except
 //   Produce 11            12 says that transactions follow KIP-890, which a broker without them
 //                         cannot; 13 is 12 with topic ids
-//   ListOffsets 6         7 adds the question for the largest timestamp, for which there is no
-//   index InitProducerId 5      6 is for two-phase commit (KIP-939)
+//   ListOffsets 10        11 asks for what is yet to be put on another tier
+//   InitProducerId 5      6 is for two-phase commit (KIP-939)
 // Produce is advertised from 0 though served from 3: librdkafka takes a broker without Produce 0
 // for one that has no record batches, and gives up compression (KAFKA-18659).
 #include "core/kafka/api.h"
@@ -32,7 +32,7 @@ constexpr ApiInfo Api(ApiKey key, absl::string_view name, int16_t version_min, i
 constexpr std::array kApis = {
     Api(ApiKey::kProduce, "Produce", 3, 11, 9),
     Api(ApiKey::kFetch, "Fetch", 4, 18, 12),
-    Api(ApiKey::kListOffsets, "ListOffsets", 1, 6, 6),
+    Api(ApiKey::kListOffsets, "ListOffsets", 1, 10, 6),
     Api(ApiKey::kMetadata, "Metadata", 0, 13, 9),
     Api(ApiKey::kOffsetCommit, "OffsetCommit", 2, 10, 8),
     Api(ApiKey::kOffsetFetch, "OffsetFetch", 1, 10, 6),

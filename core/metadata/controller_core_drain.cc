@@ -109,6 +109,7 @@ Decision<message::AdminResponse> ControllerCore::DrainBroker(
   }
   const bool stopping = broker->in_controlled_shutdown || broker->drain == record::DRAIN_SHUTDOWN;
   if (stopping && !broker->fenced) {
+    if (request.drain() == record::DRAIN_STOP) return {};  // it does, and drains before it ends
     return RefuseDrain(ErrorCode::kInvalidRequest,
                        absl::StrCat(name,
                                     " is stopping: a drain begins and ends with a broker that is "

@@ -30,8 +30,8 @@ void ForEachPartError(const Parts& parts, const Count& count) {
   }
 }
 
-// Calls `count` with the error of `answer` and with that of each partition, topic, result, push or
-// repair in it; kNone where there is none.
+// Calls `count` with the error of `answer` and with that of each partition, topic, result, member,
+// push or repair in it; kNone where there is none.
 template <typename Answer, typename Count>
 void ForEachError(const Answer& answer, const Count& count) {
   if constexpr (HasWireError<Answer>) {
@@ -43,6 +43,7 @@ void ForEachError(const Answer& answer, const Count& count) {
   }
   if constexpr (requires { answer.topics().begin(); }) ForEachPartError(answer.topics(), count);
   if constexpr (requires { answer.results().begin(); }) ForEachPartError(answer.results(), count);
+  if constexpr (requires { answer.members().begin(); }) ForEachPartError(answer.members(), count);
   if constexpr (requires { answer.partitions.begin(); }) {
     ForEachPartError(answer.partitions, count);
   }

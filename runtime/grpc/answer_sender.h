@@ -14,7 +14,7 @@ namespace quipu {
 template <typename Out>
 class AnswerSender final : public MessageSender<Out> {
  public:
-  using EncodeFn = ByteSlices (*)(const Out&);
+  using EncodeFn = ByteChain (*)(const Out&);
   AnswerSender(std::shared_ptr<ServerStream> stream, EncodeFn encode)
       : stream_(std::move(stream)), encode_(encode) {}
   void Send(Out message) override {

@@ -21,7 +21,7 @@ grpc::Slice ShareSlice(const Bytes& bytes) {
 
 }  // namespace
 
-grpc::ByteBuffer ToByteBuffer(const ByteSlices& slices) {
+grpc::ByteBuffer ToByteBuffer(const ByteChain& slices) {
   std::vector<grpc::Slice> out;
   std::string small;
   const auto flush = [&] {
@@ -52,12 +52,6 @@ absl::StatusOr<Bytes> ToBytes(const grpc::ByteBuffer& buffer) {
   }
   const absl::string_view view(reinterpret_cast<const char*>(slice->begin()), slice->size());
   return Bytes(std::move(slice), view);
-}
-
-size_t TotalSize(const ByteSlices& slices) {
-  size_t total = 0;
-  for (const Bytes& bytes : slices) total += bytes.size();
-  return total;
 }
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/byte_chain.h"
 #include "base/bytes.h"
 #include "base/time.h"
 #include "runtime/grpc/raw_stream.h"
@@ -32,11 +33,9 @@ class MemberTag final : public CompletionTag {
 };
 
 // Small slices are copied together, large ones keep their owner and are not copied.
-grpc::ByteBuffer ToByteBuffer(const ByteSlices& slices);
+grpc::ByteBuffer ToByteBuffer(const ByteChain& slices);
 // Shares the memory of a message that lies in one piece; else copies once.
 absl::StatusOr<Bytes> ToBytes(const grpc::ByteBuffer& buffer);
-
-size_t TotalSize(const ByteSlices& slices);
 
 // gRPC's code numbers are Abseil's.
 grpc::Status ToGrpcStatus(const absl::Status& status);

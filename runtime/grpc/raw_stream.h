@@ -3,20 +3,16 @@
 
 #include <cstdint>
 #include <functional>
-#include <vector>
 
 #include "absl/status/status.h"
+#include "base/byte_chain.h"
 #include "base/bytes.h"
 #include "runtime/message_stream.h"
 
 namespace quipu {
 
-// One message as slices in order (the same type as ByteChain of core/request): record bytes go to
-// the socket from where they lie.
-using ByteSlices = std::vector<Bytes>;
-
-// Sends whole encoded messages.
-using RawSender = MessageSender<ByteSlices>;
+// Sends whole encoded messages: record bytes go to the socket from where they lie.
+using RawSender = MessageSender<ByteChain>;
 
 // Takes whole messages. An error from `on_message` ends the stream with that error; nothing follows
 // but `on_closed`.

@@ -46,9 +46,9 @@ void ServerStreamCall::Advance() {
   }
   if (broken_ || done_ || finish_begun_ || writing_) return;
   if (!queue_.empty()) {
-    const ByteSlices message = std::move(queue_.front());
+    const ByteChain message = std::move(queue_.front());
     queue_.pop_front();
-    queued_bytes_ -= TotalSize(message);
+    queued_bytes_ -= SizeOf(message);
     writing_ = true;
     grpc::WriteOptions options;
     // More follows at once: gRPC may put both into one segment.
@@ -63,10 +63,10 @@ void ServerStreamCall::Advance() {
   }
 }
 
-void ServerStreamCall::Send(ByteSlices message) {
+void ServerStreamCall::Send(ByteChain message) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (broken_ || done_ || finish_begun_ || close_reason_) return;
-  const size_t size = TotalSize(message);
+  const size_t size = SizeOf(message);
   if (queued_bytes_ + size > method_->limits.queue_bytes_max && queued_bytes_ > 0) {
     LogWarn("stream.cut", {{"method", method_->full_name},
                            {"peer", peer_},

@@ -31,7 +31,7 @@ class ServerStreamCall final : public ServerStream,
   // Asks gRPC for the method's next stream.
   void Accept();
 
-  void Send(ByteSlices message) override;
+  void Send(ByteChain message) override;
   [[nodiscard]] size_t queued_bytes() const override;
   void Close(absl::Status reason) override;
   void BeginRequest(size_t bytes) override;
@@ -66,7 +66,7 @@ class ServerStreamCall final : public ServerStream,
   grpc::ByteBuffer incoming_;
 
   mutable std::mutex mutex_;
-  std::deque<ByteSlices> queue_;
+  std::deque<ByteChain> queue_;
   size_t queued_bytes_ = 0;
   size_t requests_ = 0;
   size_t request_bytes_ = 0;

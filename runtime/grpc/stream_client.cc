@@ -26,7 +26,7 @@ class ClientStream final : public CancellableCall,
         handler_(std::move(handler)) {}
 
   void Start();
-  void Send(ByteSlices message);
+  void Send(ByteChain message);
   void Close(absl::Status reason);
   [[nodiscard]] size_t queued_bytes() const;
   void Cancel() override { Close(absl::CancelledError("shutting down")); }
@@ -52,7 +52,7 @@ class ClientStream final : public CancellableCall,
   grpc::Status finish_status_;
 
   mutable std::mutex mutex_;
-  std::deque<ByteSlices> queue_;
+  std::deque<ByteChain> queue_;
   size_t queued_bytes_ = 0;
   bool started_ = false;  // the start operation is back
   bool reading_ = false;
@@ -83,10 +83,10 @@ void ClientStream::Start() {
   stream_->StartCall(&start_tag_);
 }
 
-void ClientStream::Send(ByteSlices message) {
+void ClientStream::Send(ByteChain message) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (closed_ || broken_ || close_reason_) return;
-  const size_t size = TotalSize(message);
+  const size_t size = SizeOf(message);
   if (queued_bytes_ + size > target_.queue_bytes_max && queued_bytes_ > 0) {
     CloseLocked(absl::ResourceExhaustedError(absl::StrCat(
         address_, ": the peer takes nothing and ", queued_bytes_, " bytes are queued for it")));
@@ -117,9 +117,9 @@ void ClientStream::CloseLocked(absl::Status reason) {
 
 void ClientStream::MaybeWrite() {
   if (!started_ || writing_ || broken_ || queue_.empty()) return;
-  const ByteSlices message = std::move(queue_.front());
+  const ByteChain message = std::move(queue_.front());
   queue_.pop_front();
-  queued_bytes_ -= TotalSize(message);
+  queued_bytes_ -= SizeOf(message);
   writing_ = true;
   grpc::WriteOptions options;
   // More follows at once: gRPC may put both into one segment.
@@ -212,7 +212,7 @@ class ClientStreamHandle final : public RawSender {
   ~ClientStreamHandle() override { stream_->Close(absl::CancelledError("closed by its owner")); }
   ClientStreamHandle(const ClientStreamHandle&) = delete;
   ClientStreamHandle& operator=(const ClientStreamHandle&) = delete;
-  void Send(ByteSlices message) override { stream_->Send(std::move(message)); }
+  void Send(ByteChain message) override { stream_->Send(std::move(message)); }
   [[nodiscard]] size_t queued_bytes() const override { return stream_->queued_bytes(); }
   void Close(absl::Status reason) override { stream_->Close(std::move(reason)); }
 

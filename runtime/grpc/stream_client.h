@@ -50,7 +50,7 @@ std::unique_ptr<RawSender> OpenRawStream(CallThread& calls, StreamTarget target,
 // A stream of structs that have a codec (core/request/log_codec.h).
 template <typename Out, typename In>
 std::unique_ptr<MessageSender<Out>> OpenStream(CallThread& calls, StreamTarget target,
-                                               ByteSlices (*encode)(const Out&),
+                                               ByteChain (*encode)(const Out&),
                                                absl::StatusOr<In> (*decode)(const Bytes&),
                                                MessageHandler<In> handler) {
   return std::make_unique<EncodingSender<Out>>(

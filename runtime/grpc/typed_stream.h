@@ -17,7 +17,7 @@ namespace quipu {
 template <typename Out>
 class EncodingSender final : public MessageSender<Out> {
  public:
-  using EncodeFn = ByteSlices (*)(const Out&);
+  using EncodeFn = ByteChain (*)(const Out&);
   EncodingSender(std::shared_ptr<RawSender> raw, EncodeFn encode)
       : raw_(std::move(raw)), encode_(encode) {}
   void Send(Out message) override { raw_->Send(encode_(message)); }
@@ -44,7 +44,7 @@ RawHandler DecodeWith(absl::StatusOr<In> (*decode)(const Bytes&), MessageHandler
 }
 
 template <typename Out>
-ByteSlices EncodeProto(const Out& message) {
+ByteChain EncodeProto(const Out& message) {
   return {Bytes(message.SerializeAsString())};
 }
 

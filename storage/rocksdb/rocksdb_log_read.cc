@@ -155,6 +155,28 @@ absl::StatusOr<std::optional<StoredBatch>> RocksdbLogStore::FindByTimestamp(
   return std::optional<StoredBatch>();
 }
 
+absl::StatusOr<std::optional<StoredBatch>> RocksdbLogStore::FindLargestTimestamp(
+    LogId log_id, Offset from) const {
+  QUIPU_ASSIGN_OR_RETURN(const Offset log_start, LogStart(log_id));
+  const ScopedSnapshot snapshot(db_->db());
+  QUIPU_ASSIGN_OR_RETURN(const Tail tail,
+                         ReadTail(log_id, log_start, Offset::Max(), snapshot.get()));
+  if (tail.running_max == kNoTimestamp) return std::optional<StoredBatch>();
+  auto found = FindByTimestamp(log_id, tail.running_max);
+  if (!found.ok()) return found;
+  if (found->has_value() && (*found)->last_offset >= from) return found;
+  std::optional<StoredBatch> largest;
+  LogIterator it(db_->db(), family(kLog), log_id, std::max(from, log_start), Offset::Max(),
+                 snapshot.get());
+  for (; it.Valid(); it.Next()) {
+    QUIPU_ASSIGN_OR_RETURN(StoredBatch batch, it.Checked());
+    if (batch.max_timestamp <= (largest ? largest->max_timestamp : kNoTimestamp)) continue;
+    largest = std::move(batch);
+  }
+  QUIPU_RETURN_IF_ERROR(it.status());
+  return largest;
+}
+
 // Index entries carry the bytes of the log up to them. The cut lies between the last entry at or
 // below `cut` bytes and the first above it; from there it is counted batch by batch, backwards.
 absl::StatusOr<Offset> RocksdbLogStore::OffsetForSize(LogId log_id, int64_t bytes_max) const {

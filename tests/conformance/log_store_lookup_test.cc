@@ -64,6 +64,31 @@ TEST_P(LogStoreLookupTest, TimesOfTrimmedBatchesDoNotCount) {
   EXPECT_EQ(FindByTimestamp(log, 150), 2);
 }
 
+TEST_P(LogStoreLookupTest, TheLargestTimestampIsThatOfWhatIsThere) {
+  const LogId log = Create(1);
+  const auto largest = [&](int64_t from = 0) {
+    const auto found = store().FindLargestTimestamp(log, Offset(from));
+    EXPECT_TRUE(found.ok()) << found.status();
+    return found.ok() && found->has_value() ? (*found)->base_offset.value() : -1;
+  };
+  EXPECT_EQ(largest(), -1);
+  Append(log, {{.base = Offset(0), .timestamp = kNoTimestamp}});
+  EXPECT_EQ(largest(), -1);
+  Append(log, {{.base = Offset(1), .timestamp = TimestampMs(9000), .value_bytes = 100000},
+               {.base = Offset(2), .timestamp = TimestampMs(100), .value_bytes = 100000},
+               {.base = Offset(3), .timestamp = TimestampMs(200), .value_bytes = 100000},
+               {.base = Offset(4), .timestamp = TimestampMs(200), .value_bytes = 100000},
+               {.base = Offset(5), .timestamp = TimestampMs(150)}});
+  EXPECT_EQ(largest(), 1);
+  EXPECT_EQ(largest(2), 3);
+  SetLogStart(log, Offset(2));
+  EXPECT_EQ(largest(), 3);
+  Reopen();
+  EXPECT_EQ(largest(), 3);
+  SetLogStart(log, Offset(5));
+  EXPECT_EQ(largest(), 5);
+}
+
 TEST_P(LogStoreLookupTest, BatchesWithoutTimestampAreNeverFound) {
   const LogId log = Create(1);
   Append(log, {{.base = Offset(0), .timestamp = kNoTimestamp, .value_bytes = 100000},

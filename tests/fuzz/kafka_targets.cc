@@ -1,8 +1,16 @@
 // Fuzz targets: the Kafka wire.
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "base/check.h"
+#include "broker/kafka/api_handlers.h"
 #include "core/kafka/message.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/targets.h"
+#include "tests/unit/broker/world/fake_world.h"
 #include "tests/unit/core/kafka/any_message.h"
 
 namespace quipu::fuzz {
@@ -22,7 +30,86 @@ void RoundTrip(const kafka::MessageType& type, int16_t version, const Bytes& fra
   QUIPU_CHECK(again->Equals(*message));
 }
 
+// Takes the one answer of a request, which must be a message of its API.
+class Asker final : public FrameConnection {
+ public:
+  Asker(const kafka::ApiInfo& api, int16_t version) : api_(api), version_(version) {}
+  void Answer(uint64_t /*number*/, ByteChain frame) override {
+    QUIPU_CHECK_MSG(!answered_, "a request is answered once");
+    answered_ = true;
+    if (frame.empty()) return;  // the client does not want to hear
+    const size_t header = 8 + static_cast<size_t>(kafka::ResponseHeaderVersion(api_, version_));
+    const auto response = kafka::TypeOf(api_.key, kafka::MessageKind::kResponse).make();
+    QUIPU_CHECK(response->DecodeFrom(Bytes(Joined(frame)), header, version_, {}).ok());
+  }
+  void End() override {}
+  [[nodiscard]] const std::string& peer_host() const override { return host_; }
+
+ private:
+  const kafka::ApiInfo& api_;
+  const int16_t version_;
+  bool answered_ = false;
+  const std::string host_ = "127.0.0.1";
+};
+
+// One broker on virtual time and the handlers before it.
+class KafkaServer {
+ public:
+  KafkaServer() : world_(1, 2) {
+    const TopicId topic = world_.CreateTopic("payments", 2);
+    (void)world_.Produce(1, topic, 0, testing::MakeBatch(0, 3));
+  }
+
+  void Run(const kafka::KafkaApi& api, int16_t version, absl::string_view body) {
+    const kafka::ApiInfo& info = kafka::InfoOf(api.key);
+    kafka::RequestFrame frame{.api = &info,
+                              .version = version,
+                              .correlation_id = 7,
+                              .client_id = "fuzz",
+                              .frame = Bytes::CopyOf(body),
+                              .body = 0};
+    const auto call = std::make_shared<const kafka::KafkaCall>(
+        std::make_shared<Asker>(info, version), 0, std::move(frame), refusals_);
+    // What is no such message ends its connection.
+    (void)api.handle(context_, call).ok();
+    world_.RunFor(std::chrono::milliseconds(5));
+    const BrokerNode::Inspector& inspector = world_.node(1).inspector();
+    for (const PartitionUid uid : inspector.partitions()) {
+      inspector.FindPartition(uid)->CheckInvariants();
+    }
+  }
+
+ private:
+  testing::FakeWorld world_;
+  Refusals refusals_;
+  const kafka::ServedApis served_{{}};
+  const std::vector<ConfigValue> settings_;
+  const std::string log_dir_ = "/";
+  const kafka::KafkaContext context_{.node = world_.node(1),
+                                     .config = world_.machine(1).config,
+                                     .served = served_,
+                                     .settings = settings_,
+                                     .log_dir = log_dir_,
+                                     .auto_create_topics = true};
+};
+
+constexpr int kRequestsMax = 20;
+
 }  // namespace
+
+void KafkaHandlers(absl::string_view bytes) {
+  Input input(bytes);
+  KafkaServer server;
+  const absl::Span<const kafka::KafkaApi> apis = kafka::KafkaApis();
+  for (int i = 0; i < kRequestsMax && !input.empty(); ++i) {
+    const kafka::KafkaApi& api = apis[input.Below(static_cast<uint32_t>(apis.size()))];
+    const kafka::ApiInfo& info = kafka::InfoOf(api.key);
+    const auto versions = static_cast<uint32_t>(info.version_max - info.version_min + 1);
+    const auto version =
+        static_cast<int16_t>(info.version_min + static_cast<int>(input.Below(versions)));
+    server.Run(api, version, input.Block());
+  }
+}
 
 void KafkaMessages(absl::string_view bytes) {
   Input input(bytes);

@@ -112,6 +112,9 @@ def kafka_seeds():
             yield "kafka_messages", f"{api}_{kind}_{version}", seed
         if kind == "request" and version == last[api, kind]:
             yield "kafka_frames", f"{api}_{version}", frame
+        if kind == "request" and version in (first[api], last[api, kind]):
+            asked = seed[:1] + seed[2:3] + struct.pack("<H", len(seed) - 3) + seed[3:]
+            yield "kafka_handlers", f"{api}_{version}", asked
     yield "kafka_frames", "unknown_version", struct.pack(">HHIH", 18, 99, 7, 1) + b"z"
     yield "kafka_messages", "error_of_quipu", bytes.fromhex("1501038000010003ed0100")
 

@@ -15,6 +15,7 @@ const std::vector<Target>& Targets() {
       {"directory_identity", "meta.properties", DirectoryIdentityFile},
       {"gzip", "gzip streams, with a cap", Gzip},
       {"kafka_frames", "a frame of a Kafka client: header and request", KafkaFrames},
+      {"kafka_handlers", "requests of every Kafka API to a whole broker", KafkaHandlers},
       {"kafka_messages", "every request and response of the Kafka wire", KafkaMessages},
       {"log_codec", "produce, fetch and replica stream", LogCodec},
       {"lz4", "lz4 frames, with a cap", Lz4},

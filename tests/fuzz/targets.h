@@ -36,6 +36,7 @@ void ConsumerProtocol(absl::string_view bytes);
 // ---- kafka_targets.cc ----
 void KafkaMessages(absl::string_view bytes);
 void KafkaFrames(absl::string_view bytes);
+void KafkaHandlers(absl::string_view bytes);
 
 // ---- storage_targets.cc ----
 void StorageKeys(absl::string_view bytes);

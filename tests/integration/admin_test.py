@@ -170,6 +170,7 @@ class BrokerAdminTest(programs.TestCase):
         done = self.quipu("broker", "drain", 2, "--timeout", 1500)
         self.check(done, 1, "is not drained", "of d", "undrain")
         self.assertEqual((self.broker(2)["leaders"], self.broker(2)["in_sync"]), (0, 3))
+        self.json("broker", "undrain", 2)  # it would end at once now
         self.json("topic", "alter", "d", "-c", "min.insync.replicas=2")
         self.assertEqual(self.json("broker", "drain", 2),
                          {"id": 2, "drained": True, "stopped": True})

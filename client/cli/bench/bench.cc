@@ -21,7 +21,7 @@ struct ProduceTold {
 };
 
 void Report(const Common& common, const LoadOptions& options, const ProduceTold& told,
-            uint64_t sent, double seconds, int32_t partitions) {
+            uint64_t sent, double seconds, const ReadyProducer& ready) {
   const uint64_t acknowledged = told.acknowledged;
   const double rate = static_cast<double>(acknowledged) / seconds;
   const double megabytes = rate * static_cast<double>(options.record_bytes) / 1e6;
@@ -29,10 +29,10 @@ void Report(const Common& common, const LoadOptions& options, const ProduceTold&
   if (common.json()) {
     Json json{{"records", sent},
               {"record_bytes", options.record_bytes},
-              {"batch_bytes", options.batch_bytes},
-              {"linger_ms", options.linger_ms},
+              {"batch_bytes", ready.batch_bytes},
+              {"linger_ms", ready.linger_ms},
               {"rate", options.rate},
-              {"partitions", partitions},
+              {"partitions", ready.partitions},
               {"acknowledged", acknowledged},
               {"failed", told.failed.load()},
               {"persisted_unknown", told.unknown.load()}};
@@ -45,7 +45,7 @@ void Report(const Common& common, const LoadOptions& options, const ProduceTold&
       "%.0f records/s, %.1f MB/s (%llu of %llu records of %zu B acknowledged in %.1f s, %d "
       "partitions, %llu failed)\nlatency %s\n",
       rate, megabytes, static_cast<unsigned long long>(acknowledged),
-      static_cast<unsigned long long>(sent), options.record_bytes, seconds, partitions,
+      static_cast<unsigned long long>(sent), options.record_bytes, seconds, ready.partitions,
       static_cast<unsigned long long>(told.failed.load()), LatencyText(latency).c_str());
 }
 
@@ -82,7 +82,7 @@ absl::Status Produce(Common& common, const LoadOptions& options) {
   const uint64_t sent = SendAll(*ready.producer, options, start, sending);
   const absl::Status closed = FinishSending(*ready.producer, common, sending);
   line.Clear();
-  Report(common, options, told, sent, SecondsOf(BenchClock::now() - start), ready.partitions);
+  Report(common, options, told, sent, SecondsOf(BenchClock::now() - start), ready);
   if (told.failed > 0) {
     return ToStatus(
         ErrorCode::kUnknownServerError,

@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "base/measure/latency.h"
 #include "client/cli/cli.h"
 #include "client/cli/measure/status_line.h"
+#include "client/consumer.h"
 #include "client/producer.h"
 
 namespace quipu::cli {
@@ -25,10 +27,10 @@ inline constexpr uint64_t kBenchRecordsMax = 1000000000;
 struct LoadOptions {
   std::string topic;
   uint64_t records = 1000000;
-  size_t record_bytes = 1024;  // of each value
-  int64_t rate = 0;            // records per second; 0: as fast as it goes
-  int64_t batch_bytes = 16384;
-  int linger_ms = 5;
+  size_t record_bytes = 1024;          // of each value
+  int64_t rate = 0;                    // records per second; 0: as fast as it goes
+  std::optional<int64_t> batch_bytes;  // these two: not given, as the client settings say
+  std::optional<int64_t> linger_ms;
   uint64_t keys = 1000;
   bool no_progress = false;
 };
@@ -53,12 +55,16 @@ void AddLatency(const LatencySummary& latency, Json& json);
 std::string LatencyText(const LatencySummary& latency);
 
 // A producer that knows the topic and has its identity, so that no measurement begins with either,
-// and the topic's number of partitions.
+// the topic's number of partitions, and the settings that are in force.
 struct ReadyProducer {
   std::unique_ptr<Producer> producer;
   int32_t partitions = 0;
+  int64_t batch_bytes = 0;
+  int64_t linger_ms = 0;
 };
 absl::StatusOr<ReadyProducer> MakeProducer(const Common& common, const LoadOptions& options);
+// A consumer without a group, to which a gap is an error.
+absl::StatusOr<std::unique_ptr<Consumer>> MakeConsumer(const Common& common);
 
 // When the record `number` is to be sent, after the start: whatever came between (open loop). 0
 // without a rate.

@@ -9,7 +9,6 @@
 #include "client/cli/bench/bench.h"
 #include "client/cli/connect.h"
 #include "client/cli/records/interrupt.h"
-#include "client/consumer.h"
 
 namespace quipu::cli {
 namespace {
@@ -164,11 +163,7 @@ class Reading {
 };
 
 absl::Status BenchConsume(Common& common, const BenchConsumeOptions& options) {
-  QUIPU_ASSIGN_OR_RETURN(ConfigMap config, ConnectionConfig(common, ConsumerConfigTable()));
-  for (const char* name : {"group.id", "group.instance.id"}) config.erase(name);
-  config["enable.auto.commit"] = "false";
-  config["auto.offset.reset"] = "none";  // a gap is an error
-  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Consumer> consumer, Consumer::Create(config));
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Consumer> consumer, MakeConsumer(common));
   QUIPU_RETURN_IF_ERROR(Reading(common, options, *consumer).Run());
   common.exit_code = InterruptExitCode();
   return absl::OkStatus();

@@ -1,6 +1,8 @@
 // `quipu bench end-to-end`: from when a record was to be sent to when it is received.
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -11,7 +13,6 @@
 #include "client/cli/connect.h"
 #include "client/cli/measure/delivery_check.h"
 #include "client/cli/records/interrupt.h"
-#include "client/consumer.h"
 
 namespace quipu::cli {
 namespace {
@@ -51,7 +52,7 @@ class EndToEnd {
     CatchInterrupts();
     start_ = BenchClock::now();
     std::thread sender([this] { Send(); });
-    const absl::Status received = Receive();
+    const absl::Status received = Receive(partitions);
     stop_sending_ = true;  // after an error; otherwise it has ended
     sender.join();
     const double seconds = SecondsOf(BenchClock::now() - start_);
@@ -91,12 +92,20 @@ class EndToEnd {
     all_reported_ = true;
   }
 
-  // Until all has come that must, or nothing has for --timeout after the last report.
-  absl::Status Receive() {
+  // Until all has come that must and what lies behind it has been read, or nothing of this run has
+  // come for --timeout after the last report.
+  absl::Status Receive(const std::vector<NamedPartition>& partitions) {
     BenchClock::time_point heard = start_;
+    std::optional<NamedOffsets> ends;
     while (true) {
       const bool reported = all_reported_;
-      if (reported && check_.HasAll()) return absl::OkStatus();
+      if (reported && check_.HasAll()) {
+        // A record that is there twice, or should not be there, may be the last one.
+        if (!ends) {
+          QUIPU_ASSIGN_OR_RETURN(ends, consumer_.EndOffsets(partitions));
+        }
+        if (HasRead(*ends)) return absl::OkStatus();
+      }
       QUIPU_ASSIGN_OR_RETURN(const std::vector<ConsumerRecord> records,
                              consumer_.Poll(std::chrono::milliseconds(50)));
       const BenchClock::time_point now = BenchClock::now();
@@ -106,6 +115,13 @@ class EndToEnd {
       if (now - heard >= std::chrono::milliseconds(common_.timeout_ms)) return absl::OkStatus();
       if (line_.due()) ShowProgress();
     }
+  }
+
+  [[nodiscard]] bool HasRead(const NamedOffsets& ends) const {
+    return std::all_of(ends.begin(), ends.end(), [this](const auto& item) {
+      const auto position = consumer_.Position(item.first);
+      return position.ok() && position->offset >= item.second.offset;
+    });
   }
 
   // Whether the record is of this run.
@@ -214,13 +230,8 @@ absl::Status RunEndToEnd(Common& common, const EndToEndOptions& options) {
     return WrongArguments(absl::StrCat("--records and those of --warm-up at --rate are more than ",
                                        kBenchRecordsMax, " together"));
   }
-  QUIPU_ASSIGN_OR_RETURN(const std::string servers, BootstrapServers(common));
   QUIPU_ASSIGN_OR_RETURN(const ReadyProducer ready, MakeProducer(common, options.load));
-  QUIPU_ASSIGN_OR_RETURN(
-      const std::unique_ptr<Consumer> consumer,
-      Consumer::Create({{"bootstrap.servers", servers},
-                        {"auto.offset.reset", "none"},
-                        {"default.api.timeout.ms", std::to_string(common.timeout_ms)}}));
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Consumer> consumer, MakeConsumer(common));
   return EndToEnd(common, options, *ready.producer, *consumer).Run();
 }
 

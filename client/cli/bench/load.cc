@@ -18,8 +18,6 @@ namespace {
 constexpr std::chrono::milliseconds kRoomPause(1);
 constexpr std::chrono::milliseconds kMeanwhile(50);
 
-double MillisOf(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
-
 // CPU seconds that this process has used.
 double CpuSeconds() {
   rusage usage{};
@@ -59,31 +57,42 @@ void AddRun(uint64_t records, uint64_t bytes, double seconds, Json& json) {
 }
 
 void AddLatency(const LatencySummary& latency, Json& json) {
-  json["p50_ms"] = MillisOf(latency.p50);
-  json["p95_ms"] = MillisOf(latency.p95);
-  json["p99_ms"] = MillisOf(latency.p99);
-  json["p99_9_ms"] = MillisOf(latency.p999);
-  json["max_ms"] = MillisOf(latency.max);
+  json["p50_ms"] = ToExactMillis(latency.p50);
+  json["p95_ms"] = ToExactMillis(latency.p95);
+  json["p99_ms"] = ToExactMillis(latency.p99);
+  json["p99_9_ms"] = ToExactMillis(latency.p999);
+  json["max_ms"] = ToExactMillis(latency.max);
 }
 
 std::string LatencyText(const LatencySummary& latency) {
   return absl::StrFormat("p50 %.2f ms, p95 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, max %.2f ms",
-                         MillisOf(latency.p50), MillisOf(latency.p95), MillisOf(latency.p99),
-                         MillisOf(latency.p999), MillisOf(latency.max));
+                         ToExactMillis(latency.p50), ToExactMillis(latency.p95),
+                         ToExactMillis(latency.p99), ToExactMillis(latency.p999),
+                         ToExactMillis(latency.max));
 }
 
 absl::StatusOr<ReadyProducer> MakeProducer(const Common& common, const LoadOptions& options) {
-  QUIPU_ASSIGN_OR_RETURN(const std::string servers, BootstrapServers(common));
+  QUIPU_ASSIGN_OR_RETURN(ConfigMap config, ClientConfig(common, ProducerConfigTable()));
+  config["max.block.ms"] = std::to_string(common.timeout_ms);
+  if (options.batch_bytes) config["batch.size"] = std::to_string(*options.batch_bytes);
+  if (options.linger_ms) config["linger.ms"] = std::to_string(*options.linger_ms);
+  QUIPU_ASSIGN_OR_RETURN(const ProducerSettings settings, ParseProducerConfig(config));
   const std::chrono::milliseconds timeout(common.timeout_ms);
   ReadyProducer ready;
-  QUIPU_ASSIGN_OR_RETURN(ready.producer,
-                         Producer::Create({{"bootstrap.servers", servers},
-                                           {"batch.size", std::to_string(options.batch_bytes)},
-                                           {"linger.ms", std::to_string(options.linger_ms)},
-                                           {"max.block.ms", std::to_string(common.timeout_ms)}}));
+  ready.batch_bytes = static_cast<int64_t>(settings.core.accumulator.batch_bytes);
+  ready.linger_ms = ToMillis(settings.core.accumulator.linger);
+  QUIPU_ASSIGN_OR_RETURN(ready.producer, Producer::Create(config));
   QUIPU_ASSIGN_OR_RETURN(ready.partitions, ready.producer->PartitionCount(options.topic, timeout));
   QUIPU_RETURN_IF_ERROR(ready.producer->WaitForIdentity(timeout).status());
   return ready;
+}
+
+absl::StatusOr<std::unique_ptr<Consumer>> MakeConsumer(const Common& common) {
+  QUIPU_ASSIGN_OR_RETURN(ConfigMap config, ConnectionConfig(common, ConsumerConfigTable()));
+  for (const char* name : {"group.id", "group.instance.id"}) config.erase(name);
+  config["enable.auto.commit"] = "false";
+  config["auto.offset.reset"] = "none";
+  return Consumer::Create(config);
 }
 
 std::chrono::nanoseconds DueAfter(const LoadOptions& load, uint64_t number) {
@@ -153,12 +162,12 @@ void AddLoadOptions(CLI::App& verb, LoadOptions& options) {
   verb.add_option("-n,--records", options.records)
       ->check(CLI::Range(uint64_t{1}, kBenchRecordsMax))
       ->capture_default_str();
-  verb.add_option("--batch-size", options.batch_bytes, "Bytes at which a batch is closed")
-      ->check(CLI::Range(1, 8 << 20))
-      ->capture_default_str();
-  verb.add_option("--linger-ms", options.linger_ms, "How long a batch waits for more records")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  verb.add_option("--batch-size", options.batch_bytes,
+                  "Bytes at which a batch is closed; default: the profile's, else 16384")
+      ->check(CLI::Range(1, 8 << 20));
+  verb.add_option("--linger-ms", options.linger_ms,
+                  "How long a batch waits for more records; default: the profile's, else 5")
+      ->check(CLI::NonNegativeNumber);
   verb.add_option("--keys", options.keys, "Different accounts")
       ->check(CLI::Range(uint64_t{1}, uint64_t{100000000}))
       ->capture_default_str();

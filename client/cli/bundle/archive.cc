@@ -24,8 +24,11 @@ constexpr size_t kNameMax = 100;
 constexpr size_t kPrefixMax = 155;
 constexpr size_t kWriteMax = size_t{1} << 20;  // gzwrite counts in unsigned int
 
+// `code`: 0 when it is not the system that refuses.
 absl::Status DiskError(const std::string& path, const char* what, int code) {
-  return ToStatus(ErrorCode::kStorageError, absl::StrCat(path, " ", what, ": ", strerror(code)));
+  return ToStatus(
+      ErrorCode::kStorageError,
+      absl::StrCat(path, " ", what, ": ", code == 0 ? "zlib has failed" : strerror(code)));
 }
 
 // The header of a member (POSIX.1-1988): fields at fixed places, numbers in octal.

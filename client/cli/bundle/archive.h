@@ -26,7 +26,8 @@ class TarGz {
   // Adds a file. `name`: relative, of at most 255 bytes, of which the last part has at most 100
   // (kInvalidRequest, nothing is added). kStorageError: the disk refuses, and the archive is lost.
   [[nodiscard]] absl::Status Add(const std::string& name, absl::string_view content);
-  // Ends the archive and syncs it. Returns its size in bytes. kStorageError.
+  // Ends the archive and syncs the file, but not its folder. Returns its size in bytes.
+  // kStorageError.
   [[nodiscard]] absl::StatusOr<int64_t> Finish();
 
  private:

@@ -23,8 +23,8 @@ struct Candidate {
 // Collects what is named like a log.
 class Walk {
  public:
-  Walk(fs::path root, const LogLimits& limits, std::vector<std::string>& left_out)
-      : root_(std::move(root)), limits_(limits), left_out_(left_out) {}
+  Walk(fs::path root, const LogLimits& limits, LogFiles& out)
+      : root_(std::move(root)), limits_(limits), left_out_(out.left_out) {}
 
   void Into(const fs::path& folder, int depth) {
     std::error_code error;
@@ -40,7 +40,7 @@ class Walk {
 
  private:
   void LeaveOut(const fs::path& path, const std::string& why) {
-    left_out_.push_back(absl::StrCat(path.lexically_relative(root_).string(), ": ", why));
+    left_out_.emplace_back(path.lexically_relative(root_).string(), why);
   }
 
   void Look(const fs::directory_entry& entry, int depth) {
@@ -66,7 +66,7 @@ class Walk {
 
   const fs::path root_;
   const LogLimits limits_;
-  std::vector<std::string>& left_out_;
+  std::vector<std::pair<std::string, std::string>>& left_out_;
   std::vector<Candidate> found_;
 };
 
@@ -104,7 +104,7 @@ absl::StatusOr<LogFiles> ReadLogFiles(const std::string& folder, const LogLimits
                                  "folder of the logs"));
   }
   LogFiles out;
-  Walk walk(folder, limits, out.left_out);
+  Walk walk(folder, limits, out);
   walk.Into(folder, 0);
   std::vector<Candidate> found = walk.TakeFound();
   std::sort(found.begin(), found.end(), [](const Candidate& a, const Candidate& b) {
@@ -113,7 +113,7 @@ absl::StatusOr<LogFiles> ReadLogFiles(const std::string& folder, const LogLimits
   size_t bytes = 0;
   for (const Candidate& candidate : found) {
     const auto leave_out = [&](absl::string_view why) {
-      out.left_out.push_back(absl::StrCat(candidate.name, ": ", why));
+      out.left_out.emplace_back(candidate.name, why);
     };
     if (out.files.size() >= limits.files_max) {
       leave_out(absl::StrCat("more than ", limits.files_max, " files"));

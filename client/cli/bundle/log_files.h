@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -23,8 +24,8 @@ struct LogFile {
 };
 
 struct LogFiles {
-  std::vector<LogFile> files;         // newest first
-  std::vector<std::string> left_out;  // "name: why"
+  std::vector<LogFile> files;                                 // newest first
+  std::vector<std::pair<std::string, std::string>> left_out;  // name, why
 };
 
 // The files below `folder` with ".log" in their names. Links are not followed, and data directories

@@ -69,7 +69,16 @@ void AskBootstrap(Admin& admin, const std::vector<std::string>& servers, DoctorF
   pool.Stop();
 }
 
-void AskNodes(Admin& admin, DoctorFacts& facts) {
+AddressAnswer AskKafkaAddress(const record::Endpoint& endpoint, Duration timeout) {
+  AddressAnswer answer;
+  answer.address = AddressOf(endpoint);
+  const auto begin = std::chrono::steady_clock::now();
+  answer.status = AskKafka(HostOf(answer.address), static_cast<uint16_t>(endpoint.port()), timeout);
+  answer.round_trip = std::chrono::steady_clock::now() - begin;
+  return answer;
+}
+
+void AskNodes(Admin& admin, Duration timeout, DoctorFacts& facts) {
   WorkerPool pool("doctor", kProbesAtOnce);
   const auto ask = [&](AddressAnswer& out, std::string address) {
     pool.Run([&admin, &out, address = std::move(address)] { out = AskAddress(admin, address); });
@@ -84,8 +93,12 @@ void AskNodes(Admin& admin, DoctorFacts& facts) {
   };
   if (facts.cluster.ok()) {
     for (const message::BrokerInfo& broker : facts.cluster->brokers()) {
-      ask_broker(facts.brokers[broker.broker_id()],
-                 absl::StrCat(broker.endpoint().host(), ":", broker.endpoint().port()));
+      ask_broker(facts.brokers[broker.broker_id()], AddressOf(broker.endpoint()));
+      if (!broker.has_kafka_endpoint() || broker.fenced()) continue;
+      pool.Run(
+          [&broker, &out = facts.kafka[broker.broker_id()], wait = std::min(timeout, kKafkaWait)] {
+            out = AskKafkaAddress(broker.kafka_endpoint(), wait);
+          });
     }
   }
   if (facts.quorum.ok()) {
@@ -131,8 +144,7 @@ ConfigMap WithAnsweringServers(const ConfigMap& config, const DoctorFacts& facts
 
 absl::StatusOr<DoctorFacts> CollectDoctorFacts(const ConfigMap& config) {
   QUIPU_ASSIGN_OR_RETURN(std::unique_ptr<Admin> admin, Admin::Create(config));
-  QUIPU_ASSIGN_OR_RETURN(const std::vector<ServerAddress> servers,
-                         ParseServerList(config.at("bootstrap.servers")));
+  QUIPU_ASSIGN_OR_RETURN(const AdminSettings settings, ParseAdminConfig(config));
   const absl::Status nobody =
       ToStatus(ErrorCode::kNotConnected, "no bootstrap address answers for a cluster");
   DoctorFacts facts{.bootstrap = {},
@@ -140,8 +152,9 @@ absl::StatusOr<DoctorFacts> CollectDoctorFacts(const ConfigMap& config) {
                     .topics = nobody,
                     .quorum = nobody,
                     .brokers = {},
-                    .controllers = {}};
-  AskBootstrap(*admin, servers, facts);
+                    .controllers = {},
+                    .kafka = {}};
+  AskBootstrap(*admin, settings.bootstrap_servers, facts);
   const bool known = std::any_of(facts.bootstrap.begin(), facts.bootstrap.end(),
                                  [](const auto& address) { return address.metadata.ok(); });
   if (!known) return facts;
@@ -149,7 +162,7 @@ absl::StatusOr<DoctorFacts> CollectDoctorFacts(const ConfigMap& config) {
   facts.cluster = admin->DescribeCluster();
   facts.topics = admin->ListTopics(/*with_internal=*/true);
   facts.quorum = admin->DescribeQuorum();
-  AskNodes(*admin, facts);
+  AskNodes(*admin, settings.default_api_timeout, facts);
   return facts;
 }
 

@@ -45,6 +45,8 @@ struct DoctorFacts {
   // At the addresses that the cluster advertises, by id.
   std::map<int32_t, AddressAnswer> brokers;
   std::map<int32_t, AddressAnswer> controllers;
+  // Of the brokers that have a listener for the Kafka protocol; nobody there tells who it is.
+  std::map<int32_t, AddressAnswer> kafka;
 };
 
 // A status in words, without the name of its code.
@@ -58,6 +60,13 @@ std::string HostOf(const std::string& address);
 inline constexpr size_t kProbesAtOnce = 16;
 // How long a bootstrap address alone is asked for the cluster's metadata, at most.
 inline constexpr Duration kBootstrapMetadataWait = std::chrono::seconds(3);
+
+// How long an address of the Kafka protocol is asked, at most.
+inline constexpr Duration kKafkaWait = std::chrono::seconds(3);
+
+// Asks what listens there which APIs of the Kafka protocol it serves. kNotConnected: it serves none
+// of the versions that a client asks for, is something else, or does not answer in time.
+absl::Status AskKafka(const std::string& host, uint16_t port, Duration timeout);
 
 // Asks all of them. What does not answer is a fact, not an error: those are of `config`, which is
 // that of an Admin (kInvalidConfig). Blocks for a few times its time-outs at most.

@@ -95,7 +95,7 @@ const char* LevelName(Level level) {
 }
 
 std::string MillisText(Duration duration) {
-  return absl::StrFormat("%.1f ms", std::chrono::duration<double, std::milli>(duration).count());
+  return absl::StrFormat("%.1f ms", ToExactMillis(duration));
 }
 
 void JudgeBootstrap(const DoctorFacts& facts, std::vector<Finding>& out) {

@@ -1,7 +1,6 @@
 // What is said of brokers and controllers.
 #include <algorithm>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/check.h"
@@ -152,41 +151,50 @@ const AddressAnswer& AnswerOf(const std::map<int32_t, AddressAnswer>& answers, i
   return answer->second;
 }
 
-std::string AdvertisedAdvice(const std::string& name) {
-  return absl::StrCat(
-      "set advertised.listeners of ", name,
-      " to CLIENT://HOST:PORT, the name or address under which clients reach it, and "
-      "start it again; if the address is right, open the network and name service "
-      "to it");
-}
-
-// Clients are told this address, whichever they started from.
-void JudgeAdvertised(const DoctorFacts& facts, const message::BrokerInfo& broker,
-                     const AddressAnswer& answer, NodeJudge& judge) {
+// What is wrong with an address that clients are told, whichever they started from; empty: nothing.
+std::string WrongAddress(const DoctorFacts& facts, const AddressAnswer& answer) {
   const std::string host = HostOf(answer.address);
   const bool only_here = std::all_of(
       facts.bootstrap.begin(), facts.bootstrap.end(),
       [](const auto& bootstrap) { return IsLoopbackHost(HostOf(bootstrap.answer.address)); });
-  const std::string told = absl::StrCat("clients are told ", answer.address);
-  const auto stranger = Stranger(answer, "broker", broker.broker_id(), facts.cluster->cluster_id());
-  std::string wrong;
   if (IsWildcardHost(host)) {
-    wrong =
-        ", which is every address of a machine and no place to connect to: each client asks "
-        "its own machine";
-  } else if (IsLoopbackHost(host) && !only_here) {
-    wrong = ", which is a client's own machine, although the brokers are asked from elsewhere";
-  } else if (!answer.reached()) {
-    wrong = absl::StrCat(", and it cannot be reached from here: ", ReasonOf(answer.status));
-  } else if (stranger) {
-    wrong = absl::StrCat(", and ", *stranger, " listens there");
+    return ", which is every address of a machine and no place to connect to: each client asks its "
+           "own machine";
   }
+  if (IsLoopbackHost(host) && !only_here) {
+    return ", which is a client's own machine, although the brokers are asked from elsewhere";
+  }
+  if (answer.reached()) return "";
+  return absl::StrCat(", and it cannot be reached from here: ", ReasonOf(answer.status));
+}
+
+// `listener`: as advertised.listeners names it.
+void AddAddress(const char* check, const char* listener, const AddressAnswer& answer,
+                const std::string& told, const std::string& wrong, NodeJudge& judge) {
   if (wrong.empty()) {
-    judge.Add(Level::kOk, "address",
+    judge.Add(Level::kOk, check,
               absl::StrCat(told, ", and it answers there in ", MillisText(answer.round_trip)));
-  } else {
-    judge.Add(Level::kFail, "address", told + wrong, AdvertisedAdvice(judge.name()));
+    return;
   }
+  judge.Add(Level::kFail, check, told + wrong,
+            absl::StrCat("set advertised.listeners of ", judge.name(), " to ", listener,
+                         "://HOST:PORT, the name or address under which clients reach it, and "
+                         "start it again; if the address is right, open the network and name "
+                         "service to it"));
+}
+
+void JudgeAdvertised(const DoctorFacts& facts, const message::BrokerInfo& broker,
+                     const AddressAnswer& answer, NodeJudge& judge) {
+  const auto stranger = Stranger(answer, "broker", broker.broker_id(), facts.cluster->cluster_id());
+  std::string wrong = WrongAddress(facts, answer);
+  if (wrong.empty() && stranger) wrong = absl::StrCat(", and ", *stranger, " listens there");
+  AddAddress("address", "CLIENT", answer, absl::StrCat("clients are told ", answer.address), wrong,
+             judge);
+  const auto kafka = facts.kafka.find(broker.broker_id());
+  if (kafka == facts.kafka.end()) return;
+  AddAddress("kafka-address", "KAFKA", kafka->second,
+             absl::StrCat("clients of the Kafka protocol are told ", kafka->second.address),
+             WrongAddress(facts, kafka->second), judge);
 }
 
 void JudgeFenced(const message::BrokerInfo& broker, const AddressAnswer& answer, NodeJudge& judge) {

@@ -16,10 +16,6 @@ size_t CountOf(const std::vector<Finding>& findings, Level level) {
                                            [level](const auto& f) { return f.level == level; }));
 }
 
-double Millis(Duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-
 // Where clients and brokers are told to go, and whether that can be reached from here.
 Json AdvertisedJson(const std::map<int32_t, AddressAnswer>& answers) {
   Json out = Json::array();
@@ -35,6 +31,39 @@ Json AdvertisedJson(const std::map<int32_t, AddressAnswer>& answers) {
 // As DescribeConfigs names where a value comes from.
 const char* SourceText(message::StaticConfig::Source source) {
   return source == message::StaticConfig::FROM_DEFAULT ? "DEFAULT_CONFIG" : "STATIC_CONFIG";
+}
+
+// One node, but for its settings.
+Json NodeJson(const AddressAnswer& answer) {
+  const message::DescribeNodeResponse& node = *answer.node;
+  Json unsafe = Json::array();
+  for (const message::StaticConfig& config : node.configs()) {
+    if (config.unsafe()) unsafe.push_back(config.key());
+  }
+  Json json{
+      {"role", node.role()},
+      {"id", node.node_id()},
+      {"address", answer.address},
+      {"cluster_id", IdText(node.cluster_id())},
+      {"directory_id", IdText(node.directory_id())},
+      {"version", node.version()},
+      {"uptime_ms", node.uptime_ms()},
+      {"round_trip_ms", ToExactMillis(answer.round_trip)},
+      {"clock_difference_ms", ToExactMillis(answer.clock_difference)},
+      {"data_dir", node.data_dir()},
+      {"disk_free_bytes", node.disk_free_bytes() < 0 ? Json() : Json(node.disk_free_bytes())},
+      {"disk_total_bytes", node.disk_total_bytes() < 0 ? Json() : Json(node.disk_total_bytes())},
+      {"metrics", node.metrics_endpoint().empty() ? Json() : Json(node.metrics_endpoint())},
+      {"unsafe_settings", unsafe},
+      {"config_warnings",
+       std::vector<std::string>(node.config_warnings().begin(), node.config_warnings().end())}};
+  if (node.role() == "broker") {
+    json["disk_full"] = node.disk_full();
+    json["disk_free_bytes_min"] = node.disk_free_bytes_min();
+    json["ballast_bytes"] = node.ballast_bytes();
+    json["ballast_bytes_wanted"] = node.ballast_bytes_wanted();
+  }
+  return json;
 }
 
 }  // namespace
@@ -60,38 +89,6 @@ std::string DoctorText(const std::vector<Finding>& findings) {
                   CountOf(findings, Level::kWarn), " warn, ", failed.size(), " fail",
                   failed.empty() ? "" : absl::StrCat(" (", absl::StrJoin(failed, "; "), ")"), "\n");
   return out;
-}
-
-Json NodeJson(const AddressAnswer& answer) {
-  const message::DescribeNodeResponse& node = *answer.node;
-  Json unsafe = Json::array();
-  for (const message::StaticConfig& config : node.configs()) {
-    if (config.unsafe()) unsafe.push_back(config.key());
-  }
-  Json json{
-      {"role", node.role()},
-      {"id", node.node_id()},
-      {"address", answer.address},
-      {"cluster_id", IdText(node.cluster_id())},
-      {"directory_id", IdText(node.directory_id())},
-      {"version", node.version()},
-      {"uptime_ms", node.uptime_ms()},
-      {"round_trip_ms", Millis(answer.round_trip)},
-      {"clock_difference_ms", Millis(answer.clock_difference)},
-      {"data_dir", node.data_dir()},
-      {"disk_free_bytes", node.disk_free_bytes() < 0 ? Json() : Json(node.disk_free_bytes())},
-      {"disk_total_bytes", node.disk_total_bytes() < 0 ? Json() : Json(node.disk_total_bytes())},
-      {"metrics", node.metrics_endpoint().empty() ? Json() : Json(node.metrics_endpoint())},
-      {"unsafe_settings", unsafe},
-      {"config_warnings",
-       std::vector<std::string>(node.config_warnings().begin(), node.config_warnings().end())}};
-  if (node.role() == "broker") {
-    json["disk_full"] = node.disk_full();
-    json["disk_free_bytes_min"] = node.disk_free_bytes_min();
-    json["ballast_bytes"] = node.ballast_bytes();
-    json["ballast_bytes_wanted"] = node.ballast_bytes_wanted();
-  }
-  return json;
 }
 
 Json StaticConfigsJson(const message::DescribeNodeResponse& node) {
@@ -136,7 +133,8 @@ Json DoctorJson(const DoctorFacts& facts, const std::vector<Finding>& findings,
       {"version", version},
       {"cluster_id", facts.cluster.ok() ? Json(IdText(facts.cluster->cluster_id())) : Json()},
       {"advertised", Json{{"brokers", AdvertisedJson(facts.brokers)},
-                          {"controllers", AdvertisedJson(facts.controllers)}}},
+                          {"controllers", AdvertisedJson(facts.controllers)},
+                          {"kafka", AdvertisedJson(facts.kafka)}}},
       {"findings", listed},
       {"nodes", nodes}};
 }

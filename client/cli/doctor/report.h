@@ -20,9 +20,8 @@ std::string DoctorText(const std::vector<Finding>& findings);
 nlohmann::ordered_json DoctorJson(const DoctorFacts& facts, const std::vector<Finding>& findings,
                                   const std::string& version);
 
-// One node, but for its settings.
-nlohmann::ordered_json NodeJson(const AddressAnswer& answer);
-// Its settings as it has read them: key, value, type, default, source, origin, needs_restart, ...
+// The settings of a node as it has read them: key, value, type, default, source, origin,
+// needs_restart, ...
 nlohmann::ordered_json StaticConfigsJson(const message::DescribeNodeResponse& node);
 
 }  // namespace quipu::cli

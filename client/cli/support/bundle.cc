@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <functional>
+#include <map>
 #include <memory>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "client/admin.h"
@@ -65,6 +65,7 @@ class Bundle {
   absl::Status Put(const std::string& name, const absl::StatusOr<Json>& json) {
     return json.ok() ? Put(name, Text(*json)) : Miss(name, ReasonOf(json.status()));
   }
+  // Always OK, so that a part can end with it.
   absl::Status Miss(const std::string& name, absl::string_view why) {
     missing_.push_back(Json{{"name", name}, {"reason", std::string(why)}});
     return absl::OkStatus();
@@ -96,11 +97,17 @@ Json ClusterJson(const message::MetadataResponse& cluster) {
 }
 
 // Every replica's log as its own broker sees it.
-absl::StatusOr<Json> ReplicasJson(Admin& admin) {
+absl::StatusOr<Json> ReplicasJson(Admin& admin, Bundle& bundle) {
   QUIPU_ASSIGN_OR_RETURN(const auto topics, admin.ListTopics(/*with_internal=*/true));
   std::map<std::string, std::string> names;
   for (const message::TopicInfo& topic : topics) names[topic.topic_id()] = topic.name();
-  QUIPU_ASSIGN_OR_RETURN(const auto replicas, admin.DescribePartitions({}));
+  std::vector<SilentBroker> silent;
+  QUIPU_ASSIGN_OR_RETURN(const auto replicas, admin.DescribePartitions({}, &silent));
+  for (const SilentBroker& broker : silent) {
+    QUIPU_RETURN_IF_ERROR(
+        bundle.Miss(absl::StrCat("broker ", broker.broker.value(), " in replicas.json"),
+                    absl::StrCat(broker.address, ": ", broker.reason)));
+  }
   Json json = Json::array();
   for (const ReplicaReport& replica : replicas) {
     const auto& state = replica.state;
@@ -214,12 +221,6 @@ absl::Status PutNodes(Admin& admin, const DoctorFacts& facts, Bundle& bundle) {
     QUIPU_RETURN_IF_ERROR(
         bundle.Miss("controllers in configs/ and metrics/", ReasonOf(facts.quorum.status())));
   }
-  // DescribePartitions leaves these out.
-  for (const auto& [id, answer] : facts.brokers) {
-    if (answer.reached()) continue;
-    QUIPU_RETURN_IF_ERROR(
-        bundle.Miss(absl::StrCat("broker ", id, " in replicas.json"), ReasonOf(answer.status)));
-  }
   return absl::OkStatus();
 }
 
@@ -227,10 +228,8 @@ absl::Status PutLogs(const LogFiles& logs, Bundle& bundle) {
   for (const LogFile& file : logs.files) {
     QUIPU_RETURN_IF_ERROR(bundle.Put(absl::StrCat("logs/", file.name), file.content, file.cut));
   }
-  for (const std::string& left_out : logs.left_out) {
-    const size_t colon = left_out.rfind(": ");
-    QUIPU_RETURN_IF_ERROR(
-        bundle.Miss(absl::StrCat("logs/", left_out.substr(0, colon)), left_out.substr(colon + 2)));
+  for (const auto& [name, why] : logs.left_out) {
+    QUIPU_RETURN_IF_ERROR(bundle.Miss(absl::StrCat("logs/", name), why));
   }
   return absl::OkStatus();
 }
@@ -252,7 +251,7 @@ absl::Status PutCluster(Admin& admin, const DoctorFacts& facts, Bundle& bundle) 
   const std::pair<const char*, std::function<absl::StatusOr<Json>(Admin&)>> parts[] = {
       {"brokers.json", &BrokersJson},
       {"topics.json", [](Admin& asked) { return TopicsJson(asked); }},
-      {"replicas.json", &ReplicasJson},
+      {"replicas.json", [&bundle](Admin& asked) { return ReplicasJson(asked, bundle); }},
       {"quorum.json", &QuorumJson},
       {"configs/cluster.json", &ClusterConfigsJson}};
   for (const auto& [name, collect] : parts) {
@@ -298,18 +297,17 @@ absl::Status MakeBundle(Common& common, const BundleOptions& options) {
   const std::string file = options.file.empty()
                                ? absl::StrCat("quipu-bundle-", FileTime(now_ms), ".tar.gz")
                                : options.file;
+  // After the first signal no file stays; a second one, which ends the process at once, may leave a
+  // part of it.
+  CatchInterrupts();
   QUIPU_ASSIGN_OR_RETURN(std::unique_ptr<TarGz> archive, TarGz::Create(file, now_ms / 1000));
-  CatchInterrupts();  // a file that is not whole does not stay
   Bundle bundle(std::move(archive));
   QUIPU_ASSIGN_OR_RETURN(const DoctorFacts facts, CollectDoctorFacts(config));
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin,
                          Admin::Create(WithAnsweringServers(config, facts)));
   QUIPU_RETURN_IF_ERROR(PutCluster(*admin, facts, bundle));
   QUIPU_RETURN_IF_ERROR(PutLogs(logs, bundle));
-  if (InterruptSignal() != 0) {
-    common.exit_code = InterruptExitCode();
-    return absl::OkStatus();
-  }
+  if (InterruptSignal() != 0) return Interrupted("no bundle was written");
   QUIPU_ASSIGN_OR_RETURN(const int64_t bytes, bundle.Finish(Json{{"version", kVersion},
                                                                  {"time", TimeText(now_ms)},
                                                                  {"bootstrap_servers", servers}}));

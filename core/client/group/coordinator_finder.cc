@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-
 namespace quipu {
 namespace {
 
@@ -46,7 +44,7 @@ bool CoordinatorFinder::OnAnswered(Instant now, CallId id,
   not_before_ = now + std::chrono::milliseconds(rng_.Between(20, 100));
   const ErrorCode error = WireError(response.error_code());
   if (error == ErrorCode::kNone) {
-    address_ = absl::StrCat(response.endpoint().host(), ":", response.endpoint().port());
+    address_ = AddressOf(response.endpoint());
     wanted_ = false;
     fatal_ = ErrorCode::kNone;
   } else if (!IsRetriable(error) && error != ErrorCode::kUnknownServerError) {

@@ -80,6 +80,8 @@ class HealthyTest(SupportCase):
         self.assertLess(abs(node["clock_difference_ms"]), 1000)
         self.assertEqual([b["reached"] for b in self.told["advertised"]["brokers"]], [True] * 3)
         self.assertEqual([c["reached"] for c in self.told["advertised"]["controllers"]], [True] * 3)
+        self.assertEqual([(k["address"], k["reached"]) for k in self.told["advertised"]["kafka"]],
+                         [(address, True) for address in self.cluster.kafka_bootstrap.split(",")])
 
     def test_bootstrap_addresses_that_are_wrong(self):
         first = self.cluster.bootstrap.split(",")[0]
@@ -252,6 +254,13 @@ class BrokenTest(SupportCase):
         restart_with("advertised.listeners=CLIENT://127.0.0.1:1\n")
         self.finds("fail", "broker 2: address", "clients are told 127.0.0.1:1, and it cannot be reached",
                    "set advertised.listeners of broker 2")
+        for address, what in (("127.0.0.1:1", "it cannot be reached from here: Connection refused"),
+                              (other, "what listens there does not speak the Kafka protocol")):
+            restart_with(f"advertised.listeners=KAFKA://{address}\n")
+            self.finds("fail", "broker 2: kafka-address", what,
+                       "set advertised.listeners of broker 2 to KAFKA://")
+            self.assertIn(f"clients of the Kafka protocol are told {address}, and",
+                          self.doctor(1)["broker 2: kafka-address"]["what"])
         restart_with("quipu.unsafe.plaintext.network=true\n")
         unsafe = self.doctor(0)["broker 2: unsafe"]
         self.assertIn(f"quipu.unsafe.plaintext.network=true ({file}:", unsafe["what"])
@@ -270,7 +279,8 @@ class BrokenTest(SupportCase):
             # From then on the signal is caught.
             eventually(lambda: programs.catches(child.pid, signal.SIGINT), "the handler")
             child.send_signal(signal.SIGINT)
-            self.assertEqual(child.communicate(timeout=60), ("", ""))
+            self.assertEqual(child.communicate(timeout=60),
+                             ("", "quipu: interrupted: no bundle was written\n"))
             self.assertEqual(child.returncode, 130)
             self.assertFalse(os.path.exists(file))
         finally:

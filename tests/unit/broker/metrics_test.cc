@@ -223,17 +223,23 @@ PartitionMetrics LogOf(uint64_t uid, int64_t end) {
   return log;
 }
 
+std::vector<PartitionUid> DueOf(LogSizes& sizes, const std::vector<PartitionMetrics>& all) {
+  std::vector<const PartitionMetrics*> logs;
+  for (const PartitionMetrics& log : all) logs.push_back(&log);
+  return sizes.Due(logs);
+}
+
 TEST(LogSizes, OnlyWhatChangedIsMeasuredAndWhatIsGoneIsForgotten) {
   LogSizes sizes;
-  EXPECT_THAT(sizes.Due({LogOf(1, 10), LogOf(2, 10)}),
+  EXPECT_THAT(DueOf(sizes, {LogOf(1, 10), LogOf(2, 10)}),
               ElementsAre(PartitionUid(1), PartitionUid(2)));
   EXPECT_EQ(sizes.Of(PartitionUid(1)), std::nullopt);
   sizes.Measured(PartitionUid(1), 1000);
   sizes.Measured(PartitionUid(2), 2000);
-  EXPECT_THAT(sizes.Due({LogOf(1, 10), LogOf(2, 11)}), ElementsAre(PartitionUid(2)));
+  EXPECT_THAT(DueOf(sizes, {LogOf(1, 10), LogOf(2, 11)}), ElementsAre(PartitionUid(2)));
   EXPECT_EQ(sizes.Of(PartitionUid(1)), 1000);
   EXPECT_EQ(sizes.Of(PartitionUid(2)), 2000) << "as measured last";
-  EXPECT_THAT(sizes.Due({LogOf(2, 11)}), IsEmpty());
+  EXPECT_THAT(DueOf(sizes, {LogOf(2, 11)}), IsEmpty());
   EXPECT_EQ(sizes.Of(PartitionUid(1)), std::nullopt);
   sizes.Measured(PartitionUid(1), 1000);
   EXPECT_EQ(sizes.Of(PartitionUid(1)), std::nullopt);
@@ -243,11 +249,11 @@ TEST(LogSizes, WhatBecomesDurableAfterAMeasurementIsMeasured) {
   LogSizes sizes;
   PartitionMetrics log = LogOf(1, 0);
   log.log_end = Offset(10);  // appended, and still on its way to the disk
-  EXPECT_THAT(sizes.Due({log}), SizeIs(1));
+  EXPECT_THAT(DueOf(sizes, {log}), SizeIs(1));
   sizes.Measured(log.uid, 0);
-  EXPECT_THAT(sizes.Due({log}), IsEmpty());
+  EXPECT_THAT(DueOf(sizes, {log}), IsEmpty());
   log.durable_end = Offset(10);
-  EXPECT_THAT(sizes.Due({log}), SizeIs(1));
+  EXPECT_THAT(DueOf(sizes, {log}), SizeIs(1));
 }
 
 TEST(LogSizes, BusyLogsTakeTurns) {
@@ -257,7 +263,7 @@ TEST(LogSizes, BusyLogsTakeTurns) {
   for (int64_t look = 1; look <= 6; ++look) {
     std::vector<PartitionMetrics> all;
     for (uint64_t uid = 1; uid <= kLogs; ++uid) all.push_back(LogOf(uid, look));
-    const auto due = sizes.Due(all);
+    const auto due = DueOf(sizes, all);
     EXPECT_EQ(due.size(), LogSizes::kMeasuredMax);
     for (const PartitionUid uid : due) ++measured[uid];
   }

@@ -60,6 +60,11 @@ class LockedStore final : public MemoryLogStore {
     const std::lock_guard<std::mutex> lock(mutex_);
     return MemoryLogStore::FindByTimestamp(log_id, time);
   }
+  absl::StatusOr<std::optional<StoredBatch>> FindLargestTimestamp(LogId log_id,
+                                                                  Offset from) const override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return MemoryLogStore::FindLargestTimestamp(log_id, from);
+  }
   absl::StatusOr<Offset> OffsetForSize(LogId log_id, int64_t bytes_max) const override {
     const std::lock_guard<std::mutex> lock(mutex_);
     return MemoryLogStore::OffsetForSize(log_id, bytes_max);

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <future>
 #include <mutex>
+#include <thread>
 
 #include "client/admin.h"
 #include "client/consumer.h"
@@ -121,6 +122,31 @@ TEST(SdkTest, FlushWaitsForEverything) {
   EXPECT_TRUE(producer->Flush(kLong).ok());
   EXPECT_EQ(done, 10);
   EXPECT_EQ(broker.End(0), 10);
+}
+
+TEST(SdkTest, TrySendMakesRoomUnderALongLinger) {
+  FakeBroker broker(1);
+  auto producer =
+      MakeProducer(broker.address(),
+                   {{"linger.ms", "60000"}, {"batch.size", "16384"}, {"buffer.memory", "16384"}});
+  ASSERT_TRUE(producer->PartitionCount("t", kLong).ok());
+  const std::string value(1000, 'x');
+  const auto end = std::chrono::steady_clock::now() + kLong;
+  int sent = 0;
+  int full = 0;
+  while (sent < 100 && std::chrono::steady_clock::now() < end) {
+    const ErrorCode error = producer->TrySend({.topic = "t", .value = value}, {});
+    if (error == ErrorCode::kNone) {
+      ++sent;
+      continue;
+    }
+    ASSERT_EQ(error, ErrorCode::kBufferFull);
+    ++full;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(sent, 100);
+  EXPECT_GT(full, 0);
+  EXPECT_TRUE(producer->Close(kLong).ok());
 }
 
 // The sender stops at the first failure it is told of; nothing has passed the record that failed.

@@ -47,6 +47,10 @@ class GatedStore final : public LogStore {
                                                              TimestampMs time) const override {
     return memory_.FindByTimestamp(id, time);
   }
+  absl::StatusOr<std::optional<StoredBatch>> FindLargestTimestamp(LogId id,
+                                                                  Offset from) const override {
+    return memory_.FindLargestTimestamp(id, from);
+  }
   absl::StatusOr<Offset> OffsetForSize(LogId id, int64_t bytes) const override {
     return memory_.OffsetForSize(id, bytes);
   }

@@ -288,6 +288,7 @@ FakeWorld::FakeWorld(int brokers, size_t num_shards) : controller(time, cluster)
     config.directory_id = Uuid(99, static_cast<uint64_t>(id));
     config.client_endpoint = {"client", static_cast<uint16_t>(9000 + id)};
     config.peer_endpoint = {"peer", static_cast<uint16_t>(9100 + id)};
+    config.kafka_endpoint = {"127.0.0.1", static_cast<uint16_t>(9190 + id)};
     config.controllers = {{"controller", 9500}, {"controller", 9501}};
     config.num_shards = num_shards;
     machines_.push_back(std::make_unique<FakeMachine>(*this, std::move(config)));

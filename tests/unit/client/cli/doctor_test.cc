@@ -52,7 +52,8 @@ class DoctorTest : public testing::Test {
                .topics = std::vector<message::TopicInfo>(1),
                .quorum = message::DescribeQuorumResult(),
                .brokers = {},
-               .controllers = {}} {
+               .controllers = {},
+               .kafka = {}} {
     facts_.cluster->set_cluster_id(kCluster);
     facts_.quorum->set_leader_id(1);
     facts_.quorum->set_voters_committed(true);
@@ -135,7 +136,8 @@ TEST_F(DoctorTest, NoBootstrapAddressAnswers) {
             .topics = nobody,
             .quorum = nobody,
             .brokers = {},
-            .controllers = {}};
+            .controllers = {},
+            .kafka = {}};
   EXPECT_THAT(FailedChecks(All()), ElementsAre("gone:9092: bootstrap", "cluster: metadata"));
 }
 
@@ -164,6 +166,17 @@ TEST_F(DoctorTest, AnAdvertisedAddressThatCannotBeReached) {
   facts_.brokers[2] = Nobody("inside:9092");
   ExpectOne(Level::kFail, "broker 2", "address", "clients are told inside:9092",
             "set advertised.listeners of broker 2");
+}
+
+TEST_F(DoctorTest, AKafkaAddressThatCannotBeReached) {
+  facts_.kafka[2].address = "10.0.0.2:9094";
+  EXPECT_THAT(Bad(), IsEmpty());
+  facts_.kafka[2] = Nobody("inside:9094");
+  ExpectOne(Level::kFail, "broker 2", "kafka-address", "are told inside:9094, and it cannot",
+            "set advertised.listeners of broker 2 to KAFKA://");
+  facts_.kafka[2] = AddressAnswer();
+  facts_.kafka[2].address = "127.0.0.1:9094";
+  ExpectOne(Level::kFail, "broker 2", "kafka-address", "a client's own machine", "KAFKA://");
 }
 
 TEST_F(DoctorTest, AnAdvertisedAddressThatIsNoPlaceToConnectTo) {

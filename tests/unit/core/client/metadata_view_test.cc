@@ -10,6 +10,17 @@ namespace {
 
 using test::MetadataAnswer;
 
+TEST(AddressOfTest, AnIpv6HostGetsItsBrackets) {
+  record::Endpoint endpoint;
+  endpoint.set_port(9092);
+  for (const auto& [host, address] :
+       {std::pair{"broker-1", "broker-1:9092"}, std::pair{"10.0.0.1", "10.0.0.1:9092"},
+        std::pair{"::1", "[::1]:9092"}, std::pair{"[::1]", "[::1]:9092"}}) {
+    endpoint.set_host(host);
+    EXPECT_EQ(AddressOf(endpoint), address);
+  }
+}
+
 TEST(MetadataViewTest, OlderLeaderEpochIsIgnored) {
   MetadataView view;
   view.Apply(MetadataAnswer(10, "t", test::kTopic, {{2, 7}}));

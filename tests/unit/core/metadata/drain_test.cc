@@ -151,6 +151,14 @@ TEST_F(DrainTest, WhatCannotBeDrainedIsRefused) {
   ExpectRefused(Drain(3, record::DRAIN_NONE), ErrorCode::kInvalidRequest, "stopping");
 }
 
+// Who asks again must not hear of an error because the first request has had its effect meanwhile.
+TEST_F(DrainTest, ABrokerThatStopsMayBeAskedToStop) {
+  cluster_.Heartbeat(3, /*want_shutdown=*/true);
+  const LogIndex before = cluster_.image().index();
+  EXPECT_EQ(Drain(3, record::DRAIN_STOP).error_code(), 0);
+  EXPECT_EQ(cluster_.image().index(), before);
+}
+
 // A rolling restart: the second broker stops while the first one is back and not yet in sync.
 TEST_F(DrainTest, AShutdownWaitsForThoseWhoCatchUpAndNotForTheDead) {
   cluster_.Heartbeat(1, true);

@@ -226,6 +226,9 @@ TEST(RefusalsTest, EveryPlaceOfAnErrorIsFound) {
   altered.add_results()->set_error_code(static_cast<int32_t>(ErrorCode::kIneligibleReplica));
   EXPECT_EQ(errors(altered),
             (std::vector{ErrorCode::kStaleBrokerEpoch, ErrorCode::kIneligibleReplica}));
+  message::RemoveMembersResponse removed;
+  removed.add_members()->set_error_code(static_cast<int32_t>(ErrorCode::kUnknownMemberId));
+  EXPECT_EQ(errors(removed), std::vector{ErrorCode::kUnknownMemberId});
   ProduceResponse produced;
   produced.partitions.resize(3);
   produced.partitions[1].error = ErrorCode::kDiskFull;

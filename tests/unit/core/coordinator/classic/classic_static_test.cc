@@ -314,6 +314,18 @@ TEST_F(ClassicKindTest, AnEmptyGroupGoesOverAndBackWithItsOffsets) {
   EXPECT_EQ(FetchOffset(topic_, 0), 42);
 }
 
+TEST_F(ClassicKindTest, AGroupThatIsLeftInItsFirstWaitIsForgottenWhenItGoesOver) {
+  Send(JoinOf("a"));
+  Pass(1000);
+  const std::string member = core_.classic().Find("g")->members.begin()->first;
+  EXPECT_EQ(LeaveBy(member), ErrorCode::kNone);
+  ASSERT_NE(core_.classic().Find("g"), nullptr) << "its wait goes on";
+  EXPECT_EQ(Join("m").error_code(), 0);
+  Pass(3000);
+  EXPECT_EQ(core_.classic().Find("g"), nullptr);
+  EXPECT_EQ(Described().kind(), "consumer");
+}
+
 TEST_F(ClassicKindTest, AGroupThatOnlyHoldsOffsetsIsClassic) {
   EXPECT_EQ(CommitAs("", -1, 42), ErrorCode::kNone);
   EXPECT_EQ(Described().kind(), "classic");

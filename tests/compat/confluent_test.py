@@ -1,0 +1,17 @@
+"""Goal: confluent-kafka for Python (librdkafka) does with Quipu what it does with Kafka. Method: scenarios.py."""
+import os
+import unittest
+
+import programs
+from client import CLIENTS, has, python_of_the_cache
+from scenarios import ADMIN_CALLS, Scenarios
+
+
+@unittest.skipUnless(has("python"), "confluent-kafka is not installed (scripts/setup --compat does it)")
+class ConfluentTest(Scenarios, programs.TestCase):
+    command = (python_of_the_cache(), "-B", os.path.join(CLIENTS, "confluent_client.py"))
+    admin_calls = ADMIN_CALLS
+
+
+if __name__ == "__main__":
+    programs.main()

@@ -1,0 +1,442 @@
+// Goal: administration over Kafka's protocol does what it says, each part by itself, and says what
+// is wrong.
+#include "core/kafka/admin/alter_configs.h"
+#include "core/kafka/admin/create_partitions.h"
+#include "core/kafka/admin/create_topics.h"
+#include "core/kafka/admin/delete_topics.h"
+#include "core/kafka/admin/describe_cluster.h"
+#include "core/kafka/admin/describe_configs.h"
+#include "core/kafka/admin/describe_log_dirs.h"
+#include "core/kafka/admin/describe_topic_partitions.h"
+#include "core/kafka/admin/elect_leaders.h"
+#include "core/kafka/admin/incremental_alter_configs.h"
+#include "core/kafka/log/delete_records.h"
+#include "core/kafka/log/describe_producers.h"
+#include "gmock/gmock.h"
+#include "tests/unit/broker/kafka/kafka_world.h"
+
+namespace quipu::kafka {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::MakeBatch;
+
+// Of each element, the error.
+template <typename Elements>
+std::vector<ErrorCode> Errors(const Elements& elements) {
+  std::vector<ErrorCode> errors;
+  for (const auto& element : elements) errors.push_back(element.error_code);
+  return errors;
+}
+
+// The config `name` among `entries`; its value is "?" when it is not there.
+DescribeConfigsResponse::Config Find(const std::vector<DescribeConfigsResponse::Config>& entries,
+                                     const std::string& name) {
+  for (const auto& entry : entries) {
+    if (entry.name == name) return entry;
+  }
+  return {.name = name, .value = "?"};
+}
+
+TEST(KafkaCreateTopicsTest, EachTopicIsMadeOrRefusedByItself) {
+  KafkaWorld kafka(3);
+  CreateTopicsRequest request;
+  request.topics = {
+      {.name = "a",
+       .num_partitions = 2,
+       .replication_factor = 3,
+       .configs = {{.name = "retention.ms", .value = "5"}}},
+      {.name = "twice", .num_partitions = 1, .replication_factor = 1},
+      {.name = "bad name", .num_partitions = 1, .replication_factor = 1},
+      {.name = "twice", .num_partitions = 1, .replication_factor = 1},
+      {.name = "four", .num_partitions = 1, .replication_factor = 4},
+      {.name = "null",
+       .num_partitions = 1,
+       .replication_factor = 1,
+       .configs = {{.name = "retention.ms", .value = std::nullopt}}},
+      {.name = "placed",
+       .num_partitions = -1,
+       .replication_factor = -1,
+       .assignments = {{.partition_index = PartitionIndex(1), .broker_ids = {BrokerId(1)}},
+                       {.partition_index = PartitionIndex(0), .broker_ids = {BrokerId(3)}}}},
+      {.name = "gap",
+       .num_partitions = -1,
+       .replication_factor = -1,
+       .assignments = {{.partition_index = PartitionIndex(1), .broker_ids = {BrokerId(1)}}}},
+      {.name = "both",
+       .num_partitions = 1,
+       .replication_factor = -1,
+       .assignments = {{.partition_index = PartitionIndex(0), .broker_ids = {BrokerId(1)}}}},
+  };
+  const auto response = kafka.Ask<CreateTopicsResponse>(HandleCreateTopics, request, 7);
+  EXPECT_THAT(
+      Errors(response.topics),
+      ElementsAre(ErrorCode::kNone, ErrorCode::kInvalidRequest, ErrorCode::kInvalidTopic,
+                  ErrorCode::kInvalidReplicationFactor, ErrorCode::kInvalidConfig, ErrorCode::kNone,
+                  ErrorCode::kInvalidReplicaAssignment, ErrorCode::kInvalidRequest));
+  const auto& made = response.topics[0];
+  const TopicImage* topic = kafka.world.controller.image().FindTopicByName("a");
+  ASSERT_NE(topic, nullptr);
+  EXPECT_EQ(made.topic_id, topic->id);
+  EXPECT_EQ(made.num_partitions, 2);
+  EXPECT_EQ(made.replication_factor, 3);
+  std::map<std::string, std::pair<std::string, int>> told;
+  for (const auto& config : *made.configs) {
+    told[config.name] = {config.value.value_or(""), config.config_source};
+  }
+  EXPECT_EQ(told["retention.ms"], std::pair(std::string("5"), 1));
+  EXPECT_EQ(told["retention.bytes"], std::pair(std::string("-1"), 5));
+  EXPECT_EQ(told["min.insync.replicas"].first, "2");
+  EXPECT_EQ(kafka.world.controller.image().topics().size(), 2U);
+  const TopicImage* placed = kafka.world.controller.image().FindTopicByName("placed");
+  EXPECT_EQ(kafka.world.Partition(placed->id, 0).leader, BrokerId(3));
+  EXPECT_EQ(kafka.refusals.counts().at({"Kafka/CreateTopics", ErrorCode::kInvalidRequest}), 2U);
+}
+
+TEST(KafkaCreateTopicsTest, ACheckMakesNothing) {
+  KafkaWorld kafka;
+  CreateTopicsRequest request;
+  request.topics = {{.name = "a", .num_partitions = -1, .replication_factor = 1}};
+  request.validate_only = true;
+  const auto response = kafka.Ask<CreateTopicsResponse>(HandleCreateTopics, request, 7);
+  EXPECT_EQ(response.topics[0].error_code, ErrorCode::kNone);
+  EXPECT_EQ(response.topics[0].num_partitions, 6);
+  EXPECT_TRUE(response.topics[0].topic_id.IsZero());
+  EXPECT_TRUE(kafka.world.controller.image().topics().empty());
+}
+
+TEST(KafkaDeleteTopicsTest, ByNameOrById) {
+  KafkaWorld kafka;
+  const TopicId a = kafka.world.CreateTopic("a", 1);
+  const TopicId b = kafka.world.CreateTopic("b", 1);
+  kafka.world.CreateTopic("c", 1);
+  DeleteTopicsRequest request;
+  request.topics = {{.name = std::nullopt, .topic_id = a},
+                    {.name = "b", .topic_id = b},
+                    {.name = "c"},
+                    {.name = "z"},
+                    {.name = std::nullopt, .topic_id = Uuid(5, 5)}};
+  const auto response = kafka.Ask<DeleteTopicsResponse>(HandleDeleteTopics, request, 6);
+  EXPECT_THAT(Errors(response.responses),
+              ElementsAre(ErrorCode::kNone, ErrorCode::kInvalidRequest, ErrorCode::kNone,
+                          ErrorCode::kUnknownTopicOrPartition, ErrorCode::kUnknownTopicId));
+  EXPECT_EQ(response.responses[0].name, "a");
+  ASSERT_EQ(kafka.world.controller.image().topics().size(), 1U);
+  DeleteTopicsRequest old;
+  old.topic_names = {"b", "b"};
+  EXPECT_THAT(Errors(kafka.Ask<DeleteTopicsResponse>(HandleDeleteTopics, old, 5).responses),
+              ElementsAre(ErrorCode::kNone));
+  EXPECT_TRUE(kafka.world.controller.image().topics().empty());
+}
+
+TEST(KafkaCreatePartitionsTest, MoreAndNeverFewer) {
+  KafkaWorld kafka(2);
+  const TopicId a = kafka.world.CreateTopic("a", 2, 1);
+  kafka.world.CreateTopic("b", 2, 1);
+  CreatePartitionsRequest request;
+  request.topics = {{.name = "a", .count = 3, .assignments = {{{.broker_ids = {BrokerId(2)}}}}},
+                    {.name = "b", .count = 1},
+                    {.name = "z", .count = 1}};
+  const auto response = kafka.Ask<CreatePartitionsResponse>(HandleCreatePartitions, request, 3);
+  EXPECT_THAT(Errors(response.results), ElementsAre(ErrorCode::kNone, ErrorCode::kInvalidPartitions,
+                                                    ErrorCode::kUnknownTopicOrPartition));
+  EXPECT_EQ(kafka.world.Partition(a, 2).leader, BrokerId(2));
+  EXPECT_THAT(response.results[1].error_message.value_or(""), HasSubstr("never taken away"));
+}
+
+TEST(KafkaDescribeConfigsTest, TopicsBrokersAndTheCluster) {
+  KafkaWorld kafka;
+  kafka.world.CreateTopic("a", 1, 1, {{"retention.ms", "5"}});
+  const ConfigSpec spec{.name = "num.shards", .type = ConfigType::kNumber, .fallback = "1"};
+  kafka.settings = {
+      {.spec = &spec, .value = "3", .origin = "--set", .source = ConfigSource::kFlag}};
+  DescribeConfigsRequest request;
+  request.resources = {
+      {.resource_type = 2, .resource_name = "a"}, {.resource_type = 2, .resource_name = "a"},
+      {.resource_type = 4, .resource_name = "1"}, {.resource_type = 4, .resource_name = "2"},
+      {.resource_type = 4, .resource_name = ""},  {.resource_type = 2, .resource_name = "z"},
+      {.resource_type = 8, .resource_name = "1"}};
+  request.include_synonyms = true;
+  const auto response = kafka.Ask<DescribeConfigsResponse>(HandleDescribeConfigs, request, 4);
+  EXPECT_THAT(
+      Errors(response.results),
+      ElementsAre(ErrorCode::kNone, ErrorCode::kNone, ErrorCode::kInvalidRequest, ErrorCode::kNone,
+                  ErrorCode::kUnknownTopicOrPartition, ErrorCode::kInvalidRequest));
+  const auto retention = Find(response.results[0].configs, "retention.ms");
+  EXPECT_EQ(retention.value, "5");
+  EXPECT_EQ(retention.config_source, 1);
+  ASSERT_EQ(retention.synonyms.size(), 2U);
+  EXPECT_EQ(retention.synonyms[1].value, "-1");
+  EXPECT_EQ(retention.documentation, std::nullopt);
+  const auto shards = Find(response.results[1].configs, "num.shards");
+  EXPECT_EQ(shards.value, "3");
+  EXPECT_EQ(shards.config_source, 4);
+  EXPECT_TRUE(shards.read_only);
+  EXPECT_FALSE(Find(response.results[1].configs, "quipu.disk.free.bytes.min").read_only);
+  EXPECT_TRUE(response.results[3].configs.empty());  // nothing was set
+}
+
+TEST(KafkaDescribeConfigsTest, OnlyWhatWasAskedFor) {
+  KafkaWorld kafka;
+  kafka.world.CreateTopic("a", 1);
+  DescribeConfigsRequest request;
+  request.resources = {{.resource_type = 2,
+                        .resource_name = "a",
+                        .configuration_keys = {{"cleanup.policy", "no.such.key"}}}};
+  request.include_documentation = true;
+  const auto response = kafka.Ask<DescribeConfigsResponse>(HandleDescribeConfigs, request, 4);
+  ASSERT_EQ(response.results[0].configs.size(), 1U);
+  EXPECT_EQ(response.results[0].configs[0].value, "delete");
+  EXPECT_THAT(response.results[0].configs[0].documentation.value_or(""), HasSubstr("compacted"));
+}
+
+TEST(KafkaAlterConfigsTest, OneByOneOrAsAWhole) {
+  KafkaWorld kafka;
+  const TopicId a = kafka.world.CreateTopic("a", 1, 1, {{"retention.ms", "5"}});
+  const auto own = [&] { return kafka.world.controller.image().FindTopic(a)->configs; };
+  IncrementalAlterConfigsRequest one;
+  one.resources = {{.resource_type = 2,
+                    .resource_name = "a",
+                    .configs = {{.name = "retention.bytes", .value = "7"}}}};
+  one.validate_only = true;
+  kafka.Ask<IncrementalAlterConfigsResponse>(HandleIncrementalAlterConfigs, one, 1);
+  EXPECT_FALSE(own().contains("retention.bytes"));
+  one.validate_only = false;
+  kafka.Ask<IncrementalAlterConfigsResponse>(HandleIncrementalAlterConfigs, one, 1);
+  EXPECT_EQ(own().at("retention.bytes"), "7");
+  EXPECT_EQ(own().at("retention.ms"), "5");
+  one.resources[0].configs = {{.name = "retention.ms", .config_operation = 1}};
+  kafka.Ask<IncrementalAlterConfigsResponse>(HandleIncrementalAlterConfigs, one, 1);
+  EXPECT_FALSE(own().contains("retention.ms"));
+  AlterConfigsRequest whole;
+  whole.resources = {{.resource_type = 2,
+                      .resource_name = "a",
+                      .configs = {{.name = "max.message.bytes", .value = "1000"}}}};
+  EXPECT_THAT(Errors(kafka.Ask<AlterConfigsResponse>(HandleAlterConfigs, whole, 2).responses),
+              ElementsAre(ErrorCode::kNone));
+  EXPECT_FALSE(own().contains("retention.bytes"));
+  EXPECT_EQ(own().at("max.message.bytes"), "1000");
+}
+
+TEST(KafkaAlterConfigsTest, WhatCannotBeIsRefused) {
+  KafkaWorld kafka;
+  kafka.world.CreateTopic("a", 1);
+  IncrementalAlterConfigsRequest request;
+  const auto append = IncrementalAlterConfigsRequest::Config{
+      .name = "cleanup.policy", .config_operation = 2, .value = "compact"};
+  request.resources = {
+      {.resource_type = 2, .resource_name = "a", .configs = {append}},
+      {.resource_type = 2, .resource_name = "z"},
+      {.resource_type = 4, .resource_name = "x"},
+      {.resource_type = 4, .resource_name = "9"},
+      {.resource_type = 4, .resource_name = "1", .configs = {{.name = "log.dir", .value = "/"}}},
+      {.resource_type = 16, .resource_name = "a"},
+      {.resource_type = 4, .resource_name = "1"}};
+  request.resources[6].resource_name = "";
+  request.resources.push_back(request.resources[6]);
+  const auto response =
+      kafka.Ask<IncrementalAlterConfigsResponse>(HandleIncrementalAlterConfigs, request, 1);
+  EXPECT_THAT(Errors(response.responses),
+              ElementsAre(ErrorCode::kInvalidConfig, ErrorCode::kUnknownTopicOrPartition,
+                          ErrorCode::kInvalidRequest, ErrorCode::kBrokerIdNotRegistered,
+                          ErrorCode::kInvalidConfig, ErrorCode::kInvalidRequest,
+                          ErrorCode::kInvalidRequest));
+  EXPECT_THAT(response.responses[0].error_message.value_or(""), HasSubstr("no list"));
+  EXPECT_THAT(response.responses[6].error_message.value_or(""), HasSubstr("more than once"));
+}
+
+TEST(KafkaAlterConfigsTest, ABrokersSettingAndTheClusters) {
+  KafkaWorld kafka;
+  IncrementalAlterConfigsRequest request;
+  request.resources = {{.resource_type = 4,
+                        .resource_name = "1",
+                        .configs = {{.name = "quipu.disk.free.bytes.min", .value = "5"}}},
+                       {.resource_type = 4,
+                        .resource_name = "",
+                        .configs = {{.name = "num.partitions", .value = "9"}}}};
+  EXPECT_THAT(
+      Errors(kafka.Ask<IncrementalAlterConfigsResponse>(HandleIncrementalAlterConfigs, request, 1)
+                 .responses),
+      ElementsAre(ErrorCode::kNone, ErrorCode::kNone));
+  DescribeConfigsRequest look;
+  look.resources = {{.resource_type = 4, .resource_name = "1"},
+                    {.resource_type = 4, .resource_name = ""}};
+  const auto response = kafka.Ask<DescribeConfigsResponse>(HandleDescribeConfigs, look, 4);
+  const auto free_min = Find(response.results[0].configs, "quipu.disk.free.bytes.min");
+  EXPECT_EQ(free_min.value, "5");
+  EXPECT_EQ(free_min.config_source, 2);
+  ASSERT_EQ(response.results[1].configs.size(), 1U);
+  EXPECT_EQ(response.results[1].configs[0].value, "9");
+  EXPECT_EQ(response.results[1].configs[0].config_source, 3);
+}
+
+TEST(KafkaDescribeClusterTest, BrokersAndWhatIsNone) {
+  KafkaWorld kafka(3);
+  kafka.world.machine(3).Crash();
+  kafka.world.RunFor(std::chrono::seconds(10));
+  DescribeClusterRequest request;
+  auto response = kafka.Ask<DescribeClusterResponse>(HandleDescribeCluster, request, 2);
+  ASSERT_EQ(response.brokers.size(), 2U);
+  EXPECT_EQ(response.brokers[1].port, 9192);
+  EXPECT_EQ(response.controller_id, BrokerId(1));
+  EXPECT_EQ(response.cluster_id, kafka.world.cluster.ToText());
+  request.include_fenced_brokers = true;
+  response = kafka.Ask<DescribeClusterResponse>(HandleDescribeCluster, request, 2);
+  ASSERT_EQ(response.brokers.size(), 3U);
+  EXPECT_TRUE(response.brokers[2].is_fenced);
+  request.endpoint_type = 2;
+  EXPECT_EQ(kafka.Ask<DescribeClusterResponse>(HandleDescribeCluster, request, 2).error_code,
+            ErrorCode::kMismatchedEndpointType);
+  request.endpoint_type = 9;
+  EXPECT_EQ(kafka.Ask<DescribeClusterResponse>(HandleDescribeCluster, request, 2).error_code,
+            ErrorCode::kUnsupportedEndpointType);
+}
+
+TEST(KafkaDescribeTopicPartitionsTest, PagesAreWholeAndInOrder) {
+  KafkaWorld kafka;
+  kafka.world.CreateTopic("b", 3);
+  kafka.world.CreateTopic("a", 2);
+  kafka.world.CreateTopic("c", 1);
+  for (const int32_t limit : {1, 2, 3, 5, 6, 100}) {
+    DescribeTopicPartitionsRequest request;
+    request.response_partition_limit = limit;
+    std::vector<std::string> seen;
+    for (int page = 0; page < 20; ++page) {
+      const auto response =
+          kafka.Ask<DescribeTopicPartitionsResponse>(HandleDescribeTopicPartitions, request, 0);
+      for (const auto& topic : response.topics) {
+        EXPECT_LE(topic.partitions.size(), static_cast<size_t>(limit));
+        for (const auto& partition : topic.partitions) {
+          EXPECT_EQ(partition.leader_id, BrokerId(1));
+          EXPECT_TRUE(partition.eligible_leader_replicas.has_value());
+          EXPECT_TRUE(partition.last_known_elr.has_value());
+          seen.push_back(*topic.name + partition.partition_index.ToString());
+        }
+      }
+      request.cursor = response.next_cursor;
+      if (!request.cursor) break;
+    }
+    EXPECT_THAT(seen, ElementsAre("a0", "a1", "b0", "b1", "b2", "c0")) << limit;
+  }
+  DescribeTopicPartitionsRequest named;
+  named.topics = {{.name = "c"}, {.name = "z"}, {.name = "bad name"}, {.name = "c"}};
+  const auto response =
+      kafka.Ask<DescribeTopicPartitionsResponse>(HandleDescribeTopicPartitions, named, 0);
+  EXPECT_THAT(Errors(response.topics), ElementsAre(ErrorCode::kInvalidTopic, ErrorCode::kNone,
+                                                   ErrorCode::kUnknownTopicOrPartition));
+}
+
+TEST(KafkaElectLeadersTest, EachPartitionHasItsOutcome) {
+  KafkaWorld kafka;
+  kafka.world.CreateTopic("a", 1);
+  ElectLeadersRequest request;
+  request.topic_partitions.emplace();
+  *request.topic_partitions = {{.topic = "a", .partitions = {PartitionIndex(0), PartitionIndex(7)}},
+                               {.topic = "z", .partitions = {PartitionIndex(0)}}};
+  for (const int8_t type : {int8_t{0}, int8_t{1}}) {
+    request.election_type = type;
+    const auto response = kafka.Ask<ElectLeadersResponse>(HandleElectLeaders, request, 2);
+    ASSERT_EQ(response.replica_election_results.size(), 2U);
+    EXPECT_THAT(Errors(response.replica_election_results[0].partition_result),
+                ElementsAre(ErrorCode::kElectionNotNeeded, ErrorCode::kUnknownTopicOrPartition));
+    EXPECT_THAT(Errors(response.replica_election_results[1].partition_result),
+                ElementsAre(ErrorCode::kUnknownTopicOrPartition));
+  }
+  request.election_type = 0;
+  request.topic_partitions.reset();
+  const auto all = kafka.Ask<ElectLeadersResponse>(HandleElectLeaders, request, 2);
+  EXPECT_EQ(all.error_code, ErrorCode::kNone);
+  EXPECT_TRUE(all.replica_election_results.empty());
+  request.election_type = 5;
+  EXPECT_EQ(kafka.Ask<ElectLeadersResponse>(HandleElectLeaders, request, 2).error_code,
+            ErrorCode::kInvalidRequest);
+}
+
+TEST(KafkaElectLeadersTest, NobodyLeadsWhoMayLackRecords) {
+  KafkaWorld kafka(2);
+  const TopicId a = kafka.world.CreateTopic("a", 1, 1);
+  const int holder = kafka.world.Partition(a, 0).leader.value();
+  kafka.world.machine(holder).Crash();
+  kafka.world.RunUntil([&] { return kafka.world.Partition(a, 0).leader == kNoBroker; });
+  kafka.world.RunFor(std::chrono::seconds(2));
+  ElectLeadersRequest request;
+  request.election_type = 1;
+  request.topic_partitions.emplace();
+  *request.topic_partitions = {{.topic = "a", .partitions = {PartitionIndex(0)}}};
+  const auto response = kafka.Ask<ElectLeadersResponse>(HandleElectLeaders, request, 2, 3 - holder);
+  const auto& result = response.replica_election_results.at(0).partition_result.at(0);
+  EXPECT_EQ(result.error_code, ErrorCode::kEligibleLeadersNotAvailable);
+  EXPECT_THAT(result.error_message.value_or(""), HasSubstr("quipu partition recover"));
+}
+
+TEST(KafkaDeleteRecordsTest, BelowAnOffset) {
+  KafkaWorld kafka;
+  const TopicId a = kafka.world.CreateTopic("a", 2);
+  kafka.world.Produce(1, a, 0, MakeBatch(0, 5));
+  DeleteRecordsRequest request;
+  request.topics = {{.name = "a",
+                     .partitions = {{.partition_index = PartitionIndex(0), .offset = Offset(3)},
+                                    {.partition_index = PartitionIndex(1), .offset = Offset(3)},
+                                    {.partition_index = PartitionIndex(9), .offset = Offset(0)}}},
+                    {.name = "z", .partitions = {{.partition_index = PartitionIndex(0)}}}};
+  const auto response = kafka.Ask<DeleteRecordsResponse>(HandleDeleteRecords, request, 2);
+  EXPECT_THAT(Errors(response.topics[0].partitions),
+              ElementsAre(ErrorCode::kNone, ErrorCode::kOffsetOutOfRange,
+                          ErrorCode::kUnknownTopicOrPartition));
+  EXPECT_EQ(response.topics[0].partitions[0].low_watermark, Offset(3));
+  EXPECT_EQ(response.topics[0].partitions[1].low_watermark, kNoOffset);
+  EXPECT_THAT(Errors(response.topics[1].partitions),
+              ElementsAre(ErrorCode::kUnknownTopicOrPartition));
+}
+
+TEST(KafkaDescribeLogDirsTest, SizesOfReplicas) {
+  KafkaWorld kafka;
+  const TopicId a = kafka.world.CreateTopic("a", 2);
+  kafka.world.CreateTopic("b", 1);
+  kafka.world.Produce(1, a, 1, MakeBatch(0, 5));
+  DescribeLogDirsRequest request;
+  auto response = kafka.Ask<DescribeLogDirsResponse>(HandleDescribeLogDirs, request, 4);
+  ASSERT_EQ(response.results.size(), 1U);
+  EXPECT_EQ(response.results[0].log_dir, "/");
+  EXPECT_GT(response.results[0].total_bytes, 0);
+  ASSERT_EQ(response.results[0].topics.size(), 2U);
+  request.topics.emplace();
+  *request.topics = {{.topic = "a", .partitions = {PartitionIndex(1)}}, {.topic = "z"}};
+  response = kafka.Ask<DescribeLogDirsResponse>(HandleDescribeLogDirs, request, 4);
+  ASSERT_EQ(response.results[0].topics.size(), 1U);
+  ASSERT_EQ(response.results[0].topics[0].partitions.size(), 1U);
+  EXPECT_GE(response.results[0].topics[0].partitions[0].partition_size,
+            static_cast<int64_t>(MakeBatch(0, 5).size()));
+  EXPECT_EQ(response.results[0].topics[0].partitions[0].offset_lag, 0);
+  request.topics->clear();
+  response = kafka.Ask<DescribeLogDirsResponse>(HandleDescribeLogDirs, request, 4);
+  EXPECT_TRUE(response.results[0].topics.empty());
+}
+
+TEST(KafkaDescribeProducersTest, OfLeadersAlone) {
+  KafkaWorld kafka(2);
+  const TopicId a = kafka.world.CreateTopic("a", 1, 1);
+  const int leader = kafka.world.Partition(a, 0).leader.value();
+  kafka.world.Produce(leader, a, 0, MakeBatch(0, 3, 1000, 2, 0));
+  kafka.world.RunFor(std::chrono::seconds(1));
+  DescribeProducersRequest request;
+  request.topics = {{.name = "a", .partition_indexes = {PartitionIndex(0), PartitionIndex(4)}},
+                    {.name = "z", .partition_indexes = {PartitionIndex(0)}}};
+  const auto response =
+      kafka.Ask<DescribeProducersResponse>(HandleDescribeProducers, request, 0, leader);
+  EXPECT_THAT(Errors(response.topics[0].partitions),
+              ElementsAre(ErrorCode::kNone, ErrorCode::kUnknownTopicOrPartition));
+  const auto& producers = response.topics[0].partitions[0].active_producers;
+  ASSERT_EQ(producers.size(), 1U);
+  EXPECT_EQ(producers[0].producer_id, ProducerId(1000));
+  EXPECT_EQ(producers[0].producer_epoch, 2);
+  EXPECT_EQ(producers[0].last_sequence, Sequence(2));
+  EXPECT_EQ(response.topics[1].partitions[0].error_code, ErrorCode::kUnknownTopicOrPartition);
+  const auto elsewhere =
+      kafka.Ask<DescribeProducersResponse>(HandleDescribeProducers, request, 0, 3 - leader);
+  EXPECT_EQ(elsewhere.topics[0].partitions[0].error_code, ErrorCode::kNotLeaderOrFollower);
+}
+
+}  // namespace
+}  // namespace quipu::kafka

@@ -1,0 +1,88 @@
+// Goal: each time that a client may ask for has its answer, and no record below the log start is
+// one.
+#include "core/kafka/log/list_offsets.h"
+
+#include "broker/kafka/api_handlers.h"
+#include "tests/unit/broker/kafka/kafka_world.h"
+
+namespace quipu::kafka {
+namespace {
+
+using testing::MakeBatch;
+
+class KafkaListOffsetsTest : public ::testing::Test {
+ protected:
+  ListOffsetsResponse::Partition At(int64_t time, int16_t version = 10,
+                                    const std::string& topic = "a") {
+    ListOffsetsRequest request;
+    request.topics = {
+        {.name = topic, .partitions = {{.partition_index = PartitionIndex(0), .timestamp = time}}}};
+    return kafka_.Ask<ListOffsetsResponse>(HandleListOffsets, request, version)
+        .topics.at(0)
+        .partitions.at(0);
+  }
+  // Batches of three records each, whose times follow each other from the given one.
+  void Write(const std::vector<int64_t>& times) {
+    a_ = kafka_.world.CreateTopic("a", 1);
+    int next = 0;
+    for (const int64_t time : times) {
+      kafka_.world.Produce(1, a_, 0, MakeBatch(next, 3, -1, 0, 0, time));
+      next += 3;
+    }
+  }
+  void DeleteBelow(int64_t offset) {
+    message::DeleteRecordsRequest request;
+    auto* partition = request.add_partitions();
+    partition->set_topic_id(a_.ToBytes());
+    partition->set_partition(0);
+    partition->set_before_offset(offset);
+    const auto answer =
+        kafka_.world.Call<message::DeleteRecordsRequest, message::DeleteRecordsResponse>(
+            1, &BrokerNode::DeleteRecords, request);
+    ASSERT_EQ(answer.partitions(0).error_code(), 0);
+  }
+
+  KafkaWorld kafka_;
+  TopicId a_;
+};
+
+TEST_F(KafkaListOffsetsTest, EachTimeThatMeansSomethingElse) {
+  Write({100, 300, 200});
+  EXPECT_EQ(At(-1).offset, Offset(9));
+  EXPECT_EQ(At(-2).offset, Offset(0));
+  EXPECT_EQ(At(-2).timestamp, kNoTimestamp);
+  EXPECT_EQ(At(-3).offset, Offset(5));
+  EXPECT_EQ(At(-3).timestamp, TimestampMs(302));
+  EXPECT_EQ(At(-4).offset, Offset(0));
+  const auto tiered = At(-5);
+  EXPECT_EQ(tiered.error_code, ErrorCode::kNone);
+  EXPECT_EQ(tiered.offset, kNoOffset);
+  EXPECT_EQ(tiered.leader_epoch, kNoLeaderEpoch);
+  EXPECT_EQ(At(-6).error_code, ErrorCode::kUnsupportedVersion);
+  EXPECT_EQ(At(0, 1).offset, Offset(0));
+  EXPECT_EQ(At(150).offset, Offset(3));
+  EXPECT_EQ(At(150).timestamp, TimestampMs(300));
+  EXPECT_EQ(At(303).offset, kNoOffset);
+  EXPECT_EQ(At(-1, 10, "z").error_code, ErrorCode::kUnknownTopicOrPartition);
+}
+
+TEST_F(KafkaListOffsetsTest, WhatIsDeletedIsNotFound) {
+  Write({100, 300, 200, 250});
+  DeleteBelow(1);  // inside the first batch
+  EXPECT_EQ(At(50).offset, Offset(1));
+  EXPECT_EQ(At(-2).offset, Offset(1));
+  DeleteBelow(6);
+  EXPECT_EQ(At(50).error_code, ErrorCode::kNone);
+  EXPECT_EQ(At(50).offset, Offset(6));
+  EXPECT_EQ(At(-3).offset, Offset(11));
+  EXPECT_EQ(At(260).offset, kNoOffset);
+}
+
+TEST_F(KafkaListOffsetsTest, OfAnEmptyLogNothingIsTheNewest) {
+  a_ = kafka_.world.CreateTopic("a", 1);
+  EXPECT_EQ(At(-3).error_code, ErrorCode::kNone);
+  EXPECT_EQ(At(-3).offset, kNoOffset);
+}
+
+}  // namespace
+}  // namespace quipu::kafka

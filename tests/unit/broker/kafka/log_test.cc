@@ -1,0 +1,267 @@
+// Goal: what clients rely on when they write and read: each refusal under the code that makes them
+// do the right thing, leaders that are told, limits that still let the first batch through.
+#include "base/crc32c.h"
+#include "broker/kafka/api_handlers.h"
+#include "core/kafka/admin/metadata.h"
+#include "core/kafka/log/fetch.h"
+#include "core/kafka/log/init_producer_id.h"
+#include "core/kafka/log/offset_for_leader_epoch.h"
+#include "core/kafka/log/produce.h"
+#include "gmock/gmock.h"
+#include "tests/unit/broker/kafka/kafka_world.h"
+
+namespace quipu::kafka {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::MakeBatch;
+
+class KafkaLogTest : public ::testing::Test {
+ protected:
+  explicit KafkaLogTest(int brokers = 2) : kafka_(brokers) {
+    a_ = kafka_.world.CreateTopic("a", 1, 1);
+    leader_ = kafka_.world.Partition(a_, 0).leader.value();
+  }
+
+  static ProduceRequest Writes(const Bytes& batch, const std::string& topic = "a",
+                               int16_t acks = -1, int partition = 0) {
+    ProduceRequest request{.acks = acks, .timeout_ms = 1000};
+    request.topic_data = {{.name = topic,
+                           .partition_data = {{.index = PartitionIndex(partition),
+                                               .records = {.is_null = false, .slices = {batch}}}}}};
+    return request;
+  }
+  ProduceResponse::Partition Write(const ProduceRequest& request, int16_t version = 11) {
+    const auto response = kafka_.Ask<ProduceResponse>(HandleProduce, request, version, leader_);
+    return response.responses.at(0).partition_responses.at(0);
+  }
+  ErrorCode WriteError(const Bytes& batch) { return Write(Writes(batch)).error_code; }
+
+  static FetchRequest Reads(int64_t offset, int32_t partition_bytes = 1 << 20) {
+    FetchRequest request;
+    request.topics = {{.topic = "a",
+                       .partitions = {{.partition = PartitionIndex(0),
+                                       .fetch_offset = Offset(offset),
+                                       .partition_max_bytes = partition_bytes}}}};
+    return request;
+  }
+  FetchResponse::Partition Read(const FetchRequest& request, int16_t version = 12) {
+    const auto response = kafka_.Ask<FetchResponse>(HandleFetch, request, version, leader_);
+    return response.responses.at(0).partitions.at(0);
+  }
+
+  KafkaWorld kafka_;
+  TopicId a_;
+  int leader_ = 1;
+};
+
+TEST_F(KafkaLogTest, EveryRefusalOfAWriteHasItsCode) {
+  EXPECT_EQ(WriteError(MakeBatch(0, 1, -1, 0, 0, 1000, 2000000)), ErrorCode::kMessageTooLarge);
+  EXPECT_EQ(WriteError(Bytes()), ErrorCode::kInvalidRecord);
+  std::string damaged(MakeBatch(0, 1).view());
+  damaged.back() = static_cast<char>(damaged.back() ^ 1);
+  EXPECT_EQ(WriteError(Bytes(damaged)), ErrorCode::kCorruptMessage);
+  const Bytes batch = MakeBatch(0, 1);
+  EXPECT_EQ(Write(Writes(batch, "z")).error_code, ErrorCode::kUnknownTopicOrPartition);
+  EXPECT_EQ(Write(Writes(batch, "bad name")).error_code, ErrorCode::kUnknownTopicOrPartition);
+  EXPECT_EQ(Write(Writes(batch, "a", -1, 7)).error_code, ErrorCode::kUnknownTopicOrPartition);
+  EXPECT_EQ(Write(Writes(batch, "a", 2)).error_code, ErrorCode::kInvalidRequiredAcks);
+  ProduceRequest transactional = Writes(batch);
+  transactional.transactional_id = "t";
+  EXPECT_EQ(Write(transactional).error_code, ErrorCode::kUnsupportedVersion);
+  EXPECT_EQ(Read(Reads(0)).high_watermark, Offset(0));  // none of them is there
+}
+
+TEST_F(KafkaLogTest, SequencesOfAnIdempotentProducer) {
+  const auto write = [this](int16_t epoch, int32_t sequence) {
+    return Write(Writes(MakeBatch(sequence, 2, 1000, epoch, sequence)));
+  };
+  EXPECT_EQ(write(0, 4).error_code, ErrorCode::kUnknownProducerId);
+  EXPECT_EQ(write(0, 0).base_offset, Offset(0));
+  EXPECT_EQ(write(0, 2).base_offset, Offset(2));
+  const auto again = write(0, 0);
+  EXPECT_EQ(again.error_code, ErrorCode::kNone);
+  EXPECT_EQ(again.base_offset, Offset(0));
+  EXPECT_EQ(write(0, 6).error_code, ErrorCode::kOutOfOrderSequence);
+  EXPECT_EQ(write(1, 0).base_offset, Offset(4));
+  EXPECT_EQ(write(0, 4).error_code, ErrorCode::kInvalidProducerEpoch);
+  EXPECT_EQ(Read(Reads(0)).high_watermark, Offset(6));
+}
+
+TEST_F(KafkaLogTest, ALargestTimeThatWasLeftUnsetIsFilledIn) {
+  std::string bytes(MakeBatch(0, 3, -1, 0, 0, 500).view());
+  for (size_t i = 0; i < 8; ++i) bytes[35 + i] = static_cast<char>(0xff);  // maxTimestamp = -1
+  const uint32_t crc = Crc32c(absl::string_view(bytes).substr(21));
+  for (size_t i = 0; i < 4; ++i) bytes[17 + i] = static_cast<char>(crc >> (24 - 8 * i));
+  EXPECT_EQ(Write(Writes(Bytes(bytes))).error_code, ErrorCode::kNone);
+  const auto read = Read(Reads(0));
+  ASSERT_EQ(read.records.slices.size(), 1U);
+  const auto view = RecordBatchView::Parse(read.records.slices[0]);
+  ASSERT_TRUE(view.ok());
+  EXPECT_EQ(view->max_timestamp(), TimestampMs(502));
+}
+
+TEST_F(KafkaLogTest, WhoLeadsIsTold) {
+  const int other = 3 - leader_;
+  const auto written =
+      kafka_.Ask<ProduceResponse>(HandleProduce, Writes(MakeBatch(0, 1)), 10, other);
+  const auto& refused = written.responses.at(0).partition_responses.at(0);
+  EXPECT_EQ(refused.error_code, ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(refused.current_leader.leader_id, BrokerId(leader_));
+  ASSERT_EQ(written.node_endpoints.size(), 1U);
+  EXPECT_EQ(written.node_endpoints[0].port, 9190 + leader_);
+  FetchRequest request = Reads(0);
+  request.topics[0].topic_id = a_;  // all that version 16 has
+  const auto read = kafka_.Ask<FetchResponse>(HandleFetch, request, 16, other);
+  EXPECT_EQ(read.responses.at(0).partitions.at(0).error_code, ErrorCode::kNotLeaderOrFollower);
+  ASSERT_EQ(read.node_endpoints.size(), 1U);
+  EXPECT_EQ(read.node_endpoints[0].node_id, BrokerId(leader_));
+}
+
+TEST_F(KafkaLogTest, WithoutAcknowledgementAnErrorEndsTheConnection) {
+  auto good = kafka_.Send(HandleProduce, Writes(MakeBatch(0, 1), "a", 0), 9, leader_);
+  kafka_.world.RunUntil([&] { return good->answer.has_value(); });
+  EXPECT_EQ(*good->answer, "");
+  EXPECT_FALSE(good->ended);
+  auto bad = kafka_.Send(HandleProduce, Writes(MakeBatch(0, 1), "z", 0), 9, leader_);
+  kafka_.world.RunUntil([&] { return bad->answer.has_value(); });
+  EXPECT_EQ(*bad->answer, "");
+  EXPECT_TRUE(bad->ended);
+  EXPECT_EQ(kafka_.refusals.counts().at({"Kafka/Produce", ErrorCode::kUnknownTopicOrPartition}),
+            1U);
+}
+
+TEST_F(KafkaLogTest, ReadsHaveTheirBoundsAndTheFirstBatchAlways) {
+  const Bytes batch = MakeBatch(0, 2, -1, 0, 0, 1000, 400);
+  for (int i = 0; i < 3; ++i) Write(Writes(batch));
+  const auto batches = [&](const FetchRequest& request) {
+    return SizeOf(Read(request).records.slices) / batch.size();
+  };
+  EXPECT_EQ(batches(Reads(0)), 3U);
+  EXPECT_EQ(batches(Reads(0, 1)), 1U);
+  EXPECT_EQ(batches(Reads(3, 1)), 1U);  // the batch that has it
+  FetchRequest small = Reads(0);
+  small.max_bytes = 1;
+  EXPECT_EQ(batches(small), 1U);
+  const auto end = Read(Reads(6));
+  EXPECT_EQ(end.error_code, ErrorCode::kNone);
+  EXPECT_TRUE(end.records.slices.empty());
+  EXPECT_EQ(end.high_watermark, Offset(6));
+  EXPECT_EQ(end.last_stable_offset, Offset(6));
+  EXPECT_EQ(end.log_start_offset, Offset(0));
+  EXPECT_EQ(Read(Reads(7)).error_code, ErrorCode::kOffsetOutOfRange);
+}
+
+TEST_F(KafkaLogTest, ALongPollEndsWithTheFirstRecord) {
+  FetchRequest request = Reads(0);
+  request.max_wait_ms = 5000;
+  request.min_bytes = 1;
+  const auto waiting = kafka_.Send(HandleFetch, request, 12, leader_);
+  kafka_.world.RunFor(std::chrono::seconds(1));
+  EXPECT_FALSE(waiting->answer.has_value());
+  Write(Writes(MakeBatch(0, 1)));
+  kafka_.world.RunFor(std::chrono::milliseconds(100));
+  EXPECT_TRUE(waiting->answer.has_value());
+}
+
+TEST_F(KafkaLogTest, EpochsThatAreNotTheLeadersAreTold) {
+  const LeaderEpoch now = kafka_.world.Partition(a_, 0).leader_epoch;
+  FetchRequest request = Reads(0);
+  request.topics[0].partitions[0].current_leader_epoch = LeaderEpoch(now.value() + 1);
+  EXPECT_EQ(Read(request).error_code, ErrorCode::kUnknownLeaderEpoch);
+  kafka_.world.machine(leader_).Crash();
+  kafka_.world.RunUntil([&] { return kafka_.world.Partition(a_, 0).leader == kNoBroker; });
+  kafka_.world.machine(leader_).Boot();
+  kafka_.world.RunUntil([&] { return kafka_.world.Partition(a_, 0).leader != kNoBroker; });
+  kafka_.world.RunFor(std::chrono::seconds(2));
+  request.topics[0].partitions[0].current_leader_epoch = now;
+  EXPECT_EQ(Read(request).error_code, ErrorCode::kFencedLeaderEpoch);
+  OffsetForLeaderEpochRequest epochs;
+  epochs.topics = {
+      {.topic = "a",
+       .partitions = {
+           {.partition = PartitionIndex(0), .current_leader_epoch = now, .leader_epoch = now}}}};
+  const auto ends =
+      kafka_.Ask<OffsetForLeaderEpochResponse>(HandleOffsetForLeaderEpoch, epochs, 4, leader_);
+  EXPECT_EQ(ends.topics.at(0).partitions.at(0).error_code, ErrorCode::kFencedLeaderEpoch);
+}
+
+TEST_F(KafkaLogTest, SessionsAndFollowersAreDeclined) {
+  FetchRequest request = Reads(0);
+  request.session_id = 5;
+  EXPECT_EQ(kafka_.Ask<FetchResponse>(HandleFetch, request, 12, leader_).error_code,
+            ErrorCode::kFetchSessionIdNotFound);
+  request = Reads(0);
+  request.session_epoch = 0;  // a client that would like one
+  const auto declined = kafka_.Ask<FetchResponse>(HandleFetch, request, 12, leader_);
+  EXPECT_EQ(declined.error_code, ErrorCode::kNone);
+  EXPECT_EQ(declined.session_id, 0);
+  request = Reads(0);
+  request.replica_id = BrokerId(2);
+  EXPECT_EQ(kafka_.Ask<FetchResponse>(HandleFetch, request, 12, leader_).error_code,
+            ErrorCode::kInvalidRequest);
+}
+
+TEST_F(KafkaLogTest, IdsAreOfAnIdempotentProducerAlone) {
+  InitProducerIdRequest request;
+  const auto first = kafka_.Ask<InitProducerIdResponse>(HandleInitProducerId, request, 5);
+  EXPECT_EQ(first.error_code, ErrorCode::kNone);
+  EXPECT_EQ(first.producer_epoch, ProducerEpoch(0));
+  request.producer_id = first.producer_id;
+  request.producer_epoch = first.producer_epoch;
+  const auto next = kafka_.Ask<InitProducerIdResponse>(HandleInitProducerId, request, 5);
+  EXPECT_EQ(next.producer_id, first.producer_id);
+  EXPECT_EQ(next.producer_epoch, ProducerEpoch(1));
+  request = {};
+  request.transactional_id = "t";
+  EXPECT_NE(kafka_.Ask<InitProducerIdResponse>(HandleInitProducerId, request, 5).error_code,
+            ErrorCode::kNone);
+}
+
+TEST_F(KafkaLogTest, MetadataNameTheAddressesOfThisListener) {
+  MetadataRequest request;
+  request.topics = {{{.name = "a"}, {.name = "z"}, {.name = "bad name"}, {.name = "a"}}};
+  auto response = kafka_.Ask<MetadataResponse>(HandleMetadata, request, 12);
+  ASSERT_EQ(response.brokers.size(), 2U);
+  EXPECT_EQ(response.brokers[1].host, "127.0.0.1");
+  EXPECT_EQ(response.brokers[1].port, 9192);
+  std::vector<ErrorCode> errors;
+  for (const auto& topic : response.topics) errors.push_back(topic.error_code);
+  EXPECT_THAT(errors, ElementsAre(ErrorCode::kNone, ErrorCode::kUnknownTopicOrPartition,
+                                  ErrorCode::kInvalidTopic));
+  request.topics.reset();
+  EXPECT_EQ(kafka_.Ask<MetadataResponse>(HandleMetadata, request, 12).topics.size(), 1U);
+  request.topics.emplace();
+  EXPECT_EQ(kafka_.Ask<MetadataResponse>(HandleMetadata, request, 12).topics.size(), 0U);
+  EXPECT_EQ(kafka_.Ask<MetadataResponse>(HandleMetadata, request, 0).topics.size(), 1U);
+}
+
+TEST_F(KafkaLogTest, TopicsAreMadeOnFirstUseOnlyWhereThatIsWanted) {
+  MetadataRequest request;
+  request.topics = {{{.name = "new"}}};
+  kafka_.Ask<MetadataResponse>(HandleMetadata, request, 12);
+  EXPECT_EQ(kafka_.world.controller.image().FindTopicByName("new"), nullptr);
+  kafka_.auto_create_topics = true;
+  request.allow_auto_topic_creation = false;
+  kafka_.Ask<MetadataResponse>(HandleMetadata, request, 12);
+  EXPECT_EQ(kafka_.world.controller.image().FindTopicByName("new"), nullptr);
+  request.allow_auto_topic_creation = true;
+  request.topics = {{{.name = "new"}, {.name = "__own"}, {.name = "bad name"}}};
+  // Three replicas are the default, and there are two brokers.
+  const auto refused = kafka_.Ask<MetadataResponse>(HandleMetadata, request, 12);
+  EXPECT_EQ(refused.topics[0].error_code, ErrorCode::kInvalidReplicationFactor);
+  EXPECT_EQ(refused.topics[1].error_code, ErrorCode::kUnknownTopicOrPartition);
+  EXPECT_EQ(refused.topics[2].error_code, ErrorCode::kInvalidTopic);
+  message::AdminRequest fewer;
+  fewer.mutable_alter_configs()->set_broker_id(-1);
+  auto* set = fewer.mutable_alter_configs()->add_set();
+  set->set_key("default.replication.factor");
+  set->set_value("2");
+  kafka_.world.Call<message::AdminRequest, message::AdminResponse>(1, &BrokerNode::Admin, fewer);
+  EXPECT_EQ(kafka_.Ask<MetadataResponse>(HandleMetadata, request, 12).topics[0].error_code,
+            ErrorCode::kLeaderNotAvailable);
+  EXPECT_NE(kafka_.world.controller.image().FindTopicByName("new"), nullptr);
+}
+
+}  // namespace
+}  // namespace quipu::kafka
