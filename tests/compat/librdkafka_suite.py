@@ -60,7 +60,8 @@ class Suite:
 
     def fetch(self):
         if not shutil.which("npm"):
-            sys.exit("npm is not installed; it fetches librdkafka's sources")
+            print("LEFT OUT: npm is not installed; it fetches librdkafka's sources")
+            sys.exit(77)
         subprocess.run(["npm", "pack", "--silent", f"{PACKAGE}@{VERSION}"], cwd=self.cache, check=True,
                        stdout=subprocess.DEVNULL)
         tarball = os.path.join(self.cache, f"{PACKAGE}-{VERSION}.tgz")
