@@ -123,6 +123,17 @@ TEST_F(ClassicGroupsTest, MembersWaitForEachOtherAndGetTheirParts) {
   EXPECT_EQ((*a)->members.size(), 1U);
 }
 
+TEST_F(ClassicGroupsTest, SessionsThatEndCloseTogetherEndInTime) {
+  Start(1);
+  const auto pair = StablePair(1);
+  EXPECT_EQ(Beat(1, pair[0].member_id, pair[0].generation), ErrorCode::kNone);
+  world_->RunFor(milliseconds(3));
+  EXPECT_EQ(Beat(1, pair[1].member_id, pair[1].generation), ErrorCode::kNone);
+  world_->RunFor(seconds(10) + milliseconds(2));
+  ASSERT_EQ(List(1).groups_size(), 1);
+  EXPECT_EQ(List(1).groups(0).state(), "Empty");
+}
+
 TEST_F(ClassicGroupsTest, CommitsFollowTheGeneration) {
   Start(1);
   const TopicId topic = world_->CreateTopic("payments", 1);
