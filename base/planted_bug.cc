@@ -85,6 +85,10 @@ constexpr const char* kNames[] = {
     "drain-below-minimum",
     "told-to-stop-in-isr",
     "drain-outlives-undrain",
+    "classic-commit-not-fenced",
+    "classic-generation-reused",
+    "classic-silent-member-stays",
+    "classic-sync-before-leader",
 };
 static_assert(std::size(kNames) == kPlantedBugCount);
 

@@ -79,8 +79,13 @@ enum class PlantedBug {
   kDrainBelowMinimum,    // PR2/I34: a drain takes an ISR below its minimum.
   kToldToStopInIsr,      // I34: a drain is said to be done while the broker is in an ISR, or leads.
   kDrainOutlivesUndrain,  // I34: the end of a drain is answered, and the drain goes on.
+  // Classic groups.
+  kClassicCommitNotFenced,    // I55/G01: a commit of whatever generation is taken.
+  kClassicGenerationReused,   // I56: a new coordinator counts generations from the beginning.
+  kClassicSilentMemberStays,  // A member that falls silent stays a member.
+  kClassicSyncBeforeLeader,   // I57: a SyncGroup is answered before the leader has assigned.
 };
-inline constexpr int kPlantedBugCount = static_cast<int>(PlantedBug::kDrainOutlivesUndrain) + 1;
+inline constexpr int kPlantedBugCount = static_cast<int>(PlantedBug::kClassicSyncBeforeLeader) + 1;
 
 #ifdef QUIPU_PLANTED_BUGS
 // The one bug switched on in this process, or nothing. Simulator only; single-threaded.

@@ -69,22 +69,32 @@ absl::StatusOr<message::AdminResponse> Admin::Change(const message::AdminRequest
   }
 }
 
-absl::StatusOr<message::CreateTopicResult> Admin::CreateTopic(const TopicSpec& spec) {
+absl::StatusOr<message::CreateTopicResult> Admin::CreateTopic(const TopicSpec& spec,
+                                                              AdminMode mode) {
   message::AdminRequest request;
+  request.set_validate_only(mode == AdminMode::kValidate);
   message::CreateTopic* create = request.mutable_create_topic();
   create->set_name(spec.name);
   create->set_partitions(spec.partitions);
   create->set_replication_factor(spec.replication_factor);
   create->set_if_not_exists(spec.if_not_exists);
+  for (const std::vector<BrokerId>& replicas : spec.replicas) {
+    message::ReplicaAssignment* assignment = create->add_assignments();
+    for (const BrokerId replica : replicas) assignment->add_broker_ids(replica.value());
+  }
   for (const auto& [key, value] : spec.configs) {
     message::ConfigEntry* entry = create->add_configs();
     entry->set_key(key);
     entry->set_value(value);
   }
   absl::StatusOr<message::AdminResponse> response =
-      Change(request, absl::StrCat("topic ", spec.name), ErrorCode::kTopicAlreadyExists);
+      Change(request, absl::StrCat("topic ", spec.name),
+             mode == AdminMode::kMake ? ErrorCode::kTopicAlreadyExists : ErrorCode::kNone);
   if (!response.ok()) return response.status();
-  if (response->error_code() == 0) return response->create_topic();
+  if (response->error_code() == 0) {
+    if (mode == AdminMode::kValidate) response->mutable_create_topic()->clear_topic_id();
+    return response->create_topic();
+  }
   // An attempt whose answer was lost had made it.
   absl::StatusOr<message::TopicInfo> topic = DescribeTopic(spec.name);
   if (!topic.ok()) return topic.status();
@@ -105,8 +115,9 @@ absl::Status Admin::DeleteTopic(const std::string& name) {
 
 absl::Status Admin::AlterTopicConfig(const std::string& topic,
                                      const std::map<std::string, std::string>& set,
-                                     const std::vector<std::string>& remove) {
+                                     const std::vector<std::string>& remove, AdminMode mode) {
   message::AdminRequest request;
+  request.set_validate_only(mode == AdminMode::kValidate);
   message::AlterTopicConfig* alter = request.mutable_alter_topic_config();
   alter->set_topic(topic);
   for (const auto& [key, value] : set) {

@@ -33,7 +33,13 @@ struct TopicSpec {
   int32_t replication_factor = -1;  // -1: the cluster's default.replication.factor
   std::map<std::string, std::string> configs{};
   bool if_not_exists = false;
+  // The replicas of each partition, the preferred leader first; none: the controllers place them.
+  // `partitions` and `replication_factor` are then -1 or the same.
+  std::vector<std::vector<BrokerId>> replicas{};
 };
+
+// Whether a change is made, or only checked.
+enum class AdminMode { kMake, kValidate };
 
 // The offsets of one partition as one broker holds it.
 struct ReplicaReport {
@@ -118,19 +124,22 @@ class Admin {
 
   // ---- topics ----
   // kTopicAlreadyExists, kInvalidTopic, kInvalidPartitions, kInvalidReplicationFactor,
-  // kInvalidConfig
-  absl::StatusOr<message::CreateTopicResult> CreateTopic(const TopicSpec& spec);
+  // kInvalidReplicaAssignment, kInvalidConfig. Only validated it has no id.
+  absl::StatusOr<message::CreateTopicResult> CreateTopic(const TopicSpec& spec,
+                                                         AdminMode mode = AdminMode::kMake);
   absl::Status DeleteTopic(const std::string& name);  // kUnknownTopicOrPartition
   absl::StatusOr<std::vector<message::TopicInfo>> ListTopics(bool with_internal = false);
   absl::StatusOr<message::TopicInfo> DescribeTopic(const std::string& name);
   absl::Status AlterTopicConfig(const std::string& topic,
                                 const std::map<std::string, std::string>& set,
-                                const std::vector<std::string>& remove);
+                                const std::vector<std::string>& remove,
+                                AdminMode mode = AdminMode::kMake);
   // Raises the topic's number of partitions to `count`. Accounts move to other partitions by that,
   // and the order of an account's records across the change is not kept: without `allow_key_remap`
   // it is refused (kPolicyViolation). kInvalidPartitions, kInvalidTopic, kLimitReached,
   // kInvalidReplicationFactor.
-  absl::Status CreatePartitions(const std::string& topic, int32_t count, bool allow_key_remap);
+  absl::Status CreatePartitions(const std::string& topic, int32_t count, bool allow_key_remap,
+                                AdminMode mode = AdminMode::kMake);
   // Gives the partitions of `topic` (empty: of all topics) back to their preferred leaders. Returns
   // how many were moved.
   // `partitions`: of that topic; none: all.

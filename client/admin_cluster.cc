@@ -21,14 +21,17 @@ absl::StatusOr<message::DescribeNodeResponse> Admin::DescribeNode(const std::str
   return ToStatus(ErrorCode::kNotConnected, response.status().message());  // with the address
 }
 
-absl::Status Admin::CreatePartitions(const std::string& topic, int32_t count,
-                                     bool allow_key_remap) {
+absl::Status Admin::CreatePartitions(const std::string& topic, int32_t count, bool allow_key_remap,
+                                     AdminMode mode) {
   message::AdminRequest request;
+  request.set_validate_only(mode == AdminMode::kValidate);
   request.mutable_create_partitions()->set_topic(topic);
   request.mutable_create_partitions()->set_count(count);
   request.mutable_create_partitions()->set_allow_key_remap(allow_key_remap);
   // An attempt whose answer was lost may have done it: then there are not more than that.
-  return Change(request, absl::StrCat("topic ", topic), ErrorCode::kInvalidPartitions).status();
+  return Change(request, absl::StrCat("topic ", topic),
+                mode == AdminMode::kMake ? ErrorCode::kInvalidPartitions : ErrorCode::kNone)
+      .status();
 }
 
 absl::Status Admin::DrainBroker(BrokerId broker, record::Drain drain) {

@@ -1,10 +1,13 @@
 // `quipu topic`: create, list, alter, add-partitions, delete, delete-records. topic_describe.cc:
 // describe.
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/config/config_spec.h"
 #include "base/status_macros.h"
 #include "client/admin.h"
 #include "client/cli/cli.h"
@@ -13,25 +16,58 @@
 namespace quipu::cli {
 namespace {
 
+void AddValidateOnly(CLI::App& verb, AdminMode& mode) {
+  verb.add_flag_callback(
+      "--validate-only", [&mode] { mode = AdminMode::kValidate; }, "Check, and change nothing");
+}
+
 struct CreateOptions {
   TopicSpec spec;
   std::vector<std::string> configs;
+  std::string replicas;
+  AdminMode mode = AdminMode::kMake;
 };
+
+// "1:2,2:3": of each partition its brokers.
+absl::StatusOr<std::vector<std::vector<BrokerId>>> ParseReplicas(const std::string& text) {
+  std::vector<std::vector<BrokerId>> partitions;
+  if (text.empty()) return partitions;
+  for (const absl::string_view partition : absl::StrSplit(text, ',')) {
+    std::vector<BrokerId>& brokers = partitions.emplace_back();
+    for (const absl::string_view broker : absl::StrSplit(partition, ':')) {
+      int64_t id = 0;
+      if (!ParseWholeNumber(broker, 0, std::numeric_limits<int32_t>::max(), &id)) {
+        return WrongArguments(absl::StrCat("--replica-assignment: '", ShownConfigValue(broker),
+                                           "' is no broker id; expected 1:2:3,2:3:1 and so on"));
+      }
+      brokers.emplace_back(static_cast<int32_t>(id));
+    }
+  }
+  return partitions;
+}
 
 absl::Status CreateTopic(const Common& common, CreateOptions options) {
   QUIPU_ASSIGN_OR_RETURN(options.spec.configs, KeyValues(options.configs));
+  QUIPU_ASSIGN_OR_RETURN(options.spec.replicas, ParseReplicas(options.replicas));
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
-  QUIPU_ASSIGN_OR_RETURN(const message::CreateTopicResult result, admin->CreateTopic(options.spec));
+  QUIPU_ASSIGN_OR_RETURN(const message::CreateTopicResult result,
+                         admin->CreateTopic(options.spec, options.mode));
+  const bool made = options.mode == AdminMode::kMake;
   const std::string id = Uuid::FromBytes(result.topic_id()).value_or(Uuid()).ToText();
   if (common.json()) {
-    PrintJson(Json{{"name", options.spec.name},
-                   {"topic_id", id},
-                   {"partitions", result.partitions()},
-                   {"replication_factor", result.replication_factor()}});
-  } else {
+    Json json{{"name", options.spec.name},
+              {"topic_id", nullptr},
+              {"partitions", result.partitions()},
+              {"replication_factor", result.replication_factor()}};
+    if (made) json["topic_id"] = id;
+    PrintJson(json);
+  } else if (made) {
     std::printf("created topic %s: %d partitions, replication factor %d, id %s\n",
                 options.spec.name.c_str(), result.partitions(), result.replication_factor(),
                 id.c_str());
+  } else {
+    std::printf("topic %s would have %d partitions, replication factor %d\n",
+                options.spec.name.c_str(), result.partitions(), result.replication_factor());
   }
   return absl::OkStatus();
 }
@@ -116,6 +152,7 @@ struct AlterOptions {
   std::string topic;
   std::vector<std::string> set;
   std::vector<std::string> remove;
+  AdminMode mode = AdminMode::kMake;
 };
 
 absl::Status AlterTopic(const Common& common, const AlterOptions& options) {
@@ -124,11 +161,15 @@ absl::Status AlterTopic(const Common& common, const AlterOptions& options) {
   }
   QUIPU_ASSIGN_OR_RETURN(const auto set, KeyValues(options.set));
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
-  QUIPU_RETURN_IF_ERROR(admin->AlterTopicConfig(options.topic, set, options.remove));
+  QUIPU_RETURN_IF_ERROR(admin->AlterTopicConfig(options.topic, set, options.remove, options.mode));
   if (common.json()) {
     Json json{{"topic", options.topic}, {"set", Json::object()}, {"deleted", options.remove}};
     for (const auto& [key, value] : set) json["set"][key] = value;
     PrintJson(json);
+    return absl::OkStatus();
+  }
+  if (options.mode == AdminMode::kValidate) {
+    std::printf("topic %s: nothing is changed, and nothing is wrong\n", options.topic.c_str());
     return absl::OkStatus();
   }
   for (const auto& [key, value] : set) {
@@ -145,14 +186,17 @@ struct AddPartitionsOptions {
   std::string topic;
   int32_t count = 0;
   bool allow_key_remap = false;
+  AdminMode mode = AdminMode::kMake;
 };
 
 absl::Status AddPartitions(const Common& common, const AddPartitionsOptions& options) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Admin> admin, ConnectAdmin(common));
   QUIPU_RETURN_IF_ERROR(
-      admin->CreatePartitions(options.topic, options.count, options.allow_key_remap));
+      admin->CreatePartitions(options.topic, options.count, options.allow_key_remap, options.mode));
   if (common.json()) {
     PrintJson(Json{{"topic", options.topic}, {"partitions", options.count}});
+  } else if (options.mode == AdminMode::kValidate) {
+    std::printf("topic %s could have %d partitions\n", options.topic.c_str(), options.count);
   } else {
     std::printf("topic %s has %d partitions; accounts may be in others than before\n",
                 options.topic.c_str(), options.count);
@@ -185,6 +229,7 @@ void AddAlter(CLI::App& topic, Common& common) {
   alter->add_option("-c,--config", options->set, "key=value, any number of times")
       ->check(KeyValue());
   alter->add_option("--delete-config", options->remove, "key: back to the cluster's default");
+  AddValidateOnly(*alter, options->mode);
   AddConnectionOptions(*alter, common);
   alter->footer(
       "Examples:\n"
@@ -205,6 +250,7 @@ void AddAddPartitions(CLI::App& topic, Common& common) {
                 "Most accounts move to other partitions, and the order of an account's records "
                 "across the change is not kept. Stop its producers and let the consumers finish "
                 "first");
+  AddValidateOnly(*add, options->mode);
   AddConnectionOptions(*add, common);
   add->footer("Example: quipu topic add-partitions payments -p 12 --allow-key-remap");
   OnCall(*add, common, [&common, options] { return AddPartitions(common, *options); });
@@ -230,6 +276,9 @@ void AddTopicCommands(CLI::App& app, Common& common) {
   create->add_option("-c,--config", create_options->configs, "key=value, any number of times")
       ->check(KeyValue());
   create->add_flag("--if-not-exists", create_options->spec.if_not_exists);
+  create->add_option("--replica-assignment", create_options->replicas,
+                     "Brokers of each partition, the preferred leader first: 1:2:3,2:3:1");
+  AddValidateOnly(*create, create_options->mode);
   AddConnectionOptions(*create, common);
   create->footer("Example: quipu topic create payments -p 6 -c min.insync.replicas=2");
   OnCall(*create, common,

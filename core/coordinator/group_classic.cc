@@ -47,7 +47,7 @@ GroupRecords GroupCoordinatorCore::JoinGroup(uint64_t token, const ClassicJoinRe
   } else {
     classic_.Join(token, request, group != nullptr ? group->classic.generation : 0, now.mono);
   }
-  classic_.TakeRecords(records);
+  classic_.TakeRecords(groups_, records);
   return records;
 }
 
@@ -60,7 +60,7 @@ GroupRecords GroupCoordinatorCore::SyncGroup(uint64_t token, const ClassicSyncRe
   } else {
     classic_.Sync(token, request, now.mono);
   }
-  classic_.TakeRecords(records);
+  classic_.TakeRecords(groups_, records);
   return records;
 }
 
@@ -74,7 +74,7 @@ GroupRecords GroupCoordinatorCore::ClassicHeartbeat(uint64_t token,
   } else {
     classic_.Heartbeat(token, request, now.mono);
   }
-  classic_.TakeRecords(records);
+  classic_.TakeRecords(groups_, records);
   return records;
 }
 
@@ -86,7 +86,7 @@ GroupRecords GroupCoordinatorCore::LeaveGroup(uint64_t token, const ClassicLeave
   } else {
     classic_.Leave(token, request, now.mono);
   }
-  classic_.TakeRecords(records);
+  classic_.TakeRecords(groups_, records);
   return records;
 }
 
@@ -101,7 +101,7 @@ void GroupCoordinatorCore::AddClassicTimeouts(Instant now, GroupRecords& records
       records.push_back(GroupRemovedRecord(group_id));
     }
   }
-  classic_.TakeRecords(records);
+  classic_.TakeRecords(groups_, records);
 }
 
 GroupRecords GroupCoordinatorCore::RetireClassic(const std::string& group_id) const {

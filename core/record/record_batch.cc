@@ -135,9 +135,12 @@ Bytes StampBatch(const RecordBatchView& batch, Offset base_offset, LeaderEpoch e
   StoreBigEndian<int64_t>(base_offset.value(), text.data() + layout::kBaseOffset);
   StoreBigEndian<int32_t>(epoch.value(), text.data() + layout::kLeaderEpoch);
   std::optional<TimestampMs> max_timestamp = log_append_time;
-  if (!log_append_time.has_value() && batch.max_timestamp() == kNoTimestamp) {
+  const bool is_plain = batch.compression() == Compression::kNone;
+  const bool may_differ =
+      batch.max_timestamp() == kNoTimestamp || (is_plain && batch.base_timestamp() == kNoTimestamp);
+  if (!log_append_time.has_value() && may_differ) {
     const TimestampMs computed = ComputeMaxTimestamp(batch);
-    if (computed != kNoTimestamp) max_timestamp = computed;
+    if (computed != batch.max_timestamp()) max_timestamp = computed;
   }
   if (!max_timestamp.has_value()) return Bytes(std::move(text));
   StoreBigEndian<int64_t>(max_timestamp->value(), text.data() + layout::kMaxTimestamp);

@@ -68,6 +68,13 @@ void ConsumerProtocol(absl::string_view bytes) {
     for (const std::string& topic : *topics) size += sizeof(int16_t) + topic.size();
     QUIPU_CHECK(size <= bytes.size());
   }
+  if (const auto owned = OwnedPartitionsIn(bytes)) {
+    size_t size = 0;
+    for (const auto& [topic, partitions] : *owned) {
+      size += sizeof(int16_t) + topic.size() + sizeof(int32_t) * (1 + partitions.size());
+    }
+    QUIPU_CHECK(size <= bytes.size());
+  }
   const auto assigned = AssignedPartitionsIn(bytes);
   if (!assigned || bytes.empty()) return;
   size_t size = sizeof(int16_t) + sizeof(int32_t);

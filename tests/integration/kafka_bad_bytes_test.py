@@ -11,7 +11,8 @@ import zlib
 
 import programs
 import wire
-from kafka_wire import API_VERSIONS, FETCH, METADATA, PRODUCE, Wire, framed, produce_body, produced, request, string
+from kafka_wire import (API_VERSIONS, CREATE_TOPICS, FETCH, METADATA, PRODUCE, Wire, framed, produce_body,
+                        produced, request, string)
 from programs import Cluster, eventually
 
 NONE, UNKNOWN_TOPIC, MESSAGE_TOO_LARGE = 0, 3, 10
@@ -142,7 +143,7 @@ class KafkaBadBytesTest(KafkaBadBytesCase):
                                          + string("payments") + count + b"\0" * 160),
             "2^31-1 topics to write": request(PRODUCE, 3, struct.pack(">hhi", -1, -1, 1000) + count),
             "records of 2^31-1 bytes": request(PRODUCE, 3, produce_body("payments", b"")[:-4] + count),
-            "what follows": request(METADATA, 1, struct.pack(">i", -1) + b"\0"),
+            "2^31-1 topics to make": request(CREATE_TOPICS, 2, count),
             "compact array of 2^32-2": flexible(METADATA, 9, b"\xff\xff\xff\xff\x0f"),
             "a number that does not end": flexible(METADATA, 9, b"\xff" * 20),
             "2^32-1 tagged fields": flexible(METADATA, 9, b"", header_tags=b"\xff\xff\xff\xff\x0f"),
@@ -173,7 +174,23 @@ class KafkaBadBytesTest(KafkaBadBytesCase):
             _, body = client.ask(flexible(METADATA, 9, topics + b"\0\0\0" + tags(1000), tags(1000)))
             self.assertIn(b"payments", body)
 
+    def test_what_follows_a_request_is_passed_over(self):
+        with Wire(self.address) as client:
+            for more in (b"\0", bytes(MIB)):
+                _, body = client.ask(request(METADATA, 1, struct.pack(">i", -1) + more))
+                self.assertIn(b"payments", body)
+
     # ---- what is too much ----
+    def test_a_topic_of_too_many_partitions_is_not_made(self):
+        with Wire(self.address) as client:
+            for partitions in (MOST, 10000000):
+                topic = string("huge") + struct.pack(">ihii", partitions, 1, 0, 0)
+                _, answer = client.ask(request(CREATE_TOPICS, 2, struct.pack(">i", 1) + topic
+                                               + struct.pack(">i?", 10000, False)))
+                error, = struct.unpack(">h", answer[8 + 2 + len("huge"):][:2])
+                self.assertEqual(error, 44)  # POLICY_VIOLATION: there is a limit to them
+        self.assertNotIn("huge", [topic["name"] for topic in self.cluster.json("topic", "list")])
+
     def test_a_fetch_of_a_hundred_thousand_partitions_is_answered(self):
         with Wire(self.address, seconds=programs.PATIENCE) as client:
             for _ in range(3):

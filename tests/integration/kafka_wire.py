@@ -3,8 +3,7 @@ import contextlib
 import socket
 import struct
 
-PRODUCE, FETCH, METADATA, OFFSET_FETCH, FIND_COORDINATOR = 0, 1, 3, 9, 10
-API_VERSIONS, OFFSET_DELETE = 18, 47
+PRODUCE, FETCH, METADATA, API_VERSIONS, CREATE_TOPICS, OFFSET_DELETE = 0, 1, 3, 18, 19, 47
 
 
 def string(text):

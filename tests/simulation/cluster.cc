@@ -44,6 +44,8 @@ Cluster::Cluster(World& world, ClusterOptions options)
     // Short, so that silent members are removed in the middle of a run.
     config.group_session_timeout = options_.group_session;
     config.group_heartbeat_interval = std::chrono::milliseconds(400);
+    config.classic_session_timeout_min = std::chrono::milliseconds(500);
+    config.group_initial_rebalance_delay = options_.group_initial_delay;
     config.partition.replica_lag_max = options_.replica_lag_max;
     config.partition.producer_id_expiration = options_.producer_expiration;
     config.partition.producer_snapshot_bytes = options_.producer_snapshot_bytes;

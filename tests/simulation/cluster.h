@@ -16,6 +16,7 @@ struct ClusterOptions {
   size_t shards = 1;
   Duration broker_session = std::chrono::milliseconds(3000);
   Duration group_session = std::chrono::milliseconds(2500);
+  Duration group_initial_delay{};  // of classic groups
   Duration producer_expiration = std::chrono::hours(24 * 7);
   Duration replica_lag_max = std::chrono::milliseconds(1000);
   // Small, so that snapshots and chunked installs happen in short runs.
@@ -57,11 +58,13 @@ class Cluster {
 
   // A call of a client to a broker: `invoke` runs at the broker and gets a reply function whose
   // answer runs `on_reply` at the client. Lost requests and answers end with `on_failed` after
-  // the connection is known to be broken.
+  // the connection is known to be broken, which a client may do too.
   template <typename Request, typename Response>
-  void Call(NodeId client, const ProcessPtr& client_process, BrokerId broker, Request request,
-            void (BrokerNode::*method)(Request, ReplyFn<Response>),
-            std::function<void(Response)> on_reply, std::function<void()> on_failed);
+  std::shared_ptr<Network::Breakable> Call(NodeId client, const ProcessPtr& client_process,
+                                           BrokerId broker, Request request,
+                                           void (BrokerNode::*method)(Request, ReplyFn<Response>),
+                                           std::function<void(Response)> on_reply,
+                                           std::function<void()> on_failed);
 
   // Called with every group of log writes just before it is durable.
   std::function<void(BrokerId, const std::vector<LogWrite>&)> on_log_durable;
@@ -129,9 +132,10 @@ class SimCall final : public Network::Breakable {
 };
 
 template <typename Request, typename Response>
-void Cluster::Call(NodeId client, const ProcessPtr& client_process, BrokerId broker,
-                   Request request, void (BrokerNode::*method)(Request, ReplyFn<Response>),
-                   std::function<void(Response)> on_reply, std::function<void()> on_failed) {
+std::shared_ptr<Network::Breakable> Cluster::Call(
+    NodeId client, const ProcessPtr& client_process, BrokerId broker, Request request,
+    void (BrokerNode::*method)(Request, ReplyFn<Response>), std::function<void(Response)> on_reply,
+    std::function<void()> on_failed) {
   auto call = std::make_shared<SimCall<Response>>(network_, client_process, std::move(on_reply),
                                                   std::move(on_failed));
   call->a = client;
@@ -158,6 +162,7 @@ void Cluster::Call(NodeId client, const ProcessPtr& client_process, BrokerId bro
                     });
                   });
       });
+  return call;
 }
 
 }  // namespace quipu::sim

@@ -27,12 +27,13 @@ void Nemesis::Machine::StallDisk(Instant until) const {
 }
 
 Nemesis::Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& producers,
-                 std::vector<std::unique_ptr<SimConsumer>>& consumers, DiskDamage& damage,
-                 Options options)
+                 std::vector<std::unique_ptr<SimConsumer>>& consumers, SimClassicGroup& classic,
+                 DiskDamage& damage, Options options)
     : cluster_(cluster),
       world_(cluster.world()),
       producers_(producers),
       consumers_(consumers),
+      classic_(classic),
       damage_(damage),
       options_(options),
       lost_voter_(cluster) {
@@ -138,6 +139,16 @@ void Nemesis::Strike() {
       return AlterConfig();
     case Fault::kDuplicateConsumer:
       return DuplicateConsumer();
+    case Fault::kCrashClassic:
+    case Fault::kPauseClassic:
+    case Fault::kSlowClassic:
+    case Fault::kLeaveClassic:
+    case Fault::kRejoinClassic:
+    case Fault::kDuplicateClassic:
+    case Fault::kDeleteGroup:
+    case Fault::kMoveGroup:
+      if (classic_.Strike(fault)) Count(fault);
+      return;
     default:
       return StrikeDisk(fault);
   }
@@ -181,6 +192,7 @@ std::vector<NodeId> Nemesis::Nodes() const {
   std::vector<NodeId> nodes;
   for (const Machine& machine : Machines()) nodes.push_back(machine.node());
   for (size_t i = 0; i < producers_.size(); ++i) nodes.push_back(ClientNodeId(static_cast<int>(i)));
+  for (const NodeId node : classic_.nodes()) nodes.push_back(node);
   return nodes;
 }
 
@@ -241,6 +253,7 @@ void Nemesis::HealAll(bool core_only) {
   for (auto& consumer : consumers_) {
     if (!consumer->running()) consumer->Start();
   }
+  classic_.Heal();
 }
 
 void Nemesis::ReturnRest() {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/simulation/checkers/archive.h"
+#include "tests/simulation/classic/sim_classic_group.h"
 #include "tests/simulation/cluster.h"
 #include "tests/simulation/faults/damage.h"
 #include "tests/simulation/faults/nemesis_voters.h"
@@ -34,8 +35,8 @@ class Nemesis {
     FaultNumbers weights{};  // how often each fault is picked
   };
   Nemesis(Cluster& cluster, std::vector<std::unique_ptr<SimProducer>>& producers,
-          std::vector<std::unique_ptr<SimConsumer>>& consumers, DiskDamage& damage,
-          Options options);
+          std::vector<std::unique_ptr<SimConsumer>>& consumers, SimClassicGroup& classic,
+          DiskDamage& damage, Options options);
 
   // Faults from now until `until`.
   void Run(Instant until);
@@ -167,6 +168,7 @@ class Nemesis {
   std::vector<std::unique_ptr<SimProducer>>& producers_;
   std::vector<std::unique_ptr<SimConsumer>>& consumers_;
   std::vector<std::unique_ptr<SimConsumer>> duplicated_;  // run until they are fenced
+  SimClassicGroup& classic_;
   DiskDamage& damage_;
   Options options_;
   std::array<uint64_t, kFaultCount> counters_{};

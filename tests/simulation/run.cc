@@ -16,6 +16,7 @@
 #include "tests/simulation/checkers/liveness_checker.h"
 #include "tests/simulation/checkers/partition_checker.h"
 #include "tests/simulation/checkers/raft_checker.h"
+#include "tests/simulation/classic/sim_classic_group.h"
 #include "tests/simulation/cluster.h"
 #include "tests/simulation/faults/lost_disks.h"
 #include "tests/simulation/nemesis.h"
@@ -52,6 +53,12 @@ SwarmOptions Draw(uint64_t seed, Rng& rng, const Overrides& overrides) {
     drawn.faults[static_cast<size_t>(Fault::kSlowConsumer)] = 0;
     drawn.static_members = 0;
   }
+  if (drawn.classic == 0) {
+    for (size_t i = static_cast<size_t>(Fault::kCrashClassic); i < kFaultCount; ++i) {
+      drawn.faults[i] = 0;
+    }
+  }
+  if (drawn.classic_static == 0) drawn.faults[static_cast<size_t>(Fault::kDuplicateClassic)] = 0;
   if (drawn.static_members == 0) drawn.faults[static_cast<size_t>(Fault::kDuplicateConsumer)] = 0;
   // Who loses the only voter has lost everything.
   if (drawn.controllers < 3) {
@@ -72,6 +79,7 @@ ClusterOptions OptionsOf(const SwarmOptions& drawn) {
   options.shards = static_cast<size_t>(drawn.shards);
   options.broker_session = std::chrono::milliseconds(drawn.session_ms);
   options.group_session = std::chrono::milliseconds(drawn.group_session_ms);
+  options.group_initial_delay = std::chrono::milliseconds(drawn.initial_delay_ms);
   options.replica_lag_max = std::chrono::milliseconds(drawn.lag_ms);
   options.snapshot_entries = drawn.snapshot_entries;
   options.producer_snapshot_bytes = drawn.snapshot_bytes;
@@ -137,18 +145,21 @@ class Run {
         partitions_(cluster_),
         group_(partitions_),
         clients_(world_),
+        classic_(cluster_, partitions_, clients_),
         // With a broker away, one more sound copy may be away, too.
         damage_(cluster_, partitions_, drawn_.core_only != 0 ? 2 : 1),
-        nemesis_(cluster_, producers_, consumers_, damage_,
+        nemesis_(cluster_, producers_, consumers_, classic_, damage_,
                  {.topic = kTopic,
                   .interval = std::chrono::milliseconds(drawn_.interval_ms),
                   .weights = drawn_.faults}),
         disks_(cluster_, partitions_, damage_),
-        liveness_({cluster_, partitions_, nemesis_, damage_, producers_, consumers_}, kTopic) {
+        liveness_({cluster_, partitions_, nemesis_, damage_, producers_, consumers_, classic_},
+                  kTopic) {
     world_.trace_sink = settings.trace;
     if (settings.status) {
       status_ = std::make_unique<StatusLine>(cluster_, partitions_);
       clients_.on_event = [this](const history::Event& event) { status_->OnClient(event); };
+      classic_.SetTrace([this](const std::string& line) { world_.Trace(line); });
     }
     world_.after_step = [this](Process* process) { AfterStep(process); };
     cluster_.on_raft_sent = [this](const message::RaftMessage& m) { raft_.OnSent(m); };
@@ -167,6 +178,7 @@ class Run {
     partitions_.deleted_end = [this](PartitionUid uid) { return nemesis_.archive().End(uid); };
     partitions_.on_offsets_committed = [this](const std::vector<StoredBatch>& batches) {
       group_.ownership().OnCommitted(batches);
+      classic_.OnCommitted(batches);
     };
     cluster_.on_log_durable = [this](BrokerId broker, const std::vector<LogWrite>& writes) {
       partitions_.OnDurable(broker, writes);
@@ -190,6 +202,7 @@ class Run {
           cluster_, i, kTopic, DrawConsumer(world_.rng(), drawn_, i), group_, clients_));
       consumers_.back()->Start();
     }
+    if (drawn_.classic > 0) classic_.Start(drawn_, kTopic);
     world_.RunUntil(world_.now() + std::chrono::seconds(1));
     nemesis_.on_disk_fault = [this](Fault fault) { disks_.Strike(fault); };
     const Instant healed = world_.now() + std::chrono::milliseconds(drawn_.fault_ms);
@@ -216,6 +229,10 @@ class Run {
     const auto duplicates = nemesis_.counters()[static_cast<size_t>(Fault::kDuplicateConsumer)];
     Require(group_.counters().fenced == 0 || duplicates > 0, "G03",
             [] { return std::string("a static member is fenced, and nobody took its place"); });
+    const auto twice = nemesis_.counters()[static_cast<size_t>(Fault::kDuplicateClassic)];
+    Require(classic_.group_counters().fenced == 0 || twice > 0, "G03", [] {
+      return std::string("a static classic member is fenced, with its place its own");
+    });
   }
 
   void Fill(RunResult& result) const;
@@ -353,6 +370,7 @@ class Run {
   PartitionChecker partitions_;
   GroupChecker group_;
   ClientHistory clients_;
+  SimClassicGroup classic_;
   std::vector<std::unique_ptr<SimProducer>> producers_;
   std::vector<std::unique_ptr<SimConsumer>> consumers_;
   DiskDamage damage_;
@@ -425,6 +443,15 @@ void Run::Fill(RunResult& result) const {
   c["group.commits"] = group_.counters().commits;
   c["group.commits_refused"] = group_.counters().refused;
   c["group.resets_behind_deleted"] = group_.counters().resets;
+  c["classic.records_read"] = classic_.group_counters().read;
+  c["classic.generations"] = classic_.counters().generations;
+  c["classic.synced"] = classic_.counters().synced;
+  c["classic.offsets"] = classic_.counters().commits;
+  c["classic.commits_refused"] = classic_.group_counters().refused;
+  c["classic.renamed"] = classic_.counters().renamed;
+  c["classic.fenced"] = classic_.group_counters().fenced;
+  c["classic.removed"] = classic_.counters().removed;
+  c["classic.moved"] = classic_.counters().moved;
   c["drain.leaders_moved"] = partitions_.drains().leaders_moved();
   c["drain.told_to_stop"] = partitions_.drains().told_to_stop();
   c["group.static_fenced"] = group_.counters().fenced;

@@ -239,7 +239,7 @@ void SimConsumer::OnError(const PartitionError& error) {
 
 void SimConsumer::OnRead(const ConsumerRecord& record) {
   const TopicPartition partition{record.topic_id(), record.partition()};
-  checker_.OnRead(record);
+  checker_.OnRead(partition, record.offset(), *record.value());
   const auto next = next_offsets_.find(partition);
   if (next != next_offsets_.end()) {
     const bool reset = resets_.erase(partition) > 0;

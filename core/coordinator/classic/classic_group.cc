@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted_bug.h"
 
 namespace quipu {
 namespace {
@@ -45,11 +46,27 @@ const std::string& MetadataFor(const LiveClassicMember& member, const std::strin
   return kNothing;
 }
 
+ClassicMembership WithPlacesTaken(const ClassicMembership& durable, const ClassicGroup& live) {
+  ClassicMembership taken = durable;
+  for (const auto& [member_id, member] : live.members) {
+    if (member.instance_id.empty() || member.is_new) continue;
+    const auto place = std::find_if(
+        taken.members.begin(), taken.members.end(),
+        [&](const auto& item) { return item.second.instance_id == member.instance_id; });
+    if (place == taken.members.end() || place->first == member_id) continue;
+    if (taken.leader == place->first) taken.leader = member_id;
+    ClassicMember moved = std::move(place->second);
+    taken.members.erase(place);
+    taken.members[member_id] = std::move(moved);
+  }
+  return taken;
+}
+
 ClassicGroup ClassicGroup::FromDurable(const std::string& group_id,
                                        const ClassicMembership& durable) {
   ClassicGroup group;
   group.id = group_id;
-  group.generation = durable.generation;
+  group.generation = IsPlanted(PlantedBug::kClassicGenerationReused) ? 0 : durable.generation;
   group.protocol_type = durable.protocol_type;
   group.protocol = durable.protocol;
   group.leader = durable.leader;
@@ -118,6 +135,7 @@ ErrorCode ClassicGroup::CheckCommit(const std::string& member_id, const std::str
   if (const ErrorCode error = CheckMember(member_id, instance_id); error != ErrorCode::kNone) {
     return error;
   }
+  if (IsPlanted(PlantedBug::kClassicCommitNotFenced)) return ErrorCode::kNone;
   if (member_generation != generation) return ErrorCode::kIllegalGeneration;
   // It has heard of the new generation, so what it commits was read before it gave everything up.
   // It is to join again rather than to be told that all is well.

@@ -100,6 +100,10 @@ struct ClassicGroup {
   bool ElectJoinedLeader();
 };
 
+// [G03] The durable state with the members in the places of static ones that were told that they
+// are: a coordinator that takes over from there fences who had the place before, not who has it.
+ClassicMembership WithPlacesTaken(const ClassicMembership& durable, const ClassicGroup& live);
+
 // What the member sent for `protocol`; empty when it does not know it.
 const std::string& MetadataFor(const LiveClassicMember& member, const std::string& protocol);
 

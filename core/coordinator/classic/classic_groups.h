@@ -8,9 +8,9 @@
 //
 // This is soft state, a part of GroupCoordinatorCore. Answers wait: a request is named by a token
 // of the host's, and its answer comes out of Finish, often that of a later call. Durable is what
-// Kafka makes durable: the group after its leader's SyncGroup, and when it has become empty. A step
-// that has to be durable is staged: it happens in Finish, once its records are written, or not at
-// all.
+// Kafka makes durable: the group after its leader's SyncGroup, and when it has become empty; beyond
+// that who has a static member's place, before it is told so. A step that has to be durable is
+// staged: it happens in Finish, once its records are written, or not at all.
 //
 //   handler(token, ...);  TakeRecords(records);  append and replay;  replies = Finish(written, now)
 //
@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "base/time.h"
 #include "core/coordinator/classic/classic_group.h"
 #include "core/coordinator/classic/classic_messages.h"
@@ -64,7 +65,9 @@ class ClassicGroups {
 
   // ---- the log ----
   // Adds what has to be written now; it is added again after a Finish that says it was refused.
-  void TakeRecords(GroupRecords& records) const;
+  // `durable`: what the log says of all groups.
+  void TakeRecords(const absl::btree_map<std::string, GroupState>& durable,
+                   GroupRecords& records) const;
   // `written`: kNone when what TakeRecords gave was appended and replayed, or was nothing; else
   // why not. Returns the answers to give, each once the log end of this moment is committed.
   std::vector<ClassicReply> Finish(ErrorCode written, Instant now);
@@ -144,6 +147,8 @@ class ClassicGroups {
   std::optional<Staged> staged_;
   // Groups that became empty, which the log has still to be told.
   absl::btree_map<std::string, ClassicMembership> unsaved_;
+  // Groups whose static members have just been told their ids, which the log may not know.
+  absl::btree_set<std::string> told_;
   std::vector<ClassicReply> replies_;
   uint64_t member_ids_made_ = 0;
 };

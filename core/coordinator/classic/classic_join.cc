@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/btree_set.h"
 #include "absl/strings/str_cat.h"
 #include "core/coordinator/classic/classic_groups.h"
 #include "core/coordinator/classic/consumer_protocol.h"
@@ -44,6 +45,24 @@ bool WantsTheSame(const std::string& protocol_type, const std::string& before,
   std::sort(old_topics->begin(), old_topics->end());
   std::sort(new_topics->begin(), new_topics->end());
   return old_topics == new_topics;
+}
+
+// Whether the member has yet to give up some of what it said it owned, and then to join again, so
+// that others get it (KIP-429). Nobody else would.
+bool OwesARebalance(const std::string& protocol_type, const std::string& metadata,
+                    const std::string& assignment) {
+  if (protocol_type != kConsumerProtocolType) return false;
+  const auto owned = OwnedPartitionsIn(metadata);
+  const auto assigned = AssignedPartitionsIn(assignment);
+  if (!owned || !assigned) return false;
+  absl::btree_set<std::pair<std::string, int32_t>> kept;
+  for (const auto& [topic, partitions] : *assigned) {
+    for (const int32_t index : partitions) kept.emplace(topic, index);
+  }
+  return std::any_of(owned->begin(), owned->end(), [&kept](const auto& item) {
+    return std::any_of(item.second.begin(), item.second.end(),
+                       [&](int32_t index) { return !kept.contains({item.first, index}); });
+  });
 }
 
 }  // namespace
@@ -186,10 +205,12 @@ void ClassicGroups::JoinInPlace(uint64_t token, const ClassicJoinRequest& reques
     staged.next = group;
     LiveClassicMember& member = staged.next.Rename(former, member_id);
     TakeUp(request, options_, member);
+    const LiveClassicMember& before = *group.Find(former);
+    const std::string& said = MetadataFor(before, group.protocol);
     const bool same =
         staged.next.SelectProtocol() == group.protocol &&
-        WantsTheSame(group.protocol_type, MetadataFor(*group.Find(former), group.protocol),
-                     MetadataFor(member, group.protocol));
+        WantsTheSame(group.protocol_type, said, MetadataFor(member, group.protocol)) &&
+        !OwesARebalance(group.protocol_type, said, before.assignment);
     if (same) {
       ClassicJoinAnswer answer = JoinedAnswer(staged.next, member_id);
       answer.skip_assignment = request.supports_skip_assignment && group.leader == former;

@@ -79,6 +79,7 @@ void ClassicGroups::CompleteJoin(ClassicGroup& group, Instant now) {
     if (!member.join_token) continue;
     Reply(*std::exchange(member.join_token, std::nullopt), JoinedAnswer(group, member_id));
     member.is_new = false;
+    if (!member.instance_id.empty()) told_.insert(group.id);
     group.pending_syncs.insert(member_id);
     StartSession(group.id, member_id, member.session_timeout_ms, now);
   }

@@ -1,6 +1,7 @@
 // ClassicGroups: SyncGroup, Heartbeat, LeaveGroup.
 #include <utility>
 
+#include "base/planted_bug.h"
 #include "core/coordinator/classic/classic_groups.h"
 
 namespace quipu {
@@ -42,7 +43,8 @@ void ClassicGroups::Sync(uint64_t token, const ClassicSyncRequest& request, Inst
     return;
   }
   group->pending_syncs.erase(request.member_id);
-  if (group->state == ClassicGroupState::kCompletingRebalance) {
+  if (group->state == ClassicGroupState::kCompletingRebalance &&
+      !IsPlanted(PlantedBug::kClassicSyncBeforeLeader)) {
     AnswerSuperseded(member, ErrorCode::kRebalanceInProgress);
     member.sync_token = token;
     timers_.ClearAll({group->id, request.member_id});

@@ -24,6 +24,16 @@ class EmbeddedReader {
     rest_.remove_prefix(text.size());
     return text;
   }
+  // Bytes behind their length, which may be -1: none.
+  void SkipBytes() {
+    const auto size = Number<int32_t>();
+    if (!size || *size < 0) return;
+    if (rest_.size() < static_cast<size_t>(*size)) {
+      sound_ = false;
+    } else {
+      rest_.remove_prefix(static_cast<size_t>(*size));
+    }
+  }
   // The number of entries that follow, each of at least `entry_bytes`: no more than can be there.
   std::optional<size_t> Count(size_t entry_bytes) {
     const auto count = Number<int32_t>();
@@ -47,28 +57,20 @@ class EmbeddedReader {
 
 bool IsEmbeddedVersion(std::optional<int16_t> version) { return version && *version >= 0; }
 
-}  // namespace
-
-std::optional<TopicNames> SubscribedTopicsIn(absl::string_view metadata) {
-  EmbeddedReader reader(metadata);
-  if (!IsEmbeddedVersion(reader.Number<int16_t>())) return std::nullopt;
+TopicNames ReadTopics(EmbeddedReader& reader) {
   const size_t count = reader.Count(sizeof(int16_t)).value_or(0);
   TopicNames topics;
   for (size_t i = 0; i < count && reader.sound(); ++i) {
     topics.push_back(reader.Text().value_or(""));
   }
-  if (!reader.sound()) return std::nullopt;
   return topics;
 }
 
-std::optional<NamedPartitions> AssignedPartitionsIn(absl::string_view assignment) {
-  if (assignment.empty()) return NamedPartitions();
-  EmbeddedReader reader(assignment);
-  if (!IsEmbeddedVersion(reader.Number<int16_t>())) return std::nullopt;
+std::optional<NamedPartitions> ReadPartitions(EmbeddedReader& reader) {
   const size_t topics = reader.Count(sizeof(int16_t) + sizeof(int32_t)).value_or(0);
-  NamedPartitions assigned;
+  NamedPartitions named;
   for (size_t i = 0; i < topics && reader.sound(); ++i) {
-    auto& [topic, partitions] = assigned.emplace_back();
+    auto& [topic, partitions] = named.emplace_back();
     topic = reader.Text().value_or("");
     const size_t count = reader.Count(sizeof(int32_t)).value_or(0);
     for (size_t j = 0; j < count && reader.sound(); ++j) {
@@ -76,7 +78,34 @@ std::optional<NamedPartitions> AssignedPartitionsIn(absl::string_view assignment
     }
   }
   if (!reader.sound()) return std::nullopt;
-  return assigned;
+  return named;
+}
+
+}  // namespace
+
+std::optional<TopicNames> SubscribedTopicsIn(absl::string_view metadata) {
+  EmbeddedReader reader(metadata);
+  if (!IsEmbeddedVersion(reader.Number<int16_t>())) return std::nullopt;
+  TopicNames topics = ReadTopics(reader);
+  if (!reader.sound()) return std::nullopt;
+  return topics;
+}
+
+std::optional<NamedPartitions> OwnedPartitionsIn(absl::string_view metadata) {
+  EmbeddedReader reader(metadata);
+  const auto version = reader.Number<int16_t>();
+  if (!IsEmbeddedVersion(version)) return std::nullopt;
+  ReadTopics(reader);
+  reader.SkipBytes();  // user data
+  if (reader.sound() && *version == 0) return NamedPartitions();
+  return ReadPartitions(reader);
+}
+
+std::optional<NamedPartitions> AssignedPartitionsIn(absl::string_view assignment) {
+  if (assignment.empty()) return NamedPartitions();
+  EmbeddedReader reader(assignment);
+  if (!IsEmbeddedVersion(reader.Number<int16_t>())) return std::nullopt;
+  return ReadPartitions(reader);
 }
 
 }  // namespace quipu

@@ -23,9 +23,14 @@ using TopicNames = std::vector<std::string>;
 // The topic names of a ConsumerProtocolSubscription, as they stand there. nullopt: it is none.
 std::optional<TopicNames> SubscribedTopicsIn(absl::string_view metadata);
 
+using NamedPartitions = std::vector<std::pair<std::string, std::vector<int32_t>>>;
+
+// What the sender of a ConsumerProtocolSubscription says that it owns (version 1 and later).
+// nullopt: it is none.
+std::optional<NamedPartitions> OwnedPartitionsIn(absl::string_view metadata);
+
 // Topic names with partitions of a ConsumerProtocolAssignment, as they stand there; empty bytes are
 // an assignment of nothing. nullopt: it is none.
-using NamedPartitions = std::vector<std::pair<std::string, std::vector<int32_t>>>;
 std::optional<NamedPartitions> AssignedPartitionsIn(absl::string_view assignment);
 
 }  // namespace quipu

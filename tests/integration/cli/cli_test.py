@@ -62,6 +62,26 @@ class CliTest(programs.TestCase):
         self.check(self.quipu("topic", "create", "twice"), 1, "TOPIC_ALREADY_EXISTS", "twice")
         self.check(self.quipu("topic", "create", "twice", "--if-not-exists"), 0)
 
+    def test_replicas_by_hand_and_changes_that_are_only_checked(self):
+        checked = self.json("topic", "create", "placed", "--replica-assignment", "3:1,2:3", "--validate-only")
+        self.assertEqual(checked, {"name": "placed", "topic_id": None, "partitions": 2, "replication_factor": 2})
+        self.check(self.quipu("topic", "describe", "placed"), 1, "UNKNOWN_TOPIC_OR_PARTITION")
+        self.json("topic", "create", "placed", "--replica-assignment", "3:1,2:3")
+        placed = self.json("topic", "describe", "placed")["partitions"]
+        self.assertEqual([p["replicas"] for p in placed], [[3, 1], [2, 3]])
+        self.assertIn("would have", self.check(self.quipu("topic", "create", "new", "--validate-only"), 0).stdout)
+        self.check(self.quipu("topic", "create", "placed", "--validate-only"), 1, "TOPIC_ALREADY_EXISTS")
+        self.check(self.quipu("topic", "create", "x", "--replica-assignment", "1:9"), 1, "INVALID_REPLICA_ASSIGNMENT",
+                   "broker 9 is not live")
+        self.check(self.quipu("topic", "create", "x", "--replica-assignment", "1:one"), 2, "'one' is no broker id")
+        self.check(self.quipu("topic", "alter", "placed", "-c", "retention.ms=5", "--validate-only"), 0)
+        self.check(self.quipu("topic", "alter", "placed", "-c", "retention.ms=soon", "--validate-only"), 1,
+                   "INVALID_CONFIG")
+        grow = ("topic", "add-partitions", "placed", "-p", 4, "--allow-key-remap", "--validate-only")
+        self.check(self.quipu(*grow), 0)
+        told = self.json("topic", "describe", "placed")
+        self.assertEqual((len(told["partitions"]), told["configs"].get("retention.ms")), (2, None))
+
     def test_internal_topics_are_listed_when_asked_for(self):
         self.check(self.quipu("group", "describe", "nobody"), 1)  # makes __consumer_offsets
         names = {t["name"]: t["internal"] for t in self.json("topic", "list", "--internal")}

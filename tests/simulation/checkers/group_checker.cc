@@ -60,18 +60,15 @@ void GroupChecker::OnAssigned(const TopicPartition& partition, Offset start,
   });
 }
 
-void GroupChecker::OnRead(const ConsumerRecord& record) {
+void GroupChecker::OnRead(const TopicPartition& partition, Offset offset, absl::string_view value) {
   ++counters_.read;
-  const TopicPartition partition{record.topic_id(), record.partition()};
-  Require(record.offset() < TrueHighWatermark(partition), "I28", [&] {
-    return Name(partition) + ": offset " + record.offset().ToString() +
-           " was read before it was committed";
+  Require(offset < TrueHighWatermark(partition), "I28", [&] {
+    return Name(partition) + ": offset " + offset.ToString() + " was read before it was committed";
   });
-  const std::string value(record.value()->data(), record.value()->size());
-  const auto [known, is_new] = values_.try_emplace({partition, record.offset()}, value);
+  const auto [known, is_new] = values_.try_emplace({partition, offset}, value);
   Require(is_new || known->second == value, "I29", [&] {
-    return Name(partition) + " offset " + record.offset().ToString() + " was read as " +
-           known->second + " and as " + value;
+    return Name(partition) + " offset " + offset.ToString() + " was read as " + known->second +
+           " and as " + std::string(value);
   });
 }
 

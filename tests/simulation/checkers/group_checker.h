@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/string_view.h"
 #include "core/client/consumer_types.h"
 #include "tests/simulation/checkers/ownership_checker.h"
 #include "tests/simulation/checkers/partition_checker.h"
@@ -31,7 +32,7 @@ class GroupChecker {
   // A member begins to read at `start` (kNoOffset: nothing is committed); `committed` is what had
   // been acknowledged when it asked.
   void OnAssigned(const TopicPartition& partition, Offset start, const Committed& committed);
-  void OnRead(const ConsumerRecord& record);
+  void OnRead(const TopicPartition& partition, Offset offset, absl::string_view value);
   // A member was told that it cannot read on: never so, since what is committed is never cut (I25).
   void OnError(const PartitionError& error) const;
   // A member that expected `due` next read `offset`. `reset`: it had asked for the first record
@@ -44,6 +45,8 @@ class GroupChecker {
   void OnCommitAnswered(const PartitionOffsets& offsets, const Committed& committed,
                         ErrorCode error);
   void OnFenced() { ++counters_.fenced; }
+  // The group was deleted, and its offsets with it.
+  void OnRemoved() { committed_.clear(); }
   // Who owns what, as the coordinator's log and the heartbeats tell.
   [[nodiscard]] OwnershipChecker& ownership() { return ownership_; }
   [[nodiscard]] const OwnershipChecker& ownership() const { return ownership_; }

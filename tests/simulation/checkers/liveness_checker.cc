@@ -26,6 +26,7 @@ std::string LivenessChecker::Unsettled() const {
   CheckPartitions(open);
   if (!SomebodyIsAway()) {
     CheckGroup(open);
+    ports_.classic.CheckSettled(open);
     open += ports_.damage.Unrepaired();
   }
   return open;

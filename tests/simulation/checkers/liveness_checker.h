@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/simulation/checkers/partition_checker.h"
+#include "tests/simulation/classic/sim_classic_group.h"
 #include "tests/simulation/cluster.h"
 #include "tests/simulation/nemesis.h"
 #include "tests/simulation/sim_consumer.h"
@@ -22,6 +23,7 @@ class LivenessChecker {
     const DiskDamage& damage;
     const std::vector<std::unique_ptr<SimProducer>>& producers;
     const std::vector<std::unique_ptr<SimConsumer>>& consumers;
+    const SimClassicGroup& classic;
   };
   // What `ports` names must outlive the checker. `topic`: what the clients use.
   LivenessChecker(Ports ports, std::string topic) : ports_(ports), topic_(std::move(topic)) {}
@@ -30,9 +32,9 @@ class LivenessChecker {
   //   With everybody back: no stored batch is damaged, the controllers have one leader and all
   //   follow it, every broker is registered and unfenced, all have the same metadata, every
   //   partition is led by somebody who knows it and has committed all that it has, every ISR is
-  //   full, every payment that was sent is reported, the group owns each partition once and has
+  //   full, every payment that was sent is reported, each group owns each partition once and has
   //   read everything. With a minority away: the same of those that are there, for each partition
-  //   that somebody who is there may lead; nothing of the group, whose coordinator may be away.
+  //   that somebody who is there may lead; nothing of groups, whose coordinator may be away.
   [[nodiscard]] std::string Unsettled() const;
 
  private:

@@ -57,6 +57,15 @@ enum class Fault : size_t {
   kDuplicateConsumer,
   // Of operators again.
   kAlterConfig,  // compression.type of the topic
+  // Of the classic group (classic/sim_classic_group.h).
+  kCrashClassic,
+  kPauseClassic,
+  kSlowClassic,
+  kLeaveClassic,
+  kRejoinClassic,     // a member wants the group to assign anew
+  kDuplicateClassic,  // of static members (G03)
+  kDeleteGroup,
+  kMoveGroup,  // to assignment by the server, and back
 };
 inline constexpr const char* kFaultNames[] = {
     "crash_broker",
@@ -98,9 +107,17 @@ inline constexpr const char* kFaultNames[] = {
     "delete_records",
     "duplicate_consumer",
     "alter_config",
+    "crash_classic",
+    "pause_classic",
+    "slow_classic",
+    "leave_classic",
+    "rejoin_classic",
+    "duplicate_classic",
+    "delete_group",
+    "move_group",
 };
 inline constexpr size_t kFaultCount = std::size(kFaultNames);
-static_assert(static_cast<size_t>(Fault::kAlterConfig) + 1 == kFaultCount);
+static_assert(static_cast<size_t>(Fault::kMoveGroup) + 1 == kFaultCount);
 
 using FaultNumbers = std::array<int64_t, kFaultCount>;
 

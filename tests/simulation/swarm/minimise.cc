@@ -75,8 +75,8 @@ bool Pass(Search& search, const SwarmOptions& start) {
     return now(name) > value && search.Try(name, value);
   };
   bool any = false;
-  for (const char* name : {"consumers", "core_only", "loss", "duplication", "delay", "stream_break",
-                           "slow_sync", "torn_tail"}) {
+  for (const char* name : {"consumers", "classic", "core_only", "loss", "duplication", "delay",
+                           "stream_break", "slow_sync", "torn_tail"}) {
     any |= lower(name, 0);
   }
   for (const char* name : kFaultNames) any |= lower(name, 0);

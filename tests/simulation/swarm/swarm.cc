@@ -86,6 +86,11 @@ int64_t MostWeight(Fault fault) {
     case Fault::kContestElection:
     case Fault::kStrandLeader:
     case Fault::kDuplicateConsumer:
+    case Fault::kCrashClassic:
+    case Fault::kPauseClassic:
+    case Fault::kSlowClassic:
+    case Fault::kLeaveClassic:
+    case Fault::kDuplicateClassic:
       return 4;
     case Fault::kAlterConfig:
     case Fault::kBounceJoiner:
@@ -109,6 +114,9 @@ int64_t MostWeight(Fault fault) {
     case Fault::kEmptyDisk:
     case Fault::kRolledBackDisk:
     case Fault::kRottenRaftEntry:
+    case Fault::kRejoinClassic:
+    case Fault::kDeleteGroup:
+    case Fault::kMoveGroup:
       return 2;
     case Fault::kDrain:
     case Fault::kDeleteRecords:
@@ -118,6 +126,20 @@ int64_t MostWeight(Fault fault) {
       return 5;
   }
   return 0;
+}
+
+// From a source of its own: runs without a classic group are what they were before there was one.
+void DrawClassic(Rng rng, SwarmOptions& options) {
+  options.classic = rng.Chance(1, 3) ? rng.Between(1, 4) : 0;
+  options.classic_static = rng.Chance(1, 3) ? 1 : 0;
+  options.cooperative = rng.Chance(1, 3) ? 1 : 0;
+  options.classic_rebalance_ms = rng.Between(1500, 5000);
+  options.initial_delay_ms = rng.Chance(1, 2) ? 0 : rng.Between(100, 1500);
+  options.classic_one_goes = rng.Chance(1, 3) ? 1 : 0;
+  Subset subset(rng);
+  for (size_t i = static_cast<size_t>(Fault::kCrashClassic); i < kFaultCount; ++i) {
+    options.faults[i] = subset.Maybe(1, MostWeight(static_cast<Fault>(i)));
+  }
 }
 
 }  // namespace
@@ -146,11 +168,12 @@ SwarmOptions DrawSwarm(Rng& rng) {
   draw(0, later);
   DrawStall(rng, options);
   DrawExpiration(rng, options);
-  draw(later, kFaultCount);
+  draw(later, static_cast<size_t>(Fault::kCrashClassic));
   options.static_members = rng.Chance(1, 2) ? 1 : 0;
   options.range = rng.Chance(1, 4) ? 1 : 0;
   options.codec = rng.Between(0, 4);
   options.topic_codec = rng.Chance(1, 3) ? 0 : rng.Between(1, 5);
+  DrawClassic(Rng(rng).Fork(), options);
   return options;
 }
 

@@ -51,6 +51,13 @@ struct SwarmOptions {
   int64_t codec = 0;
   // compression.type of the topic: 0: producer; otherwise the number of a Compression, and 1.
   int64_t topic_codec = 0;
+  // The classic group: its members' assignor, their time-outs.
+  int64_t classic = 0;         // members
+  int64_t classic_static = 0;  // 1: each has a group.instance.id
+  int64_t cooperative = 0;     // 1: they give up only what they have to
+  int64_t classic_rebalance_ms = 3000;
+  int64_t initial_delay_ms = 0;  // group.initial.rebalance.delay.ms
+  int64_t classic_one_goes = 0;  // 1: after the faults one of several dies for good
   // The environment: chances in 10,000.
   int64_t loss = 0;
   int64_t duplication = 0;
@@ -93,6 +100,12 @@ void ForEachOption(Options& options, Visit visit) {
   visit("batch_bytes", options.batch_bytes);
   visit("codec", options.codec);
   visit("topic_codec", options.topic_codec);
+  visit("classic", options.classic);
+  visit("classic_static", options.classic_static);
+  visit("cooperative", options.cooperative);
+  visit("classic_rebalance_ms", options.classic_rebalance_ms);
+  visit("initial_delay_ms", options.initial_delay_ms);
+  visit("classic_one_goes", options.classic_one_goes);
   visit("loss", options.loss);
   visit("duplication", options.duplication);
   visit("delay", options.delay);

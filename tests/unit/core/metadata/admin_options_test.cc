@@ -1,5 +1,5 @@
-// Goal: what administrators may say beside what they want: replicas by hand, checks without changes,
-// whole sets of configs, the id of a topic, and word of every election.
+// Goal: what administrators may say beside what they want: replicas by hand, checks without
+// changes, whole sets of configs, the id of a topic, and word of every election.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -105,8 +105,8 @@ TEST_F(AdminOptionsTest, ACreatedTopicsConfigsAreTold) {
   const auto made = cluster_.CreateTopic("a", 1, 3, {{"retention.ms", "5"}}).create_topic();
   std::map<std::string, std::string> configs;
   for (const auto& entry : made.configs()) configs[entry.key()] = entry.value();
-  EXPECT_THAT(configs, ElementsAre(std::pair("min.insync.replicas", "2"),
-                                   std::pair("retention.ms", "5")));
+  EXPECT_THAT(configs,
+              ElementsAre(std::pair("min.insync.replicas", "2"), std::pair("retention.ms", "5")));
 }
 
 TEST_F(AdminOptionsTest, ATopicThatWasMadeAnewIsNotDeletedForTheOldOne) {
@@ -132,9 +132,9 @@ TEST_F(AdminOptionsTest, AWholeSetOfConfigsTakesThePlaceOfWhatWasThere) {
   entry->set_key("max.message.bytes");
   entry->set_value("1000");
   ASSERT_EQ(Ask(request), ErrorCode::kNone);
-  EXPECT_THAT(cluster_.image().FindTopicByName("a")->configs,
-              ElementsAre(std::pair("max.message.bytes", "1000"),
-                          std::pair("min.insync.replicas", "2")));
+  EXPECT_THAT(
+      cluster_.image().FindTopicByName("a")->configs,
+      ElementsAre(std::pair("max.message.bytes", "1000"), std::pair("min.insync.replicas", "2")));
 
   message::AdminRequest settings;
   settings.mutable_alter_configs()->set_broker_id(-1);

@@ -198,6 +198,19 @@ TEST(ValidateBatchTest, RefusesAMaxTimestampThatIsNotTheRecords) {
   EXPECT_EQ(Validate(WithField<int64_t>(layout::kMaxTimestamp, -1)), ErrorCode::kNone);
 }
 
+// What librdkafka makes of records without a time.
+std::string MakeTimelessBatch(int64_t max_timestamp) {
+  RecordBatchBuilder builder({});
+  for (int i = 0; i < 2; ++i) builder.Add({.timestamp = kNoTimestamp, .key = "k", .value = "v"});
+  return WithField<int64_t>(layout::kMaxTimestamp, max_timestamp, builder.Build().ToString());
+}
+
+TEST(ValidateBatchTest, TakesAnyMaxTimestampOfRecordsWithoutATime) {
+  EXPECT_EQ(Validate(MakeTimelessBatch(0)), ErrorCode::kNone);
+  EXPECT_EQ(Validate(MakeTimelessBatch(-1)), ErrorCode::kNone);
+  EXPECT_EQ(Validate(MakeTimelessBatch(-2)), ErrorCode::kInvalidRecord);
+}
+
 TEST(ValidateBatchTest, RefusesHalfAProducer) {
   const RecordBatchOptions producer{.producer_id = ProducerId(5),
                                     .producer_epoch = ProducerEpoch(0),
@@ -291,6 +304,16 @@ TEST(StampBatchTest, FillsInAMaxTimestampThatWasLeftUnset) {
   EXPECT_EQ(stamped.max_timestamp(), kTime + 2);
   EXPECT_EQ(stamped.timestamp_type(), TimestampType::kCreateTime);
   EXPECT_TRUE(stamped.CrcMatches());
+}
+
+TEST(StampBatchTest, TakesAwayAMaxTimestampThatNoRecordHas) {
+  for (const int64_t max_timestamp : {int64_t{0}, int64_t{-1}, kTime.value()}) {
+    const RecordBatchView stamped = View(
+        StampBatch(View(MakeTimelessBatch(max_timestamp)), Offset(5), LeaderEpoch(1), std::nullopt)
+            .ToString());
+    EXPECT_EQ(stamped.max_timestamp(), kNoTimestamp);
+    EXPECT_TRUE(stamped.CrcMatches());
+  }
 }
 
 TEST(StampBatchTest, TakesTheFirstRecordsTimeForACompressedBatchWithoutMaxTimestamp) {

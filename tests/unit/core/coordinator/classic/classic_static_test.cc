@@ -17,6 +17,16 @@ class ClassicStaticTest : public ClassicFixture {
     request.supports_skip_assignment = true;
     return request;
   }
+  // A ConsumerProtocolSubscription of version 1: of a member that says what it owns of "t".
+  static std::string Owning(const std::vector<int32_t>& partitions) {
+    std::string bytes = Subscription({"t"});
+    bytes[1] = 1;
+    AppendBigEndian(bytes, int32_t{1});
+    bytes += std::string("\0\1t", 3);
+    AppendBigEndian(bytes, static_cast<int32_t>(partitions.size()));
+    for (const int32_t index : partitions) AppendBigEndian(bytes, index);
+    return bytes;
+  }
   std::vector<ClassicJoinAnswer> StaticGroup() {
     const auto joined = JoinAll({StaticOf("one"), StaticOf("two")});
     SyncAll(joined);
@@ -136,6 +146,60 @@ TEST_F(ClassicStaticTest, ARestartBeforeTheAssignmentStartsOver) {
   const uint64_t sync = Send(SyncOf(joined[1]));
   EXPECT_FALSE(Answered(Send(StaticOf("two"))));
   EXPECT_EQ(ErrorOf(sync), ErrorCode::kFencedInstanceId);
+  EXPECT_EQ(State(), "PreparingRebalance");
+}
+
+TEST_F(ClassicStaticTest, G03WhoWasToldThatItHasThePlaceHasItAtTheNextCoordinatorToo) {
+  const auto joined = StaticGroup();
+  Send(StaticOf("one", joined[0].member_id));
+  const uint64_t restarted = Send(StaticOf("two"));
+  ASSERT_TRUE(Answered(restarted));
+  const std::string two = Joined(restarted).member_id;
+  // The leader's assignment never comes.
+  FailOver();
+  EXPECT_EQ(Beat(joined[1].member_id, 1, "two"), ErrorCode::kFencedInstanceId);
+  EXPECT_EQ(Beat(two, 2, "two"), ErrorCode::kIllegalGeneration);
+  const ClassicJoinAnswer again = Joined(Send(StaticOf("two", two)));
+  EXPECT_EQ(again.generation, 1);
+  EXPECT_EQ(Synced(Send(SyncOf(again))).assignment, Assignment("t", {1}));
+}
+
+TEST_F(ClassicStaticTest, G03SoHasWhoCameAfterTheOneBeforeHadLeft) {
+  const auto joined = StaticGroup();
+  EXPECT_EQ(LeaveBy(joined[0].member_id, "one"), ErrorCode::kNone);
+  Send(StaticOf("one"));
+  const uint64_t two = Send(StaticOf("two", joined[1].member_id));
+  ASSERT_TRUE(Answered(two));
+  const std::string one = Joined(token_ - 1).member_id;
+  ASSERT_NE(one, joined[0].member_id);
+  FailOver();
+  EXPECT_EQ(Beat(one, 2, "one"), ErrorCode::kIllegalGeneration);
+  EXPECT_EQ(Beat(joined[0].member_id, 1, "one"), ErrorCode::kFencedInstanceId);
+  EXPECT_EQ(core_.classic().Find("g")->leader, one);
+}
+
+TEST_F(ClassicStaticTest, ThePlaceIsWrittenWhenItCanBe) {
+  const auto joined = StaticGroup();
+  Send(StaticOf("one", joined[0].member_id));
+  refuse_ = ErrorCode::kCoordinatorNotAvailable;
+  const std::string two = Joined(Send(StaticOf("two"))).member_id;
+  refuse_ = ErrorCode::kNone;
+  Beat(joined[0].member_id, 2, "one");
+  FailOver();
+  EXPECT_EQ(Beat(two, 2, "two"), ErrorCode::kIllegalGeneration);
+}
+
+TEST_F(ClassicStaticTest, ARestartOfWhoHasStillToGiveUpPartitionsStartsARebalance) {
+  std::vector<ClassicJoinRequest> requests = {StaticOf("one"), StaticOf("two")};
+  // "one" keeps partition 0 of what it has, "two" has to give partition 2 up and to join again.
+  requests[0].protocols[0].metadata = Owning({0});
+  requests[1].protocols[0].metadata = Owning({1, 2});
+  SyncAll(JoinAll(requests));
+  requests[0].protocols[0].metadata = Owning({});
+  EXPECT_TRUE(Answered(Send(requests[0])));
+  EXPECT_EQ(State(), "Stable");
+  requests[1].protocols[0].metadata = Owning({});
+  EXPECT_FALSE(Answered(Send(requests[1])));
   EXPECT_EQ(State(), "PreparingRebalance");
 }
 
@@ -397,6 +461,16 @@ TEST(ConsumerProtocol, IsReadWithinItsBounds) {
   const std::string assignment = Assignment("t", {3, 1});
   for (size_t size = 1; size < assignment.size() - 4; ++size) {
     EXPECT_FALSE(AssignedPartitionsIn(assignment.substr(0, size)).has_value()) << size;
+  }
+  // Version 0 has no partitions behind the user data, and version 1 must have them.
+  EXPECT_TRUE(OwnedPartitionsIn(subscription)->empty());
+  std::string owning = Subscription({"t"}, "data");
+  owning[1] = 1;
+  EXPECT_FALSE(OwnedPartitionsIn(owning).has_value());
+  owning += Assignment("t", {3, 1}).substr(sizeof(int16_t));
+  EXPECT_EQ(*OwnedPartitionsIn(owning), (NamedPartitions{{"t", {3, 1}}}));
+  for (size_t size = 0; size < owning.size() - 4; ++size) {
+    EXPECT_FALSE(OwnedPartitionsIn(owning.substr(0, size)).has_value()) << size;
   }
   std::string many;  // counts that cannot be
   AppendBigEndian(many, int16_t{0});
