@@ -4,7 +4,8 @@ import json
 import time
 
 ACCOUNTS = 97
-BASE_TIME = int(time.time() * 1000) - 3_600_000  # so that no retention ends it; record i is of BASE_TIME + i where a client can say so
+# Milliseconds; record i is of BASE_TIME + i where a client can say so. No retention ends it so soon.
+BASE_TIME = int(time.time() * 1000) - 3_600_000
 
 
 def record(i, own_headers=True, repeated_headers=True, timestamps=True):
