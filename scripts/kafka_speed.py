@@ -110,7 +110,8 @@ def main():
             for side in ("grpc", "kafka"):
                 cluster.make_topic(f"{side}-{number}", partitions=PARTITIONS)
                 cluster.make_topic(f"{side}-slow-{number}", partitions=1)
-            for what, pair in (("produce, records/s", speed.produce(number)), ("consume, records/s", speed.consume(number)),
+            for what, pair in (("produce, records/s", speed.produce(number)),
+                               ("consume, records/s", speed.consume(number)),
                                (f"p99 at {asked.rate}/s, ms", speed.latency(f"slow-{number}"))):
                 found.setdefault(what, []).append(pair)
                 print(f"round {number + 1}: {what}: gRPC {pair[0]:,.2f}, Kafka {pair[1]:,.2f}", flush=True)
