@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What the Kafka listener costs against gRPC: librdkafka's rdkafka_performance and `quipu bench` take turns
-on one cluster of three brokers, replication 3, acks=all, the same records, batches and partitions.
+on one cluster of three brokers, replication 3, acks=all, the same records, batches and partitions. For the
+latency of small requests a bare connection of its own (tests/bench/kafka_latency.cc) stands for the former.
 
   scripts/kafka_speed.py [--rounds 5] [--records 300000] [--rate 1000] [--seconds 10]
 
@@ -23,6 +24,7 @@ sys.path[:0] = [os.path.join(ROOT, "tests", "integration"), os.path.join(ROOT, "
 import librdkafka_suite  # noqa: E402
 import programs  # noqa: E402
 
+LATENCY_PROGRAM = os.path.join(programs.BUILD, "tests", "quipu-kafka-latency")
 RECORD_BYTES, BATCH_BYTES, LINGER_MS, PARTITIONS = 1024, 16384, 5, 6
 
 
@@ -74,19 +76,18 @@ class Speed:
         return grpc["records_per_second"], self.records_per_second(printed)
 
     def latency(self, topic):
-        """Milliseconds of the 99th percentile, at a rate, each record a request of its own."""
+        """Milliseconds of the 99th percentile, at a rate, each record a request of its own; both from
+        when it was due."""
         records = self.asked.rate * self.asked.seconds
-        warm_up = 2 * self.asked.rate  # rdkafka_performance counts its connecting, `quipu bench` does not
         grpc = self.quipu("produce", f"grpc-{topic}", "-n", records, "-s", 100, "--rate", self.asked.rate,
                           "--linger-ms", 0, "--keys", 1)
-        path = os.path.join(programs.folder("latency"), "all")
-        self.kafka("-P", "-t", f"kafka-{topic}", "-p", 0, "-c", warm_up + records, "-s", 100, "-a", -1, "-q", "-l",
-                   "-A", path, "-r", self.asked.rate, "-X", "linger.ms=0")
-        micros = [int(line.split()[-1]) for line in programs.read(path).splitlines() if line.strip()]
-        if len(micros) != warm_up + records:
-            sys.exit(f"{len(micros)} latencies of {warm_up + records} records in {path}")
-        micros = sorted(micros[warm_up:])
-        return grpc["p99_ms"], micros[int(len(micros) * 0.99)] / 1000
+        leader = self.cluster.json("topic", "describe", f"kafka-{topic}")["partitions"][0]["leader"]
+        address = self.cluster.kafka_bootstrap.split(",")[leader - 1]  # by rising id
+        done = subprocess.run([LATENCY_PROGRAM, *address.rsplit(":", 1), f"kafka-{topic}", str(self.asked.rate),
+                               str(records)], text=True, capture_output=True, timeout=600)
+        if done.returncode != 0:
+            sys.exit(f"quipu-kafka-latency: {done.stderr}")
+        return grpc["p99_ms"], json.loads(done.stdout)["p99_ms"]
 
 
 def spread(values):
