@@ -169,7 +169,7 @@ void OffsetQueries::FindRecord(PartitionHost& host, const ListOffsetsQuery::Item
                    ? FirstFrom(store, log_id, std::max(Offset(request.from_offset()), start), end)
                    : SearchLog(store, log_id, TimestampMs(request.timestamp()), start, end);
       },
-      [this, uid = item.uid, slot = item.slot, epoch, by_offset, join](const auto& found) {
+      [this, uid = item.uid, slot = item.slot, epoch, join](const auto& found) {
         PartitionHost* again = context_.Find(uid);
         if (again == nullptr) {
           join->Complete(context_.index, slot, ListError(ErrorCode::kNotLeaderOrFollower));
@@ -185,7 +185,7 @@ void OffsetQueries::FindRecord(PartitionHost& host, const ListOffsetsQuery::Item
         }
         const bool visible = found->has_value() && (*found)->offset < again->core.high_watermark();
         answer.set_offset(visible ? (*found)->offset.value() : kNoOffset.value());
-        if (by_offset && visible) answer.set_leader_epoch((*found)->epoch.value());
+        answer.set_leader_epoch((visible ? (*found)->epoch : kNoLeaderEpoch).value());
         answer.set_timestamp(visible ? (*found)->timestamp.value() : kNoTimestamp.value());
         join->Complete(context_.index, slot, std::move(answer));
       });

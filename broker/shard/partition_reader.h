@@ -39,8 +39,6 @@ class PartitionReader {
   // one), and calls `done` once, maybe before it returns.
   void Read(const std::vector<ReadSlot>& slots, size_t bytes_max, ReadDone done);
 
-  // Fills in the leader and its epoch, which tell a client where to go.
-
  private:
   enum class Source { kNothing, kMemory, kDisk };
   struct Pending {

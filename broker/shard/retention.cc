@@ -7,6 +7,20 @@
 namespace quipu {
 namespace {
 
+// Where what is older than `limit` ends, at most `end`; zero: nowhere. How old a batch without a
+// time is nobody knows (librdkafka claims 0 for one that it compressed): it goes when one behind it
+// does that has a time. `end` itself is where an old batch ends, or a young one begins.
+absl::StatusOr<Offset> EndOfOld(LogStore& store, LogId log_id, TimestampMs limit, Offset end) {
+  auto young = store.FindByTimestamp(log_id, limit);
+  if (!young.ok()) return young.status();
+  const Offset cut = young->has_value() ? (*young)->base_offset : end;
+  if (cut <= Offset(0)) return Offset(0);
+  auto before = store.Read(log_id, Offset(cut.value() - 1), cut, 1);
+  if (!before.ok()) return before.status();
+  const bool is_old = !before->empty() && before->front().max_timestamp > TimestampMs(0);
+  return is_old ? cut : Offset(0);
+}
+
 // The lowest offset that both limits want kept. `end`: where everything below may go.
 absl::StatusOr<Offset> WantedStart(LogStore& store, LogId log_id, const PartitionConfig& config,
                                    TimestampMs now, Offset end) {
@@ -17,9 +31,9 @@ absl::StatusOr<Offset> WantedStart(LogStore& store, LogId log_id, const Partitio
     start = std::max(start, *offset);
   }
   if (config.retention_ms >= 0) {
-    auto batch = store.FindByTimestamp(log_id, now - config.retention_ms);
-    if (!batch.ok()) return batch.status();
-    start = std::max(start, batch->has_value() ? (*batch)->base_offset : end);
+    auto offset = EndOfOld(store, log_id, now - config.retention_ms, end);
+    if (!offset.ok()) return offset.status();
+    start = std::max(start, *offset);
   }
   return start;
 }

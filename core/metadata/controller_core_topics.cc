@@ -325,7 +325,7 @@ AdminDecision ControllerCore::ElectLeaders(const message::ElectLeaders& request)
       error = partition->leader == preferred ? ErrorCode::kElectionNotNeeded
                                              : ErrorCode::kPreferredLeaderNotAvailable;
     }
-    if (error != ErrorCode::kNone && request.topic().empty()) continue;
+    if (error == ErrorCode::kElectionNotNeeded && request.topic().empty()) continue;
     auto* told = result.add_partitions();
     told->set_topic(image_.FindTopic(partition->topic_id)->name);
     told->set_partition(partition->index.value());

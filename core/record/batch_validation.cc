@@ -50,12 +50,13 @@ ErrorCode ValidateRecords(const RecordBatchView& batch, absl::string_view record
     if (!IsPlausible(record.timestamp)) return ErrorCode::kInvalidRecord;
   }
   if (!walker.ok() || !walker.is_dense()) return ErrorCode::kInvalidRecord;
-  // A search by timestamp relies on the maximum; StampBatch fills in one that is unset, and that of
-  // records without a time, which librdkafka sets to 0.
+  // A search by timestamp relies on the maximum; StampBatch fills in one that is unset. For records
+  // without a time librdkafka sets it to 0, which is no time either.
   const bool has_no_times =
       batch.base_timestamp() == kNoTimestamp && walker.max_create_time() == kNoTimestamp;
-  const bool is_stamped = batch.max_timestamp() == kNoTimestamp || has_no_times;
-  if (!is_stamped && batch.max_timestamp() != walker.max_create_time()) {
+  const bool is_unset = batch.max_timestamp() == kNoTimestamp ||
+                        (has_no_times && batch.max_timestamp() == TimestampMs(0));
+  if (!is_unset && batch.max_timestamp() != walker.max_create_time()) {
     return ErrorCode::kInvalidRecord;
   }
   return ErrorCode::kNone;

@@ -126,15 +126,10 @@ absl::StatusOr<RocksdbLogStore::Tail> RocksdbLogStore::ReadTail(
   return tail;
 }
 
-// Entries hold the running maximum, so the first one at or above the timestamp bounds the search
-// from above and the one before it from below:
-//   index   (max 50, to 9)   (max 80, to 19)      looking for 60
-//   batches [..9]            [10 .. 19]           from 10 on, the first whose maximum is >= 60
-absl::StatusOr<std::optional<StoredBatch>> RocksdbLogStore::FindByTimestamp(
-    LogId log_id, TimestampMs timestamp) const {
-  QUIPU_ASSIGN_OR_RETURN(Offset from, LogStart(log_id));
-  const ScopedSnapshot snapshot(db_->db());
-  TimeIndexIterator index(db_->db(), family(kTimeIndex), log_id, snapshot.get());
+namespace {
+
+// Where to look for `timestamp` from: behind the last entry that is below it.
+absl::StatusOr<Offset> SearchStart(TimestampMs timestamp, TimeIndexIterator& index) {
   index.Seek(timestamp);
   if (index.Valid()) {
     index.Prev();
@@ -143,8 +138,23 @@ absl::StatusOr<std::optional<StoredBatch>> RocksdbLogStore::FindByTimestamp(
     index.SeekToLast();
   }
   QUIPU_RETURN_IF_ERROR(index.status());
-  if (index.Valid()) from = std::max(from, index.entry().last_offset + 1);
-  LogIterator it(db_->db(), family(kLog), log_id, from, Offset::Max(), snapshot.get());
+  return index.Valid() ? index.entry().last_offset + 1 : Offset(0);
+}
+
+}  // namespace
+
+// Entries hold the running maximum, so the first one at or above the timestamp bounds the search
+// from above and the one before it from below:
+//   index   (max 50, to 9)   (max 80, to 19)      looking for 60
+//   batches [..9]            [10 .. 19]           from 10 on, the first whose maximum is >= 60
+absl::StatusOr<std::optional<StoredBatch>> RocksdbLogStore::FindByTimestamp(
+    LogId log_id, TimestampMs timestamp) const {
+  QUIPU_ASSIGN_OR_RETURN(const Offset log_start, LogStart(log_id));
+  const ScopedSnapshot snapshot(db_->db());
+  TimeIndexIterator index(db_->db(), family(kTimeIndex), log_id, snapshot.get());
+  QUIPU_ASSIGN_OR_RETURN(const Offset from, SearchStart(timestamp, index));
+  LogIterator it(db_->db(), family(kLog), log_id, std::max(log_start, from), Offset::Max(),
+                 snapshot.get());
   for (; it.Valid(); it.Next()) {
     // Checked before its time is believed: a damaged one could have been the first.
     QUIPU_ASSIGN_OR_RETURN(StoredBatch batch, it.Checked());
@@ -162,16 +172,18 @@ absl::StatusOr<std::optional<StoredBatch>> RocksdbLogStore::FindLargestTimestamp
   QUIPU_ASSIGN_OR_RETURN(const Tail tail,
                          ReadTail(log_id, log_start, Offset::Max(), snapshot.get()));
   if (tail.running_max == kNoTimestamp) return std::optional<StoredBatch>();
-  auto found = FindByTimestamp(log_id, tail.running_max);
-  if (!found.ok()) return found;
-  if (found->has_value() && (*found)->last_offset >= from) return found;
+  // The first batch with the largest time of all that ever were lies behind `below`. If it has been
+  // removed, or lies below `from`, then so does `below`, and all that is left is read.
+  TimeIndexIterator index(db_->db(), family(kTimeIndex), log_id, snapshot.get());
+  QUIPU_ASSIGN_OR_RETURN(const Offset below, SearchStart(tail.running_max, index));
   std::optional<StoredBatch> largest;
-  LogIterator it(db_->db(), family(kLog), log_id, std::max(from, log_start), Offset::Max(),
+  LogIterator it(db_->db(), family(kLog), log_id, std::max({from, log_start, below}), Offset::Max(),
                  snapshot.get());
   for (; it.Valid(); it.Next()) {
     QUIPU_ASSIGN_OR_RETURN(StoredBatch batch, it.Checked());
     if (batch.max_timestamp <= (largest ? largest->max_timestamp : kNoTimestamp)) continue;
     largest = std::move(batch);
+    if (largest->max_timestamp == tail.running_max) break;
   }
   QUIPU_RETURN_IF_ERROR(it.status());
   return largest;

@@ -24,9 +24,10 @@ TopicRefusal AddAssignments(const CreateTopicsRequest::Topic& topic, message::Cr
   for (const auto& assignment : topic.assignments) {
     by_index.emplace(assignment.partition_index, &assignment.broker_ids);
   }
-  const bool consecutive =
-      by_index.size() == topic.assignments.size() && by_index.begin()->first == PartitionIndex(0) &&
-      by_index.rbegin()->first.value() + 1 == static_cast<int32_t>(by_index.size());
+  const auto last = static_cast<int32_t>(topic.assignments.size()) - 1;
+  const bool consecutive = by_index.size() == topic.assignments.size() &&
+                           by_index.begin()->first.value() == 0 &&
+                           by_index.rbegin()->first.value() == last;
   if (!consecutive) {
     return {ErrorCode::kInvalidReplicaAssignment,
             "replicas must be given for each partition once, from 0 without a gap"};

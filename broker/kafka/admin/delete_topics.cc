@@ -43,7 +43,7 @@ absl::Status HandleDeleteTopics(const KafkaContext& context, const KafkaCallPtr&
     if (!topic.name) {
       const FoundTopic found = FindTopic(image.get(), topic.topic_id);
       if (found.topic == nullptr) {
-        Refuse(found.error, "there is no topic with this id", out);
+        RefuseTopic(found.error, out);
         continue;
       }
       out.name = found.topic->name;

@@ -37,7 +37,7 @@ bool IsAsked(const KafkaContext& context, const DescribeConfigsRequest& request,
     if (found.topic != nullptr) {
       AddEntries(request, resource, TopicConfigEntries(found.topic->configs), out);
     } else {
-      Refuse(found.error, "there is no such topic", out);
+      RefuseTopic(found.error, out);
     }
     return false;
   }

@@ -20,7 +20,7 @@ constexpr int8_t kUnclean = 1;
 // What can be said without asking; kNone: ask.
 void FillKnown(const MetadataImage* image, const FoundTopic& found, int8_t election_type,
                ElectLeadersResponse::Partition& out) {
-  if (found.topic == nullptr) return Refuse(found.error, "there is no such topic", out);
+  if (found.topic == nullptr) return RefuseTopic(found.error, out);
   const PartitionImage* partition = image->FindPartition(found.id(), out.partition_id);
   if (partition == nullptr) {
     return Refuse(ErrorCode::kUnknownTopicOrPartition, "the topic has no such partition", out);
@@ -48,23 +48,48 @@ void Fill(const message::AdminResponse& result, ElectLeadersResponse& all, size_
       SetOutcome(result, partition);
       continue;
     }
-    partition.error_code = errors.at(partition.partition_id);
+    // No word of it is no success.
+    const auto told = errors.find(partition.partition_id);
+    partition.error_code = told == errors.end() ? ErrorCode::kUnknownServerError : told->second;
     if (partition.error_code != ErrorCode::kNone) {
       partition.error_message = std::string(ErrorDescription(partition.error_code));
     }
   }
 }
 
-// Of all topics: those that were elected.
+// Of all topics: those that were elected or could not be.
 void FillAll(const message::AdminResponse& result, ElectLeadersResponse& all) {
   all.error_code = AdminError(ErrorOf(result.error_code()));
   std::map<std::string, std::vector<ElectLeadersResponse::Partition>> topics;
   for (const auto& partition : result.elect_leaders().partitions()) {
-    topics[partition.topic()].push_back({.partition_id = PartitionIndex(partition.partition())});
+    auto& out = topics[partition.topic()].emplace_back();
+    out.partition_id = PartitionIndex(partition.partition());
+    out.error_code = ErrorOf(partition.error_code());
+    if (out.error_code == ErrorCode::kNone) continue;
+    out.error_message = std::string(ErrorDescription(out.error_code));
   }
   for (auto& [name, partitions] : topics) {
     all.replica_election_results.push_back(
         {.topic = name, .partition_result = std::move(partitions)});
+  }
+}
+
+// Of an unclean election of all topics: those that have no leader, and get none.
+void AddLeaderless(const MetadataImage* image, ElectLeadersResponse& response) {
+  if (image == nullptr) {
+    response.error_code = ErrorCode::kNotController;
+    return;
+  }
+  for (const auto& [id, topic] : image->topics()) {
+    ElectLeadersResponse::Topic out{.topic = topic.name};
+    for (const PartitionUid uid : topic.partitions) {
+      const PartitionImage& partition = *image->FindPartition(uid);
+      if (partition.leader != kNoBroker) continue;
+      auto& result = out.partition_result.emplace_back();
+      result.partition_id = partition.index;
+      FillKnown(image, {.topic = &topic}, kUnclean, result);
+    }
+    if (!out.partition_result.empty()) response.replica_election_results.push_back(std::move(out));
   }
 }
 
@@ -110,6 +135,8 @@ absl::Status HandleElectLeaders(const KafkaContext& context, const KafkaCallPtr&
     asked = Plan(request, context.node.image().get(), response);
   } else if (request.election_type == kPreferred) {
     asked.emplace_back().request.mutable_elect_leaders();
+  } else {
+    AddLeaderless(context.node.image().get(), response);
   }
   AskControllers(
       context.node, call, std::move(response), std::move(asked),

@@ -133,7 +133,7 @@ void MakeAndAnswer(const KafkaContext& context, const KafkaCallPtr& call,
   }
   AskControllers(context.node, call, std::move(response), std::move(asked),
                  [](MetadataResponse& answer, size_t place, const message::AdminResponse& made) {
-                   const ErrorCode error = ErrorOf(made.error_code());
+                   const ErrorCode error = AdminError(ErrorOf(made.error_code()));
                    const bool there =
                        error == ErrorCode::kNone || error == ErrorCode::kTopicAlreadyExists;
                    if (!there) answer.topics[place].error_code = error;

@@ -1,6 +1,8 @@
 // ListOffsets: first, last, or by time.
+#include <string>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "base/status_macros.h"
 #include "broker/kafka/api_handlers.h"
 #include "broker/kafka/partition_slots.h"
@@ -40,10 +42,14 @@ absl::Status HandleListOffsets(const KafkaContext& context, const KafkaCallPtr& 
   const MetadataImagePtr image = context.node.image();
   message::ListOffsetsRequest asked;
   PartitionSlots slots;
+  // Each partition once: each question may read the disk.
+  absl::flat_hash_set<std::pair<std::string, int32_t>> seen;
   for (const auto& topic : request.topics) {
     const FoundTopic found = FindTopic(image.get(), topic.name);
     for (const auto& partition : topic.partitions) {
-      const ErrorCode refused = RefuseTime(partition.timestamp);
+      const bool first = seen.emplace(topic.name, partition.partition_index.value()).second;
+      const ErrorCode refused =
+          first ? RefuseTime(partition.timestamp) : ErrorCode::kInvalidRequest;
       if (!slots.Add(refused == ErrorCode::kNone ? found.error : refused)) continue;
       auto* out = asked.add_partitions();
       out->set_topic_id(found.id().ToBytes());

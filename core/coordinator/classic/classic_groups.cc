@@ -159,7 +159,7 @@ std::vector<ClassicReply> ClassicGroups::Finish(ErrorCode written, Instant now) 
       Reply(staged->refused.token, WithError(staged->refused.answer, written));
     }
   }
-  if (written == ErrorCode::kNone) told_.clear();
+  told_.clear();
   for (ClassicReply& reply : replies_) {
     // As if the answer were lost: the member asks again.
     const bool unwritten = written != ErrorCode::kNone && tells_place_.contains(reply.token);

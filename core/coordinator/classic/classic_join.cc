@@ -190,7 +190,10 @@ void ClassicGroups::JoinAgain(uint64_t token, const ClassicJoinRequest& request,
       group.pending_syncs.insert(member_id);
     }
     StartSession(group.id, member_id, member.session_timeout_ms, now);
-    if (!member.instance_id.empty()) tells_place_.insert(token);
+    if (!member.instance_id.empty()) {
+      told_.insert(group.id);
+      tells_place_.insert(token);
+    }
     Reply(token, JoinedAnswer(group, member_id));
     return;
   }

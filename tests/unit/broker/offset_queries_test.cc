@@ -203,6 +203,23 @@ TEST(Retention, DropsWhatIsOlderThanTheTimeLimit) {
   EXPECT_EQ(ListOffset(world, topic, 0, -2).offset(), 2);
 }
 
+TEST(Retention, RecordsWithoutATimeStayUntilALaterOneIsOldEnough) {
+  FakeWorld world;
+  const TopicId topic = world.CreateTopic("payments", 1, 1, {{"retention.ms", "60000"}});
+  world.Produce(1, topic, 0, MakeBatch(0, 1, -1, 0, 0, -1));
+  world.Produce(1, topic, 0, MakeBatch(1, 1, -1, 0, 0, -1));
+  world.RunFor(std::chrono::minutes(6));
+  EXPECT_EQ(ListOffset(world, topic, 0, -2).offset(), 0);
+  world.Produce(1, topic, 0, MakeBatch(2, 1, -1, 0, 0, 1000));
+  world.Produce(1, topic, 0, MakeBatch(3, 1, -1, 0, 0, -1));
+  world.RunFor(std::chrono::minutes(6));
+  // The last has no time either, so nobody knows whether what lies before it may go.
+  EXPECT_EQ(ListOffset(world, topic, 0, -2).offset(), 0);
+  world.Produce(1, topic, 0, MakeBatch(4, 1, -1, 0, 0, 1000));
+  world.RunFor(std::chrono::minutes(6));
+  EXPECT_EQ(ListOffset(world, topic, 0, -2).offset(), 5);
+}
+
 TEST(Retention, KeepsEverythingByDefault) {
   FakeWorld world;
   const TopicId topic = world.CreateTopic("payments", 1);

@@ -106,6 +106,18 @@ TEST(KafkaCreateTopicsTest, ACheckMakesNothing) {
   EXPECT_TRUE(kafka.world.controller.image().topics().empty());
 }
 
+TEST(KafkaCreateTopicsTest, ManyAreMadeAlthoughFewAreAskedForAtATime) {
+  KafkaWorld kafka;
+  CreateTopicsRequest request;
+  for (int i = 0; i < 1500; ++i) {
+    request.topics.push_back(
+        {.name = "t" + std::to_string(i), .num_partitions = 1, .replication_factor = 1});
+  }
+  const auto response = kafka.Ask<CreateTopicsResponse>(HandleCreateTopics, request, 7);
+  for (const auto& topic : response.topics) EXPECT_EQ(topic.error_code, ErrorCode::kNone);
+  EXPECT_EQ(kafka.world.controller.image().topics().size(), 1500U);
+}
+
 TEST(KafkaDeleteTopicsTest, ByNameOrById) {
   KafkaWorld kafka;
   const TopicId a = kafka.world.CreateTopic("a", 1);
@@ -365,6 +377,10 @@ TEST(KafkaElectLeadersTest, NobodyLeadsWhoMayLackRecords) {
   request.topic_partitions.emplace();
   *request.topic_partitions = {{.topic = "a", .partitions = {PartitionIndex(0)}}};
   const auto response = kafka.Ask<ElectLeadersResponse>(HandleElectLeaders, request, 2, 3 - holder);
+  request.topic_partitions.reset();
+  const auto all = kafka.Ask<ElectLeadersResponse>(HandleElectLeaders, request, 2, 3 - holder);
+  EXPECT_EQ(all.replica_election_results.at(0).partition_result.at(0).error_code,
+            ErrorCode::kEligibleLeadersNotAvailable);
   const auto& result = response.replica_election_results.at(0).partition_result.at(0);
   EXPECT_EQ(result.error_code, ErrorCode::kEligibleLeadersNotAvailable);
   EXPECT_THAT(result.error_message.value_or(""), HasSubstr("quipu partition recover"));

@@ -78,6 +78,16 @@ TEST_F(KafkaListOffsetsTest, WhatIsDeletedIsNotFound) {
   EXPECT_EQ(At(260).offset, kNoOffset);
 }
 
+TEST_F(KafkaListOffsetsTest, APartitionThatIsNamedTwiceIsAskedOnce) {
+  Write({100});
+  ListOffsetsRequest request;
+  const ListOffsetsRequest::Partition asked{.partition_index = PartitionIndex(0), .timestamp = -3};
+  request.topics = {{.name = "a", .partitions = {asked, asked}}};
+  const auto response = kafka_.Ask<ListOffsetsResponse>(HandleListOffsets, request, 10);
+  EXPECT_EQ(response.topics[0].partitions[0].offset, Offset(2));
+  EXPECT_EQ(response.topics[0].partitions[1].error_code, ErrorCode::kInvalidRequest);
+}
+
 TEST_F(KafkaListOffsetsTest, OfAnEmptyLogNothingIsTheNewest) {
   a_ = kafka_.world.CreateTopic("a", 1);
   EXPECT_EQ(At(-3).error_code, ErrorCode::kNone);

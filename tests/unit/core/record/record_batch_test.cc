@@ -205,10 +205,11 @@ std::string MakeTimelessBatch(int64_t max_timestamp) {
   return WithField<int64_t>(layout::kMaxTimestamp, max_timestamp, builder.Build().ToString());
 }
 
-TEST(ValidateBatchTest, TakesAnyMaxTimestampOfRecordsWithoutATime) {
+TEST(ValidateBatchTest, TakesAMaxTimestampOfZeroForRecordsWithoutATime) {
   EXPECT_EQ(Validate(MakeTimelessBatch(0)), ErrorCode::kNone);
   EXPECT_EQ(Validate(MakeTimelessBatch(-1)), ErrorCode::kNone);
   EXPECT_EQ(Validate(MakeTimelessBatch(-2)), ErrorCode::kInvalidRecord);
+  EXPECT_EQ(Validate(MakeTimelessBatch(1)), ErrorCode::kInvalidRecord);
 }
 
 TEST(ValidateBatchTest, RefusesHalfAProducer) {
