@@ -71,7 +71,6 @@ class SimClassicGroup {
   const SimClassic* gone_ = nullptr;                     // stays away for good
   ProcessPtr operator_;
   bool open_ = true;
-  bool healed_ = false;
 };
 
 }  // namespace quipu::sim
