@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -79,6 +80,20 @@ template <typename Out>
 void Refuse(ErrorCode error, std::string message, Out& out) {
   out.error_code = error;
   out.error_message = std::move(message);
+}
+
+// Of elements with the same key leaves the first alone. Returns the keys that there were several
+// of: what is named more than once is refused, as in Kafka.
+template <typename Element, typename KeyOf>
+auto DropRepeated(std::vector<Element>& elements, KeyOf key_of) {
+  std::map<decltype(key_of(elements.front())), size_t> times;
+  std::erase_if(elements, [&](const Element& element) { return ++times[key_of(element)] > 1; });
+  std::erase_if(times, [](const auto& item) { return item.second == 1; });
+  return times;
+}
+template <typename Out>
+void RefuseRepeated(Out& out) {
+  Refuse(ErrorCode::kInvalidRequest, "the request names it more than once", out);
 }
 
 // A topic that FindTopic did not find.

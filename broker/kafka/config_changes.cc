@@ -1,7 +1,6 @@
 #include "broker/kafka/config_changes.h"
 
 #include <limits>
-#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -62,22 +61,19 @@ TopicRefusal ToChange(const ChangedResource& resource, bool replace, message::Ad
 
 }  // namespace
 
-PlannedChanges PlanChanges(const std::vector<ChangedResource>& resources, bool replace,
+PlannedChanges PlanChanges(std::vector<ChangedResource> resources, bool replace,
                            bool validate_only) {
-  std::map<std::pair<int8_t, std::string>, size_t> times;
-  for (const ChangedResource& resource : resources) {
-    ++times[{resource.resource_type, resource.resource_name}];
-  }
+  const auto key = [](const ChangedResource& resource) {
+    return std::pair(resource.resource_type, resource.resource_name);
+  };
+  const auto repeated = DropRepeated(resources, key);
   PlannedChanges plan;
   for (const ChangedResource& resource : resources) {
-    const auto found = times.find({resource.resource_type, resource.resource_name});
-    if (found == times.end()) continue;  // answered before
     AlteredResource& out = plan.responses.emplace_back();
     out.resource_type = resource.resource_type;
     out.resource_name = resource.resource_name;
-    if (found->second > 1) {
-      Refuse(ErrorCode::kInvalidRequest, "the request names this resource more than once", out);
-      times.erase(found);
+    if (repeated.contains(key(resource))) {
+      RefuseRepeated(out);
       continue;
     }
     AdminCall admin{.place = plan.responses.size() - 1, .request = {}};

@@ -20,7 +20,7 @@ struct PlannedChanges {
 
 // `replace`: what a resource has and the request does not name is removed. A resource that is there
 // twice is refused.
-PlannedChanges PlanChanges(const std::vector<IncrementalAlterConfigsRequest::Resource>& resources,
+PlannedChanges PlanChanges(std::vector<IncrementalAlterConfigsRequest::Resource> resources,
                            bool replace, bool validate_only);
 
 }  // namespace quipu::kafka

@@ -28,6 +28,21 @@ FoundTopic FindTopic(const MetadataImage* image, TopicId id);
 // By id when it is not zero, else by name: the newer versions of some APIs have ids alone.
 FoundTopic FindTopic(const MetadataImage* image, const std::string& name, TopicId id);
 
+// What every description of a partition has: leader, replicas, who is in sync and who is away.
+template <typename Out>
+void DescribePartition(const MetadataImage& image, const PartitionImage& partition, Out& out) {
+  out.partition_index = partition.index;
+  out.leader_id = partition.leader;
+  out.leader_epoch = partition.leader_epoch;
+  out.replica_nodes = partition.replicas;
+  out.isr_nodes = partition.isr;
+  for (const BrokerId id : partition.replicas) {
+    const BrokerImage* broker = image.FindBroker(id);
+    if (broker == nullptr || broker->fenced) out.offline_replicas.push_back(id);
+  }
+  if (partition.leader == kNoBroker) out.error_code = ErrorCode::kLeaderNotAvailable;
+}
+
 // A partition of a topic that nobody has, for a request that would mean "all" without any: whether
 // the asked broker coordinates the group is then still its own to say.
 void AddNobodys(google::protobuf::RepeatedPtrField<record::TopicPartitions>* partitions);

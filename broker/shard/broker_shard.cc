@@ -76,7 +76,7 @@ void BrokerShard::Produce(std::vector<ProducePart> parts,
     if (refusal != ErrorCode::kNone) {
       ProducePartitionResult result;
       result.error = refusal;
-      TellLeader(part.uid, result);
+      TellLeader(part.uid, host, result);
       join->Complete(index, part.slot, std::move(result));
       continue;
     }
@@ -95,10 +95,9 @@ void BrokerShard::FinishProduce(PartitionUid uid, const ProduceReply& reply,
   result.error = reply.error;
   result.base_offset = reply.base_offset;
   result.log_append_time = reply.log_append_time;
-  TellLeader(uid, result);
-  if (const PartitionHost* host = Find(uid)) {
-    result.log_start_offset = host->core.log_start_offset();
-  }
+  const PartitionHost* host = Find(uid);
+  TellLeader(uid, host, result);
+  if (host != nullptr) result.log_start_offset = host->core.log_start_offset();
   result.error_message = reply.message;
   join->Complete(index, slot, std::move(result));
 }

@@ -61,7 +61,7 @@ void PartitionReader::Read(const std::vector<ReadSlot>& slots, size_t bytes_max,
 PartitionReader::Source PartitionReader::Plan(const ReadSlot& slot, ReadResult& out) {
   out.slot = slot.slot;
   const PartitionHost* host = context_.Find(slot.uid);
-  context_.TellLeader(slot.uid, out.result);
+  context_.TellLeader(slot.uid, host, out.result);
   if (host == nullptr) {
     const bool repairing = context_.under_repair.contains(slot.uid);
     out.result.error = repairing ? ErrorCode::kUnderRepair : ErrorCode::kNotLeaderOrFollower;
@@ -101,7 +101,7 @@ void PartitionReader::OnColdRead(const ReadSlot& slot,
                                  absl::StatusOr<std::vector<StoredBatch>> batches,
                                  ReadResult& out) {
   PartitionHost* host = context_.Find(slot.uid);
-  context_.TellLeader(slot.uid, out.result);
+  context_.TellLeader(slot.uid, host, out.result);
   if (host == nullptr) {
     out.result.error = ErrorCode::kNotLeaderOrFollower;
     return;

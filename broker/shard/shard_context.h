@@ -62,11 +62,11 @@ class ShardContext : public std::enable_shared_from_this<ShardContext> {
     return it == hosts.end() ? nullptr : it->second.get();
   }
 
-  // Who leads the partition, as its replica here knows, else the metadata. `Result`: that of a
-  // produce or a fetch.
+  // Who leads the partition, as its replica here (nullptr: none) knows, else the metadata.
+  // `Result`: that of a produce or a fetch.
   template <typename Result>
-  void TellLeader(PartitionUid uid, Result& result) {
-    if (const PartitionHost* host = Find(uid)) {
+  void TellLeader(PartitionUid uid, const PartitionHost* host, Result& result) const {
+    if (host != nullptr) {
       result.leader_id = host->core.leader();
       result.leader_epoch = host->core.leader_epoch();
       return;

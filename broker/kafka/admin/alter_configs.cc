@@ -20,7 +20,7 @@ absl::Status HandleAlterConfigs(const KafkaContext& context, const KafkaCallPtr&
       out.configs.push_back({.name = std::move(config.name), .value = std::move(config.value)});
     }
   }
-  PlannedChanges plan = PlanChanges(resources, true, request.validate_only);
+  PlannedChanges plan = PlanChanges(std::move(resources), true, request.validate_only);
   AskControllers(context.node, call, AlterConfigsResponse{.responses = std::move(plan.responses)},
                  std::move(plan.asked),
                  [](AlterConfigsResponse& all, size_t place, const message::AdminResponse& result) {

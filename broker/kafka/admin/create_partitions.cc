@@ -1,5 +1,4 @@
 // CreatePartitions: more partitions for topics.
-#include <map>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -25,20 +24,15 @@ void ToAsked(const CreatePartitionsRequest::Topic& topic, message::CreatePartiti
 }  // namespace
 
 absl::Status HandleCreatePartitions(const KafkaContext& context, const KafkaCallPtr& call) {
-  QUIPU_ASSIGN_OR_RETURN(const CreatePartitionsRequest request,
-                         call->Decode<CreatePartitionsRequest>());
-  std::map<std::string, size_t> times;
-  for (const auto& topic : request.topics) ++times[topic.name];
+  QUIPU_ASSIGN_OR_RETURN(CreatePartitionsRequest request, call->Decode<CreatePartitionsRequest>());
+  const auto repeated = DropRepeated(request.topics, [](const auto& topic) { return topic.name; });
   CreatePartitionsResponse response;
   std::vector<AdminCall> asked;
   for (const auto& topic : request.topics) {
-    const auto found = times.find(topic.name);
-    if (found == times.end()) continue;  // answered before
     auto& out = response.results.emplace_back();
     out.name = topic.name;
-    if (found->second > 1) {
-      Refuse(ErrorCode::kInvalidRequest, "the request names this topic more than once", out);
-      times.erase(found);
+    if (repeated.contains(topic.name)) {
+      RefuseRepeated(out);
       continue;
     }
     AdminCall admin{.place = response.results.size() - 1, .request = {}};

@@ -33,6 +33,10 @@ TopicRefusal AddAssignments(const CreateTopicsRequest::Topic& topic, message::Cr
             "replicas must be given for each partition once, from 0 without a gap"};
   }
   for (const auto& [index, brokers] : by_index) {
+    if (brokers->empty()) {
+      return {ErrorCode::kInvalidReplicaAssignment,
+              absl::StrCat("partition ", index.value(), " is given no replica")};
+    }
     auto* replicas = out.add_assignments();
     for (const BrokerId broker : *brokers) replicas->add_broker_ids(broker.value());
   }
@@ -75,19 +79,15 @@ void Fill(const message::AdminResponse& result, bool validate_only,
 }  // namespace
 
 absl::Status HandleCreateTopics(const KafkaContext& context, const KafkaCallPtr& call) {
-  QUIPU_ASSIGN_OR_RETURN(const CreateTopicsRequest request, call->Decode<CreateTopicsRequest>());
-  std::map<std::string, size_t> times;
-  for (const auto& topic : request.topics) ++times[topic.name];
+  QUIPU_ASSIGN_OR_RETURN(CreateTopicsRequest request, call->Decode<CreateTopicsRequest>());
+  const auto repeated = DropRepeated(request.topics, [](const auto& topic) { return topic.name; });
   CreateTopicsResponse response;
   std::vector<AdminCall> asked;
   for (const auto& topic : request.topics) {
-    const auto found = times.find(topic.name);
-    if (found == times.end()) continue;  // answered before
     auto& out = response.topics.emplace_back();
     out.name = topic.name;
-    if (found->second > 1) {
-      Refuse(ErrorCode::kInvalidRequest, "the request names this topic more than once", out);
-      times.erase(found);
+    if (repeated.contains(topic.name)) {
+      RefuseRepeated(out);
       continue;
     }
     AdminCall admin{.place = response.topics.size() - 1, .request = {}};

@@ -1,5 +1,4 @@
 // DeleteTopics: by name, or by id in newer versions.
-#include <set>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -15,10 +14,6 @@ namespace {
 std::vector<DeleteTopicsRequest::Topic> TopicsOf(DeleteTopicsRequest request) {
   std::vector<DeleteTopicsRequest::Topic> topics = std::move(request.topics);
   for (std::string& name : request.topic_names) topics.push_back({.name = std::move(name)});
-  std::set<std::pair<std::optional<std::string>, Uuid>> seen;
-  std::erase_if(topics, [&seen](const DeleteTopicsRequest::Topic& topic) {
-    return !seen.emplace(topic.name, topic.topic_id).second;
-  });
   return topics;
 }
 
@@ -27,15 +22,23 @@ std::vector<DeleteTopicsRequest::Topic> TopicsOf(DeleteTopicsRequest request) {
 absl::Status HandleDeleteTopics(const KafkaContext& context, const KafkaCallPtr& call) {
   QUIPU_ASSIGN_OR_RETURN(DeleteTopicsRequest request, call->Decode<DeleteTopicsRequest>());
   const MetadataImagePtr image = context.node.image();
+  std::vector<DeleteTopicsRequest::Topic> topics = TopicsOf(std::move(request));
+  const auto key = [](const DeleteTopicsRequest::Topic& topic) {
+    return std::pair(topic.name, topic.topic_id);
+  };
+  const auto repeated = DropRepeated(topics, key);
   DeleteTopicsResponse response;
   std::vector<AdminCall> asked;
-  for (DeleteTopicsRequest::Topic& topic : TopicsOf(std::move(request))) {
+  for (const DeleteTopicsRequest::Topic& topic : topics) {
     auto& out = response.responses.emplace_back();
     out.name = topic.name;
     out.topic_id = topic.topic_id;
-    if (topic.name && !topic.topic_id.IsZero()) {
-      Refuse(ErrorCode::kInvalidRequest, "a topic is named by its name or its id, not by both",
-             out);
+    if (repeated.contains(key(topic))) {
+      RefuseRepeated(out);
+      continue;
+    }
+    if (topic.name.has_value() != topic.topic_id.IsZero()) {
+      Refuse(ErrorCode::kInvalidRequest, "a topic is named either by its name or by its id", out);
       continue;
     }
     AdminCall admin{.place = response.responses.size() - 1, .request = {}};

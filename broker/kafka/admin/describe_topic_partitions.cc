@@ -28,31 +28,17 @@ std::set<std::string> NamesFrom(const DescribeTopicPartitionsRequest& request,
   return names;
 }
 
-TopicPartitions::Partition ToDescribed(const MetadataImage& image,
-                                       const PartitionImage& partition) {
-  TopicPartitions::Partition out;
-  out.partition_index = partition.index;
-  out.leader_id = partition.leader;
-  out.leader_epoch = partition.leader_epoch;
-  out.replica_nodes = partition.replicas;
-  out.isr_nodes = partition.isr;
-  out.eligible_leader_replicas = partition.elr;
-  out.last_known_elr.emplace();  // none is kept; Kafka's Java client fails on null
-  for (const BrokerId id : partition.replicas) {
-    const BrokerImage* broker = image.FindBroker(id);
-    if (broker == nullptr || broker->fenced) out.offline_replicas.push_back(id);
-  }
-  if (partition.leader == kNoBroker) out.error_code = ErrorCode::kLeaderNotAvailable;
-  return out;
-}
-
 // Partitions from `first` on while there is `room`; returns where to go on, or the number of
 // partitions when that was all.
 size_t AddPartitions(const MetadataImage& image, const TopicImage& topic, size_t first,
                      size_t& room, TopicPartitions::Topic& out) {
   size_t next = first;
   for (; next < topic.partitions.size() && room > 0; ++next, --room) {
-    out.partitions.push_back(ToDescribed(image, *image.FindPartition(topic.partitions[next])));
+    const PartitionImage& partition = *image.FindPartition(topic.partitions[next]);
+    auto& described = out.partitions.emplace_back();
+    DescribePartition(image, partition, described);
+    described.eligible_leader_replicas = partition.elr;
+    described.last_known_elr.emplace();  // none is kept; Kafka's Java client fails on null
   }
   return next;
 }

@@ -8,9 +8,9 @@
 namespace quipu::kafka {
 
 absl::Status HandleIncrementalAlterConfigs(const KafkaContext& context, const KafkaCallPtr& call) {
-  QUIPU_ASSIGN_OR_RETURN(const IncrementalAlterConfigsRequest request,
+  QUIPU_ASSIGN_OR_RETURN(IncrementalAlterConfigsRequest request,
                          call->Decode<IncrementalAlterConfigsRequest>());
-  PlannedChanges plan = PlanChanges(request.resources, false, request.validate_only);
+  PlannedChanges plan = PlanChanges(std::move(request.resources), false, request.validate_only);
   AskControllers(
       context.node, call, IncrementalAlterConfigsResponse{.responses = std::move(plan.responses)},
       std::move(plan.asked),

@@ -19,22 +19,6 @@ constexpr int16_t kNullMeansAllSince = 1;
 // Topics that one request makes.
 constexpr size_t kMadeAtOnceMax = 100;
 
-MetadataResponse::Partition ToPartition(const MetadataImage& image,
-                                        const PartitionImage& partition) {
-  MetadataResponse::Partition out;
-  out.partition_index = partition.index;
-  out.leader_id = partition.leader;
-  out.leader_epoch = partition.leader_epoch;
-  out.replica_nodes = partition.replicas;
-  out.isr_nodes = partition.isr;
-  for (const BrokerId id : partition.replicas) {
-    const BrokerImage* broker = image.FindBroker(id);
-    if (broker == nullptr || broker->fenced) out.offline_replicas.push_back(id);
-  }
-  if (partition.leader == kNoBroker) out.error_code = ErrorCode::kLeaderNotAvailable;
-  return out;
-}
-
 MetadataResponse::Topic ToTopic(const MetadataImage& image, const TopicImage& topic) {
   MetadataResponse::Topic out;
   out.name = topic.name;
@@ -42,7 +26,7 @@ MetadataResponse::Topic ToTopic(const MetadataImage& image, const TopicImage& to
   out.is_internal = IsInternalTopic(topic.name);
   for (const PartitionUid uid : topic.partitions) {
     const PartitionImage* partition = image.FindPartition(uid);
-    if (partition != nullptr) out.partitions.push_back(ToPartition(image, *partition));
+    if (partition != nullptr) DescribePartition(image, *partition, out.partitions.emplace_back());
   }
   return out;
 }

@@ -127,20 +127,24 @@ void ClassicGroups::OnSilence(ClassicGroup& group, const std::string& member_id,
 
 void ClassicGroups::TakeRecords(const absl::btree_map<std::string, GroupState>& durable,
                                 GroupRecords& records) const {
-  if (staged_) records.push_back(ClassicGroupRecord(staged_->next.id, staged_->next.ToDurable()));
+  absl::btree_set<std::string> said;
+  const auto say = [&](const std::string& group_id, const ClassicMembership& membership) {
+    said.insert(group_id);
+    records.push_back(ClassicGroupRecord(group_id, membership));
+  };
+  if (staged_) say(staged_->next.id, staged_->next.ToDurable());
   size_t left = options_.records_per_turn_max;
   for (const auto& [group_id, membership] : unsaved_) {
     if (left-- == 0) break;
-    records.push_back(ClassicGroupRecord(group_id, membership));
+    say(group_id, membership);
   }
   for (const std::string& group_id : told_) {
     const ClassicGroup* group = Find(group_id);
     const auto before = durable.find(group_id);
     // What is written anyway says more.
-    const bool is_said = unsaved_.contains(group_id) || (staged_ && staged_->next.id == group_id);
-    if (group == nullptr || before == durable.end() || is_said) continue;
+    if (group == nullptr || before == durable.end() || said.contains(group_id)) continue;
     const ClassicMembership taken = WithPlacesTaken(before->second.classic, *group);
-    if (taken != before->second.classic) records.push_back(ClassicGroupRecord(group_id, taken));
+    if (taken != before->second.classic) say(group_id, taken);
   }
 }
 

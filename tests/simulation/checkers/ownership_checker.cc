@@ -1,6 +1,6 @@
 #include "tests/simulation/checkers/ownership_checker.h"
 
-#include "core/record/record_batch.h"
+#include "tests/simulation/checkers/group_records.h"
 #include "tests/simulation/checkers/violation.h"
 
 namespace quipu::sim {
@@ -23,20 +23,7 @@ std::vector<TopicPartition> ToPartitions(
 }  // namespace
 
 void OwnershipChecker::OnCommitted(const std::vector<StoredBatch>& batches) {
-  for (const StoredBatch& batch : batches) {
-    const auto view = RecordBatchView::Parse(batch.bytes);
-    Require(view.ok(), "I62", [] { return std::string("a damaged batch in a coordinator's log"); });
-    const auto decoded = DecodedBatch::Decode(*view);
-    Require(decoded.ok(), "I62",
-            [] { return std::string("a coordinator's batch is not readable"); });
-    for (const RecordView& stored : decoded->records()) {
-      record::GroupRecord record;
-      if (!stored.value) continue;
-      if (record.ParseFromArray(stored.value->data(), static_cast<int>(stored.value->size()))) {
-        Apply(record);
-      }
-    }
-  }
+  ForEachGroupRecord(batches, [this](const record::GroupRecord& record) { Apply(record); });
 }
 
 void OwnershipChecker::Apply(const record::GroupRecord& record) {

@@ -64,17 +64,21 @@ TEST(KafkaCreateTopicsTest, EachTopicIsMadeOrRefusedByItself) {
        .num_partitions = -1,
        .replication_factor = -1,
        .assignments = {{.partition_index = PartitionIndex(1), .broker_ids = {BrokerId(1)}}}},
+      {.name = "none",
+       .num_partitions = -1,
+       .replication_factor = -1,
+       .assignments = {{.partition_index = PartitionIndex(0)}}},
       {.name = "both",
        .num_partitions = 1,
        .replication_factor = -1,
        .assignments = {{.partition_index = PartitionIndex(0), .broker_ids = {BrokerId(1)}}}},
   };
   const auto response = kafka.Ask<CreateTopicsResponse>(HandleCreateTopics, request, 7);
-  EXPECT_THAT(
-      Errors(response.topics),
-      ElementsAre(ErrorCode::kNone, ErrorCode::kInvalidRequest, ErrorCode::kInvalidTopic,
-                  ErrorCode::kInvalidReplicationFactor, ErrorCode::kInvalidConfig, ErrorCode::kNone,
-                  ErrorCode::kInvalidReplicaAssignment, ErrorCode::kInvalidRequest));
+  EXPECT_THAT(Errors(response.topics),
+              ElementsAre(ErrorCode::kNone, ErrorCode::kInvalidRequest, ErrorCode::kInvalidTopic,
+                          ErrorCode::kInvalidReplicationFactor, ErrorCode::kInvalidConfig,
+                          ErrorCode::kNone, ErrorCode::kInvalidReplicaAssignment,
+                          ErrorCode::kInvalidReplicaAssignment, ErrorCode::kInvalidRequest));
   const auto& made = response.topics[0];
   const TopicImage* topic = kafka.world.controller.image().FindTopicByName("a");
   ASSERT_NE(topic, nullptr);
@@ -128,15 +132,20 @@ TEST(KafkaDeleteTopicsTest, ByNameOrById) {
                     {.name = "b", .topic_id = b},
                     {.name = "c"},
                     {.name = "z"},
-                    {.name = std::nullopt, .topic_id = Uuid(5, 5)}};
+                    {.name = std::nullopt, .topic_id = Uuid(5, 5)},
+                    {.name = std::nullopt}};
   const auto response = kafka.Ask<DeleteTopicsResponse>(HandleDeleteTopics, request, 6);
   EXPECT_THAT(Errors(response.responses),
               ElementsAre(ErrorCode::kNone, ErrorCode::kInvalidRequest, ErrorCode::kNone,
-                          ErrorCode::kUnknownTopicOrPartition, ErrorCode::kUnknownTopicId));
+                          ErrorCode::kUnknownTopicOrPartition, ErrorCode::kUnknownTopicId,
+                          ErrorCode::kInvalidRequest));
   EXPECT_EQ(response.responses[0].name, "a");
   ASSERT_EQ(kafka.world.controller.image().topics().size(), 1U);
   DeleteTopicsRequest old;
   old.topic_names = {"b", "b"};
+  EXPECT_THAT(Errors(kafka.Ask<DeleteTopicsResponse>(HandleDeleteTopics, old, 5).responses),
+              ElementsAre(ErrorCode::kInvalidRequest));
+  old.topic_names = {"b"};
   EXPECT_THAT(Errors(kafka.Ask<DeleteTopicsResponse>(HandleDeleteTopics, old, 5).responses),
               ElementsAre(ErrorCode::kNone));
   EXPECT_TRUE(kafka.world.controller.image().topics().empty());
