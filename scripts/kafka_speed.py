@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """What the Kafka listener costs against gRPC: librdkafka's rdkafka_performance and `quipu bench` take turns
-on one cluster of three brokers, replication 3, acks=all, the same records, batches and partitions. For the
+on one cluster of three brokers, replication 3, acks=all, the same sizes of records and batches. For the
 latency of small requests a bare connection of its own (tests/bench/kafka_latency.cc) stands for the former.
 
   scripts/kafka_speed.py [--rounds 5] [--records 300000] [--rate 1000] [--seconds 10]
 
-rdkafka_performance runs as it comes, without idempotence: with it librdkafka has but one request of more than
+rdkafka_performance runs as it comes, without keys and without idempotence: with it librdkafka has but one request of more than
 four records under way for a partition, at any broker. Quipu's own client is always idempotent.
 
 Prints each figure of both, its median and spread, and the ratio within each pair. Needs npm (librdkafka's
@@ -55,9 +55,9 @@ class Speed:
             sys.exit(f"rdkafka_performance {arguments}: {done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 
-    def records_per_second(self, printed):
-        """Of the last summary; it must be of all records."""
-        found = re.findall(rf"% {self.asked.records} messages .* (\d+) msgs/s", printed)
+    def records_per_second(self, printed, done):
+        """Of the last summary, which must be of all records, done as it says."""
+        found = re.findall(rf"% {self.asked.records} messages {done}.* (\d+) msgs/s", printed)
         if not found:
             sys.exit(f"no summary of {self.asked.records} records in: {printed[-500:]}")
         return float(found[-1])
@@ -67,13 +67,14 @@ class Speed:
         grpc = self.quipu("produce", f"grpc-{topic}", *common, "--batch-size", BATCH_BYTES, "--linger-ms", LINGER_MS)
         printed = self.kafka("-P", "-t", f"kafka-{topic}", "-c", self.asked.records, "-s", RECORD_BYTES, "-a", -1,
                              "-q", "-X", f"batch.size={BATCH_BYTES}", "-X", f"linger.ms={LINGER_MS}")
-        return grpc["records_per_second"], self.records_per_second(printed)
+        delivered = rf"produced .* {self.asked.records} delivered \(.*, 0 failed\)"
+        return grpc["records_per_second"], self.records_per_second(printed, delivered)
 
     def consume(self, topic):
         grpc = self.quipu("consume", f"grpc-{topic}", "-n", self.asked.records)
         places = [word for p in range(PARTITIONS) for word in ("-p", p)]
         printed = self.kafka("-C", "-t", f"kafka-{topic}", *places, "-o", "beginning", "-c", self.asked.records, "-q")
-        return grpc["records_per_second"], self.records_per_second(printed)
+        return grpc["records_per_second"], self.records_per_second(printed, r"\(.*\) consumed")
 
     def latency(self, topic):
         """Milliseconds of the 99th percentile, at a rate, each record a request of its own; both from
@@ -102,6 +103,8 @@ def main():
     parser.add_argument("--seconds", type=int, default=10, help="of each measurement of the latency")
     parser.add_argument("--cache", default=os.path.join(programs.BUILD, "..", "compat"))
     asked = parser.parse_args()
+    if not os.path.exists(LATENCY_PROGRAM):
+        sys.exit(f"{LATENCY_PROGRAM} is not built: scripts/build release quipu_kafka_latency")
     program = performance_program(os.path.abspath(asked.cache))
     cluster = programs.Cluster(3)
     found = {}

@@ -21,6 +21,11 @@ void AddValidateOnly(CLI::App& verb, AdminMode& mode) {
       "--validate-only", [&mode] { mode = AdminMode::kValidate; }, "Check, and change nothing");
 }
 
+// What was only checked says so.
+void AddMode(AdminMode mode, Json& json) {
+  if (mode == AdminMode::kValidate) json["validate_only"] = true;
+}
+
 struct CreateOptions {
   TopicSpec spec;
   std::vector<std::string> configs;
@@ -60,6 +65,7 @@ absl::Status CreateTopic(const Common& common, CreateOptions options) {
               {"partitions", result.partitions()},
               {"replication_factor", result.replication_factor()}};
     if (made) json["topic_id"] = id;
+    AddMode(options.mode, json);
     PrintJson(json);
   } else if (made) {
     std::printf("created topic %s: %d partitions, replication factor %d, id %s\n",
@@ -165,6 +171,7 @@ absl::Status AlterTopic(const Common& common, const AlterOptions& options) {
   if (common.json()) {
     Json json{{"topic", options.topic}, {"set", Json::object()}, {"deleted", options.remove}};
     for (const auto& [key, value] : set) json["set"][key] = value;
+    AddMode(options.mode, json);
     PrintJson(json);
     return absl::OkStatus();
   }
@@ -194,7 +201,9 @@ absl::Status AddPartitions(const Common& common, const AddPartitionsOptions& opt
   QUIPU_RETURN_IF_ERROR(
       admin->CreatePartitions(options.topic, options.count, options.allow_key_remap, options.mode));
   if (common.json()) {
-    PrintJson(Json{{"topic", options.topic}, {"partitions", options.count}});
+    Json json{{"topic", options.topic}, {"partitions", options.count}};
+    AddMode(options.mode, json);
+    PrintJson(json);
   } else if (options.mode == AdminMode::kValidate) {
     std::printf("topic %s could have %d partitions\n", options.topic.c_str(), options.count);
   } else {

@@ -1,5 +1,5 @@
-"""Goal: payments that a Kafka client writes while a leader is killed are all there once and in order, for a group of
-the same client and for the verifier. Method: real payments of a bank with its own balances, kept beside the product.
+"""Goal: payments that a Kafka client writes while a leader is killed are all there: for a group of the same client by the
+places that they have in the log, and for the verifier once and in order. Method: real payments of a bank with its own balances, kept beside the product.
 """
 import collections
 import csv

@@ -53,6 +53,14 @@ def in_log_order(records):
     return sorted(records, key=lambda one: (one["partition"], one["offset"]))
 
 
+def check_arrival(case, read):
+    """The records of a partition came one behind the other."""
+    last = {}
+    for one in read:
+        case.assertGreater(one["offset"], last.get(one["partition"], -1), f"{one} came behind a later one")
+        last[one["partition"]] = one["offset"]
+
+
 def check_equal(case, sent, read, timestamps=True):
     """Nothing lost, doubled, changed or reordered within a key; a key in one partition alone."""
     case.assertEqual(len(read), len(sent))

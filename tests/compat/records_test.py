@@ -49,6 +49,12 @@ class RecordsTest(unittest.TestCase):
         self.read[502]["offset"] = 501
         self.wrong()
 
+    def test_one_came_behind_a_later_one(self):
+        records.check_arrival(self, self.read)
+        self.read[500], self.read[501] = self.read[501], self.read[500]
+        with self.assertRaises(AssertionError):
+            records.check_arrival(self, self.read)
+
 
 if __name__ == "__main__":
     unittest.main()

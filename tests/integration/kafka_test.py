@@ -93,11 +93,13 @@ class KafkaTest(KafkaCase):
                 time.sleep(0.005)  # a stream, not one burst
         feed(lines[:1500])
         # What comes now is sent to a leader that answers nothing more: it is in flight at its end.
-        os.kill(self.cluster.nodes[leader]["pid"], signal.SIGSTOP)
-        feed(lines[1500:2000])
-        self.cluster.kill(leader)
-        feed(lines[2000:])
         self.addCleanup(self.cluster.up)
+        os.kill(self.cluster.nodes[leader]["pid"], signal.SIGSTOP)
+        try:
+            feed(lines[1500:2000])
+        finally:
+            self.cluster.kill(leader)
+        feed(lines[2000:])
         _, told = producer.communicate(timeout=2 * programs.PATIENCE)
         # Ends with 0 when every record was acknowledged.
         self.assertEqual(producer.returncode, 0, told)

@@ -6,7 +6,9 @@ block before. The Kafka cluster that is moved from is another of Quipu's.
 import os
 import re
 import shutil
+import signal
 import subprocess
+import threading
 import time
 import unittest
 
@@ -15,6 +17,7 @@ from programs import folder, read
 
 DOCS = os.path.join(programs.ROOT, "docs")
 SECONDS_MAX = 10
+SHELL_SECONDS = 200  # that a page may take
 END = "--- block ended ---"
 
 
@@ -39,7 +42,11 @@ class Shell:
         self.errors = open(os.path.join(self.home, "errors"), "w+", encoding="utf-8")
         self.bash = subprocess.Popen(["bash", "-e", "-o", "pipefail"], env=env, text=True, bufsize=1,
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                     stderr=self.errors)
+                                     stderr=self.errors, start_new_session=True)
+        # Its programs are of its session; none of them may wait for ever.
+        self.limit = threading.Timer(SHELL_SECONDS, os.killpg, (self.bash.pid, signal.SIGKILL))
+        self.limit.daemon = True
+        self.limit.start()
 
     def run(self, commands):
         """What it printed. bash -e ends at the first command that fails."""
@@ -53,6 +60,7 @@ class Shell:
         raise AssertionError(f"failed:\n{commands}\n{printed}\n{self.errors.read()}")
 
     def end(self):
+        self.limit.cancel()
         self.bash.stdin.close()
         self.bash.wait(timeout=programs.PATIENCE)
         self.bash.stdout.close()

@@ -64,7 +64,8 @@ class CliTest(programs.TestCase):
 
     def test_replicas_by_hand_and_changes_that_are_only_checked(self):
         checked = self.json("topic", "create", "placed", "--replica-assignment", "3:1,2:3", "--validate-only")
-        self.assertEqual(checked, {"name": "placed", "topic_id": None, "partitions": 2, "replication_factor": 2})
+        self.assertEqual(checked, {"name": "placed", "topic_id": None, "partitions": 2, "replication_factor": 2,
+                                   "validate_only": True})
         self.check(self.quipu("topic", "describe", "placed"), 1, "UNKNOWN_TOPIC_OR_PARTITION")
         self.json("topic", "create", "placed", "--replica-assignment", "3:1,2:3")
         placed = self.json("topic", "describe", "placed")["partitions"]
@@ -78,7 +79,9 @@ class CliTest(programs.TestCase):
         self.check(self.quipu("topic", "alter", "placed", "-c", "retention.ms=soon", "--validate-only"), 1,
                    "INVALID_CONFIG")
         grow = ("topic", "add-partitions", "placed", "-p", 4, "--allow-key-remap", "--validate-only")
-        self.check(self.quipu(*grow), 0)
+        self.assertEqual(self.json(*grow), {"topic": "placed", "partitions": 4, "validate_only": True})
+        altered = self.json("topic", "alter", "placed", "-c", "retention.ms=5", "--validate-only")
+        self.assertTrue(altered["validate_only"])
         told = self.json("topic", "describe", "placed")
         self.assertEqual((len(told["partitions"]), told["configs"].get("retention.ms")), (2, None))
 

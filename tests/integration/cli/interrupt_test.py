@@ -5,6 +5,7 @@ of them is started, has begun, and gets the signal.
 import json
 import os
 import pty
+import select
 import signal
 import time
 import unittest
@@ -81,6 +82,7 @@ class InterruptTest(programs.TestCase):
         os.close(end)
         shown = b""
         while b"\r20 records" not in shown:
+            self.assertTrue(select.select([terminal], [], [], programs.PATIENCE)[0], shown)
             shown += os.read(terminal, 1 << 16)
         told = json.loads(self.interrupt(child)[0])
         self.assertEqual((told["records"], told["interrupted"]), (20, True))

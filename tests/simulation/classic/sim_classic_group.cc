@@ -131,6 +131,7 @@ bool SimClassicGroup::Duplicate() {
   if (duplicated_.size() >= kClassicDuplicatesMax) return false;
   std::unique_ptr<SimClassic>& place = Pick();
   if (!place->running()) return false;
+  world().Note("duplicated is " + place->process()->name());
   // What hangs is taken for dead: it goes on behind the other.
   if (world().rng().Chance(2, 3)) {
     place->process()->PauseUntil(world().now() + world().Between(std::chrono::milliseconds(300),
