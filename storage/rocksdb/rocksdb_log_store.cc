@@ -11,6 +11,7 @@
 #include "storage/log_recovery.h"
 #include "storage/rocksdb/rocksdb_options.h"
 #include "storage/rocksdb/rocksdb_status.h"
+#include "storage/rocksdb/wal_group_log.h"
 
 namespace quipu {
 namespace {
@@ -32,7 +33,9 @@ absl::StatusOr<std::unique_ptr<RocksdbLogStore>> RocksdbLogStore::Open(Options o
                                .identity = options.identity,
                                .fatal = options.fatal,
                                .keep_prefix = options.keep_prefix,
+                               .log = std::make_unique<WalGroupLog>(kLog),
                                .env = options.env};
+  store->place_ = std::make_shared<InlineBatches>();
   const std::vector<std::string> names = FamilyNames();
   db_options.families = {
       {names[kDefault], SmallFamilyOptions(cache)},

@@ -10,7 +10,9 @@
 
 #include "absl/container/btree_map.h"
 #include "storage/log_store.h"
+#include "storage/rocksdb/log_families.h"
 #include "storage/rocksdb/proven_db.h"
+#include "storage/rocksdb/rocksdb_log_iterator.h"
 #include "storage/rocksdb/trim_table.h"
 #include "storage/rocksdb/trimmer.h"
 
@@ -70,9 +72,6 @@ class RocksdbLogStore final : public LogStore {
   // A log gets one entry of the time index per so many bytes.
   static constexpr int64_t kTimeIndexBytes = int64_t{64} * 1024;
 
-  // In the order in which the families are opened.
-  enum Family : size_t { kDefault = 0, kMeta, kLog, kTimeIndex, kFamilyCount };
-
   // What readers may see of a log: durable facts.
   struct Log {
     PartitionUid uid;
@@ -94,12 +93,13 @@ class RocksdbLogStore final : public LogStore {
   struct Change {
     std::optional<PartitionState> state;
     const std::vector<EpochEntry>* epochs = nullptr;
-    bool appended = false;
+    bool put = false;  // a batch
     bool truncated = false;
   };
   // One group under construction.
   struct Group {
     rocksdb::WriteBatch& batch;
+    std::vector<BatchPut> puts;  // behind all of `batch`
     absl::btree_map<LogId, Change> changes;
   };
 
@@ -108,15 +108,16 @@ class RocksdbLogStore final : public LogStore {
   absl::Status LoadMeta(TrimView& view, std::vector<LogId>& dropped);
   void StartTrimmer(const Options& options);
   absl::Status ForgetDropped(LogId log_id);
-  [[nodiscard]] rocksdb::ColumnFamilyHandle* family(Family family) const {
+  [[nodiscard]] rocksdb::ColumnFamilyHandle* family(LogFamily family) const {
     return db_->family(family);
   }
+
+  [[nodiscard]] LogSource source() const { return {db_->db(), family(kLog), *place_}; }
 
   // ---- rocksdb_log_write.cc ----
   absl::Status AddMutation(const LogWrite& write, Group& group);
   absl::Status AddTruncation(LogId log_id, Offset log_end, Group& group);
   absl::Status AddRepairs(const LogWrite& write, Group& group);
-  rocksdb::Status PutBatch(LogId log_id, const StoredBatch& batch, Group& group);
   absl::Status AddAppends(const LogWrite& write, Group& group);
   absl::Status AddEpochs(const LogWrite& write, Change& change, Group& group);
   absl::Status AddProducers(LogId log_id, const ProducerSnapshot& snapshot, Group& group);
@@ -128,13 +129,14 @@ class RocksdbLogStore final : public LogStore {
   [[nodiscard]] absl::StatusOr<Offset> LogStart(LogId log_id) const;
   // Ignores everything that ends at or above `below`.
   [[nodiscard]] absl::StatusOr<Tail> ReadTail(LogId log_id, Offset log_start, Offset below,
-                                              const rocksdb::Snapshot* snapshot) const;
+                                              const ScopedSnapshot* snapshot) const;
   [[nodiscard]] absl::StatusOr<std::optional<ProducerSnapshot>> NewestSnapshot(
       LogId log_id, Offset log_end) const;
   [[nodiscard]] int64_t ReclaimableBytes(LogId log_id) const;
 
   std::shared_ptr<TrimTable> trim_table_;
   std::unique_ptr<ProvenDb> db_;
+  std::shared_ptr<const BatchPlace> place_;
 
   // Writer's thread only.
   absl::btree_map<LogId, WriterLog> writer_logs_;
