@@ -76,6 +76,9 @@ void JournalReader::Look(SegmentFile& file) const {
   const std::optional<SegmentHeader> header = DecodeSegmentHeader(head);
   file.sound = header.has_value() && header->directory_id == directory_id_ &&
                header->segment == file.segment;
+  if (header.has_value() && header->directory_id != directory_id_) {
+    file.foreign = header->directory_id;
+  }
   if (head.size() <= kJournalBlockBytes) return;
   file.first = DecodeGroupHeader(absl::string_view(head).substr(kJournalBlockBytes), directory_id_,
                                  file.segment);

@@ -19,9 +19,10 @@ namespace quipu {
 struct SegmentFile {
   uint64_t segment = 0;
   uint64_t bytes = 0;
-  bool sound = false;                // its first block is that of this directory and segment
-  std::optional<GroupHeader> first;  // of its first group
-  absl::Status unreadable;           // why neither is known
+  bool sound = false;                  // its first block is that of this directory and segment
+  std::optional<DirectoryId> foreign;  // it is that of another directory
+  std::optional<GroupHeader> first;    // of its first group
+  absl::Status unreadable;             // why neither is known
 };
 
 // A group as it was read; the views are good until the next one.

@@ -21,7 +21,7 @@ absl::StatusOr<std::unique_ptr<ProvenDb>> ProvenDb::Open(Options options,
   }
   auto db = std::unique_ptr<ProvenDb>(new ProvenDb());
   db->env_ = std::make_unique<ManifestEnv>(*options.env);
-  db->log_ = options.log != nullptr ? std::move(options.log) : std::make_unique<WalGroupLog>();
+  db->log_ = options.log != nullptr ? std::move(options.log) : std::make_shared<WalGroupLog>();
   QUIPU_ASSIGN_OR_RETURN(const DatabaseProof proof,
                          db->log_->Prove(options.path, names, watermark.last_group(), *db->env_));
   if (!proof.unproven.empty() && !(options.keep_prefix && proof.is_prefix)) {

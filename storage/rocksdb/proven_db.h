@@ -33,7 +33,7 @@ class ProvenDb {
     // The caller has marked the directory as unclean and moved the watermark back before.
     bool keep_prefix = false;
     // How groups become durable; null: by RocksDB's own log.
-    std::unique_ptr<GroupLog> log = nullptr;
+    std::shared_ptr<GroupLog> log = nullptr;
     // Where the files are; must outlive the database.
     rocksdb::Env* env = rocksdb::Env::Default();
   };
@@ -72,7 +72,7 @@ class ProvenDb {
   absl::Status CheckIdentity(const Options& options);
   absl::Status WriteLocked(rocksdb::WriteBatch& batch, const std::vector<BatchPut>& puts);
 
-  std::unique_ptr<GroupLog> log_;  // must outlive db_
+  std::shared_ptr<GroupLog> log_;  // must outlive db_
   std::unique_ptr<ManifestEnv> env_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;

@@ -31,8 +31,11 @@ absl::StatusOr<std::vector<StoredBatch>> RocksdbLogStore::Read(LogId log_id, Off
     absl::StatusOr<StoredBatch> batch = it.Checked();
     if (!batch.ok()) {
       // What is sound before the damage is served; the next read begins at it and fails.
-      if (out.empty()) return batch.status();
-      return out;
+      if (!out.empty()) return out;
+      // What was trimmed since this read began may be gone.
+      QUIPU_ASSIGN_OR_RETURN(const Offset now, LogStart(log_id));
+      if (it.last_offset() < now) return Read(log_id, now, end, bytes_max);
+      return batch.status();
     }
     bytes += batch->bytes.size();
     out.push_back(*std::move(batch));

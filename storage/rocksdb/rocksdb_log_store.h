@@ -10,6 +10,8 @@
 
 #include "absl/container/btree_map.h"
 #include "storage/log_store.h"
+#include "storage/rocksdb/journal/journal_cleaner.h"
+#include "storage/rocksdb/journal/journal_log.h"
 #include "storage/rocksdb/log_families.h"
 #include "storage/rocksdb/proven_db.h"
 #include "storage/rocksdb/rocksdb_log_iterator.h"
@@ -31,7 +33,10 @@ class RocksdbLogStore final : public LogStore {
     std::string identity;  // see ProvenDb
     FatalHandler fatal;    // after a failed write, sync or compaction (D3)
     Trimmer::Options trimmer;
-    bool keep_prefix = false;                     // see ProvenDb
+    bool keep_prefix = false;  // see ProvenDb
+    // Groups and batches lie in a journal there; nullopt: in RocksDB.
+    std::optional<JournalLog::Options> journal = std::nullopt;
+    JournalCleaner::Options cleaner = {};
     rocksdb::Env* env = rocksdb::Env::Default();  // see ProvenDb
   };
 
@@ -66,7 +71,13 @@ class RocksdbLogStore final : public LogStore {
   // Writes memory tables out. Any thread.
   absl::Status Flush();
   // For tests: waits until trimmed space was given back.
-  void WaitForTrimmer() { trimmer_->WaitUntilIdle(); }
+  void WaitForTrimmer() {
+    trimmer_->WaitUntilIdle();
+    if (cleaner_ != nullptr) cleaner_->WaitUntilIdle();
+  }
+  // What a metric tells of the journal; null: there is none.
+  [[nodiscard]] const JournalLog* journal() const { return journal_.get(); }
+  [[nodiscard]] const JournalCleaner* cleaner() const { return cleaner_.get(); }
 
  private:
   // A log gets one entry of the time index per so many bytes.
@@ -137,6 +148,7 @@ class RocksdbLogStore final : public LogStore {
   std::shared_ptr<TrimTable> trim_table_;
   std::unique_ptr<ProvenDb> db_;
   std::shared_ptr<const BatchPlace> place_;
+  std::shared_ptr<JournalLog> journal_;  // null: there is none
 
   // Writer's thread only.
   absl::btree_map<LogId, WriterLog> writer_logs_;
@@ -147,7 +159,9 @@ class RocksdbLogStore final : public LogStore {
   absl::btree_map<LogId, Log> logs_;  // under mutex_; only the writer's thread changes it
   absl::btree_map<PartitionUid, LogId> by_uid_;  // the same
 
-  std::unique_ptr<Trimmer> trimmer_;  // last: ends before the database closes
+  // Last: they end before the database closes.
+  std::unique_ptr<JournalCleaner> cleaner_;  // null: there is no journal
+  std::unique_ptr<Trimmer> trimmer_;
 };
 
 }  // namespace quipu

@@ -198,6 +198,7 @@ absl::Status RocksdbLogStore::CommitGroup(Group& group) {
   QUIPU_RETURN_IF_ERROR(FromRocksdb(status, "cannot write a partition's state"));
   if (group.batch.Count() == 0 && group.puts.empty()) return absl::OkStatus();
   QUIPU_RETURN_IF_ERROR(db_->Write(group.batch, group.puts));
+  if (cleaner_ != nullptr) cleaner_->OnWrite();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     for (const auto& [log_id, change] : group.changes) {
