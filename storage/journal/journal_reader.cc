@@ -122,9 +122,7 @@ absl::StatusOr<JournalEnd> JournalReader::Walk(const JournalPoint& after, const 
     }
     const bool goes_on = next < segments_.size() && Continues(*segments_[next].first, end.last);
     if (!goes_on) {
-      // Behind a loss the segment is not known to be empty from its end on.
-      const bool full = end.position >= segments_[at].bytes;
-      QUIPU_RETURN_IF_ERROR(LookBehind(at, full ? kJournalBlockBytes : end.position, end));
+      QUIPU_RETURN_IF_ERROR(LookBehind(at, end.position, end));
       return end;
     }
     at = next;
@@ -174,14 +172,6 @@ absl::Status JournalReader::WalkSegment(const SegmentFile& file, const JournalPo
            .position = position,
            .broken = {}};
   }
-  if (end.last.number >= after.number || file.first->number > after.number) return absl::OkStatus();
-  // The rest of what is applied cannot be read: the log goes on behind it, in another segment.
-  QUIPU_RETURN_IF_ERROR(see({.header = {.segment = file.segment, .number = after.number},
-                             .position = position,
-                             .damaged = true,
-                             .payload = {},
-                             .index = {}}));
-  end = {.last = after, .segment = file.segment, .position = file.bytes, .broken = {}};
   return absl::OkStatus();
 }
 

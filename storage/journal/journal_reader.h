@@ -66,7 +66,8 @@ class JournalReader {
   [[nodiscard]] bool holds_groups() const;
   // Shows each group from the beginning of the segment in which the one behind `after` lies, as
   // long as each continues the one before. Up to `after`, whose groups are known to be applied,
-  // damage is stepped over. Error: that of `see`, or kStorageError when a segment cannot be read.
+  // damage is stepped over; the end lies below `after` when that group itself is not there. Error:
+  // that of `see`, or kStorageError when a segment cannot be read.
   absl::StatusOr<JournalEnd> Walk(const JournalPoint& after, const See& see) const;
 
  private:

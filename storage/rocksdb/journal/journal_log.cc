@@ -126,6 +126,10 @@ absl::StatusOr<DatabaseProof> ProveWithJournal(const std::string& path,
                                                       .chain = group.header.chain});
                                              return absl::OkStatus();
                                            }));
+        if (end.last.number < after.number) {
+          return absl::DataLossError(absl::StrCat("groups ", end.last.number + 1, " to ",
+                                                  after.number, " are missing in the journal"));
+        }
         return end.broken;
       });
 }
