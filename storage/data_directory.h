@@ -88,7 +88,7 @@ class DataDirectory {
   // folder and every name in the directory durable. Each error names the path and what to do:
   //   kResourceNotFound       not formatted
   //   kInconsistentClusterId  formatted for another cluster
-  //   kInvalidConfig          formatted for another node, role or directory id, or stored in in
+  //   kInvalidConfig          formatted for another node, role or directory id, or stored in
   //                           another way
   //   kUnsupportedVersion     formatted by a newer program
   //   kStorageError           locked by another process, not writable, or damaged
