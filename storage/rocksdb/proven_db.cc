@@ -6,10 +6,10 @@
 #include "base/error_code.h"
 #include "base/status_macros.h"
 #include "storage/key_encoding.h"
+#include "storage/rocksdb/groups/wal_group_log.h"
 #include "storage/rocksdb/log_proof.h"
 #include "storage/rocksdb/rocksdb_options.h"
 #include "storage/rocksdb/rocksdb_status.h"
-#include "storage/rocksdb/wal_group_log.h"
 
 namespace quipu {
 

@@ -14,7 +14,7 @@
 #include "storage/broker_identity.h"
 #include "storage/rocksdb/env/manifest_env.h"
 #include "storage/rocksdb/group_chain.h"
-#include "storage/rocksdb/group_log.h"
+#include "storage/rocksdb/groups/group_log.h"
 #include "storage/watermark_writer.h"
 
 namespace quipu {

@@ -10,7 +10,7 @@
 #include "core/replication/partition_types.h"
 #include "rocksdb/db.h"
 #include "storage/key_encoding.h"
-#include "storage/rocksdb/group_log.h"
+#include "storage/rocksdb/groups/group_log.h"
 
 namespace quipu {
 

@@ -9,9 +9,9 @@
 #include "base/status_macros.h"
 #include "storage/key_encoding.h"
 #include "storage/log_recovery.h"
+#include "storage/rocksdb/groups/wal_group_log.h"
 #include "storage/rocksdb/rocksdb_options.h"
 #include "storage/rocksdb/rocksdb_status.h"
-#include "storage/rocksdb/wal_group_log.h"
 
 namespace quipu {
 namespace {

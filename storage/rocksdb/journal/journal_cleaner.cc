@@ -83,26 +83,28 @@ absl::Status JournalCleaner::Clean() {
   std::vector<uint64_t> free;
   for (const auto& [id, use] : uses) {
     if (id >= active || canceled_.load()) break;
-    uint64_t dead = 0;
-    uint64_t all = 0;
-    bool any_alive = false;
-    for (const auto& [log_id, log] : use) {
-      const bool is_dead = IsDead(log_id, log);
-      all += log.bytes;
-      dead += is_dead ? log.bytes : 0;
-      any_alive |= !is_dead;
-    }
-    bool is_free = !any_alive;
-    const bool movable = id < movable_below && !use.contains(SegmentUses::kUnknown) &&
-                         segments->contains(id) && dead > 0 &&
-                         dead * 100 >= all * options_.dead_percent;
-    if (!is_free && movable) {
-      QUIPU_ASSIGN_OR_RETURN(is_free, Move(id, use));
-    }
+    const bool movable = id < movable_below && segments->contains(id);
+    QUIPU_ASSIGN_OR_RETURN(const bool is_free, IsFree(id, use, movable));
     if (is_free) free.push_back(id);
   }
   if (free.empty() || canceled_.load()) return absl::OkStatus();
   return Free(free);
+}
+
+absl::StatusOr<bool> JournalCleaner::IsFree(uint64_t segment, const SegmentUse& use, bool movable) {
+  uint64_t dead = 0;
+  uint64_t all = 0;
+  bool any_alive = false;
+  for (const auto& [log_id, log] : use) {
+    const bool is_dead = IsDead(log_id, log);
+    all += log.bytes;
+    dead += is_dead ? log.bytes : 0;
+    any_alive |= !is_dead;
+  }
+  if (!any_alive) return true;
+  const bool worth_it = dead > 0 && dead * 100 >= all * options_.dead_percent;
+  if (!movable || !worth_it || use.contains(SegmentUses::kUnknown)) return false;
+  return Move(segment, use);
 }
 
 absl::Status JournalCleaner::Free(const std::vector<uint64_t>& segments) {

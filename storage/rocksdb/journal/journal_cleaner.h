@@ -67,6 +67,8 @@ class JournalCleaner {
   absl::Status Clean();
   absl::Status Flush();
   [[nodiscard]] bool IsDead(LogId log_id, const SegmentLogUse& use) const;
+  // Whether nothing lives in the segment, if need be because it was moved.
+  absl::StatusOr<bool> IsFree(uint64_t segment, const SegmentUse& use, bool movable);
   // Whether everything that lives in the segment was moved.
   absl::StatusOr<bool> Move(uint64_t segment, const SegmentUse& use);
   absl::StatusOr<bool> MoveLog(uint64_t segment, LogId log_id, const SegmentLogUse& use);

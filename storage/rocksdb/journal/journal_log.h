@@ -10,7 +10,7 @@
 
 #include "storage/journal/journal.h"
 #include "storage/journal/segment_uses.h"
-#include "storage/rocksdb/group_log.h"
+#include "storage/rocksdb/groups/group_log.h"
 #include "storage/rocksdb/journal/tail_batches.h"
 
 namespace quipu {

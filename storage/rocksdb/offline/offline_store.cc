@@ -14,12 +14,12 @@
 #include "base/status_macros.h"
 #include "rocksdb/db.h"
 #include "storage/key_encoding.h"
+#include "storage/rocksdb/groups/wal_group_log.h"
 #include "storage/rocksdb/log_proof.h"
 #include "storage/rocksdb/rocksdb_log_iterator.h"
 #include "storage/rocksdb/rocksdb_log_store.h"
 #include "storage/rocksdb/rocksdb_options.h"
 #include "storage/rocksdb/rocksdb_status.h"
-#include "storage/rocksdb/wal_group_log.h"
 
 namespace quipu {
 namespace {

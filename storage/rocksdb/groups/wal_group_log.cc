@@ -1,4 +1,4 @@
-#include "storage/rocksdb/wal_group_log.h"
+#include "storage/rocksdb/groups/wal_group_log.h"
 
 #include <algorithm>
 #include <array>

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "rocksdb/wal_filter.h"
-#include "storage/rocksdb/group_log.h"
+#include "storage/rocksdb/groups/group_log.h"
 
 namespace quipu {
 
