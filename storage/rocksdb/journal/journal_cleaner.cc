@@ -11,9 +11,7 @@
 namespace quipu {
 
 JournalCleaner::JournalCleaner(Ports ports, Options options)
-    : ports_(std::move(ports)), options_(options) {
-  thread_ = std::thread([this] { Run(); });
-}
+    : ports_(std::move(ports)), options_(options), thread_([this] { Run(); }) {}
 
 JournalCleaner::~JournalCleaner() {
   {
