@@ -53,7 +53,7 @@ class KafkaCluster:
                 self.nodes.append(subprocess.Popen(
                     ["java", "-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-cp", JARS, "kafka.Kafka",
                      settings], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=programs.environment()))
-        self.make_topic("ready", 1)
+        programs.eventually(self.has_all, "the three nodes of Kafka to be there", 60)
 
     @property
     def bootstrap(self):
@@ -61,6 +61,15 @@ class KafkaCluster:
 
     def pids(self):
         return [node.pid for node in self.nodes]
+
+    def has_all(self):
+        try:
+            self.make_topic("ready", 1)
+        except AssertionError as error:
+            if "no such broker is registered" not in str(error):
+                raise
+            return False
+        return True
 
     @staticmethod
     def java(*arguments):
