@@ -1,5 +1,6 @@
 #include "storage/data_directory.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/container/btree_map.h"
@@ -30,15 +31,18 @@ std::string FormatCommand(const std::string& path, NodeRole role) {
 
 std::string IdentityText(const DirectoryIdentity& identity) {
   std::string text = absl::StrCat(
-      "format.version=", kDirectoryFormatVersion, "\ncluster.id=", identity.cluster_id.ToText(),
-      "\nrole=", NodeRoleName(identity.role), "\nnode.id=", identity.node_id,
-      "\ndirectory.id=", identity.directory_id.ToText(), "\n");
+      "format.version=", identity.log_store == LogStoreKind::kRocksdb ? 1 : 2,
+      "\ncluster.id=", identity.cluster_id.ToText(), "\nrole=", NodeRoleName(identity.role),
+      "\nnode.id=", identity.node_id, "\ndirectory.id=", identity.directory_id.ToText(), "\n");
   if (!identity.voters.empty()) {
     std::vector<std::string> voters;
     for (const VoterIdentity& voter : identity.voters) voters.push_back(VoterText(voter));
     absl::StrAppend(&text, "voters=", absl::StrJoin(voters, ","), "\n");
   }
   if (identity.observer) absl::StrAppend(&text, "observer=true\n");
+  if (identity.log_store != LogStoreKind::kRocksdb) {
+    absl::StrAppend(&text, "log.store=", LogStoreKindName(identity.log_store), "\n");
+  }
   absl::StrAppend(&text, "checksum=", absl::Hex(Crc32c(text), absl::kZeroPad8), "\n");
   return text;
 }
@@ -108,6 +112,12 @@ absl::StatusOr<DirectoryIdentity> ParseIdentity(const std::string& path, const s
     identity.voters.push_back(*std::move(voter));
   }
   identity.observer = properties["observer"] == "true";
+  const std::string& log_store = properties["log.store"];
+  if (log_store == LogStoreKindName(LogStoreKind::kJournal)) {
+    identity.log_store = LogStoreKind::kJournal;
+  } else if (!log_store.empty()) {
+    return Damaged(path, "log.store");
+  }
   return identity;
 }
 
@@ -213,6 +223,16 @@ absl::Status CheckExpected(const DirectoryIdentity& found, const ExpectedIdentit
 
 }  // namespace
 
+absl::string_view LogStoreKindName(LogStoreKind kind) {
+  switch (kind) {
+    case LogStoreKind::kRocksdb:
+      return "rocksdb";
+    case LogStoreKind::kJournal:
+      return "journal";
+  }
+  return "unknown";
+}
+
 absl::string_view NodeRoleName(NodeRole role) {
   switch (role) {
     case NodeRole::kBroker:
@@ -303,7 +323,42 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::st
   // only in memory: nothing may be acknowledged on top of them.
   QUIPU_RETURN_IF_ERROR(files.MakeFolder(directory->database_path()));
   QUIPU_RETURN_IF_ERROR(files.SyncFolder(path));
+  if (expected.log_store.has_value()) {
+    QUIPU_RETURN_IF_ERROR(directory->SettleLogStore(*expected.log_store, files));
+  }
   return directory;
+}
+
+// The one way's files look to the other as if everything was lost: so this comes before they are
+// judged.
+absl::Status DataDirectory::SettleLogStore(LogStoreKind expected, Files& files) {
+  if (identity_.log_store == expected) return absl::OkStatus();
+  const absl::StatusOr<FileWatermark::Content> watermark =
+      FileWatermark::Read(watermark_path(), files);
+  QUIPU_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(path_));
+  QUIPU_ASSIGN_OR_RETURN(const std::vector<std::string> database, files.List(database_path()));
+  const auto holds = [](const std::vector<std::string>& where, absl::string_view name) {
+    return std::find(where.begin(), where.end(), name) != where.end();
+  };
+  const bool fresh = watermark.ok() && watermark->last_group == 0 && !watermark->unclean &&
+                     !holds(database, "CURRENT") && !holds(names, "journal");
+  if (!fresh) {
+    return ToStatus(
+        ErrorCode::kInvalidConfig,
+        absl::StrCat("data directory ", path_,
+                     " is stored with log.store=", LogStoreKindName(identity_.log_store),
+                     ", this process is set to log.store=", LogStoreKindName(expected),
+                     "; what is stored is never converted. Set log.store=",
+                     LogStoreKindName(identity_.log_store),
+                     ", or let the broker begin anew and take its data from its peers: move the "
+                     "directory away and run: ",
+                     FormatCommand(path_, identity_.role)));
+  }
+  DirectoryIdentity identity = identity_;
+  identity.log_store = expected;
+  QUIPU_RETURN_IF_ERROR(WriteFileDurably(files, IdentityPath(path_), IdentityText(identity)));
+  identity_ = std::move(identity);
+  return absl::OkStatus();
 }
 
 DataDirectory::DataDirectory(std::string path, DirectoryIdentity identity,

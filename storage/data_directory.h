@@ -20,8 +20,16 @@
 
 namespace quipu {
 
-// Newest layout of a data directory that this program reads and writes.
-inline constexpr int kDirectoryFormatVersion = 1;
+// Newest layout of a data directory that this program reads and writes. 1 knows one way to store;
+// a directory gets 2 with the other one, so that an older program refuses it.
+inline constexpr int kDirectoryFormatVersion = 2;
+
+// How a broker's records are stored (log.store).
+enum class LogStoreKind {
+  kRocksdb,  // in RocksDB, under its own log
+  kJournal,  // in a journal, with RocksDB as the index
+};
+absl::string_view LogStoreKindName(LogStoreKind kind);
 
 enum class NodeRole { kBroker, kController };
 absl::string_view NodeRoleName(NodeRole role);
@@ -46,6 +54,7 @@ struct DirectoryIdentity {
   // A controller that is to take a voter's place and is none yet (`quipu controller replace`).
   // `voters` are then those that there are, one to five, and say where to reach them, no more.
   bool observer = false;
+  LogStoreKind log_store = LogStoreKind::kRocksdb;  // of a broker, since its first start
   friend bool operator==(const DirectoryIdentity&, const DirectoryIdentity&) = default;
 };
 
@@ -55,6 +64,8 @@ struct ExpectedIdentity {
   std::optional<int32_t> node_id = std::nullopt;
   std::optional<ClusterId> cluster_id = std::nullopt;
   std::optional<DirectoryId> directory_id = std::nullopt;
+  // A directory in which nothing is stored yet becomes one of this kind.
+  std::optional<LogStoreKind> log_store = std::nullopt;
 };
 
 // Makes `path` (created when absent, else empty) a data directory of `identity`, durably.
@@ -77,7 +88,8 @@ class DataDirectory {
   // folder and every name in the directory durable. Each error names the path and what to do:
   //   kResourceNotFound       not formatted
   //   kInconsistentClusterId  formatted for another cluster
-  //   kInvalidConfig          formatted for another node, role or directory id
+  //   kInvalidConfig          formatted for another node, role or directory id, or stored in
+  //                           another way
   //   kUnsupportedVersion     formatted by a newer program
   //   kStorageError           locked by another process, not writable, or damaged
   static absl::StatusOr<std::unique_ptr<DataDirectory>> Open(const std::string& path,
@@ -90,6 +102,7 @@ class DataDirectory {
   [[nodiscard]] const DirectoryIdentity& identity() const { return identity_; }
   // Files of the directory, by what they hold.
   [[nodiscard]] std::string database_path() const { return path_ + "/log"; }
+  [[nodiscard]] std::string journal_path() const { return path_ + "/journal"; }
   // How the names of the database's write-ahead files end.
   static constexpr char kWalSuffix[] = ".log";
   [[nodiscard]] std::string watermark_path() const { return WatermarkPath(path_); }
@@ -98,6 +111,7 @@ class DataDirectory {
 
  private:
   DataDirectory(std::string path, DirectoryIdentity identity, std::unique_ptr<FileLock> lock);
+  absl::Status SettleLogStore(LogStoreKind expected, Files& files);
 
   std::string path_;
   DirectoryIdentity identity_;

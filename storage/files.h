@@ -13,11 +13,15 @@
 
 namespace quipu {
 
-// A file that is open for writing; closed with the object.
+// A file that is open for reading and, unless it was opened for that alone, writing; closed with
+// the object.
 class OpenFile {
  public:
   virtual ~OpenFile() = default;
-  // Writes all of `bytes`, beginning at byte `position`. Durable only after Sync.
+  // Reads up to `length` bytes into `out`; fewer at the end of the file. Any thread.
+  virtual absl::StatusOr<size_t> ReadAt(uint64_t position, size_t length, char* out) = 0;
+  // Writes all of `bytes`, beginning at byte `position`. Durable only after Sync. A file that was
+  // opened past the page cache takes position, length and address in multiples of kDirectAlignment.
   virtual absl::Status WriteAt(uint64_t position, absl::string_view bytes) = 0;
   // Makes what was written, and the file's length, durable. Not the file's name: see SyncFolder.
   virtual absl::Status Sync() = 0;
@@ -29,8 +33,11 @@ class FileLock {
   virtual ~FileLock() = default;
 };
 
-// Every failure is kStorageError with the path and the system's own text, unless another code is
-// named. Any thread.
+// What direct I/O wants of positions, lengths and addresses, on every disk that we know.
+inline constexpr size_t kDirectAlignment = 4096;
+
+// Every failure is kStorageError with the path and the system's own text, kDiskFull when there is
+// no space left, unless another code is named. Any thread.
 class Files {
  public:
   virtual ~Files() = default;
@@ -41,6 +48,14 @@ class Files {
   virtual absl::StatusOr<std::unique_ptr<OpenFile>> Create(const std::string& path) = 0;
   // A file that is there, with what it holds.
   virtual absl::StatusOr<std::unique_ptr<OpenFile>> OpenExisting(const std::string& path) = 0;
+  // The same, for reading alone.
+  virtual absl::StatusOr<std::unique_ptr<OpenFile>> OpenForReading(const std::string& path) = 0;
+  // The same, for writing past the page cache. Null when the file system does not do that.
+  virtual absl::StatusOr<std::unique_ptr<OpenFile>> OpenDirect(const std::string& path) = 0;
+  // The length of a file in bytes.
+  virtual absl::StatusOr<uint64_t> SizeOf(const std::string& path) = 0;
+  // Removes a file. Durable after SyncFolder.
+  virtual absl::Status Remove(const std::string& path) = 0;
   // Gives the file another name, in the place of one that may be there. Durable after SyncFolder.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   // Makes a folder unless it is there.

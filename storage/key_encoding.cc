@@ -128,6 +128,26 @@ bool BatchChecksumMatches(absl::string_view value) {
   return LoadBigEndian<uint32_t>(value.data()) == Crc32c(covered);
 }
 
+std::string EncodeBatchPointer(const BatchPointer& pointer) {
+  ValueWriter out;
+  out.Add(pointer.segment).Add(pointer.position).Add(pointer.bytes);
+  out.Add(pointer.max_timestamp.value()).AddBytes(pointer.checksum.view());
+  return out.Finish();
+}
+
+std::optional<BatchPointer> DecodeBatchPointer(absl::string_view bytes) {
+  if (bytes.size() != kBatchPointerBytes) return std::nullopt;
+  ValueReader in(bytes);
+  BatchPointer pointer;
+  pointer.segment = in.Take<uint64_t>();
+  pointer.position = in.Take<uint32_t>();
+  pointer.bytes = in.Take<uint32_t>();
+  pointer.max_timestamp = TimestampMs(in.Take<int64_t>());
+  StoreBigEndian(in.Take<uint32_t>(), pointer.checksum.bytes.data());
+  if (!in.Finished()) return std::nullopt;
+  return pointer;
+}
+
 // ---- family time_index ------------------------------------------------------------------------
 
 TimeIndexKey EncodeTimeIndexKey(const TimeIndexEntry& entry) {
@@ -282,6 +302,41 @@ FixedKey<9> EncodeDroppedLogKey(LogId log_id) {
 std::optional<LogId> DecodeDroppedLogKey(absl::string_view key) {
   if (!HasForm(key, KeyPrefix::kDroppedLog, 9)) return std::nullopt;
   return LogId(LoadBigEndian<uint64_t>(key.data() + 1));
+}
+
+FixedKey<9> EncodeSegmentUseKey(uint64_t segment) {
+  FixedKey<9> key;
+  key.bytes[0] = static_cast<char>(KeyPrefix::kSegmentUse);
+  StoreBigEndian(segment, key.bytes.data() + 1);
+  return key;
+}
+
+std::optional<uint64_t> DecodeSegmentUseKey(absl::string_view key) {
+  if (!HasForm(key, KeyPrefix::kSegmentUse, 9)) return std::nullopt;
+  return LoadBigEndian<uint64_t>(key.data() + 1);
+}
+
+std::string EncodeSegmentUse(const SegmentUse& use) {
+  ValueWriter out;
+  for (const auto& [log_id, log] : use) {
+    out.Add(log_id.value()).Add(log.first_offset.value()).Add(log.last_offset.value());
+    out.Add(log.bytes);
+  }
+  return out.Finish();
+}
+
+std::optional<SegmentUse> DecodeSegmentUse(absl::string_view bytes) {
+  ValueReader in(bytes);
+  SegmentUse use;
+  while (in.ok() && in.remaining() > 0) {
+    const LogId log_id(in.Take<uint64_t>());
+    SegmentLogUse& log = use[log_id];
+    log.first_offset = Offset(in.Take<int64_t>());
+    log.last_offset = Offset(in.Take<int64_t>());
+    log.bytes = in.Take<uint64_t>();
+  }
+  if (!in.Finished()) return std::nullopt;
+  return use;
 }
 
 // ---- family default ---------------------------------------------------------------------------

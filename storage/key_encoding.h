@@ -6,12 +6,14 @@
 // never guessed at.
 //
 //   family      key                                      value
-//   log         log_id u64 . last_offset i64             checksum u32 . record batch
+//   log         log_id u64 . last_offset i64             checksum u32 . record batch, or with a
+//                                                        journal: where the batch lies in it
 //   time_index  log_id u64 . time i64 . last_offset i64  bytes of the log up to here, i64
 //   meta        'P' partition_uid u64                    log id, partition state
 //               'E' log_id u64 . epoch i32               start offset
 //               'S' log_id u64 . as_of i64               producer snapshot
 //               'D' log_id u64                           (empty) dropped, space not given back yet
+//               'J' segment u64                          what a full segment of the journal holds
 //   default     'G'                                      group number and chain (group_chain.h)
 //               'I'                                      identity of the directory
 //               'N'                                      next log id
@@ -27,6 +29,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/container/btree_map.h"
 #include "absl/strings/string_view.h"
 #include "base/ids.h"
 #include "core/replication/partition_types.h"
@@ -40,6 +43,7 @@ enum class KeyPrefix : char {
   kEpoch = 'E',
   kProducerSnapshot = 'S',
   kDroppedLog = 'D',
+  kSegmentUse = 'J',
   kGroup = 'G',
   kIdentity = 'I',
   kNextLogId = 'N',
@@ -50,9 +54,9 @@ enum class KeyPrefix : char {
 
 inline constexpr std::array kKeyPrefixes = {
     KeyPrefix::kPartition,  KeyPrefix::kEpoch,      KeyPrefix::kProducerSnapshot,
-    KeyPrefix::kDroppedLog, KeyPrefix::kGroup,      KeyPrefix::kIdentity,
-    KeyPrefix::kNextLogId,  KeyPrefix::kNamedValue, KeyPrefix::kHardState,
-    KeyPrefix::kVoters};
+    KeyPrefix::kDroppedLog, KeyPrefix::kSegmentUse, KeyPrefix::kGroup,
+    KeyPrefix::kIdentity,   KeyPrefix::kNextLogId,  KeyPrefix::kNamedValue,
+    KeyPrefix::kHardState,  KeyPrefix::kVoters};
 
 constexpr bool KeyPrefixesAreUnique() {
   for (size_t i = 0; i < kKeyPrefixes.size(); ++i) {
@@ -90,6 +94,18 @@ inline constexpr size_t kBatchChecksumBytes = 4;
 FixedKey<4> EncodeBatchChecksum(absl::string_view batch);
 // Whether `value` (checksum and batch) begins with the right checksum.
 bool BatchChecksumMatches(absl::string_view value);
+
+// A batch in the journal: value of its key there.
+struct BatchPointer {
+  uint64_t segment = 0;
+  uint32_t position = 0;  // in the segment
+  uint32_t bytes = 0;
+  TimestampMs max_timestamp = kNoTimestamp;
+  FixedKey<4> checksum{};  // as EncodeBatchChecksum
+};
+inline constexpr size_t kBatchPointerBytes = 33;
+std::string EncodeBatchPointer(const BatchPointer& pointer);
+std::optional<BatchPointer> DecodeBatchPointer(absl::string_view bytes);
 
 // ---- family time_index ------------------------------------------------------------------------
 
@@ -135,6 +151,18 @@ std::optional<ProducerSnapshot> DecodeProducerSnapshot(absl::string_view bytes);
 
 FixedKey<9> EncodeDroppedLogKey(LogId log_id);
 std::optional<LogId> DecodeDroppedLogKey(absl::string_view key);
+
+// What one log has in a segment of the journal.
+struct SegmentLogUse {
+  Offset first_offset{0};  // lowest and highest last offset of its batches there
+  Offset last_offset{0};
+  uint64_t bytes = 0;
+};
+using SegmentUse = absl::btree_map<LogId, SegmentLogUse>;
+FixedKey<9> EncodeSegmentUseKey(uint64_t segment);
+std::optional<uint64_t> DecodeSegmentUseKey(absl::string_view key);
+std::string EncodeSegmentUse(const SegmentUse& use);
+std::optional<SegmentUse> DecodeSegmentUse(absl::string_view bytes);
 
 // ---- family default ---------------------------------------------------------------------------
 

@@ -48,6 +48,18 @@ class PosixOpenFile final : public OpenFile {
  public:
   PosixOpenFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
 
+  absl::StatusOr<size_t> ReadAt(uint64_t position, size_t length, char* out) override {
+    size_t got = 0;
+    while (got < length) {
+      const ssize_t read =
+          ::pread(fd_.get(), out + got, length - got, static_cast<off_t>(position + got));
+      if (read < 0 && errno == EINTR) continue;
+      if (read < 0) return FileError("cannot read", path_);
+      if (read == 0) break;
+      got += static_cast<size_t>(read);
+    }
+    return got;
+  }
   absl::Status WriteAt(uint64_t position, absl::string_view bytes) override {
     auto at = static_cast<off_t>(position);
     while (!bytes.empty()) {
@@ -77,8 +89,8 @@ class PosixFileLock final : public FileLock {
   const FileDescriptor fd_;
 };
 
-absl::StatusOr<std::unique_ptr<OpenFile>> OpenForWriting(const std::string& path, int flags,
-                                                         absl::string_view what) {
+absl::StatusOr<std::unique_ptr<OpenFile>> OpenWithFlags(const std::string& path, int flags,
+                                                        absl::string_view what) {
   FileDescriptor file(::open(path.c_str(), flags | O_CLOEXEC, 0644));
   if (!file.ok()) return FileError(what, path);
   return std::make_unique<PosixOpenFile>(path, file.Release());
@@ -103,10 +115,28 @@ class PosixFiles final : public Files {
     }
   }
   absl::StatusOr<std::unique_ptr<OpenFile>> Create(const std::string& path) override {
-    return OpenForWriting(path, O_WRONLY | O_CREAT | O_TRUNC, "cannot create");
+    return OpenWithFlags(path, O_WRONLY | O_CREAT | O_TRUNC, "cannot create");
   }
   absl::StatusOr<std::unique_ptr<OpenFile>> OpenExisting(const std::string& path) override {
-    return OpenForWriting(path, O_RDWR, "cannot open");
+    return OpenWithFlags(path, O_RDWR, "cannot open");
+  }
+  absl::StatusOr<std::unique_ptr<OpenFile>> OpenForReading(const std::string& path) override {
+    return OpenWithFlags(path, O_RDONLY, "cannot open");
+  }
+  absl::StatusOr<std::unique_ptr<OpenFile>> OpenDirect(const std::string& path) override {
+    FileDescriptor file(::open(path.c_str(), O_RDWR | O_DIRECT | O_CLOEXEC));
+    if (!file.ok() && errno == EINVAL) return std::unique_ptr<OpenFile>();
+    if (!file.ok()) return FileError("cannot open", path);
+    return std::make_unique<PosixOpenFile>(path, file.Release());
+  }
+  absl::StatusOr<uint64_t> SizeOf(const std::string& path) override {
+    struct stat info = {};
+    if (::stat(path.c_str(), &info) != 0) return FileError("cannot ask for the length of", path);
+    return static_cast<uint64_t>(info.st_size);
+  }
+  absl::Status Remove(const std::string& path) override {
+    if (::unlink(path.c_str()) != 0) return FileError("cannot remove", path);
+    return absl::OkStatus();
   }
   absl::Status Rename(const std::string& from, const std::string& to) override {
     if (std::rename(from.c_str(), to.c_str()) != 0) return FileError("cannot rename to", to);
@@ -173,7 +203,8 @@ absl::Status WriteFileDurably(Files& files, const std::string& path, absl::strin
 
 absl::Status FileError(absl::string_view what, const std::string& path) {
   const int code = errno;
-  return ToStatus(ErrorCode::kStorageError, absl::StrCat(what, " ", path, ": ", strerror(code)));
+  return ToStatus(code == ENOSPC ? ErrorCode::kDiskFull : ErrorCode::kStorageError,
+                  absl::StrCat(what, " ", path, ": ", strerror(code)));
 }
 
 absl::StatusOr<DiskSpace> DiskSpaceOf(const std::string& path) {

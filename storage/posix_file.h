@@ -10,7 +10,8 @@
 
 namespace quipu {
 
-// kStorageError with `what`, `path` and the system's own text for the present errno.
+// kStorageError with `what`, `path` and the system's own text for the present errno; kDiskFull for
+// ENOSPC.
 absl::Status FileError(absl::string_view what, const std::string& path);
 
 // Of a file system, in bytes.

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "base/check.h"
 #include "base/error_code.h"
 #include "base/status_macros.h"
 #include "storage/key_encoding.h"
@@ -44,7 +45,7 @@ absl::StatusOr<GroupRecord> FlushedGroup(rocksdb::DB& db, rocksdb::ColumnFamilyH
 
 // Tables [.. lowest] .. highest] and the WAL [first .. last] must join without a gap:
 //   every group above `lowest` is missing in some family's tables, so the WAL must hold it.
-absl::Status CheckJoin(const std::vector<GroupRecord>& flushed, const ChainWalFilter& wal) {
+absl::Status CheckJoin(const std::vector<GroupRecord>& flushed, const GroupRun& wal) {
   const auto by_number = [](const GroupRecord& a, const GroupRecord& b) {
     return a.number < b.number;
   };
@@ -77,6 +78,13 @@ absl::Status CheckJoin(const std::vector<GroupRecord>& flushed, const ChainWalFi
 
 }  // namespace
 
+void GroupRun::Add(const GroupRecord& record) {
+  QUIPU_CHECK(!seen_any() || record.number == last_.number + 1);
+  if (!seen_any()) first_ = record;
+  last_ = record;
+  chains_.push_back(record.chain);
+}
+
 rocksdb::WalFilter::WalProcessingOption ChainWalFilter::LogRecordFound(
     unsigned long long /*log_number*/, const std::string& file_name,
     const rocksdb::WriteBatch& batch, rocksdb::WriteBatch* /*new_batch*/, bool* /*batch_changed*/) {
@@ -85,19 +93,17 @@ rocksdb::WalFilter::WalProcessingOption ChainWalFilter::LogRecordFound(
   // so that a later replay knows that the two belong together (DBImpl::Open).
   if (batch.Count() == 0) return WalProcessingOption::kIgnoreCurrentRecord;
   const std::optional<GroupRecord> group = ReadSealedGroup(batch.Data(), family_count_);
+  const uint64_t last = run_.last().number;
   if (!group.has_value()) {
-    broken_ = absl::StrCat("a record of ", file_name, " after group ", last_.number,
-                           " is damaged or not ours");
-  } else if (seen_any() && group->number != last_.number + 1) {
     broken_ =
-        absl::StrCat("group ", group->number, " follows group ", last_.number, " in ", file_name);
-  } else if (seen_any() && group->previous_chain != last_.chain) {
+        absl::StrCat("a record of ", file_name, " after group ", last, " is damaged or not ours");
+  } else if (run_.seen_any() && group->number != last + 1) {
+    broken_ = absl::StrCat("group ", group->number, " follows group ", last, " in ", file_name);
+  } else if (run_.seen_any() && group->previous_chain != run_.last().chain) {
     broken_ =
         absl::StrCat("group ", group->number, " does not continue the one before in ", file_name);
   } else {
-    if (!seen_any()) first_ = *group;
-    last_ = *group;
-    chains_.push_back(group->chain);
+    run_.Add(*group);
   }
   return WalProcessingOption::kIgnoreCurrentRecord;
 }
@@ -165,7 +171,8 @@ DatabaseProof NoPrefix(absl::string_view why) {
 
 absl::StatusOr<DatabaseProof> ProveDatabase(const std::string& path,
                                             const std::vector<std::string>& families,
-                                            uint64_t watermark, rocksdb::Env& env) {
+                                            uint64_t watermark, rocksdb::Env& env,
+                                            const WalkGroups& walk) {
   const rocksdb::Status current = env.FileExists(path + "/CURRENT");
   if (!current.ok() && !current.IsNotFound()) {
     return FromRocksdb(current, absl::StrCat("cannot read the database ", path));
@@ -177,18 +184,31 @@ absl::StatusOr<DatabaseProof> ProveDatabase(const std::string& path,
   }
   FoundGroups found{.flushed = {}, .wal = ChainWalFilter(families.size()), .missing = {}};
   absl::Status joined = ReadGroups(path, families, env, found);
-  if (joined.ok()) joined = CheckJoin(found.flushed, found.wal);
+  GroupRun run = found.wal.run();
+  std::string broken = found.wal.broken();
+  if (joined.ok() && walk != nullptr) {
+    if (run.seen_any() || !broken.empty()) {
+      return NoPrefix("RocksDB's own log holds groups, where the journal is the log");
+    }
+    const GroupRecord& lowest = *std::min_element(
+        found.flushed.begin(), found.flushed.end(),
+        [](const GroupRecord& a, const GroupRecord& b) { return a.number < b.number; });
+    absl::StatusOr<std::string> walked = walk(lowest, run);
+    joined = walked.status();
+    if (walked.ok()) broken = *std::move(walked);
+  }
+  if (joined.ok()) joined = CheckJoin(found.flushed, run);
   // All families are there before the first group is written. RocksDB would step over what the WAL
   // holds of one that is not (WriteBatchInternal::InsertInto at recovery).
-  if (joined.ok() && !found.missing.empty() && found.wal.seen_any()) {
+  if (joined.ok() && !found.missing.empty() && run.seen_any()) {
     joined = Unproven(absl::StrCat("it holds groups, but not the family ", found.missing));
   }
   if (IsUnproven(joined)) return NoPrefix(joined.message());
   QUIPU_RETURN_IF_ERROR(joined);
   DatabaseProof proof;
-  proof.last = found.wal.seen_any() ? found.wal.last() : found.flushed.front();
-  if (!found.wal.broken().empty()) {
-    proof.unproven = found.wal.broken();
+  proof.last = run.seen_any() ? run.last() : found.flushed.front();
+  if (!broken.empty()) {
+    proof.unproven = broken;
   } else if (proof.last.number < watermark) {
     proof.unproven = absl::StrCat("it ends at group ", proof.last.number, ", but group ", watermark,
                                   " was synced");

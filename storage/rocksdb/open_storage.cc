@@ -52,7 +52,10 @@ class BrokerLogOpener {
     if (!IsUnusable(opened)) return opened;
     QUIPU_ASSIGN_OR_RETURN(
         const DatabaseProof proof,
-        ProveDatabase(path_, RocksdbLogStore::FamilyNames(), watermark_->last_group(), env_));
+        has_journal()
+            ? ProveWithJournal(path_, RocksdbLogStore::FamilyNames(), watermark_->last_group(),
+                               env_, JournalOptions())
+            : ProveDatabase(path_, RocksdbLogStore::FamilyNames(), watermark_->last_group(), env_));
     if (proof.is_prefix && CodeOf(opened) == ErrorCode::kUnprovenDirectory) {
       // Mark and new watermark are one write, before the database is touched: from here on every
       // start is unclean until the controllers know it.
@@ -60,7 +63,7 @@ class BrokerLogOpener {
       LogWarn("storage.unproven", {{"path", path_},
                                    {"detail", proof.unproven},
                                    {"kept_up_to_group", std::to_string(proof.last.number)}});
-      QUIPU_RETURN_IF_ERROR(KeepWal());
+      if (!has_journal()) QUIPU_RETURN_IF_ERROR(KeepWal());
       opened = OpenStore(/*keep_prefix=*/true);
       if (!IsUnusable(opened)) return opened;
     }
@@ -70,6 +73,15 @@ class BrokerLogOpener {
 
  private:
   [[nodiscard]] std::string evidence_path() const { return path_ + ".unproven"; }
+  [[nodiscard]] std::string journal_path() const { return storage_.directory->journal_path(); }
+  [[nodiscard]] bool has_journal() const { return options_.log_store == LogStoreKind::kJournal; }
+  [[nodiscard]] Journal::Options JournalOptions() const {
+    return {.folder = journal_path(),
+            .directory_id = storage_.directory->identity().directory_id,
+            .fatal = options_.fatal,
+            .files = &files_,
+            .segment_bytes = options_.journal_segment_bytes};
+  }
 
   absl::Status OpenWatermark() {
     const std::string path = storage_.directory->watermark_path();
@@ -87,14 +99,15 @@ class BrokerLogOpener {
   }
 
   absl::Status OpenStore(bool keep_prefix) {
+    RocksdbLogStore::Options options{.path = path_,
+                                     .identity = IdentityText(storage_.directory->identity()),
+                                     .fatal = options_.fatal,
+                                     .trimmer = {},
+                                     .keep_prefix = keep_prefix,
+                                     .env = &env_};
+    if (has_journal()) options.journal = JournalLog::Options{.journal = JournalOptions()};
     absl::StatusOr<std::unique_ptr<RocksdbLogStore>> store =
-        RocksdbLogStore::Open({.path = path_,
-                               .identity = IdentityText(storage_.directory->identity()),
-                               .fatal = options_.fatal,
-                               .trimmer = {},
-                               .keep_prefix = keep_prefix,
-                               .env = &env_},
-                              *watermark_);
+        RocksdbLogStore::Open(std::move(options), *watermark_);
     QUIPU_RETURN_IF_ERROR(store.status());
     storage_.store = *std::move(store);
     return absl::OkStatus();
@@ -138,7 +151,11 @@ class BrokerLogOpener {
     // Links to what is about to be renamed there are no evidence of their own.
     if (std::exchange(linked_, false)) QUIPU_RETURN_IF_ERROR(RemoveLinks(evidence_path()));
     const bool there = env_.FileExists(path_).ok();
-    if (there && env_.FileExists(evidence_path()).ok()) {
+    const std::string journal_evidence = journal_path() + ".unproven";
+    const bool journal_there = has_journal() && env_.FileExists(journal_path()).ok();
+    const bool in_the_way = (there && env_.FileExists(evidence_path()).ok()) ||
+                            (journal_there && env_.FileExists(journal_evidence).ok());
+    if (in_the_way) {
       return ToStatus(ErrorCode::kUnprovenDirectory,
                       absl::StrCat(path_, " cannot be used (", why.message(),
                                    ") and would be set aside, but ", evidence_path(),
@@ -149,9 +166,16 @@ class BrokerLogOpener {
     LogWarn("storage.unproven", {{"path", path_},
                                  {"detail", std::string(why.message())},
                                  {"set_aside", there ? evidence_path() : "nothing was there"}});
-    if (!there) return absl::OkStatus();
-    QUIPU_RETURN_IF_ERROR(Check(env_.RenameFile(path_, evidence_path()), "cannot rename"));
-    return SyncFolder(FolderOf(path_));
+    // The database first: a journal without one is not taken for sound.
+    if (there) {
+      QUIPU_RETURN_IF_ERROR(Check(env_.RenameFile(path_, evidence_path()), "cannot rename"));
+      QUIPU_RETURN_IF_ERROR(SyncFolder(FolderOf(path_)));
+    }
+    if (journal_there) {
+      QUIPU_RETURN_IF_ERROR(files_.Rename(journal_path(), journal_evidence));
+      QUIPU_RETURN_IF_ERROR(SyncFolder(FolderOf(path_)));
+    }
+    return absl::OkStatus();
   }
 
   [[nodiscard]] absl::Status Check(const rocksdb::Status& status, absl::string_view what) const {
@@ -180,6 +204,7 @@ absl::StatusOr<BrokerStorage> OpenBrokerStorage(const OpenStorageOptions& option
   BrokerStorage storage;
   ExpectedIdentity expected = options.expected;
   expected.role = NodeRole::kBroker;
+  expected.log_store = options.log_store;
   QUIPU_ASSIGN_OR_RETURN(storage.directory,
                          DataDirectory::Open(options.path, expected, FilesOf(options)));
   QUIPU_RETURN_IF_ERROR(BrokerLogOpener(options, storage).Open());

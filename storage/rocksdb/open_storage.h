@@ -8,6 +8,7 @@
 #include "storage/broker_identity.h"
 #include "storage/data_directory.h"
 #include "storage/files.h"
+#include "storage/journal/journal.h"
 #include "storage/log_store.h"
 #include "storage/raft_store.h"
 #include "storage/wal_writer.h"
@@ -23,7 +24,9 @@ struct OpenStorageOptions {
   ExpectedIdentity expected;  // role is set by the opener
   // Ends the process after a failed write or sync (D3). Any thread.
   FatalHandler fatal;
-  WalWriter::Options writer{};  // brokers only
+  WalWriter::Options writer{};                              // brokers only
+  LogStoreKind log_store = LogStoreKind::kRocksdb;          // brokers only
+  uint64_t journal_segment_bytes = Journal::kSegmentBytes;  // the same
   // Where everything durable lies; both must outlive the storage. Null: the operating system's.
   Files* files = nullptr;
   rocksdb::Env* env = nullptr;
@@ -51,6 +54,8 @@ struct ControllerStorage {
 //   - a prefix, in the order of groups and for all logs alike, is kept and goes on; its WAL as it
 //     was found is linked to a folder `log.unproven` beside it, unless there is one already;
 //   - one that does not open, or is no prefix, becomes `log.unproven`, and an empty one begins.
+// With a journal the same holds for it and its database together: what is behind the prefix is kept
+// under the suffix `.unproven` in the journal's folder, and the whole becomes `journal.unproven`.
 // Errors of DataDirectory::Open, and
 //   kUnprovenDirectory  the database would have to be set aside, and `log.unproven` is there from
 //                       an earlier time: evidence is never removed by itself

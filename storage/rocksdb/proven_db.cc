@@ -9,35 +9,9 @@
 #include "storage/rocksdb/log_proof.h"
 #include "storage/rocksdb/rocksdb_options.h"
 #include "storage/rocksdb/rocksdb_status.h"
+#include "storage/rocksdb/wal_group_log.h"
 
 namespace quipu {
-
-namespace {
-
-// Ends the replay behind a group: what follows it in the WAL is not its continuation.
-class PrefixWalFilter final : public rocksdb::WalFilter {
- public:
-  PrefixWalFilter(size_t family_count, uint64_t last_group)
-      : family_count_(family_count), last_group_(last_group) {}
-  WalProcessingOption LogRecordFound(unsigned long long /*log_number*/,
-                                     const std::string& /*file_name*/,
-                                     const rocksdb::WriteBatch& batch,
-                                     rocksdb::WriteBatch* /*new_batch*/,
-                                     bool* /*batch_changed*/) override {
-    if (batch.Count() == 0) return WalProcessingOption::kContinueProcessing;  // RocksDB's own
-    const std::optional<GroupRecord> group = ReadSealedGroup(batch.Data(), family_count_);
-    return group.has_value() && group->number <= last_group_
-               ? WalProcessingOption::kContinueProcessing
-               : WalProcessingOption::kStopReplay;
-  }
-  [[nodiscard]] const char* Name() const override { return "quipu.prefix"; }
-
- private:
-  const size_t family_count_;
-  const uint64_t last_group_;
-};
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<ProvenDb>> ProvenDb::Open(Options options,
                                                          WatermarkFile& watermark) {
@@ -47,20 +21,21 @@ absl::StatusOr<std::unique_ptr<ProvenDb>> ProvenDb::Open(Options options,
   }
   auto db = std::unique_ptr<ProvenDb>(new ProvenDb());
   db->env_ = std::make_unique<ManifestEnv>(*options.env);
+  db->log_ = options.log != nullptr ? std::move(options.log) : std::make_shared<WalGroupLog>();
   QUIPU_ASSIGN_OR_RETURN(const DatabaseProof proof,
-                         ProveDatabase(options.path, names, watermark.last_group(), *db->env_));
+                         db->log_->Prove(options.path, names, watermark.last_group(), *db->env_));
   if (!proof.unproven.empty() && !(options.keep_prefix && proof.is_prefix)) {
     return UnprovenError(options.path, proof.unproven);
   }
   rocksdb::DBOptions db_options = DatabaseOptions();
   db_options.env = db->env_.get();
-  db->replay_filter_ = std::make_unique<PrefixWalFilter>(names.size(), proof.last.number);
-  if (!proof.unproven.empty()) db_options.wal_filter = db->replay_filter_.get();
+  db->log_->SetOptions(proof, names.size(), db_options);
   rocksdb::DB* raw = nullptr;
   const rocksdb::Status status =
       rocksdb::DB::Open(db_options, options.path, options.families, &db->handles_, &raw);
   QUIPU_RETURN_IF_ERROR(FromRocksdb(status, absl::StrCat("cannot open database ", options.path)));
   db->db_.reset(raw);
+  QUIPU_RETURN_IF_ERROR(db->log_->Replay(*db->db_, db->handles_, proof));
 
   const auto key = EncodeSingleKey(KeyPrefix::kGroup);
   QUIPU_ASSIGN_OR_RETURN(const std::optional<std::string> value,
@@ -70,7 +45,6 @@ absl::StatusOr<std::unique_ptr<ProvenDb>> ProvenDb::Open(Options options,
     return UnprovenError(options.path, absl::StrCat("it opened at group ", db->last_.number,
                                                     ", proven was group ", proof.last.number));
   }
-  // What was replayed has been written to tables and synced.
   QUIPU_RETURN_IF_ERROR(watermark.StoreLastGroup(db->last_.number));
   db->watermark_writer_ =
       std::make_unique<WatermarkWriter>(watermark, proof.last.number, options.fatal);
@@ -107,23 +81,38 @@ absl::Status ProvenDb::CheckIdentity(const Options& options) {
   return Write(batch);
 }
 
-absl::Status ProvenDb::Write(rocksdb::WriteBatch& batch) {
+absl::Status ProvenDb::Write(rocksdb::WriteBatch& batch, const std::vector<BatchPut>& puts) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  return WriteLocked(batch, puts);
+}
+
+absl::Status ProvenDb::WriteBuilt(const Build& build) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  rocksdb::WriteBatch batch;
+  std::vector<BatchPut> puts;
+  QUIPU_RETURN_IF_ERROR(build(batch, puts));
+  if (batch.Count() == 0 && puts.empty()) return absl::OkStatus();
+  return WriteLocked(batch, puts);
+}
+
+absl::Status ProvenDb::WriteLocked(rocksdb::WriteBatch& batch, const std::vector<BatchPut>& puts) {
   QUIPU_RETURN_IF_ERROR(failed_);
-  const GroupRecord group = SealGroup(batch, last_, handles_);
   watermark_writer_->OnGroupBegins();
-  const rocksdb::Status status = db_->Write(SyncedWrite(), &batch);
-  if (!status.ok()) {
-    failed_ =
-        ToStatus(ErrorCode::kStorageError, absl::StrCat("cannot write group ", group.number, " to ",
-                                                        db_->GetName(), ": ", status.ToString()));
+  const absl::StatusOr<GroupRecord> group = log_->Write(batch, puts, last_);
+  if (!group.ok()) {
+    failed_ = group.status();
     return failed_;
   }
-  last_ = group;
-  if (!watermark_writer_->OnGroupSynced(group.number)) {
+  last_ = *group;
+  if (!watermark_writer_->OnGroupSynced(last_.number)) {
     failed_ = ToStatus(ErrorCode::kStorageError, "the watermark file could not be written");
   }
   return failed_;
+}
+
+uint64_t ProvenDb::last_group() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return last_.number;
 }
 
 absl::StatusOr<std::optional<std::string>> ProvenDb::Get(rocksdb::ColumnFamilyHandle* family,

@@ -1,6 +1,7 @@
 // A RocksDB whose every synced group is numbered, chained, and shown to be there when it is opened.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -10,10 +11,10 @@
 #include "absl/status/statusor.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
-#include "rocksdb/wal_filter.h"
 #include "storage/broker_identity.h"
 #include "storage/rocksdb/env/manifest_env.h"
 #include "storage/rocksdb/group_chain.h"
+#include "storage/rocksdb/group_log.h"
 #include "storage/watermark_writer.h"
 
 namespace quipu {
@@ -31,6 +32,8 @@ class ProvenDb {
     // A log that is unproven opens too, if what is left is a prefix: what is behind it is given up.
     // The caller has marked the directory as unclean and moved the watermark back before.
     bool keep_prefix = false;
+    // How groups become durable; null: by RocksDB's own log.
+    std::shared_ptr<GroupLog> log = nullptr;
     // Where the files are; must outlive the database.
     rocksdb::Env* env = rocksdb::Env::Default();
   };
@@ -46,7 +49,15 @@ class ProvenDb {
 
   // Seals `batch` as the next group, writes and syncs it. Any error is final: every later Write
   // gives it again (D3). Any thread; one at a time.
-  absl::Status Write(rocksdb::WriteBatch& batch);
+  absl::Status Write(rocksdb::WriteBatch& batch) { return Write(batch, {}); }
+  // The same, with batches that are put behind everything else.
+  absl::Status Write(rocksdb::WriteBatch& batch, const std::vector<BatchPut>& puts);
+  // The same, for what `build` makes of what the database holds: no other group comes between. When
+  // it puts nothing, nothing is written.
+  using Build = std::function<absl::Status(rocksdb::WriteBatch&, std::vector<BatchPut>&)>;
+  absl::Status WriteBuilt(const Build& build);
+  // The last group that readers see. Any thread.
+  [[nodiscard]] uint64_t last_group() const;
 
   [[nodiscard]] rocksdb::DB& db() const { return *db_; }
   // In the order of Options::families.
@@ -59,13 +70,14 @@ class ProvenDb {
  private:
   ProvenDb() = default;
   absl::Status CheckIdentity(const Options& options);
+  absl::Status WriteLocked(rocksdb::WriteBatch& batch, const std::vector<BatchPut>& puts);
 
-  std::unique_ptr<rocksdb::WalFilter> replay_filter_;  // must outlive db_
+  std::shared_ptr<GroupLog> log_;  // must outlive db_
   std::unique_ptr<ManifestEnv> env_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   std::unique_ptr<WatermarkWriter> watermark_writer_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   GroupRecord last_;     // under mutex_
   absl::Status failed_;  // under mutex_
 };

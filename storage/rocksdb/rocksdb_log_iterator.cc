@@ -41,6 +41,17 @@ bool IsOfValue(const rocksdb::DB& db, const rocksdb::Status& status) {
 
 }  // namespace
 
+ScopedSnapshot::ScopedSnapshot(rocksdb::DB& db, const BatchPlace& place)
+    : db_(db), snapshot_(nullptr), pin_(place.Pin()) {
+  while (true) {
+    snapshot_ = db.GetSnapshot();
+    BatchPin now = place.Pin();
+    if (now == pin_) return;
+    pin_ = std::move(now);  // places came or went meanwhile
+    db.ReleaseSnapshot(snapshot_);
+  }
+}
+
 LogRange::LogRange(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, LogId log_id, Offset from,
                    Offset end, const rocksdb::Snapshot* snapshot)
     : log_id_(log_id),
@@ -55,17 +66,17 @@ void LogRange::SeekTo(Offset from) {
   iterator_->Seek(ToSlice(key.view()));
 }
 
-LogIterator::LogIterator(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* log_family, LogId log_id,
-                         Offset from, Offset end, const rocksdb::Snapshot* snapshot)
-    : db_(db),
-      family_(log_family),
+LogIterator::LogIterator(const LogSource& source, LogId log_id, Offset from, Offset end,
+                         const ScopedSnapshot* snapshot)
+    : source_(source),
       log_id_(log_id),
       from_(AtLeastZero(from)),
       end_(std::max(from_, end)),
-      own_snapshot_(snapshot == nullptr ? std::optional<ScopedSnapshot>(std::in_place, db)
-                                        : std::nullopt),
-      snapshot_(snapshot == nullptr ? own_snapshot_->get() : snapshot),
-      range_(db, log_family, log_id, from_, end_, snapshot_) {
+      own_snapshot_(snapshot == nullptr
+                        ? std::optional<ScopedSnapshot>(std::in_place, source.db, source.place)
+                        : std::nullopt),
+      snapshot_(snapshot == nullptr ? *own_snapshot_ : *snapshot),
+      range_(source.db, source.family, log_id, from_, end_, snapshot_.get()) {
   range_.SeekTo(from_);
   if (Failed()) FindUnreadable(from_);
 }
@@ -75,18 +86,18 @@ bool LogIterator::Failed() const {
 }
 
 LogIterator::Answer LogIterator::Ask(Offset from, Offset end, Which which) const {
-  const LogRange range(db_, family_, log_id_, from, end, snapshot_);
+  const LogRange range(source_.db, source_.family, log_id_, from, end, snapshot_.get());
   rocksdb::Iterator& it = range.iterator();
   which == Which::kFirst ? it.SeekToFirst() : it.SeekToLast();
   if (it.Valid()) return {.kind = Answer::kBatch, .last_offset = LastOffsetOf(it)};
   if (it.status().ok()) return {.kind = Answer::kNone};
-  return {.kind = IsOfValue(db_, it.status()) ? Answer::kUnreadable : Answer::kFailed};
+  return {.kind = IsOfValue(source_.db, it.status()) ? Answer::kUnreadable : Answer::kFailed};
 }
 
 // [at, below) holds no batch, [at, above) does: found in steps that double, then halve.
 void LogIterator::FindUnreadable(Offset at) {
   why_unreadable_ = range_.iterator().status();
-  if (!IsOfValue(db_, why_unreadable_)) return;
+  if (!IsOfValue(source_.db, why_unreadable_)) return;
   Offset below = at;
   Offset above = end_;
   int64_t step = 1;
@@ -110,7 +121,7 @@ void LogIterator::FindUnreadable(Offset at) {
 // The mirror image: [from, end) holds a batch for every `from` up to `holds`, from `empty` on none.
 void LogIterator::FindUnreadableLast() {
   why_unreadable_ = range_.iterator().status();
-  if (!IsOfValue(db_, why_unreadable_)) return;
+  if (!IsOfValue(source_.db, why_unreadable_)) return;
   Offset holds = from_;
   Offset empty = end_;
   int64_t step = 1;
@@ -155,18 +166,22 @@ Offset LogIterator::last_offset() const {
   return LastOffsetOf(range_.iterator());
 }
 
-size_t LogIterator::batch_bytes() const { return batch().size(); }
+absl::string_view LogIterator::value() const {
+  return unreadable_ ? absl::string_view() : ToView(range_.iterator().value());
+}
 
-absl::string_view LogIterator::batch() const {
-  if (unreadable_) return {};
-  absl::string_view value = ToView(range_.iterator().value());
-  value.remove_prefix(std::min(value.size(), kBatchChecksumBytes));
-  return value;
+size_t LogIterator::batch_bytes() const { return source_.place.BytesOf(value()); }
+
+TimestampMs LogIterator::max_timestamp() const { return source_.place.MaxTimestampOf(value()); }
+
+Bytes LogIterator::Unchecked() const {
+  if (unreadable_) return Bytes();
+  return source_.place.Load(value(), snapshot_.pin()).value_or(Bytes());
 }
 
 DamagedBatch LogIterator::Place() const {
   const Offset last = last_offset();
-  LogIterator before(db_, family_, log_id_, Offset{0}, last, snapshot_);
+  LogIterator before(source_, log_id_, Offset{0}, last, &snapshot_);
   before.SeekToLast();
   return {.first_offset = before.Valid() ? before.last_offset() + 1 : Offset{0},
           .last_offset = last};
@@ -176,12 +191,15 @@ absl::StatusOr<StoredBatch> LogIterator::Checked() const {
   if (unreadable_) {
     return WithPlace(DamagedAt(log_id_, *unreadable_, why_unreadable_.ToString()), Place());
   }
-  if (!BatchChecksumMatches(ToView(range_.iterator().value()))) {
+  const absl::StatusOr<Bytes> batch = source_.place.Load(value(), snapshot_.pin());
+  if (!batch.ok()) {
+    return WithPlace(DamagedAt(log_id_, last_offset(), batch.status().message()), Place());
+  }
+  if (!source_.place.Matches(value(), *batch)) {
     return WithPlace(DamagedAt(log_id_, last_offset(), "the header's checksum does not match"),
                      Place());
   }
-  absl::StatusOr<StoredBatch> checked =
-      CheckedBatch(log_id_, last_offset(), Bytes::CopyOf(batch()));
+  absl::StatusOr<StoredBatch> checked = CheckedBatch(log_id_, last_offset(), *batch);
   if (!checked.ok()) return WithPlace(checked.status(), Place());
   return checked;
 }

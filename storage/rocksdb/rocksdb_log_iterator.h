@@ -10,21 +10,31 @@
 #include "core/replication/partition_types.h"
 #include "rocksdb/db.h"
 #include "storage/key_encoding.h"
+#include "storage/rocksdb/group_log.h"
 
 namespace quipu {
 
-// A snapshot of the database for the length of a scope.
+// A snapshot of the database, and of the batches that it shows, for the length of a scope.
 class ScopedSnapshot {
  public:
-  explicit ScopedSnapshot(rocksdb::DB& db) : db_(db), snapshot_(db.GetSnapshot()) {}
+  ScopedSnapshot(rocksdb::DB& db, const BatchPlace& place);
   ~ScopedSnapshot() { db_.ReleaseSnapshot(snapshot_); }
   ScopedSnapshot(const ScopedSnapshot&) = delete;
   ScopedSnapshot& operator=(const ScopedSnapshot&) = delete;
   [[nodiscard]] const rocksdb::Snapshot* get() const { return snapshot_; }
+  [[nodiscard]] const BatchPin& pin() const { return pin_; }
 
  private:
   rocksdb::DB& db_;
   const rocksdb::Snapshot* snapshot_;
+  BatchPin pin_;
+};
+
+// What a read needs: the database, its family `log`, and where that family's batches are.
+struct LogSource {
+  rocksdb::DB& db;
+  rocksdb::ColumnFamilyHandle* family;
+  const BatchPlace& place;
 };
 
 // A rocksdb iterator over the keys of one log with last offsets in [from, end).
@@ -47,8 +57,8 @@ class LogRange {
 };
 
 // Batches of a log in offset order, with last offsets in [from, end). Stands on the first one, or
-// behind all. One thread. Read-ahead is left to the kernel: values lie in blob files, each read by
-// one pread of its own, and RocksDB's own read-ahead covers tables only.
+// behind all. One thread. Read-ahead is left to the kernel: batches lie in blob files or in the
+// journal, each read by one pread of its own, and RocksDB's own read-ahead covers tables only.
 //
 // A value that the database itself cannot read (its blob fails RocksDB's checksum, the file is too
 // short, the disk reports an error) ends a rocksdb::Iterator without telling the key. The key is
@@ -59,8 +69,8 @@ class LogRange {
 class LogIterator {
  public:
   // `snapshot` nullptr: as of now.
-  LogIterator(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* log_family, LogId log_id, Offset from,
-              Offset end, const rocksdb::Snapshot* snapshot);
+  LogIterator(const LogSource& source, LogId log_id, Offset from, Offset end,
+              const ScopedSnapshot* snapshot);
 
   // False behind the last batch and after an error; ask status().
   [[nodiscard]] bool Valid() const { return unreadable_.has_value() || range_.iterator().Valid(); }
@@ -68,10 +78,13 @@ class LogIterator {
   // Goes to the last batch instead.
   void SeekToLast();
   [[nodiscard]] Offset last_offset() const;
-  // Of the batch, without our checksum; 0 when it cannot be read.
+  // Size and largest time of the batch, unchecked; 0 and kNoTimestamp when it cannot be read.
   [[nodiscard]] size_t batch_bytes() const;
-  // A view of the batch, unchecked; until Next. Empty when it cannot be read.
-  [[nodiscard]] absl::string_view batch() const;
+  [[nodiscard]] TimestampMs max_timestamp() const;
+  // A copy of the batch, unchecked. Empty when it cannot be read.
+  [[nodiscard]] Bytes Unchecked() const;
+  // What is stored under the key; until Next. Empty when it cannot be read.
+  [[nodiscard]] absl::string_view value() const;
   // A checked copy of the batch: kCorruptMessage, naming log and offset (D5) and with its place.
   [[nodiscard]] absl::StatusOr<StoredBatch> Checked() const;
   // Where this batch lies, by the keys alone.
@@ -97,13 +110,12 @@ class LogIterator {
   [[nodiscard]] Answer Ask(Offset from, Offset end, Which which) const;
   [[nodiscard]] bool Failed() const;
 
-  rocksdb::DB& db_;
-  rocksdb::ColumnFamilyHandle* const family_;
+  const LogSource source_;
   const LogId log_id_;
   const Offset from_;
   const Offset end_;
   const std::optional<ScopedSnapshot> own_snapshot_;
-  const rocksdb::Snapshot* const snapshot_;
+  const ScopedSnapshot& snapshot_;
   LogRange range_;
   std::optional<Offset> unreadable_;  // stands on this batch, whose value cannot be read
   rocksdb::Status why_unreadable_;

@@ -13,18 +13,6 @@
 #include "storage/rocksdb/rocksdb_status.h"
 
 namespace quipu {
-namespace {
-
-// Where Kafka's batch header holds max_timestamp; see core/record/record_batch.h.
-constexpr size_t kMaxTimestampAt = 35;
-
-TimestampMs MaxTimestampOf(absl::string_view batch) {
-  if (batch.size() < kRecordBatchHeaderBytes) return kNoTimestamp;  // damaged: found when read
-  return TimestampMs(LoadBigEndian<int64_t>(batch.data() + kMaxTimestampAt));
-}
-
-}  // namespace
-
 absl::StatusOr<Offset> RocksdbLogStore::LogStart(LogId log_id) const {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = logs_.find(log_id);
@@ -37,14 +25,17 @@ absl::StatusOr<std::vector<StoredBatch>> RocksdbLogStore::Read(LogId log_id, Off
   QUIPU_ASSIGN_OR_RETURN(const Offset log_start, LogStart(log_id));
   std::vector<StoredBatch> out;
   size_t bytes = 0;
-  LogIterator it(db_->db(), family(kLog), log_id, std::max(from, log_start), end, nullptr);
+  LogIterator it(source(), log_id, std::max(from, log_start), end, nullptr);
   for (; it.Valid(); it.Next()) {
     if (!out.empty() && bytes + it.batch_bytes() > bytes_max) return out;
     absl::StatusOr<StoredBatch> batch = it.Checked();
     if (!batch.ok()) {
       // What is sound before the damage is served; the next read begins at it and fails.
-      if (out.empty()) return batch.status();
-      return out;
+      if (!out.empty()) return out;
+      // What was trimmed since this read began may be gone.
+      QUIPU_ASSIGN_OR_RETURN(const Offset now, LogStart(log_id));
+      if (it.last_offset() < now) return Read(log_id, now, end, bytes_max);
+      return batch.status();
     }
     bytes += batch->bytes.size();
     out.push_back(*std::move(batch));
@@ -64,15 +55,14 @@ absl::StatusOr<RecoveredLog> RocksdbLogStore::Recover(LogId log_id) const {
     recovered.epochs = found->second.epochs;
   }
   const Offset log_start = recovered.state.log_start_offset;
-  LogIterator newest(db_->db(), family(kLog), log_id, log_start, Offset::Max(), nullptr);
+  LogIterator newest(source(), log_id, log_start, Offset::Max(), nullptr);
   newest.SeekToLast();
   QUIPU_RETURN_IF_ERROR(newest.status());
   recovered.log_end_offset = newest.Valid() ? newest.last_offset() + 1 : log_start;
   QUIPU_ASSIGN_OR_RETURN(const std::optional<ProducerSnapshot> snapshot,
                          NewestSnapshot(log_id, recovered.log_end_offset));
   ProducerRecovery producers(snapshot);
-  LogIterator it(db_->db(), family(kLog), log_id, std::max(producers.from(), log_start),
-                 Offset::Max(), nullptr);
+  LogIterator it(source(), log_id, std::max(producers.from(), log_start), Offset::Max(), nullptr);
   for (; it.Valid(); it.Next()) {
     const absl::StatusOr<StoredBatch> batch = it.Checked();
     if (!batch.ok()) {
@@ -102,9 +92,10 @@ absl::StatusOr<std::optional<ProducerSnapshot>> RocksdbLogStore::NewestSnapshot(
 }
 
 absl::StatusOr<RocksdbLogStore::Tail> RocksdbLogStore::ReadTail(
-    LogId log_id, Offset log_start, Offset below, const rocksdb::Snapshot* snapshot) const {
+    LogId log_id, Offset log_start, Offset below, const ScopedSnapshot* snapshot) const {
   Tail tail{.running_max = kNoTimestamp};
-  TimeIndexIterator index(db_->db(), family(kTimeIndex), log_id, snapshot);
+  TimeIndexIterator index(db_->db(), family(kTimeIndex), log_id,
+                          snapshot == nullptr ? nullptr : snapshot->get());
   index.SeekToLast();
   while (index.Valid() && index.entry().last_offset >= below) index.Prev();
   QUIPU_RETURN_IF_ERROR(index.status());
@@ -114,12 +105,11 @@ absl::StatusOr<RocksdbLogStore::Tail> RocksdbLogStore::ReadTail(
     tail.running_max = entry.running_max;
     tail.bytes = tail.bytes_at_index = index.bytes();
   }
-  LogIterator it(db_->db(), family(kLog), log_id, std::max(tail.log_end, log_start), below,
-                 snapshot);
+  LogIterator it(source(), log_id, std::max(tail.log_end, log_start), below, snapshot);
   tail.log_end = std::max(tail.log_end, log_start);
   for (; it.Valid(); it.Next()) {
     tail.log_end = it.last_offset() + 1;
-    tail.running_max = std::max(tail.running_max, MaxTimestampOf(it.batch()));
+    tail.running_max = std::max(tail.running_max, it.max_timestamp());
     tail.bytes += static_cast<int64_t>(it.batch_bytes());
   }
   QUIPU_RETURN_IF_ERROR(it.status());
@@ -150,11 +140,10 @@ absl::StatusOr<Offset> SearchStart(TimestampMs timestamp, TimeIndexIterator& ind
 absl::StatusOr<std::optional<StoredBatch>> RocksdbLogStore::FindByTimestamp(
     LogId log_id, TimestampMs timestamp) const {
   QUIPU_ASSIGN_OR_RETURN(const Offset log_start, LogStart(log_id));
-  const ScopedSnapshot snapshot(db_->db());
+  const ScopedSnapshot snapshot(db_->db(), *place_);
   TimeIndexIterator index(db_->db(), family(kTimeIndex), log_id, snapshot.get());
   QUIPU_ASSIGN_OR_RETURN(const Offset from, SearchStart(timestamp, index));
-  LogIterator it(db_->db(), family(kLog), log_id, std::max(log_start, from), Offset::Max(),
-                 snapshot.get());
+  LogIterator it(source(), log_id, std::max(log_start, from), Offset::Max(), &snapshot);
   for (; it.Valid(); it.Next()) {
     // Checked before its time is believed: a damaged one could have been the first.
     QUIPU_ASSIGN_OR_RETURN(StoredBatch batch, it.Checked());
@@ -168,17 +157,15 @@ absl::StatusOr<std::optional<StoredBatch>> RocksdbLogStore::FindByTimestamp(
 absl::StatusOr<std::optional<StoredBatch>> RocksdbLogStore::FindLargestTimestamp(
     LogId log_id, Offset from) const {
   QUIPU_ASSIGN_OR_RETURN(const Offset log_start, LogStart(log_id));
-  const ScopedSnapshot snapshot(db_->db());
-  QUIPU_ASSIGN_OR_RETURN(const Tail tail,
-                         ReadTail(log_id, log_start, Offset::Max(), snapshot.get()));
+  const ScopedSnapshot snapshot(db_->db(), *place_);
+  QUIPU_ASSIGN_OR_RETURN(const Tail tail, ReadTail(log_id, log_start, Offset::Max(), &snapshot));
   if (tail.running_max == kNoTimestamp) return std::optional<StoredBatch>();
   // The first batch with the largest time of all that ever were lies behind `below`. If it has been
   // removed, or lies below `from`, then so does `below`, and all that is left is read.
   TimeIndexIterator index(db_->db(), family(kTimeIndex), log_id, snapshot.get());
   QUIPU_ASSIGN_OR_RETURN(const Offset below, SearchStart(tail.running_max, index));
   std::optional<StoredBatch> largest;
-  LogIterator it(db_->db(), family(kLog), log_id, std::max({from, log_start, below}), Offset::Max(),
-                 snapshot.get());
+  LogIterator it(source(), log_id, std::max({from, log_start, below}), Offset::Max(), &snapshot);
   for (; it.Valid(); it.Next()) {
     QUIPU_ASSIGN_OR_RETURN(StoredBatch batch, it.Checked());
     if (batch.max_timestamp <= (largest ? largest->max_timestamp : kNoTimestamp)) continue;
@@ -193,9 +180,8 @@ absl::StatusOr<std::optional<StoredBatch>> RocksdbLogStore::FindLargestTimestamp
 // below `cut` bytes and the first above it; from there it is counted batch by batch, backwards.
 absl::StatusOr<Offset> RocksdbLogStore::OffsetForSize(LogId log_id, int64_t bytes_max) const {
   QUIPU_ASSIGN_OR_RETURN(const Offset log_start, LogStart(log_id));
-  const ScopedSnapshot snapshot(db_->db());
-  QUIPU_ASSIGN_OR_RETURN(const Tail tail,
-                         ReadTail(log_id, log_start, Offset::Max(), snapshot.get()));
+  const ScopedSnapshot snapshot(db_->db(), *place_);
+  QUIPU_ASSIGN_OR_RETURN(const Tail tail, ReadTail(log_id, log_start, Offset::Max(), &snapshot));
   const int64_t cut = tail.bytes - bytes_max;
   if (cut <= 0) return log_start;
   Offset from = log_start;
@@ -214,7 +200,7 @@ absl::StatusOr<Offset> RocksdbLogStore::OffsetForSize(LogId log_id, int64_t byte
 
   // Where a batch begins and its size, in [from, to); by the keys, so that damage is no obstacle.
   std::vector<std::pair<Offset, int64_t>> batches;
-  LogIterator it(db_->db(), family(kLog), log_id, from, to, snapshot.get());
+  LogIterator it(source(), log_id, from, to, &snapshot);
   Offset begins = from;
   for (; it.Valid(); it.Next()) {
     batches.emplace_back(begins, static_cast<int64_t>(it.batch_bytes()));
@@ -239,8 +225,8 @@ absl::StatusOr<Offset> RocksdbLogStore::OffsetForSize(LogId log_id, int64_t byte
 int64_t RocksdbLogStore::ApproximateBytes(LogId log_id) const {
   const absl::StatusOr<Offset> log_start = LogStart(log_id);
   if (!log_start.ok()) return 0;
-  const ScopedSnapshot snapshot(db_->db());
-  const absl::StatusOr<Tail> tail = ReadTail(log_id, *log_start, Offset::Max(), snapshot.get());
+  const ScopedSnapshot snapshot(db_->db(), *place_);
+  const absl::StatusOr<Tail> tail = ReadTail(log_id, *log_start, Offset::Max(), &snapshot);
   if (!tail.ok()) return 0;
   TimeIndexIterator index(db_->db(), family(kTimeIndex), log_id, snapshot.get());
   int64_t below = 0;

@@ -11,6 +11,7 @@
 #include "storage/log_recovery.h"
 #include "storage/rocksdb/rocksdb_options.h"
 #include "storage/rocksdb/rocksdb_status.h"
+#include "storage/rocksdb/wal_group_log.h"
 
 namespace quipu {
 namespace {
@@ -32,12 +33,21 @@ absl::StatusOr<std::unique_ptr<RocksdbLogStore>> RocksdbLogStore::Open(Options o
                                .identity = options.identity,
                                .fatal = options.fatal,
                                .keep_prefix = options.keep_prefix,
+                               .log = std::make_shared<WalGroupLog>(kLog),
                                .env = options.env};
+  if (options.journal.has_value()) {
+    store->journal_ = std::make_shared<JournalLog>(*options.journal);
+    db_options.log = store->journal_;
+    store->place_ = store->journal_;
+  } else {
+    store->place_ = std::make_shared<InlineBatches>();
+  }
   const std::vector<std::string> names = FamilyNames();
   db_options.families = {
       {names[kDefault], SmallFamilyOptions(cache)},
       {names[kMeta], SmallFamilyOptions(cache)},
-      {names[kLog], LogFamilyOptions(cache, MakeTrimFilter(store->trim_table_, TrimFamily::kLog))},
+      {names[kLog], LogFamilyOptions(cache, MakeTrimFilter(store->trim_table_, TrimFamily::kLog),
+                                     /*batches_inside=*/!options.journal.has_value())},
       {names[kTimeIndex],
        TimeIndexFamilyOptions(cache, MakeTrimFilter(store->trim_table_, TrimFamily::kTimeIndex))}};
   QUIPU_CHECK(db_options.families.size() == kFamilyCount);
@@ -70,6 +80,17 @@ void RocksdbLogStore::StartTrimmer(const Options& options) {
       .flush = [this] { return Flush(); },
       .fatal = options.fatal};
   trimmer_ = std::make_unique<Trimmer>(std::move(ports), options.trimmer);
+  if (journal_ == nullptr) return;
+  cleaner_ = std::make_unique<JournalCleaner>(
+      JournalCleaner::Ports{.log = journal_.get(),
+                            .db = db_.get(),
+                            .log_start = [this](LogId log_id) -> std::optional<Offset> {
+                              const absl::StatusOr<Offset> start = LogStart(log_id);
+                              return start.ok() ? std::optional<Offset>(*start) : std::nullopt;
+                            },
+                            .flush = [this] { return Flush(); },
+                            .fatal = options.fatal},
+      options.cleaner);
 }
 
 // Reads family `meta` whole; it is small. Keys come sorted by prefix: D, E, (G), P, S.
@@ -176,6 +197,7 @@ absl::Status RocksdbLogStore::DropLog(PartitionUid uid) {
   }
   trim_table_->RemoveLog(*log_id);
   trimmer_->OnDropped(*log_id);
+  if (cleaner_ != nullptr) cleaner_->Wake();
   return absl::OkStatus();
 }
 
@@ -212,6 +234,7 @@ void RocksdbLogStore::PublishTrim(LogId log_id, Offset log_start) {
   }
   trim_table_->RaiseLogStart(log_id, log_start);
   trimmer_->OnTrimmed(log_id, log_start);
+  if (cleaner_ != nullptr) cleaner_->Wake();
 }
 
 absl::Status RocksdbLogStore::PutValue(const std::string& name, const std::string& value) {

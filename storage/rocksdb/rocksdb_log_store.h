@@ -10,7 +10,11 @@
 
 #include "absl/container/btree_map.h"
 #include "storage/log_store.h"
+#include "storage/rocksdb/journal/journal_cleaner.h"
+#include "storage/rocksdb/journal/journal_log.h"
+#include "storage/rocksdb/log_families.h"
 #include "storage/rocksdb/proven_db.h"
+#include "storage/rocksdb/rocksdb_log_iterator.h"
 #include "storage/rocksdb/trim_table.h"
 #include "storage/rocksdb/trimmer.h"
 
@@ -29,7 +33,10 @@ class RocksdbLogStore final : public LogStore {
     std::string identity;  // see ProvenDb
     FatalHandler fatal;    // after a failed write, sync or compaction (D3)
     Trimmer::Options trimmer;
-    bool keep_prefix = false;                     // see ProvenDb
+    bool keep_prefix = false;  // see ProvenDb
+    // Groups and batches lie in a journal there; nullopt: in RocksDB.
+    std::optional<JournalLog::Options> journal = std::nullopt;
+    JournalCleaner::Options cleaner = {};
     rocksdb::Env* env = rocksdb::Env::Default();  // see ProvenDb
   };
 
@@ -64,14 +71,17 @@ class RocksdbLogStore final : public LogStore {
   // Writes memory tables out. Any thread.
   absl::Status Flush();
   // For tests: waits until trimmed space was given back.
-  void WaitForTrimmer() { trimmer_->WaitUntilIdle(); }
+  void WaitForTrimmer() {
+    trimmer_->WaitUntilIdle();
+    if (cleaner_ != nullptr) cleaner_->WaitUntilIdle();
+  }
+  // What a metric tells of the journal; null: there is none.
+  [[nodiscard]] const JournalLog* journal() const { return journal_.get(); }
+  [[nodiscard]] const JournalCleaner* cleaner() const { return cleaner_.get(); }
 
  private:
   // A log gets one entry of the time index per so many bytes.
   static constexpr int64_t kTimeIndexBytes = int64_t{64} * 1024;
-
-  // In the order in which the families are opened.
-  enum Family : size_t { kDefault = 0, kMeta, kLog, kTimeIndex, kFamilyCount };
 
   // What readers may see of a log: durable facts.
   struct Log {
@@ -94,12 +104,13 @@ class RocksdbLogStore final : public LogStore {
   struct Change {
     std::optional<PartitionState> state;
     const std::vector<EpochEntry>* epochs = nullptr;
-    bool appended = false;
+    bool put = false;  // a batch
     bool truncated = false;
   };
   // One group under construction.
   struct Group {
     rocksdb::WriteBatch& batch;
+    std::vector<BatchPut> puts;  // behind all of `batch`
     absl::btree_map<LogId, Change> changes;
   };
 
@@ -108,15 +119,16 @@ class RocksdbLogStore final : public LogStore {
   absl::Status LoadMeta(TrimView& view, std::vector<LogId>& dropped);
   void StartTrimmer(const Options& options);
   absl::Status ForgetDropped(LogId log_id);
-  [[nodiscard]] rocksdb::ColumnFamilyHandle* family(Family family) const {
+  [[nodiscard]] rocksdb::ColumnFamilyHandle* family(LogFamily family) const {
     return db_->family(family);
   }
+
+  [[nodiscard]] LogSource source() const { return {db_->db(), family(kLog), *place_}; }
 
   // ---- rocksdb_log_write.cc ----
   absl::Status AddMutation(const LogWrite& write, Group& group);
   absl::Status AddTruncation(LogId log_id, Offset log_end, Group& group);
   absl::Status AddRepairs(const LogWrite& write, Group& group);
-  rocksdb::Status PutBatch(LogId log_id, const StoredBatch& batch, Group& group);
   absl::Status AddAppends(const LogWrite& write, Group& group);
   absl::Status AddEpochs(const LogWrite& write, Change& change, Group& group);
   absl::Status AddProducers(LogId log_id, const ProducerSnapshot& snapshot, Group& group);
@@ -128,13 +140,15 @@ class RocksdbLogStore final : public LogStore {
   [[nodiscard]] absl::StatusOr<Offset> LogStart(LogId log_id) const;
   // Ignores everything that ends at or above `below`.
   [[nodiscard]] absl::StatusOr<Tail> ReadTail(LogId log_id, Offset log_start, Offset below,
-                                              const rocksdb::Snapshot* snapshot) const;
+                                              const ScopedSnapshot* snapshot) const;
   [[nodiscard]] absl::StatusOr<std::optional<ProducerSnapshot>> NewestSnapshot(
       LogId log_id, Offset log_end) const;
   [[nodiscard]] int64_t ReclaimableBytes(LogId log_id) const;
 
   std::shared_ptr<TrimTable> trim_table_;
   std::unique_ptr<ProvenDb> db_;
+  std::shared_ptr<const BatchPlace> place_;
+  std::shared_ptr<JournalLog> journal_;  // null: there is none
 
   // Writer's thread only.
   absl::btree_map<LogId, WriterLog> writer_logs_;
@@ -145,7 +159,9 @@ class RocksdbLogStore final : public LogStore {
   absl::btree_map<LogId, Log> logs_;  // under mutex_; only the writer's thread changes it
   absl::btree_map<PartitionUid, LogId> by_uid_;  // the same
 
-  std::unique_ptr<Trimmer> trimmer_;  // last: ends before the database closes
+  // Last: they end before the database closes.
+  std::unique_ptr<JournalCleaner> cleaner_;  // null: there is no journal
+  std::unique_ptr<Trimmer> trimmer_;
 };
 
 }  // namespace quipu

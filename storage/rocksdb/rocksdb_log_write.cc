@@ -24,12 +24,13 @@ absl::Status RocksdbLogStore::Write(const std::vector<LogWrite>& group) {
     if (!logs_.contains(write.log_id)) return UnknownLog(write.log_id);
   }
   batch_.Clear();
-  Group building{.batch = batch_, .changes = {}};
+  Group building{.batch = batch_, .puts = {}, .changes = {}};
   for (const LogWrite& write : group) {
-    // What is to be cut off must be in the database to be found: an append of the same group and
-    // log is written first. Rare: a follower truncates when it changes its leader.
+    // What is to be cut off must be in the database to be found, and batches are put behind
+    // everything else of a group: one of the same log is written first. Rare: a follower truncates
+    // when it changes its leader.
     const Change& before = building.changes[write.log_id];
-    const bool cuts_appended = write.mutation.truncate_to.has_value() && before.appended;
+    const bool cuts_appended = write.mutation.truncate_to.has_value() && before.put;
     // A repair looks at what is stored, so a cut of the same group must be written first, too.
     if (cuts_appended || (!write.mutation.repairs.empty() && before.truncated)) {
       QUIPU_RETURN_IF_ERROR(CommitGroup(building));
@@ -49,10 +50,11 @@ absl::Status RocksdbLogStore::AddMutation(const LogWrite& write, Group& group) {
   if (!mutation.repairs.empty()) {
     QUIPU_CHECK_MSG(!mutation.truncate_to.has_value(), "a repair together with a truncation");
     QUIPU_RETURN_IF_ERROR(AddRepairs(write, group));
+    change.put = true;
   }
   if (!mutation.appends.empty()) {
     QUIPU_RETURN_IF_ERROR(AddAppends(write, group));
-    change.appended = true;
+    change.put = true;
   }
   if (mutation.epochs.has_value()) QUIPU_RETURN_IF_ERROR(AddEpochs(write, change, group));
   if (mutation.state.has_value()) {
@@ -89,7 +91,7 @@ absl::Status RocksdbLogStore::AddTruncation(LogId log_id, Offset log_end, Group&
 
 absl::Status RocksdbLogStore::DeleteFrom(LogId log_id, Offset log_end, rocksdb::WriteBatch& batch) {
   rocksdb::Status status;
-  LogIterator batches(db_->db(), family(kLog), log_id, log_end, Offset::Max(), nullptr);
+  LogIterator batches(source(), log_id, log_end, Offset::Max(), nullptr);
   for (; batches.Valid(); batches.Next()) {
     const LogKey key = EncodeLogKey(log_id, batches.last_offset());
     KeepFirst(status, batch.Delete(family(kLog), ToSlice(key.view())));
@@ -107,26 +109,15 @@ absl::Status RocksdbLogStore::DeleteFrom(LogId log_id, Offset log_end, rocksdb::
 
 absl::Status RocksdbLogStore::AddRepairs(const LogWrite& write, Group& group) {
   const Offset log_start = LogStartIn(write.log_id, group);
-  rocksdb::Status status;
   for (const StoredBatch& batch : write.mutation.repairs) {
-    const LogIterator place(db_->db(), family(kLog), write.log_id, batch.last_offset,
-                            batch.last_offset + 1, nullptr);
+    const LogIterator place(source(), write.log_id, batch.last_offset, batch.last_offset + 1,
+                            nullptr);
     QUIPU_RETURN_IF_ERROR(place.status());
     if (!place.Valid() || batch.last_offset < log_start) continue;
     if (batch.base_offset < place.Place().first_offset) continue;
-    KeepFirst(status, PutBatch(write.log_id, batch, group));
+    group.puts.push_back({.log_id = write.log_id, .batch = batch});
   }
-  return FromRocksdb(status, "cannot repair a log");
-}
-
-rocksdb::Status RocksdbLogStore::PutBatch(LogId log_id, const StoredBatch& batch, Group& group) {
-  const LogKey key = EncodeLogKey(log_id, batch.last_offset);
-  const FixedKey<4> checksum = EncodeBatchChecksum(batch.bytes.view());
-  const rocksdb::Slice key_slice = ToSlice(key.view());
-  const std::array<rocksdb::Slice, 2> value = {ToSlice(checksum.view()),
-                                               ToSlice(batch.bytes.view())};
-  return group.batch.Put(family(kLog), rocksdb::SliceParts(&key_slice, 1),
-                         rocksdb::SliceParts(value.data(), 2));
+  return absl::OkStatus();
 }
 
 absl::Status RocksdbLogStore::AddAppends(const LogWrite& write, Group& group) {
@@ -144,7 +135,7 @@ absl::Status RocksdbLogStore::AddAppends(const LogWrite& write, Group& group) {
     // A log start may lie inside a batch: an empty log may begin with the whole of it.
     const bool begins = tail.log_end == log_start && batch.last_offset >= log_start;
     QUIPU_CHECK_MSG(begins || batch.base_offset >= tail.log_end, "an append below the log end");
-    KeepFirst(status, PutBatch(log_id, batch, group));
+    group.puts.push_back({.log_id = log_id, .batch = batch});
     tail.log_end = batch.last_offset + 1;
     tail.running_max = std::max(tail.running_max, batch.max_timestamp);
     tail.bytes += static_cast<int64_t>(batch.bytes.size());
@@ -205,8 +196,9 @@ absl::Status RocksdbLogStore::CommitGroup(Group& group) {
                               EncodePartitionValue({.log_id = log_id, .state = *change.state})));
   }
   QUIPU_RETURN_IF_ERROR(FromRocksdb(status, "cannot write a partition's state"));
-  if (group.batch.Count() == 0) return absl::OkStatus();
-  QUIPU_RETURN_IF_ERROR(db_->Write(group.batch));
+  if (group.batch.Count() == 0 && group.puts.empty()) return absl::OkStatus();
+  QUIPU_RETURN_IF_ERROR(db_->Write(group.batch, group.puts));
+  if (cleaner_ != nullptr) cleaner_->OnWrite();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     for (const auto& [log_id, change] : group.changes) {
@@ -217,6 +209,7 @@ absl::Status RocksdbLogStore::CommitGroup(Group& group) {
   }
   const bool large = group.batch.GetDataSize() > kBatchBytesKept;
   group.changes.clear();
+  group.puts.clear();
   group.batch.Clear();
   if (large) batch_ = rocksdb::WriteBatch();
   return absl::OkStatus();

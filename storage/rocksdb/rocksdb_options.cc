@@ -86,14 +86,14 @@ rocksdb::DBOptions DatabaseOptions() {
 
 rocksdb::ColumnFamilyOptions LogFamilyOptions(
     const std::shared_ptr<rocksdb::Cache>& cache,
-    std::shared_ptr<rocksdb::CompactionFilterFactory> filter) {
+    std::shared_ptr<rocksdb::CompactionFilterFactory> filter, bool batches_inside) {
   rocksdb::ColumnFamilyOptions options = CommonFamilyOptions(cache, 64 * kMiB);
   options.max_write_buffer_number = 4;  // writes go on while a flush runs
   // Keys come in order per log; the hint spares the search from the top of the skip list.
   options.memtable_insert_with_hint_prefix_extractor.reset(
       rocksdb::NewFixedPrefixTransform(sizeof(uint64_t)));
   // Batches never go through levelled compaction: only 16-byte keys and pointers do.
-  options.enable_blob_files = true;
+  options.enable_blob_files = batches_inside;
   // Every batch, however small: damage in a blob is that of one batch and is repaired from a peer;
   // in a table it would take the keys of its whole block along.
   options.min_blob_size = 0;

@@ -13,10 +13,11 @@ namespace quipu {
 rocksdb::DBOptions DatabaseOptions();
 // The block cache that all families of a database share: an idle broker stays small.
 std::shared_ptr<rocksdb::Cache> BlockCache();
-// Family `log`: keys of 16 bytes, batches in blob files.
+// Family `log`: keys of 16 bytes, batches in blob files; without `batches_inside`, pointers to
+// them.
 rocksdb::ColumnFamilyOptions LogFamilyOptions(
     const std::shared_ptr<rocksdb::Cache>& cache,
-    std::shared_ptr<rocksdb::CompactionFilterFactory> filter);
+    std::shared_ptr<rocksdb::CompactionFilterFactory> filter, bool batches_inside = true);
 // Family `time_index`: keys only, trimmed like the log.
 rocksdb::ColumnFamilyOptions TimeIndexFamilyOptions(
     const std::shared_ptr<rocksdb::Cache>& cache,

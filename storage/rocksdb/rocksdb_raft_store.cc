@@ -35,6 +35,7 @@ absl::StatusOr<std::unique_ptr<RocksdbRaftStore>> RocksdbRaftStore::Open(const O
                                .identity = options.identity,
                                .fatal = options.fatal,
                                .keep_prefix = false,
+                               .log = nullptr,
                                .env = options.env};
   for (const char* name : {"default", "raft_log", "raft_meta", "snapshot"}) {
     db_options.families.emplace_back(name, SmallFamilyOptions(cache));

@@ -18,7 +18,8 @@ using ::testing::IsEmpty;
 
 class LogStoreAppendTest : public LogStoreTest {};
 INSTANTIATE_TEST_SUITE_P(Stores, LogStoreAppendTest,
-                         ::testing::Values(Kind::kMemory, Kind::kRocksdb), KindName);
+                         ::testing::Values(Kind::kMemory, Kind::kRocksdb, Kind::kJournal),
+                         KindName);
 
 // ---- logs --------------------------------------------------------------------------------------
 

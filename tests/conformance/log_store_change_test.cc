@@ -18,7 +18,8 @@ using ::testing::IsEmpty;
 
 class LogStoreChangeTest : public LogStoreTest {};
 INSTANTIATE_TEST_SUITE_P(Stores, LogStoreChangeTest,
-                         ::testing::Values(Kind::kMemory, Kind::kRocksdb), KindName);
+                         ::testing::Values(Kind::kMemory, Kind::kRocksdb, Kind::kJournal),
+                         KindName);
 
 // ---- state and epochs --------------------------------------------------------------------------
 

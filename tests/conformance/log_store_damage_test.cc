@@ -42,7 +42,8 @@ class LogStoreDamageTest : public LogStoreTest {
 };
 
 INSTANTIATE_TEST_SUITE_P(Stores, LogStoreDamageTest,
-                         ::testing::Values(Kind::kMemory, Kind::kRocksdb), KindName);
+                         ::testing::Values(Kind::kMemory, Kind::kRocksdb, Kind::kJournal),
+                         KindName);
 
 TEST_P(LogStoreDamageTest, PlaceOfADamagedBatchIsReported) {
   const LogId log = CreateDamaged();

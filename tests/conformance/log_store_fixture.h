@@ -39,9 +39,10 @@ inline void FailTest(const std::string& reason) { ADD_FAILURE() << "fatal: " << 
 class RocksdbStoreUnderTest final : public StoreUnderTest {
  public:
   // Small limits, so that the trimmer has something to do.
-  explicit RocksdbStoreUnderTest(Trimmer::Options trimmer = {.reclaim_bytes_min = 1 << 16,
+  explicit RocksdbStoreUnderTest(bool journal = false,
+                                 Trimmer::Options trimmer = {.reclaim_bytes_min = 1 << 16,
                                                              .garbage_ratio = 0.5})
-      : trimmer_(trimmer) {
+      : journal_(journal), trimmer_(trimmer) {
     EXPECT_TRUE(FileWatermark::Create(watermark_path()).ok());
     Open();
   }
@@ -63,19 +64,29 @@ class RocksdbStoreUnderTest final : public StoreUnderTest {
     auto watermark = FileWatermark::Open(watermark_path());
     if (!watermark.ok()) return watermark.status();
     watermark_ = *std::move(watermark);
-    auto store = RocksdbLogStore::Open(
-        {.path = database_path(), .identity = "test", .fatal = FailTest, .trimmer = trimmer_},
-        *watermark_);
+    RocksdbLogStore::Options options{
+        .path = database_path(), .identity = "test", .fatal = FailTest, .trimmer = trimmer_};
+    if (journal_) {
+      options.journal = JournalLog::Options{.journal = {.folder = journal_path(),
+                                                        .directory_id = DirectoryId(7, 8),
+                                                        .fatal = FailTest,
+                                                        .segment_bytes = kSegmentBytes}};
+    }
+    auto store = RocksdbLogStore::Open(std::move(options), *watermark_);
     if (!store.ok()) return store.status();
     store_ = *std::move(store);
     return absl::OkStatus();
   }
   [[nodiscard]] std::string database_path() const { return folder_.path() + "/log"; }
+  [[nodiscard]] std::string journal_path() const { return folder_.path() + "/journal"; }
   [[nodiscard]] std::string watermark_path() const { return folder_.path() + "/watermark"; }
   [[nodiscard]] FileWatermark& watermark() { return *watermark_; }
 
  private:
+  // Small, so that a test uses many.
+  static constexpr uint64_t kSegmentBytes = uint64_t{64} << 10;
   TemporaryFolder folder_;
+  const bool journal_;
   Trimmer::Options trimmer_;
   std::unique_ptr<FileWatermark> watermark_;
   std::unique_ptr<RocksdbLogStore> store_;

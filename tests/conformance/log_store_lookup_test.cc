@@ -18,7 +18,8 @@ using ::testing::IsEmpty;
 
 class LogStoreLookupTest : public LogStoreTest {};
 INSTANTIATE_TEST_SUITE_P(Stores, LogStoreLookupTest,
-                         ::testing::Values(Kind::kMemory, Kind::kRocksdb), KindName);
+                         ::testing::Values(Kind::kMemory, Kind::kRocksdb, Kind::kJournal),
+                         KindName);
 
 // ---- time and size -----------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@
 
 namespace quipu::conformance {
 
-enum class Kind { kMemory, kRocksdb };
+enum class Kind { kMemory, kRocksdb, kJournal };
 inline constexpr size_t kUnlimited = size_t{1} << 30;
 
 class LogStoreTest : public ::testing::TestWithParam<Kind> {
@@ -21,7 +21,7 @@ class LogStoreTest : public ::testing::TestWithParam<Kind> {
     if (GetParam() == Kind::kMemory) {
       under_test_ = std::make_unique<MemoryStoreUnderTest>();
     } else {
-      under_test_ = std::make_unique<RocksdbStoreUnderTest>();
+      under_test_ = std::make_unique<RocksdbStoreUnderTest>(GetParam() == Kind::kJournal);
     }
   }
   LogStore& store() { return under_test_->store(); }
@@ -78,7 +78,15 @@ class LogStoreTest : public ::testing::TestWithParam<Kind> {
 };
 
 inline std::string KindName(const ::testing::TestParamInfo<Kind>& kind) {
-  return kind.param == Kind::kMemory ? "Memory" : "Rocksdb";
+  switch (kind.param) {
+    case Kind::kMemory:
+      return "Memory";
+    case Kind::kRocksdb:
+      return "Rocksdb";
+    case Kind::kJournal:
+      return "Journal";
+  }
+  return "Unknown";
 }
 
 }  // namespace quipu::conformance

@@ -32,10 +32,12 @@ constexpr absl::string_view kFiles[] = {
 // The disk of one trial. Bad reads come at random; which read it is depends on RocksDB's threads.
 class BadDisk {
  public:
-  BadDisk(uint64_t seed, Fault fault)
+  BadDisk(uint64_t seed, Fault fault, bool journal)
       : fault_(fault), machine_(Planted::kNone), chances_(seed * 2 + 1) {
+    if (journal) machine_.UseJournal();
     Rng rng(seed);
     file_ = kFiles[rng.Below(std::size(kFiles))];
+    if (journal && (file_ == ".log" || file_ == ".blob")) file_ = ".seg";
     one_in_ = uint64_t{1} << rng.Below(7);
   }
 
@@ -71,6 +73,8 @@ class BadDisk {
     options.fatal = machine_.fatal();
     options.files = &machine_.files();
     options.env = &machine_.env();
+    options.log_store = machine_.journal() ? LogStoreKind::kJournal : LogStoreKind::kRocksdb;
+    options.journal_segment_bytes = kTestSegmentBytes;
     return options;
   }
 
@@ -86,8 +90,8 @@ class BadDisk {
 // The course of a trial; a role says how its storage is opened, used and judged.
 class BadReadTrial {
  public:
-  BadReadTrial(uint64_t seed, Fault fault, BadReadCounts& counts)
-      : rng_(seed), disk_(seed, fault), counts_(counts) {}
+  BadReadTrial(uint64_t seed, Fault fault, bool journal, BadReadCounts& counts)
+      : rng_(seed), disk_(seed, fault, journal), counts_(counts) {}
   virtual ~BadReadTrial() = default;
 
   Violation Run(NodeRole role) {
@@ -313,14 +317,14 @@ class ControllerTrial final : public BadReadTrial {
 
 }  // namespace
 
-Violation BadReadsOfBroker(uint64_t seed, Fault fault, BadReadCounts& counts) {
+Violation BadReadsOfBroker(uint64_t seed, Fault fault, bool journal, BadReadCounts& counts) {
   ++counts.trials;
-  return BrokerTrial(seed, fault, counts).Run(NodeRole::kBroker);
+  return BrokerTrial(seed, fault, journal, counts).Run(NodeRole::kBroker);
 }
 
 Violation BadReadsOfController(uint64_t seed, Fault fault, BadReadCounts& counts) {
   ++counts.trials;
-  return ControllerTrial(seed, fault, counts).Run(NodeRole::kController);
+  return ControllerTrial(seed, fault, /*journal=*/false, counts).Run(NodeRole::kController);
 }
 
 }  // namespace quipu::disk_faults

@@ -27,7 +27,8 @@ struct BadReadCounts {
 // unproven, or each read of it is right or reports an error (I60-I62); afterwards, with a disk that
 // reads well, a log without a mark holds everything acknowledged, and one with it a prefix of what
 // was there (D4). Of controllers, for which there is no mark: refused, or right.
-Violation BadReadsOfBroker(uint64_t seed, faultfs::Fault fault, BadReadCounts& counts);
+Violation BadReadsOfBroker(uint64_t seed, faultfs::Fault fault, bool journal,
+                           BadReadCounts& counts);
 Violation BadReadsOfController(uint64_t seed, faultfs::Fault fault, BadReadCounts& counts);
 
 }  // namespace quipu::disk_faults

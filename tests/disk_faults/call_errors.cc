@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/error_code.h"
 #include "base/status_macros.h"
+#include "storage/log_recovery.h"
 
 namespace quipu::disk_faults {
 namespace {
@@ -17,7 +18,20 @@ using faultfs::Fault;
 
 constexpr int kOperationsOfALife = 14;
 
-bool IsWal(const std::string& path) { return absl::EndsWith(path, ".log"); }
+bool ReportsDamage(const LogStore& store) {
+  for (const KnownLog& log : store.Logs()) {
+    const auto read = store.Read(log.log_id, Offset(0), Offset::Max(), size_t{1} << 30);
+    const auto recovered = store.Recover(log.log_id);
+    if (DamagedPlaceOf(read.status()) || (recovered.ok() && !recovered->damaged.empty())) {
+      return true;
+    }
+    if (!read.ok() || read->empty()) continue;
+    const auto next =
+        store.Read(log.log_id, read->back().last_offset + 1, Offset::Max(), size_t{1} << 30);
+    if (DamagedPlaceOf(next.status())) return true;
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -26,7 +40,7 @@ void CallErrorTrial::SetHook() {
     if (error_ == CallError::kPowerOff || call.kind == CallKind::kRead) return Fault::kNone;
     const uint64_t number = call.number - calls_before_;
     if (error_ == CallError::kLie) {
-      const bool lies = number >= call_ && call.kind == CallKind::kSync && IsWal(call.path);
+      const bool lies = number >= call_ && call.kind == CallKind::kSync && IsLogFile(call.path);
       return lies ? Fault::kLie : Fault::kNone;
     }
     if (number != call_) return Fault::kNone;
@@ -34,7 +48,7 @@ void CallErrorTrial::SetHook() {
     fired_ = true;
     fired_call_ = call;
     fired_in_log_ =
-        IsWal(call.path) && (call.kind == CallKind::kWrite || call.kind == CallKind::kSync);
+        IsLogFile(call.path) && (call.kind == CallKind::kWrite || call.kind == CallKind::kSync);
     acknowledgements_at_fire_ = acknowledgements_;
     return error_ == CallError::kIoError ? Fault::kIoError : Fault::kNoSpace;
   });
@@ -122,6 +136,12 @@ Violation CallErrorTrial::Verify(CallErrorCounts& counts, const char* when) {
     difference = Difference(*store_, may_hold_[i]);
     if (!difference.empty()) continue;
     may_hold_ = {may_hold_[i]};
+    return "";
+  }
+  // A group that is in RocksDB's tables is not looked for in the journal: a batch that is missing
+  // there is reported when it is read (D5).
+  if (error_ == CallError::kLie && machine_.journal() && ReportsDamage(*store_)) {
+    ++counts.unproven;
     return "";
   }
   for (const MemoryLogStore& state : last_states_) {

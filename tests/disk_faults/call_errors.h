@@ -40,8 +40,10 @@ struct CallErrorCounts {
 class CallErrorTrial {
  public:
   // `call`: the number of the failing call, counted from the first opening on.
-  CallErrorTrial(uint64_t seed, CallError error, uint64_t call)
-      : rng_(seed), seed_(seed), error_(error), call_(call), machine_(Planted::kNone) {}
+  CallErrorTrial(uint64_t seed, CallError error, uint64_t call, bool journal)
+      : rng_(seed), seed_(seed), error_(error), call_(call), machine_(Planted::kNone) {
+    if (journal) machine_.UseJournal();
+  }
   Violation Run(CallErrorCounts& counts);
   // Calls that the list of operations makes.
   [[nodiscard]] uint64_t calls_made() const { return calls_made_; }

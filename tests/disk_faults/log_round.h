@@ -12,7 +12,7 @@ namespace quipu::disk_faults {
 
 // Checked (I60, I61): the directory opens, and what it holds is what was acknowledged, with or
 // without the operation that was under way.
-class LogRound final : public PowerLossRound {
+class LogRound : public PowerLossRound {
  public:
   using PowerLossRound::PowerLossRound;
 
@@ -27,6 +27,12 @@ class LogRound final : public PowerLossRound {
   std::vector<MemoryLogStore> may_hold_ = {MemoryLogStore()};  // first: what was acknowledged
   BrokerEpoch epoch_acknowledged_ = kNoBrokerEpoch;
   BrokerEpoch epoch_asked_ = kNoBrokerEpoch;
+};
+
+// The same, over a store that has a journal.
+class JournalRound final : public LogRound {
+ public:
+  JournalRound(uint64_t seed, Planted planted) : LogRound(seed, planted) { machine_.UseJournal(); }
 };
 
 }  // namespace quipu::disk_faults

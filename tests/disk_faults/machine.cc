@@ -49,12 +49,16 @@ DirectoryIdentity IdentityOf(NodeRole role) {
 
 }  // namespace
 
+bool IsLogFile(const std::string& path) {
+  return absl::EndsWith(path, ".log") || absl::EndsWith(path, ".seg");
+}
+
 void Machine::Arm(uint64_t calls) {
   const uint64_t last = calls == 0 ? 0 : disk_.calls() + calls;
   disk_.SetHook([this, last](const Call& call) {
     if (last != 0 && call.kind != CallKind::kRead && call.number >= last) return Fault::kPowerLoss;
     if (planted_ == Planted::kWalNotSynced && call.kind == CallKind::kSync &&
-        absl::EndsWith(call.path, ".log")) {
+        IsLogFile(call.path)) {
       return Fault::kLie;
     }
     if (planted_ == Planted::kFolderNotSynced && call.kind == CallKind::kSyncFolder &&
@@ -106,12 +110,22 @@ absl::Status Machine::Open(NodeRole role, bool& acknowledged) {
 
 absl::StatusOr<std::unique_ptr<RocksdbLogStore>> Machine::OpenLog(bool& acknowledged) {
   QUIPU_RETURN_IF_ERROR(Open(NodeRole::kBroker, acknowledged));
-  return RocksdbLogStore::Open({.path = path() + "/log",
-                                .identity = "test",
-                                .fatal = fatal(),
-                                .trimmer = {.reclaim_bytes_min = 1, .garbage_ratio = 0.2},
-                                .env = env_.get()},
-                               *shown_watermark_);
+  RocksdbLogStore::Options options{.path = path() + "/log",
+                                   .identity = "test",
+                                   .fatal = fatal(),
+                                   .trimmer = {.reclaim_bytes_min = 1, .garbage_ratio = 0.2},
+                                   .env = env_.get()};
+  if (journal_) {
+    options.journal = JournalLog::Options{.journal = {.folder = path() + "/journal",
+                                                      .directory_id = DirectoryId(3, 4),
+                                                      .fatal = fatal(),
+                                                      .files = &files_,
+                                                      .segment_bytes = kTestSegmentBytes,
+                                                      .spares_max = 2},
+                                          .tail_bytes = 4096};
+    options.cleaner = {.flush_bytes = 3 * kTestSegmentBytes, .dead_percent = 25, .newest_kept = 1};
+  }
+  return RocksdbLogStore::Open(std::move(options), *shown_watermark_);
 }
 
 void Machine::Close() {

@@ -33,6 +33,11 @@ inline constexpr uint64_t kCallsOfOpen = 60;
 // Operations of one life at most.
 inline constexpr uint64_t kOperationsMax = 40;
 
+// A file whose writes and syncs stand for acknowledgements.
+bool IsLogFile(const std::string& path);
+// Small, so that a life uses several.
+inline constexpr uint64_t kTestSegmentBytes = uint64_t{32} << 10;
+
 // What went wrong; empty: nothing.
 using Violation = std::string;
 
@@ -42,6 +47,9 @@ class Machine {
   explicit Machine(Planted planted) : planted_(planted), files_(disk_) { Arm(0); }
 
   faultfs::FaultDisk& disk() { return disk_; }
+  // Brokers store in a journal from now on.
+  void UseJournal() { journal_ = true; }
+  [[nodiscard]] bool journal() const { return journal_; }
   Files& files() { return files_; }
   rocksdb::Env& env() { return *env_; }
   static std::string path() { return "/data"; }
@@ -65,6 +73,7 @@ class Machine {
 
  private:
   const Planted planted_;
+  bool journal_ = false;
   faultfs::FaultDisk disk_;
   faultfs::FaultFiles files_;
   std::unique_ptr<rocksdb::Env> env_ = faultfs::NewFaultEnv(disk_);

@@ -31,7 +31,7 @@ constexpr uint64_t kViolationsMax = 10;  // a campaign ends early
 struct PowerLossOptions {
   uint64_t rounds = 500;
   uint64_t from = 1;
-  std::string store = "both";
+  std::string store = "all";
   std::string planted;
   std::string dump;
   bool check_coverage = false;
@@ -93,11 +93,15 @@ int PowerLoss(const PowerLossOptions& options) {
   uint64_t rounds = 0;
   for (uint64_t seed = options.from;
        seed < options.from + options.rounds && violations < kViolationsMax; ++seed) {
-    if (options.store != "raft") {
+    if (options.store == "log" || options.store == "all") {
       ++rounds;
       if (!RunOne<LogRound>("log", seed, planted, options, totals)) ++violations;
     }
-    if (options.store != "log") {
+    if (options.store == "journal" || options.store == "all") {
+      ++rounds;
+      if (!RunOne<JournalRound>("journal", seed, planted, options, totals)) ++violations;
+    }
+    if (options.store == "raft" || options.store == "all") {
       ++rounds;
       if (!RunOne<RaftRound>("raft", seed, planted, options, totals)) ++violations;
     }
@@ -118,6 +122,7 @@ int PowerLoss(const PowerLossOptions& options) {
 }
 
 struct CallErrorOptions {
+  bool journal = false;
   uint64_t trials = 200;
   uint64_t from = 1;
 };
@@ -130,7 +135,7 @@ int CallErrors(const CallErrorOptions& options) {
   CallErrorCounts uncounted;
   uint64_t violations = 0;
   uint64_t seed = options.from;
-  CallErrorTrial whole(seed, CallError::kPowerOff, 0);
+  CallErrorTrial whole(seed, CallError::kPowerOff, 0, options.journal);
   Violation violation = whole.Run(uncounted);
   uint64_t calls = whole.calls_made();
   if (!violation.empty()) std::printf("without a fault: %s\n", violation.c_str());
@@ -139,7 +144,7 @@ int CallErrors(const CallErrorOptions& options) {
   uint64_t call = 1;
   while (violation.empty() && counts.trials < options.trials && violations < kViolationsMax) {
     for (const CallError error : kErrors) {
-      CallErrorTrial trial(seed, error, call);
+      CallErrorTrial trial(seed, error, call, options.journal);
       const Violation found = trial.Run(counts);
       if (found.empty()) continue;
       ++violations;
@@ -149,7 +154,7 @@ int CallErrors(const CallErrorOptions& options) {
     call += step;
     if (call <= calls) continue;
     call = 1;
-    CallErrorTrial next(++seed, CallError::kPowerOff, 0);
+    CallErrorTrial next(++seed, CallError::kPowerOff, 0, options.journal);
     violation = next.Run(uncounted);
     calls = next.calls_made();
   }
@@ -166,7 +171,7 @@ int CallErrors(const CallErrorOptions& options) {
   return violations > 0 || !violation.empty() || !seen ? 1 : 0;
 }
 
-int BadReads(uint64_t trials, uint64_t from) {
+int BadReads(uint64_t trials, uint64_t from, bool journal) {
   constexpr std::pair<const char*, faultfs::Fault> kFaults[] = {
       {"error", faultfs::Fault::kIoError},
       {"short read", faultfs::Fault::kShortRead},
@@ -179,7 +184,7 @@ int BadReads(uint64_t trials, uint64_t from) {
     // One in four is a controller's.
     const bool controller = seed / std::size(kFaults) % 4 == 3;
     const Violation violation = controller ? BadReadsOfController(seed, fault, counts)
-                                           : BadReadsOfBroker(seed, fault, counts);
+                                           : BadReadsOfBroker(seed, fault, journal, counts);
     if (violation.empty()) continue;
     ++violations;
     std::printf("trial %" PRIu64 " (%s, %s): VIOLATION\n  %s\n", seed,
@@ -210,8 +215,8 @@ int main(int argc, char** argv) {
   CLI::App* power = app.add_subcommand("power-loss", "Power losses at random moments");
   power->add_option("--rounds", power_loss.rounds, "How many rounds of each store");
   power->add_option("--from", power_loss.from, "Seed of the first round");
-  power->add_option("--store", power_loss.store, "log, raft or both")
-      ->check(CLI::IsMember({"log", "raft", "both"}));
+  power->add_option("--store", power_loss.store, "log, journal, raft or all")
+      ->check(CLI::IsMember({"log", "journal", "raft", "all"}));
   power->add_option("--planted", power_loss.planted, "A rule to take away; the rounds must notice")
       ->check(CLI::IsMember(quipu::disk_faults::PlantedNames()));
   power->add_option("--dump", power_loss.dump, "Folder for the disk of a round that failed");
@@ -221,13 +226,16 @@ int main(int argc, char** argv) {
   CLI::App* calls = app.add_subcommand("call-errors", "One failing call, at each call in turn");
   calls->add_option("--calls", call_errors.trials, "How many trials");
   calls->add_option("--from", call_errors.from, "Seed of the first list of operations");
+  calls->add_flag("--journal", call_errors.journal, "Of a broker with log.store=journal");
   uint64_t trials = 200;
   uint64_t from = 1;
   CLI::App* reads = app.add_subcommand("bad-reads", "Reads that fail, or are wrong");
   reads->add_option("--trials", trials, "How many trials");
   reads->add_option("--from", from, "Seed of the first trial");
+  bool journal = false;
+  reads->add_flag("--journal", journal, "Brokers have log.store=journal");
   CLI11_PARSE(app, argc, argv);
-  if (reads->parsed()) return quipu::disk_faults::BadReads(trials, from);
+  if (reads->parsed()) return quipu::disk_faults::BadReads(trials, from, journal);
   if (calls->parsed()) return quipu::disk_faults::CallErrors(call_errors);
   return quipu::disk_faults::PowerLoss(power_loss);
 }

@@ -307,6 +307,7 @@ DiskResult FaultDisk::Rename(const std::string& from, const std::string& to) {
   if (fault == Fault::kNoSpace) return DiskResult::kNoSpace;
   const Entry* entry = FindEntry(from);
   if (entry == nullptr) return DiskResult::kNotFound;
+  if (entry->file != nullptr) entry->file->path = to;
   Folder* folder = FindFolder(ParentOf(from));
   ChangeNames(*folder, {.removed = NameOf(from), .made = NameOf(to), .entry = *entry}, fault);
   return DiskResult::kOk;

@@ -111,7 +111,7 @@ class FaultDisk {
   };
   struct File {
     ~File();
-    std::string path;  // at its creation
+    std::string path;  // the last name that it was given
     std::string now;
     std::string durable;
     std::vector<Write> unsynced;

@@ -1,5 +1,6 @@
 #include "tests/faultfs/fault_files.h"
 
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,13 +12,20 @@ namespace {
 
 absl::Status ToOurs(DiskResult result, absl::string_view what, const std::string& path) {
   if (result == DiskResult::kOk) return absl::OkStatus();
-  return ToStatus(ErrorCode::kStorageError,
+  return ToStatus(result == DiskResult::kNoSpace ? ErrorCode::kDiskFull : ErrorCode::kStorageError,
                   absl::StrCat(what, " ", path, ": ", DiskResultText(result)));
 }
 
 class FaultOpenFile final : public OpenFile {
  public:
   FaultOpenFile(FaultDisk& disk, FaultDisk::FilePtr file) : disk_(disk), file_(std::move(file)) {}
+  absl::StatusOr<size_t> ReadAt(uint64_t position, size_t length, char* out) override {
+    std::string bytes;
+    QUIPU_RETURN_IF_ERROR(
+        ToOurs(disk_.ReadAt(*file_, position, length, bytes), "cannot read", file_->path));
+    std::memcpy(out, bytes.data(), bytes.size());
+    return bytes.size();
+  }
   absl::Status WriteAt(uint64_t position, absl::string_view bytes) override {
     return ToOurs(disk_.WriteAt(*file_, position, bytes), "cannot write", file_->path);
   }
@@ -63,6 +71,26 @@ absl::StatusOr<std::unique_ptr<OpenFile>> FaultFiles::OpenExisting(const std::st
   FaultDisk::FilePtr file;
   QUIPU_RETURN_IF_ERROR(ToOurs(disk_.Open(path, file), "cannot open", path));
   return std::make_unique<FaultOpenFile>(disk_, std::move(file));
+}
+
+absl::StatusOr<std::unique_ptr<OpenFile>> FaultFiles::OpenForReading(const std::string& path) {
+  return OpenExisting(path);
+}
+
+absl::StatusOr<std::unique_ptr<OpenFile>> FaultFiles::OpenDirect(const std::string& path) {
+  return OpenExisting(path);
+}
+
+absl::StatusOr<uint64_t> FaultFiles::SizeOf(const std::string& path) {
+  FaultDisk::FilePtr file;
+  QUIPU_RETURN_IF_ERROR(ToOurs(disk_.Open(path, file), "cannot open", path));
+  uint64_t size = 0;
+  QUIPU_RETURN_IF_ERROR(ToOurs(disk_.SizeOf(*file, size), "cannot ask for the length of", path));
+  return size;
+}
+
+absl::Status FaultFiles::Remove(const std::string& path) {
+  return ToOurs(disk_.Remove(path), "cannot remove", path);
 }
 
 absl::Status FaultFiles::Rename(const std::string& from, const std::string& to) {

@@ -19,6 +19,7 @@
 #include "storage/rocksdb/rocksdb_log_store.h"
 #include "storage/rocksdb/rocksdb_options.h"
 #include "storage/rocksdb/rocksdb_status.h"
+#include "storage/rocksdb/wal_group_log.h"
 
 namespace quipu {
 namespace {
@@ -64,6 +65,7 @@ class OfflineStore::Database {
 
   [[nodiscard]] rocksdb::DB& db() { return *db_; }
   [[nodiscard]] rocksdb::ColumnFamilyHandle* family(size_t index) { return handles_[index]; }
+  [[nodiscard]] LogSource source() { return {*db_, handles_[kLog], place_}; }
   std::unique_ptr<rocksdb::Iterator> Iterate(size_t family) {
     return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(CheckedRead(), handles_[family]));
   }
@@ -71,6 +73,7 @@ class OfflineStore::Database {
  private:
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
+  InlineBatches place_;
 };
 
 OfflineStore::OfflineStore() = default;
@@ -129,8 +132,6 @@ absl::StatusOr<OfflineStore::Database*> OfflineStore::OpenDatabase() {
 
 absl::StatusOr<std::vector<OfflineLog>> OfflineStore::Logs() {
   QUIPU_ASSIGN_OR_RETURN(Database* const database, OpenDatabase());
-  constexpr size_t kMeta = 1;
-  constexpr size_t kLog = 2;
   std::map<LogId, std::vector<EpochEntry>> epochs;
   std::map<LogId, ProducerSnapshot> snapshots;
   std::map<PartitionUid, PartitionValue> partitions;
@@ -159,8 +160,8 @@ absl::StatusOr<std::vector<OfflineLog>> OfflineStore::Logs() {
     log.epochs = epochs[log.log_id];
     const auto snapshot = snapshots.find(log.log_id);
     if (snapshot != snapshots.end()) log.snapshot = snapshot->second;
-    LogIterator newest(database->db(), database->family(kLog), log.log_id,
-                       log.state.log_start_offset, Offset::Max(), nullptr);
+    LogIterator newest(database->source(), log.log_id, log.state.log_start_offset, Offset::Max(),
+                       nullptr);
     newest.SeekToLast();
     QUIPU_RETURN_IF_ERROR(newest.status());
     log.log_end_offset = newest.Valid() ? newest.last_offset() + 1 : log.state.log_start_offset;
@@ -172,14 +173,13 @@ absl::StatusOr<std::vector<OfflineLog>> OfflineStore::Logs() {
 absl::Status OfflineStore::EachBatch(LogId log_id, Offset from, Offset end,
                                      const std::function<bool(const OfflineBatch&)>& see) {
   QUIPU_ASSIGN_OR_RETURN(Database* const database, OpenDatabase());
-  constexpr size_t kLog = 2;
-  LogIterator it(database->db(), database->family(kLog), log_id, from, Offset::Max(), nullptr);
+  LogIterator it(database->source(), log_id, from, Offset::Max(), nullptr);
   for (; it.Valid(); it.Next()) {
     OfflineBatch batch{.place = it.Place(), .header = std::nullopt, .damage = {}};
     const absl::StatusOr<StoredBatch> checked = it.Checked();
     if (!checked.ok()) batch.damage = std::string(checked.status().message());
     const absl::StatusOr<RecordBatchView> header =
-        RecordBatchView::Parse(checked.ok() ? checked->bytes : Bytes::CopyOf(it.batch()));
+        RecordBatchView::Parse(checked.ok() ? checked->bytes : it.Unchecked());
     if (header.ok()) batch.header = *header;
     if (header.ok() && checked.ok()) batch.place.first_offset = header->base_offset();
     if (batch.place.first_offset >= end) break;

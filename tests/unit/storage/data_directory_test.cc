@@ -137,10 +137,10 @@ TEST_F(DataDirectoryTest, LockedDirectoryIsRefusedUntilTheLockIsGone) {
 
 TEST_F(DataDirectoryTest, NewerFormatIsRefused) {
   std::filesystem::create_directory(path_);
-  WriteIdentity("format.version=2\nanything=else\n");
+  WriteIdentity("format.version=3\nanything=else\n");
   const absl::Status status = OpenError({.role = NodeRole::kBroker});
   EXPECT_EQ(CodeOf(status), ErrorCode::kUnsupportedVersion);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("format version 2"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("format version 3"));
 }
 
 TEST_F(DataDirectoryTest, DamagedIdentityIsRefused) {

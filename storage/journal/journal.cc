@@ -1,0 +1,287 @@
+#include "storage/journal/journal.h"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <new>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "base/check.h"
+#include "base/crc32c.h"
+#include "base/error_code.h"
+#include "base/logging.h"
+#include "base/status_macros.h"
+
+namespace quipu {
+namespace {
+
+constexpr size_t kBufferBytes = size_t{1} << 20;
+constexpr size_t kReadersMax = 128;  // file descriptors
+constexpr absl::string_view kEvidence = ".unproven";
+
+absl::Status Copy(Files& files, const std::string& from, const std::string& to) {
+  QUIPU_ASSIGN_OR_RETURN(const std::string content, files.Read(from));
+  return WriteFileDurably(files, to, content);
+}
+
+}  // namespace
+
+absl::Status Journal::CutBehind(const Options& options, const JournalReader& reader,
+                                const JournalEnd& end) {
+  Files& files = *options.files;
+  for (const SegmentFile& segment : reader.segments()) {
+    const std::string path = absl::StrCat(options.folder, "/", SegmentFileName(segment.segment));
+    const std::string evidence = absl::StrCat(path, kEvidence);
+    if (segment.segment > end.segment) {
+      QUIPU_RETURN_IF_ERROR(files.Rename(path, evidence));
+    } else if (segment.segment == end.segment) {
+      QUIPU_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(options.folder));
+      // A start that was cut short has copied it, and begun to overwrite it.
+      const std::string name = absl::StrCat(SegmentFileName(segment.segment), kEvidence);
+      if (std::find(names.begin(), names.end(), name) == names.end()) {
+        QUIPU_RETURN_IF_ERROR(Copy(files, path, evidence));
+      }
+    }
+  }
+  QUIPU_RETURN_IF_ERROR(files.SyncFolder(options.folder));
+  if (end.segment == 0) return absl::OkStatus();
+  const std::string path = absl::StrCat(options.folder, "/", SegmentFileName(end.segment));
+  QUIPU_ASSIGN_OR_RETURN(const uint64_t bytes, files.SizeOf(path));
+  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<OpenFile> file, files.OpenExisting(path));
+  const std::string zeros(kBufferBytes, '\0');
+  for (uint64_t at = end.position; at < bytes; at += zeros.size()) {
+    QUIPU_RETURN_IF_ERROR(file->WriteAt(
+        at, absl::string_view(zeros).substr(0, std::min<uint64_t>(zeros.size(), bytes - at))));
+  }
+  return file->Sync();
+}
+
+absl::StatusOr<Journal::Found> Journal::FindFiles(uint64_t last) {
+  Files& files = *options_.files;
+  Found found;
+  QUIPU_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(options_.folder));
+  for (const std::string& name : names) {
+    const std::string path = absl::StrCat(options_.folder, "/", name);
+    const std::optional<uint64_t> any_id =
+        SegmentOfFileName(absl::StripSuffix(absl::string_view(name), kEvidence));
+    if (any_id.has_value()) found.next_id = std::max(found.next_id, *any_id + 1);
+    QUIPU_ASSIGN_OR_RETURN(const uint64_t bytes, files.SizeOf(path));
+    if (absl::StartsWith(name, "spare-")) {
+      const bool whole = bytes == options_.segment_bytes && !absl::StartsWith(name, "spare-new-");
+      if (whole && found.spares.size() < options_.spares_max) {
+        found.spares.push_back(path);
+      } else {
+        QUIPU_RETURN_IF_ERROR(files.Remove(path));
+      }
+    } else if (const std::optional<uint64_t> id = SegmentOfFileName(name)) {
+      auto segment =
+          std::make_shared<const Segment>(Segment{.id = *id, .bytes = bytes, .path = path});
+      if (*id > last) {
+        found.behind.push_back(std::move(segment));
+      } else {
+        found.segments[*id] = std::move(segment);
+      }
+    }
+  }
+  return found;
+}
+
+absl::StatusOr<std::unique_ptr<Journal>> Journal::Start(Options options, const JournalEnd& end,
+                                                        const std::vector<Unsynced>& unsynced) {
+  auto journal = std::unique_ptr<Journal>(new Journal(std::move(options)));
+  const Options& settings = journal->options_;
+  Files& files = *settings.files;
+  QUIPU_RETURN_IF_ERROR(files.MakeFolder(settings.folder));
+  QUIPU_RETURN_IF_ERROR(files.SyncFolder(FolderOf(settings.folder)));
+  journal->buffer_.reset(static_cast<char*>(std::aligned_alloc(kDirectAlignment, kBufferBytes)));
+  if (journal->buffer_ == nullptr) throw std::bad_alloc();
+  QUIPU_RETURN_IF_ERROR(journal->Rewrite(unsynced));
+  QUIPU_ASSIGN_OR_RETURN(Found found, journal->FindFiles(end.segment));
+  journal->maker_ =
+      std::make_unique<SegmentMaker>(SegmentMaker::Options{.files = &files,
+                                                           .folder = settings.folder,
+                                                           .directory_id = settings.directory_id,
+                                                           .segment_bytes = settings.segment_bytes,
+                                                           .spares_max = settings.spares_max,
+                                                           .fatal = settings.fatal},
+                                     found.next_id, std::move(found.spares));
+  for (auto& segment : found.behind) journal->maker_->GiveBack(std::move(segment));
+  const auto last = found.segments.find(end.segment);
+  std::shared_ptr<const Segment> active = last == found.segments.end() ? nullptr : last->second;
+  journal->segments_ = std::make_shared<const SegmentMap>(std::move(found.segments));
+  if (active != nullptr) {
+    QUIPU_RETURN_IF_ERROR(journal->OpenActive(std::move(active), end.position));
+  }
+  return journal;
+}
+
+Journal::~Journal() = default;
+
+// The process before this one may have ended between a write and its sync, or after a sync that
+// failed: the kernel then shows bytes that it will never write. Writing them again makes them so.
+absl::Status Journal::Rewrite(const std::vector<Unsynced>& groups) {
+  std::string bytes;
+  for (size_t i = 0; i < groups.size();) {
+    const uint64_t segment = groups[i].segment;
+    const std::string path = absl::StrCat(options_.folder, "/", SegmentFileName(segment));
+    QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<OpenFile> file,
+                           options_.files->OpenExisting(path));
+    for (; i < groups.size() && groups[i].segment == segment; ++i) {
+      bytes.resize(groups[i].bytes);
+      QUIPU_ASSIGN_OR_RETURN(const size_t got,
+                             file->ReadAt(groups[i].position, bytes.size(), bytes.data()));
+      if (got != bytes.size()) {
+        return ToStatus(ErrorCode::kStorageError, absl::StrCat("cannot read all of ", path));
+      }
+      QUIPU_RETURN_IF_ERROR(file->WriteAt(groups[i].position, bytes));
+    }
+    QUIPU_RETURN_IF_ERROR(file->Sync());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Journal::OpenActive(std::shared_ptr<const Segment> segment, uint64_t position) {
+  QUIPU_ASSIGN_OR_RETURN(file_, options_.files->OpenDirect(segment->path));
+  const bool direct = file_ != nullptr;
+  if (!direct) {
+    QUIPU_ASSIGN_OR_RETURN(file_, options_.files->OpenExisting(segment->path));
+  }
+  active_ = std::move(segment);
+  position_ = position;
+  Change([this](SegmentMap& segments) { segments[active_->id] = active_; });
+  const std::lock_guard<std::mutex> lock(mutex_);
+  active_id_ = active_->id;
+  direct_ = direct;
+  return absl::OkStatus();
+}
+
+void Journal::Change(const std::function<void(SegmentMap&)>& change) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  SegmentMap segments = *segments_;
+  change(segments);
+  segments_ = std::make_shared<const SegmentMap>(std::move(segments));
+}
+
+absl::StatusOr<Journal::Room> Journal::MakeRoom(uint64_t bytes) {
+  const uint64_t needed = RoundUpToBlock(bytes);
+  if (active_ != nullptr && position_ + needed <= active_->bytes) {
+    return Room{.segment = active_->id, .position = position_, .sealed = std::nullopt};
+  }
+  const std::shared_ptr<const Segment> sealed = active_;
+  const bool common = kJournalBlockBytes + needed <= options_.segment_bytes;
+  absl::StatusOr<std::shared_ptr<const Segment>> next =
+      common ? maker_->Take() : maker_->TakeOfSize(kJournalBlockBytes + needed);
+  QUIPU_RETURN_IF_ERROR(next.status());
+  QUIPU_RETURN_IF_ERROR(OpenActive(*std::move(next), kJournalBlockBytes));
+  return Room{.segment = active_->id,
+              .position = position_,
+              .sealed = sealed == nullptr ? std::nullopt : std::optional<uint64_t>(sealed->id)};
+}
+
+absl::Status Journal::Append(GroupHeader header, const std::vector<absl::string_view>& payload,
+                             absl::string_view index) {
+  uint64_t payload_bytes = 0;
+  for (const absl::string_view part : payload) {
+    header.body_crc = Crc32cExtend(header.body_crc, part);
+    payload_bytes += part.size();
+  }
+  QUIPU_CHECK(payload_bytes <= UINT32_MAX && index.size() <= UINT32_MAX);
+  header.segment = active_->id;
+  header.payload_bytes = static_cast<uint32_t>(payload_bytes);
+  header.index_bytes = static_cast<uint32_t>(index.size());
+  header.body_crc = Crc32cExtend(header.body_crc, index);
+  QUIPU_CHECK(position_ + header.bytes() <= active_->bytes);
+  write_at_ = position_;
+  QUIPU_RETURN_IF_ERROR(Put(EncodeGroupHeader(header, options_.directory_id)));
+  for (const absl::string_view part : payload) QUIPU_RETURN_IF_ERROR(Put(part));
+  QUIPU_RETURN_IF_ERROR(Put(index));
+  QUIPU_RETURN_IF_ERROR(FlushBuffer(/*last=*/true));
+  QUIPU_RETURN_IF_ERROR(file_->Sync());
+  position_ += header.bytes();
+  return absl::OkStatus();
+}
+
+absl::Status Journal::Put(absl::string_view bytes) {
+  while (!bytes.empty()) {
+    const size_t now = std::min(bytes.size(), kBufferBytes - buffered_);
+    std::memcpy(buffer_.get() + buffered_, bytes.data(), now);
+    buffered_ += now;
+    bytes.remove_prefix(now);
+    if (buffered_ == kBufferBytes) QUIPU_RETURN_IF_ERROR(FlushBuffer(/*last=*/false));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Journal::FlushBuffer(bool last) {
+  if (last) {
+    const size_t whole = RoundUpToBlock(buffered_);
+    std::memset(buffer_.get() + buffered_, 0, whole - buffered_);
+    buffered_ = whole;
+  }
+  if (buffered_ == 0) return absl::OkStatus();
+  QUIPU_RETURN_IF_ERROR(file_->WriteAt(write_at_, {buffer_.get(), buffered_}));
+  write_at_ += buffered_;
+  buffered_ = 0;
+  return absl::OkStatus();
+}
+
+std::shared_ptr<const SegmentMap> Journal::segments() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return segments_;
+}
+
+absl::StatusOr<std::shared_ptr<OpenFile>> Journal::Reader(const Segment& segment) const {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (auto it = readers_.begin(); it != readers_.end(); ++it) {
+      if (it->first != segment.id) continue;
+      readers_.splice(readers_.begin(), readers_, it);
+      return it->second;
+    }
+  }
+  QUIPU_ASSIGN_OR_RETURN(std::unique_ptr<OpenFile> opened,
+                         options_.files->OpenForReading(segment.path));
+  std::shared_ptr<OpenFile> file = std::move(opened);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  readers_.emplace_front(segment.id, file);
+  if (readers_.size() > kReadersMax) readers_.pop_back();
+  return file;
+}
+
+absl::StatusOr<size_t> Journal::Read(const Segment& segment, uint64_t position, size_t length,
+                                     char* out) const {
+  QUIPU_ASSIGN_OR_RETURN(const std::shared_ptr<OpenFile> file, Reader(segment));
+  return file->ReadAt(position, length, out);
+}
+
+void Journal::Free(const std::vector<uint64_t>& ids) {
+  std::vector<std::shared_ptr<const Segment>> freed;
+  Change([this, &ids, &freed](SegmentMap& segments) {
+    for (const uint64_t id : ids) {
+      const auto found = segments.find(id);
+      if (found == segments.end() || id >= active_id_) continue;
+      freed.push_back(std::move(found->second));
+      segments.erase(found);
+      readers_.remove_if([id](const auto& reader) { return reader.first == id; });
+    }
+  });
+  for (auto& segment : freed) maker_->GiveBack(std::move(segment));
+}
+
+uint64_t Journal::active() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return active_id_;
+}
+
+Journal::Stats Journal::stats() const {
+  Stats stats{.maker = maker_->stats()};
+  const std::lock_guard<std::mutex> lock(mutex_);
+  stats.segments = segments_->size();
+  for (const auto& [id, segment] : *segments_) stats.bytes += segment->bytes;
+  stats.direct = direct_;
+  return stats;
+}
+
+}  // namespace quipu

@@ -1,0 +1,132 @@
+// Groups, one after another, in segments: the log of a store that does not use RocksDB's.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/files.h"
+#include "storage/journal/journal_format.h"
+#include "storage/journal/journal_reader.h"
+#include "storage/journal/segment.h"
+
+namespace quipu {
+
+// Appends come from one thread at a time; everything else from any. Each Append is durable when it
+// returns (D1) and costs one write and one sync of blocks that were written before: the file
+// system's own records do not change.
+class Journal {
+ public:
+  static constexpr uint64_t kSegmentBytes = uint64_t{64} << 20;
+
+  struct Options {
+    std::string folder;
+    DirectoryId directory_id;
+    FatalHandler fatal;
+    Files* files = &SystemFiles();
+    uint64_t segment_bytes = kSegmentBytes;
+    size_t spares_max = 4;  // free segments that are kept to be used again
+  };
+
+  // A group that is there, but not known to be synced.
+  struct Unsynced {
+    uint64_t segment;
+    uint64_t position;
+    uint64_t bytes;
+  };
+  // Goes on behind `end`, to which a walk over the folder has come. What lies there in later
+  // segments is given up: it is one group at most, whose write was cut short. `unsynced` groups are
+  // made durable: they may lie in the page cache alone. An end that is broken must have been cut
+  // before (CutBehind).
+  static absl::StatusOr<std::unique_ptr<Journal>> Start(Options options, const JournalEnd& end,
+                                                        const std::vector<Unsynced>& unsynced);
+  // Gives up what is behind `end`, but keeps it: later segments get the suffix `.unproven`, and the
+  // segment of the end a copy with it, before the rest is overwritten with zeros.
+  static absl::Status CutBehind(const Options& options, const JournalReader& reader,
+                                const JournalEnd& end);
+  ~Journal();
+
+  // ---- appends ----
+  struct Room {
+    uint64_t segment = 0;
+    uint64_t position = 0;           // of the group's header
+    std::optional<uint64_t> sealed;  // the segment before, when the group is the first of this one
+  };
+  // Where a group of at most `bytes` (header and all) goes.
+  absl::StatusOr<Room> MakeRoom(uint64_t bytes);
+  // Writes and syncs the group there. Any error is final (D3): what the disk holds is not known.
+  // `header` without its checksums of the body.
+  absl::Status Append(GroupHeader header, const std::vector<absl::string_view>& payload,
+                      absl::string_view index);
+
+  // ---- reads ----
+  // The segments there are. Who holds them keeps them from being used for other groups.
+  [[nodiscard]] std::shared_ptr<const SegmentMap> segments() const;
+  // Reads `length` bytes; fewer at the end of the file. kStorageError.
+  absl::StatusOr<size_t> Read(const Segment& segment, uint64_t position, size_t length,
+                              char* out) const;
+
+  // Nothing in these is needed, now or after a restart. The newest one stays.
+  void Free(const std::vector<uint64_t>& ids);
+  [[nodiscard]] uint64_t active() const;
+
+  struct Stats {
+    SegmentMaker::Stats maker;
+    size_t segments = 0;
+    uint64_t bytes = 0;
+    bool direct = false;  // written past the page cache
+  };
+  [[nodiscard]] Stats stats() const;
+
+ private:
+  // Memory that direct I/O takes.
+  struct Aligned {
+    void operator()(char* memory) const { std::free(memory); }
+  };
+  explicit Journal(Options options) : options_(std::move(options)) {}
+  absl::Status OpenActive(std::shared_ptr<const Segment> segment, uint64_t position);
+  absl::Status Rewrite(const std::vector<Unsynced>& groups);
+  // Sorts the files of the folder into segments up to `last` (`segments`), later ones (`behind`)
+  // and files that may be used again; returns the lowest id that none has ever had.
+  struct Found {
+    SegmentMap segments;
+    std::vector<std::shared_ptr<const Segment>> behind;
+    std::vector<std::string> spares;
+    uint64_t next_id = 1;
+  };
+  absl::StatusOr<Found> FindFiles(uint64_t last);
+  absl::Status Put(absl::string_view bytes);
+  absl::Status FlushBuffer(bool last);
+  absl::StatusOr<std::shared_ptr<OpenFile>> Reader(const Segment& segment) const;
+  void Change(const std::function<void(SegmentMap&)>& change);
+
+  const Options options_;
+  std::unique_ptr<SegmentMaker> maker_;
+
+  // Appending thread only.
+  std::unique_ptr<char, Aligned> buffer_;
+  size_t buffered_ = 0;
+  uint64_t write_at_ = 0;  // of the buffer's first byte
+  std::shared_ptr<const Segment> active_;
+  std::unique_ptr<OpenFile> file_;
+  uint64_t position_ = 0;  // behind the last group
+  bool direct_ = false;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const SegmentMap> segments_ =
+      std::make_shared<const SegmentMap>();  // under mutex_
+  uint64_t active_id_ = 0;                   // the same
+  // Files open for reading, the last used first.
+  mutable std::list<std::pair<uint64_t, std::shared_ptr<OpenFile>>> readers_;  // under mutex_
+};
+
+}  // namespace quipu

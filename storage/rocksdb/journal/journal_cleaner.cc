@@ -1,0 +1,183 @@
+#include "storage/rocksdb/journal/journal_cleaner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "storage/rocksdb/log_families.h"
+#include "storage/rocksdb/rocksdb_options.h"
+#include "storage/rocksdb/rocksdb_status.h"
+
+namespace quipu {
+
+JournalCleaner::JournalCleaner(Ports ports, Options options)
+    : ports_(std::move(ports)), options_(options) {
+  thread_ = std::thread([this] { Run(); });
+}
+
+JournalCleaner::~JournalCleaner() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+  }
+  canceled_.store(true);
+  wake_.notify_all();
+  thread_.join();
+}
+
+void JournalCleaner::Wake() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    woken_ = true;
+  }
+  wake_.notify_one();
+}
+
+void JournalCleaner::WaitUntilIdle() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  idle_.wait(lock, [this] { return !woken_ && !busy_; });
+}
+
+void JournalCleaner::Run() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return stopping_ || woken_; });
+    if (stopping_) return;
+    woken_ = false;
+    busy_ = true;
+    lock.unlock();
+    const absl::Status status = Clean();
+    if (!status.ok() && !canceled_.load()) ports_.fatal(std::string(status.message()));
+    lock.lock();
+    busy_ = false;
+    if (!woken_) idle_.notify_all();
+    if (!status.ok()) return;  // the process ends
+  }
+}
+
+absl::Status JournalCleaner::Flush() {
+  ports_.log->NoteFlush();
+  return ports_.flush();
+}
+
+bool JournalCleaner::IsDead(LogId log_id, const SegmentLogUse& use) const {
+  if (log_id == SegmentUses::kUnknown) return false;
+  const std::optional<Offset> log_start = ports_.log_start(log_id);
+  return !log_start.has_value() || use.last_offset < *log_start;
+}
+
+absl::Status JournalCleaner::Clean() {
+  if (ports_.log->unflushed_bytes() > options_.flush_bytes) QUIPU_RETURN_IF_ERROR(Flush());
+  // In this order: what is in use is known before a segment is left behind.
+  const std::shared_ptr<const SegmentMap> segments = ports_.log->journal().segments();
+  const uint64_t active = ports_.log->journal().active();
+  std::map<uint64_t, SegmentUse> uses = ports_.log->uses().All();
+  // A segment in which nothing is known to lie, and one whose file is gone, count too.
+  for (const auto& [id, segment] : *segments) uses.try_emplace(id);
+  uint64_t movable_below = active;
+  size_t newer = 0;
+  for (auto it = segments->rbegin(); it != segments->rend() && newer < options_.newest_kept; ++it) {
+    movable_below = std::min(movable_below, it->first);
+    ++newer;
+  }
+  std::vector<uint64_t> free;
+  for (const auto& [id, use] : uses) {
+    if (id >= active || canceled_.load()) break;
+    uint64_t dead = 0;
+    uint64_t all = 0;
+    bool any_alive = false;
+    for (const auto& [log_id, log] : use) {
+      const bool is_dead = IsDead(log_id, log);
+      all += log.bytes;
+      dead += is_dead ? log.bytes : 0;
+      any_alive |= !is_dead;
+    }
+    bool is_free = !any_alive;
+    const bool movable = id < movable_below && !use.contains(SegmentUses::kUnknown) &&
+                         segments->contains(id) && dead > 0 &&
+                         dead * 100 >= all * options_.dead_percent;
+    if (!is_free && movable) {
+      QUIPU_ASSIGN_OR_RETURN(is_free, Move(id, use));
+    }
+    if (is_free) free.push_back(id);
+  }
+  if (free.empty() || canceled_.load()) return absl::OkStatus();
+  return Free(free);
+}
+
+absl::Status JournalCleaner::Free(const std::vector<uint64_t>& segments) {
+  QUIPU_RETURN_IF_ERROR(ports_.db->WriteBuilt(
+      [&segments, this](rocksdb::WriteBatch& batch, std::vector<BatchPut>& /*puts*/) {
+        rocksdb::Status status;
+        for (const uint64_t segment : segments) {
+          const auto key = EncodeSegmentUseKey(segment);
+          KeepFirst(status, batch.Delete(ports_.db->family(kMeta), ToSlice(key.view())));
+        }
+        return FromRocksdb(status, "cannot free segments");
+      }));
+  QUIPU_RETURN_IF_ERROR(Flush());
+  ports_.log->journal().Free(segments);
+  ports_.log->uses().Remove(segments);
+  freed_ += segments.size();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> JournalCleaner::Move(uint64_t segment, const SegmentUse& use) {
+  for (const auto& [log_id, log] : use) {
+    if (IsDead(log_id, log)) continue;
+    QUIPU_ASSIGN_OR_RETURN(const bool moved, MoveLog(segment, log_id, log));
+    if (!moved) return false;
+  }
+  return true;
+}
+
+absl::StatusOr<bool> JournalCleaner::MoveLog(uint64_t segment, LogId log_id,
+                                             const SegmentLogUse& use) {
+  const std::optional<Offset> log_start = ports_.log_start(log_id);
+  if (!log_start.has_value()) return true;
+  const LogSource source{ports_.db->db(), ports_.db->family(kLog), *ports_.log};
+  std::vector<Candidate> candidates;
+  size_t bytes = 0;
+  LogIterator it(source, log_id, std::max(use.first_offset, *log_start), use.last_offset + 1,
+                 nullptr);
+  for (; it.Valid(); it.Next()) {
+    if (canceled_.load()) return false;
+    const std::optional<BatchPointer> pointer = DecodeBatchPointer(it.value());
+    if (pointer.has_value() && pointer->segment != segment) continue;
+    absl::StatusOr<StoredBatch> batch = it.Checked();
+    if (!batch.ok()) {
+      // It stays where it is, to be repaired or examined (D5).
+      ports_.log->uses().AddUnknown(segment);
+      return false;
+    }
+    bytes += batch->bytes.size();
+    candidates.push_back(
+        {.value = std::string(it.value()), .put = {.log_id = log_id, .batch = *std::move(batch)}});
+    if (bytes < options_.move_bytes) continue;
+    QUIPU_RETURN_IF_ERROR(MoveBatches(std::exchange(candidates, {})));
+    bytes = 0;
+  }
+  QUIPU_RETURN_IF_ERROR(it.status());
+  QUIPU_RETURN_IF_ERROR(MoveBatches(candidates));
+  return true;
+}
+
+// Between the read and this a batch may have been cut off, trimmed or repaired: then its key is
+// gone, or has another value, and it is left alone.
+absl::Status JournalCleaner::MoveBatches(const std::vector<Candidate>& candidates) {
+  if (candidates.empty()) return absl::OkStatus();
+  return ports_.db->WriteBuilt(
+      [&](rocksdb::WriteBatch& /*batch*/, std::vector<BatchPut>& puts) -> absl::Status {
+        for (const Candidate& candidate : candidates) {
+          const LogKey key = EncodeLogKey(candidate.put.log_id, candidate.put.batch.last_offset);
+          QUIPU_ASSIGN_OR_RETURN(const std::optional<std::string> now,
+                                 ports_.db->Get(ports_.db->family(kLog), key.view()));
+          if (now != candidate.value) continue;
+          moved_bytes_ += candidate.put.batch.bytes.size();
+          puts.push_back(candidate.put);
+        }
+        return absl::OkStatus();
+      });
+}
+
+}  // namespace quipu

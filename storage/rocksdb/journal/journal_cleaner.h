@@ -1,0 +1,94 @@
+// Keeps a journal short: bounds what a start replays, and frees segments.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "storage/rocksdb/journal/journal_log.h"
+#include "storage/rocksdb/proven_db.h"
+#include "storage/rocksdb/rocksdb_log_iterator.h"
+
+namespace quipu {
+
+// A thread that
+//   - writes RocksDB's memory tables out when a start would have to replay too much,
+//   - frees a segment when each log in it is dropped or begins behind what it has there. First the
+//     tables are written out: no later start, however much of the journal it finds, has an index
+//     that points into the segment.
+//   - moves what lives of a segment that is mostly dead into a group of its own, by which only the
+//     batches' places change.
+class JournalCleaner {
+ public:
+  struct Options {
+    uint64_t flush_bytes = uint64_t{256} << 20;
+    uint64_t dead_percent = 75;           // of a segment's batches, before the rest is moved
+    size_t newest_kept = 2;               // segments of which nothing is moved
+    size_t move_bytes = size_t{4} << 20;  // in one group
+  };
+  struct Ports {
+    JournalLog* log;
+    ProvenDb* db;
+    // Where a log begins; nullopt: it was dropped.
+    std::function<std::optional<Offset>(LogId)> log_start;
+    // Writes every family's memory table out.
+    std::function<absl::Status()> flush;
+    FatalHandler fatal;
+  };
+  struct Stats {
+    uint64_t moved_bytes = 0;
+    uint64_t freed_segments = 0;
+  };
+
+  JournalCleaner(Ports ports, Options options);
+  ~JournalCleaner();
+  JournalCleaner(const JournalCleaner&) = delete;
+  JournalCleaner& operator=(const JournalCleaner&) = delete;
+
+  // A group was written; cheap. Any thread.
+  void OnWrite() {
+    if (ports_.log->unflushed_bytes() > options_.flush_bytes) Wake();
+  }
+  // Something died. Any thread.
+  void Wake();
+  void WaitUntilIdle();
+  [[nodiscard]] Stats stats() const { return {moved_bytes_.load(), freed_.load()}; }
+
+ private:
+  void Run();
+  absl::Status Clean();
+  absl::Status Flush();
+  [[nodiscard]] bool IsDead(LogId log_id, const SegmentLogUse& use) const;
+  // Whether everything that lives in the segment was moved.
+  absl::StatusOr<bool> Move(uint64_t segment, const SegmentUse& use);
+  absl::StatusOr<bool> MoveLog(uint64_t segment, LogId log_id, const SegmentLogUse& use);
+  struct Candidate {
+    std::string value;  // of its key
+    BatchPut put;
+  };
+  absl::Status MoveBatches(const std::vector<Candidate>& candidates);
+  absl::Status Free(const std::vector<uint64_t>& segments);
+
+  const Ports ports_;
+  const Options options_;
+  std::atomic<uint64_t> moved_bytes_{0};
+  std::atomic<uint64_t> freed_{0};
+  std::atomic<bool> canceled_{false};
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable idle_;
+  bool woken_ = true;      // under mutex_; a start may find something to free
+  bool busy_ = false;      // under mutex_
+  bool stopping_ = false;  // under mutex_
+  std::thread thread_;
+};
+
+}  // namespace quipu

@@ -1,0 +1,335 @@
+#include "storage/rocksdb/journal/journal_log.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/error_code.h"
+#include "base/status_macros.h"
+#include "storage/key_encoding.h"
+#include "storage/rocksdb/log_families.h"
+#include "storage/rocksdb/rocksdb_options.h"
+#include "storage/rocksdb/rocksdb_status.h"
+
+namespace quipu {
+namespace {
+
+// Of one batch's entry in a WriteBatch: tag, family, lengths, key, pointer.
+constexpr size_t kEntryBytes = 1 + 1 + 2 + 16 + kBatchPointerBytes;
+// Of the records that seal a group, and of the entry of a full segment without its value.
+constexpr size_t kSealBytes = 256;
+
+rocksdb::WriteOptions UnloggedWrite() {
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;  // the journal is the log
+  options.sync = false;
+  return options;
+}
+
+// Finds the batches that a group's index puts.
+class PutFinder final : public rocksdb::WriteBatch::Handler {
+ public:
+  PutFinder(uint32_t log_family, SegmentUses& uses) : log_family_(log_family), uses_(uses) {}
+  rocksdb::Status PutCF(uint32_t family, const rocksdb::Slice& key,
+                        const rocksdb::Slice& value) override {
+    if (family != log_family_) return rocksdb::Status::OK();
+    const std::optional<DecodedLogKey> decoded = DecodeLogKey(ToView(key));
+    if (!decoded.has_value()) return rocksdb::Status::OK();  // the group record
+    const std::optional<BatchPointer> pointer = DecodeBatchPointer(ToView(value));
+    if (!pointer.has_value()) return rocksdb::Status::Corruption("a batch's place is damaged");
+    uses_.Add(pointer->segment, decoded->log_id, decoded->last_offset, pointer->bytes);
+    return rocksdb::Status::OK();
+  }
+  rocksdb::Status DeleteCF(uint32_t /*family*/, const rocksdb::Slice& /*key*/) override {
+    return rocksdb::Status::OK();
+  }
+
+ private:
+  const uint32_t log_family_;
+  SegmentUses& uses_;
+};
+
+absl::Status CannotRead(const BatchPointer& pointer, absl::string_view why) {
+  return ToStatus(ErrorCode::kStorageError,
+                  absl::StrCat("segment ", pointer.segment, " of the journal, byte ",
+                               pointer.position, ": ", why));
+}
+
+bool PointsTo(absl::string_view value, const Bytes& batch) {
+  const std::optional<BatchPointer> pointer = DecodeBatchPointer(value);
+  return pointer.has_value() && batch.size() == pointer->bytes &&
+         EncodeBatchChecksum(batch.view()).view() == pointer->checksum.view();
+}
+
+size_t PointedBytes(absl::string_view value) {
+  const std::optional<BatchPointer> pointer = DecodeBatchPointer(value);
+  return pointer.has_value() ? pointer->bytes : 0;
+}
+
+TimestampMs PointedMaxTimestamp(absl::string_view value) {
+  const std::optional<BatchPointer> pointer = DecodeBatchPointer(value);
+  return pointer.has_value() ? pointer->max_timestamp : kNoTimestamp;
+}
+
+// The lowest group record of all families.
+absl::StatusOr<JournalPoint> LowestApplied(
+    rocksdb::DB& db, const std::vector<rocksdb::ColumnFamilyHandle*>& families) {
+  std::optional<GroupRecord> lowest;
+  for (rocksdb::ColumnFamilyHandle* family : families) {
+    std::string value;
+    const auto key = EncodeSingleKey(KeyPrefix::kGroup);
+    const rocksdb::Status status = db.Get(CheckedRead(), family, ToSlice(key.view()), &value);
+    GroupRecord record;
+    if (!status.IsNotFound()) {
+      QUIPU_RETURN_IF_ERROR(FromRocksdb(status, "cannot read a group record"));
+      record = DecodeGroupRecord(value).value_or(GroupRecord{});
+    }
+    if (!lowest.has_value() || record.number < lowest->number) lowest = record;
+  }
+  return JournalPoint{.number = lowest->number, .chain = lowest->chain};
+}
+
+}  // namespace
+
+absl::StatusOr<DatabaseProof> ProveWithJournal(const std::string& path,
+                                               const std::vector<std::string>& families,
+                                               uint64_t watermark, rocksdb::Env& env,
+                                               const Journal::Options& journal) {
+  QUIPU_ASSIGN_OR_RETURN(const JournalReader reader,
+                         JournalReader::Open(*journal.files, journal.folder, journal.directory_id));
+  for (const SegmentFile& file : reader.segments()) {
+    if (!file.foreign.has_value()) continue;
+    return ToStatus(ErrorCode::kInvalidConfig,
+                    absl::StrCat(journal.folder, " holds a segment of directory ",
+                                 file.foreign->ToText(), ", not of ", journal.directory_id.ToText(),
+                                 "; put back the directory's own journal"));
+  }
+  if (env.FileExists(path + "/CURRENT").IsNotFound() && reader.holds_groups()) {
+    return DatabaseProof{.last = {},
+                         .unproven = "there is a journal, but not the database over it",
+                         .is_prefix = false};
+  }
+  return ProveDatabase(
+      path, families, watermark, env,
+      [&reader](const GroupRecord& after, GroupRun& run) -> absl::StatusOr<std::string> {
+        if (after.number > 0 && !reader.holds_groups()) {
+          return absl::DataLossError("the journal holds no groups");
+        }
+        QUIPU_ASSIGN_OR_RETURN(const JournalEnd end,
+                               reader.Walk({.number = after.number, .chain = after.chain},
+                                           [&run, &after](const JournalGroup& group) {
+                                             if (group.header.number <= after.number)
+                                               return absl::OkStatus();
+                                             run.Add({.number = group.header.number,
+                                                      .previous_chain = group.header.previous_chain,
+                                                      .chain = group.header.chain});
+                                             return absl::OkStatus();
+                                           }));
+        if (end.last.number < after.number) {
+          return absl::DataLossError(absl::StrCat("groups ", end.last.number + 1, " to ",
+                                                  after.number, " are missing in the journal"));
+        }
+        return end.broken;
+      });
+}
+
+JournalLog::JournalLog(Options options)
+    : options_(std::move(options)), tail_(options_.tail_bytes) {}
+
+absl::StatusOr<DatabaseProof> JournalLog::Prove(const std::string& path,
+                                                const std::vector<std::string>& families,
+                                                uint64_t watermark, rocksdb::Env& env) {
+  watermark_ = watermark;
+  return ProveWithJournal(path, families, watermark, env, options_.journal);
+}
+
+void JournalLog::SetOptions(const DatabaseProof& /*proof*/, size_t /*family_count*/,
+                            rocksdb::DBOptions& /*options*/) {}
+
+absl::StatusOr<JournalReader> JournalLog::OpenReader() const {
+  return JournalReader::Open(*options_.journal.files, options_.journal.folder,
+                             options_.journal.directory_id);
+}
+
+absl::Status JournalLog::Replay(rocksdb::DB& db,
+                                const std::vector<rocksdb::ColumnFamilyHandle*>& families,
+                                const DatabaseProof& proof) {
+  const auto began = std::chrono::steady_clock::now();
+  db_ = &db;
+  families_ = families;
+  QUIPU_ASSIGN_OR_RETURN(const JournalPoint applied, LowestApplied(db, families));
+  QUIPU_ASSIGN_OR_RETURN(JournalReader reader, OpenReader());
+  if (!proof.unproven.empty()) {
+    const auto see_nothing = [](const JournalGroup&) { return absl::OkStatus(); };
+    QUIPU_ASSIGN_OR_RETURN(const JournalEnd end, reader.Walk(applied, see_nothing));
+    if (!end.broken.empty()) {
+      QUIPU_RETURN_IF_ERROR(Journal::CutBehind(options_.journal, reader, end));
+      QUIPU_ASSIGN_OR_RETURN(reader, OpenReader());
+    }
+  }
+  std::vector<Journal::Unsynced> unsynced;
+  QUIPU_ASSIGN_OR_RETURN(const JournalEnd end, reader.Walk(applied, [&](const JournalGroup& group) {
+    if (group.header.number > watermark_ && !group.damaged) {
+      unsynced.push_back({.segment = group.header.segment,
+                          .position = group.position,
+                          .bytes = group.header.bytes()});
+    }
+    return Apply(db, group, applied.number);
+  }));
+  if (!end.broken.empty() || end.last.number != proof.last.number) {
+    return UnprovenError(options_.journal.folder,
+                         absl::StrCat("it was read up to group ", end.last.number,
+                                      ", proven was group ", proof.last.number));
+  }
+  QUIPU_RETURN_IF_ERROR(LoadUses(db));
+  QUIPU_ASSIGN_OR_RETURN(journal_, Journal::Start(options_.journal, end, unsynced));
+  replayed_.nanoseconds =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - began)
+          .count();
+  return absl::OkStatus();
+}
+
+// A group up to `applied` is in all tables: only what its segment holds is of interest.
+absl::Status JournalLog::Apply(rocksdb::DB& db, const JournalGroup& group, uint64_t applied) {
+  if (group.damaged) uses_.AddUnknown(group.header.segment);
+  if (group.index.empty()) return absl::OkStatus();
+  rocksdb::WriteBatch batch{std::string(group.index)};
+  PutFinder finder(families_[kLog]->GetID(), uses_);
+  rocksdb::Status status = batch.Iterate(&finder);
+  if (group.header.number > applied) {
+    const std::optional<GroupRecord> sealed = ReadSealedGroup(group.index, families_.size());
+    if (!sealed.has_value() || sealed->number != group.header.number ||
+        sealed->chain != group.header.chain) {
+      return UnprovenError(options_.journal.folder,
+                           absl::StrCat("the index of group ", group.header.number, " is damaged"));
+    }
+    if (status.ok()) status = db.Write(UnloggedWrite(), &batch);
+    ++replayed_.groups;
+    unflushed_bytes_ += group.header.bytes();
+  }
+  return FromRocksdb(status, absl::StrCat("cannot replay group ", group.header.number));
+}
+
+absl::Status JournalLog::LoadUses(rocksdb::DB& db) {
+  const std::unique_ptr<rocksdb::Iterator> it(db.NewIterator(CheckedRead(), families_[kMeta]));
+  const auto first = EncodeSegmentUseKey(0);
+  for (it->Seek(ToSlice(first.view())); it->Valid(); it->Next()) {
+    const std::optional<uint64_t> segment = DecodeSegmentUseKey(ToView(it->key()));
+    if (!segment.has_value()) break;
+    const std::optional<SegmentUse> use = DecodeSegmentUse(ToView(it->value()));
+    if (!use.has_value()) {
+      return ToStatus(ErrorCode::kCorruptMessage,
+                      absl::StrCat("what segment ", *segment, " of the journal holds is damaged"));
+    }
+    uses_.Merge(*segment, *use);
+  }
+  return FromRocksdb(it->status(), "cannot read what the journal's segments hold");
+}
+
+absl::StatusOr<GroupRecord> JournalLog::Write(rocksdb::WriteBatch& batch,
+                                              const std::vector<BatchPut>& puts,
+                                              const GroupRecord& previous) {
+  uint64_t payload_bytes = 0;
+  for (const BatchPut& put : puts) payload_bytes += put.batch.bytes.size();
+  const uint64_t bytes_max = kGroupHeaderBytes + payload_bytes + batch.GetDataSize() +
+                             puts.size() * kEntryBytes + uses_.EncodedBytes(journal_->active()) +
+                             kSealBytes;
+  QUIPU_ASSIGN_OR_RETURN(const Journal::Room room, journal_->MakeRoom(bytes_max));
+  rocksdb::Status status;
+  if (room.sealed.has_value()) {
+    const auto key = EncodeSegmentUseKey(*room.sealed);
+    status =
+        batch.Put(families_[kMeta], ToSlice(key.view()), EncodeSegmentUse(uses_.Get(*room.sealed)));
+  }
+  uint64_t position = room.position + kGroupHeaderBytes;
+  std::vector<absl::string_view> payload;
+  payload.reserve(puts.size());
+  for (const auto& [log_id, stored] : puts) {
+    const absl::string_view bytes = stored.bytes.view();
+    const LogKey key = EncodeLogKey(log_id, stored.last_offset);
+    const std::string value = EncodeBatchPointer({.segment = room.segment,
+                                                  .position = static_cast<uint32_t>(position),
+                                                  .bytes = static_cast<uint32_t>(bytes.size()),
+                                                  .max_timestamp = stored.max_timestamp,
+                                                  .checksum = EncodeBatchChecksum(bytes)});
+    KeepFirst(status, batch.Put(families_[kLog], ToSlice(key.view()), value));
+    payload.push_back(bytes);
+    position += bytes.size();
+  }
+  QUIPU_RETURN_IF_ERROR(FromRocksdb(status, "cannot put batches into a group"));
+  const GroupRecord group = SealGroup(batch, previous, families_);
+  const GroupHeader header{.segment = room.segment,
+                           .number = group.number,
+                           .previous_chain = group.previous_chain,
+                           .chain = group.chain};
+  QUIPU_RETURN_IF_ERROR(journal_->Append(header, payload, batch.Data()));
+  unflushed_bytes_ += payload_bytes + batch.GetDataSize();
+  position = room.position + kGroupHeaderBytes;
+  for (const auto& [log_id, stored] : puts) {
+    uses_.Add(room.segment, log_id, stored.last_offset, stored.bytes.size());
+    tail_.Add(room.segment, static_cast<uint32_t>(position), stored.bytes);
+    position += stored.bytes.size();
+  }
+  status = db_->Write(UnloggedWrite(), &batch);
+  if (status.ok()) return group;
+  return ToStatus(ErrorCode::kStorageError,
+                  absl::StrCat("cannot apply group ", group.number, " to ", db_->GetName(), ": ",
+                               status.ToString()));
+}
+
+size_t JournalLog::BytesOf(absl::string_view value) const { return PointedBytes(value); }
+
+TimestampMs JournalLog::MaxTimestampOf(absl::string_view value) const {
+  return PointedMaxTimestamp(value);
+}
+
+absl::StatusOr<Bytes> JournalLog::Load(absl::string_view value, const BatchPin& pin) const {
+  const std::optional<BatchPointer> pointer = DecodeBatchPointer(value);
+  if (!pointer.has_value()) {
+    return ToStatus(ErrorCode::kCorruptMessage, "its place in the journal is damaged");
+  }
+  if (std::optional<Bytes> kept = tail_.Find(pointer->segment, pointer->position)) {
+    return *std::move(kept);
+  }
+  const auto& segments = *static_cast<const SegmentMap*>(pin.get());
+  const auto found = segments.find(pointer->segment);
+  if (found == segments.end()) return CannotRead(*pointer, "there is no such segment");
+  std::string bytes(pointer->bytes, '\0');
+  QUIPU_ASSIGN_OR_RETURN(const size_t got, journal_->Read(*found->second, pointer->position,
+                                                          bytes.size(), bytes.data()));
+  if (got != bytes.size()) return CannotRead(*pointer, "the file is too short");
+  return Bytes(std::move(bytes));
+}
+
+bool JournalLog::Matches(absl::string_view value, const Bytes& batch) const {
+  return PointsTo(value, batch);
+}
+
+size_t JournalBatchReader::BytesOf(absl::string_view value) const { return PointedBytes(value); }
+
+TimestampMs JournalBatchReader::MaxTimestampOf(absl::string_view value) const {
+  return PointedMaxTimestamp(value);
+}
+
+absl::StatusOr<Bytes> JournalBatchReader::Load(absl::string_view value,
+                                               const BatchPin& /*pin*/) const {
+  const std::optional<BatchPointer> pointer = DecodeBatchPointer(value);
+  if (!pointer.has_value()) {
+    return ToStatus(ErrorCode::kCorruptMessage, "its place in the journal is damaged");
+  }
+  QUIPU_ASSIGN_OR_RETURN(
+      const std::unique_ptr<OpenFile> file,
+      files_.OpenForReading(absl::StrCat(folder_, "/", SegmentFileName(pointer->segment))));
+  std::string bytes(pointer->bytes, '\0');
+  QUIPU_ASSIGN_OR_RETURN(const size_t got,
+                         file->ReadAt(pointer->position, bytes.size(), bytes.data()));
+  if (got != bytes.size()) return CannotRead(*pointer, "the file is too short");
+  return Bytes(std::move(bytes));
+}
+
+bool JournalBatchReader::Matches(absl::string_view value, const Bytes& batch) const {
+  return PointsTo(value, batch);
+}
+
+}  // namespace quipu

@@ -1,0 +1,100 @@
+// log.store=journal: groups and batches in a journal, RocksDB as their index.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/journal/journal.h"
+#include "storage/journal/segment_uses.h"
+#include "storage/rocksdb/group_log.h"
+#include "storage/rocksdb/journal/tail_batches.h"
+
+namespace quipu {
+
+// RocksDB runs without a log of its own. A group is written to the journal and synced, then applied
+// to RocksDB's memory tables; at open, groups that are not in its tables yet are applied again. The
+// family `log` holds a BatchPointer for each batch.
+class JournalLog final : public GroupLog, public BatchPlace {
+ public:
+  struct Options {
+    Journal::Options journal;
+    size_t tail_bytes = size_t{32} << 20;  // of the newest batches, kept in memory
+  };
+  explicit JournalLog(Options options);
+
+  // ---- GroupLog ----
+  absl::StatusOr<DatabaseProof> Prove(const std::string& path,
+                                      const std::vector<std::string>& families, uint64_t watermark,
+                                      rocksdb::Env& env) override;
+  void SetOptions(const DatabaseProof& proof, size_t family_count,
+                  rocksdb::DBOptions& options) override;
+  absl::Status Replay(rocksdb::DB& db, const std::vector<rocksdb::ColumnFamilyHandle*>& families,
+                      const DatabaseProof& proof) override;
+  absl::StatusOr<GroupRecord> Write(rocksdb::WriteBatch& batch, const std::vector<BatchPut>& puts,
+                                    const GroupRecord& previous) override;
+
+  // ---- BatchPlace ----
+  [[nodiscard]] BatchPin Pin() const override { return journal_->segments(); }
+  [[nodiscard]] size_t BytesOf(absl::string_view value) const override;
+  [[nodiscard]] TimestampMs MaxTimestampOf(absl::string_view value) const override;
+  [[nodiscard]] absl::StatusOr<Bytes> Load(absl::string_view value,
+                                           const BatchPin& pin) const override;
+  [[nodiscard]] bool Matches(absl::string_view value, const Bytes& batch) const override;
+
+  // ---- space ----
+  [[nodiscard]] Journal& journal() { return *journal_; }
+  [[nodiscard]] const Journal& journal() const { return *journal_; }
+  SegmentUses& uses() { return uses_; }
+  // Bytes of groups since the start of the last flush (NoteFlush), which a start would replay.
+  [[nodiscard]] uint64_t unflushed_bytes() const { return unflushed_bytes_.load(); }
+  void NoteFlush() { unflushed_bytes_.store(0); }
+  struct Replayed {
+    uint64_t groups = 0;
+    int64_t nanoseconds = 0;
+  };
+  [[nodiscard]] Replayed replayed() const { return replayed_; }
+
+ private:
+  absl::Status Apply(rocksdb::DB& db, const JournalGroup& group, uint64_t applied);
+  absl::Status LoadUses(rocksdb::DB& db);
+  absl::StatusOr<JournalReader> OpenReader() const;
+
+  const Options options_;
+  TailBatches tail_;
+  SegmentUses uses_;
+  std::unique_ptr<Journal> journal_;
+  rocksdb::DB* db_ = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> families_;
+  uint64_t watermark_ = 0;
+  std::atomic<uint64_t> unflushed_bytes_{0};
+  Replayed replayed_;
+};
+
+// The batches of a journal that is not open for writing: for tools that look at a directory.
+class JournalBatchReader final : public BatchPlace {
+ public:
+  JournalBatchReader(Files& files, std::string folder)
+      : files_(files), folder_(std::move(folder)) {}
+  [[nodiscard]] BatchPin Pin() const override { return nullptr; }
+  [[nodiscard]] size_t BytesOf(absl::string_view value) const override;
+  [[nodiscard]] TimestampMs MaxTimestampOf(absl::string_view value) const override;
+  [[nodiscard]] absl::StatusOr<Bytes> Load(absl::string_view value,
+                                           const BatchPin& pin) const override;
+  [[nodiscard]] bool Matches(absl::string_view value, const Bytes& batch) const override;
+
+ private:
+  Files& files_;
+  const std::string folder_;
+};
+
+// What a journal at `journal` shows of the database at `path`; see ProveDatabase.
+absl::StatusOr<DatabaseProof> ProveWithJournal(const std::string& path,
+                                               const std::vector<std::string>& families,
+                                               uint64_t watermark, rocksdb::Env& env,
+                                               const Journal::Options& journal);
+
+}  // namespace quipu
