@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "core/coordinator/group_options.h"
 #include "core/metadata/metadata_image.h"
 #include "core/replication/partition_types.h"
 #include "runtime/disk_stall.h"
@@ -36,6 +37,8 @@ struct BrokerConfig {
   int32_t group_size_max = 1000;                                // group.consumer.max.size
   int32_t classic_group_size_max = 1000;                        // group.max.size
   int32_t groups_max = 10000;                                   // quipu.groups.max
+  GroupMigrationPolicy group_migration_policy =
+      GroupMigrationPolicy::kBidirectional;  // group.consumer.migration.policy
   Duration group_session_timeout = std::chrono::seconds(45);    // group.consumer.session.timeout.ms
   Duration group_heartbeat_interval =
       std::chrono::seconds(5);  // group.consumer.heartbeat.interval.ms

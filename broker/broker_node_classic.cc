@@ -11,8 +11,9 @@ void BrokerNode::JoinGroup(ClassicJoinRequest request, ReplyFn<ClassicJoinAnswer
   const std::string group_id = request.group_id;
   parts_->groups->Route<ClassicJoinAnswer>(
       group_id,
-      [request = std::move(request)](GroupCoordinatorCore& core, uint64_t token, Now now) {
-        return core.JoinGroup(token, request, now);
+      [request = std::move(request)](GroupCoordinatorCore& core, uint64_t token, Now now,
+                                     const GroupTopicView& topics) {
+        return core.JoinGroup(token, request, now, topics);
       },
       std::move(reply));
 }
@@ -21,8 +22,9 @@ void BrokerNode::SyncGroup(ClassicSyncRequest request, ReplyFn<ClassicSyncAnswer
   const std::string group_id = request.group_id;
   parts_->groups->Route<ClassicSyncAnswer>(
       group_id,
-      [request = std::move(request)](GroupCoordinatorCore& core, uint64_t token, Now now) {
-        return core.SyncGroup(token, request, now);
+      [request = std::move(request)](GroupCoordinatorCore& core, uint64_t token, Now now,
+                                     const GroupTopicView& topics) {
+        return core.SyncGroup(token, request, now, topics);
       },
       std::move(reply));
 }
@@ -32,7 +34,8 @@ void BrokerNode::ClassicHeartbeat(ClassicHeartbeatRequest request,
   const std::string group_id = request.group_id;
   parts_->groups->Route<ClassicHeartbeatAnswer>(
       group_id,
-      [request = std::move(request)](GroupCoordinatorCore& core, uint64_t token, Now now) {
+      [request = std::move(request)](GroupCoordinatorCore& core, uint64_t token, Now now,
+                                     const GroupTopicView&) {
         return core.ClassicHeartbeat(token, request, now);
       },
       std::move(reply));
@@ -42,8 +45,9 @@ void BrokerNode::LeaveGroup(ClassicLeaveRequest request, ReplyFn<ClassicLeaveAns
   const std::string group_id = request.group_id;
   parts_->groups->Route<ClassicLeaveAnswer>(
       group_id,
-      [request = std::move(request)](GroupCoordinatorCore& core, uint64_t token, Now now) {
-        return core.LeaveGroup(token, request, now);
+      [request = std::move(request)](GroupCoordinatorCore& core, uint64_t token, Now now,
+                                     const GroupTopicView& topics) {
+        return core.LeaveGroup(token, request, now, topics);
       },
       std::move(reply));
 }

@@ -182,6 +182,13 @@ constexpr ConfigSpec kBrokerKeys[] = {
      .high = 10000000,
      .unit = "groups",
      .doc = "groups that one coordinator holds"},
+    {.name = "group.consumer.migration.policy",
+     .type = kChoice,
+     .fallback = "bidirectional",
+     .words = "bidirectional, upgrade, downgrade, disabled",
+     .doc = "whether a group that has members may go over between the two group protocols: upgrade "
+            "to assignment by the server, when the first such member joins; downgrade back to "
+            "assignment by a member, when the last of them has gone"},
     {.name = "group.consumer.session.timeout.ms",
      .type = kNumber,
      .fallback = "45000",

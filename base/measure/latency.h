@@ -21,6 +21,7 @@ struct LatencySummary {
   Duration p95 = Duration(0);
   Duration p99 = Duration(0);
   Duration p999 = Duration(0);
+  Duration p9999 = Duration(0);
   Duration max = Duration(0);
 };
 
@@ -93,6 +94,7 @@ inline LatencySummary LatencyHistogram::Summary() const {
           .p95 = Quantile(0.95),
           .p99 = Quantile(0.99),
           .p999 = Quantile(0.999),
+          .p9999 = Quantile(0.9999),
           .max = max_};
 }
 

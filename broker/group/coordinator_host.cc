@@ -33,6 +33,7 @@ GroupCoordinatorOptions OptionsOf(const BrokerConfig& config, LeaderEpoch epoch)
   options.classic_members_per_group_max = static_cast<size_t>(config.classic_group_size_max);
   options.groups_max = static_cast<size_t>(config.groups_max);
   options.members_per_group_max = static_cast<size_t>(config.group_size_max);
+  options.migration_policy = config.group_migration_policy;
   options.offset_metadata_bytes_max = static_cast<size_t>(config.offset_metadata_bytes_max);
   return options;
 }
@@ -244,8 +245,8 @@ void CoordinatorHost::AnswerCommitted() {
   }
 }
 
-void CoordinatorHost::AnswerClassic(ErrorCode written) {
-  for (ClassicReply& reply : core_.FinishClassic(written, context_.GetNow())) {
+void CoordinatorHost::AnswerClassic(std::vector<ClassicReply> replies) {
+  for (ClassicReply& reply : replies) {
     const auto it = waiting_.find(reply.token);
     if (it == waiting_.end()) {
       QUIPU_CHECK(phase_ == Phase::kEnded);  // Abandon has answered it
@@ -334,7 +335,7 @@ void CoordinatorHost::OnTimer() {
     done(ErrorCode::kRequestTimedOut);
   }
   const ErrorCode error = Write(core_.OnTime(now, MetadataGroupTopicView(*context_.image)));
-  AnswerClassic(error);
+  AnswerClassic(core_.FinishClassic(error, context_.GetNow()));
   if (error == ErrorCode::kNone) {
     ArmTimer();
     return;

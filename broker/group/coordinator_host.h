@@ -55,8 +55,8 @@ class CoordinatorHost : public std::enable_shared_from_this<CoordinatorHost> {
   // committed. Errors of the host: kCoordinatorLoadInProgress, kCoordinatorNotAvailable (nothing
   // can be written now), kNotCoordinator, kLimitReached, kRequestTimedOut (unknown outcome).
   //
-  // For an answer of the classic group protocol `handler(core, token, now)` returns records, and
-  // the reply follows when the core answers the token. An unknown outcome is then
+  // For an answer of the classic group protocol `handler(core, token, now, topics)` returns
+  // records, and the reply follows when the core answers the token. An unknown outcome is then
   // kCoordinatorNotAvailable, which is what clients of that protocol know.
   template <typename Response, typename Handler>
   void Serve(Handler handler, std::function<void(Response)> reply) {
@@ -114,6 +114,7 @@ class CoordinatorHost : public std::enable_shared_from_this<CoordinatorHost> {
       reply(ErrorResponse<Response>(error));
       return;
     }
+    AnswerClassic(core_.TakeClassicReplies());
     auto response = std::make_shared<Response>(std::move(result.response));
     Park([response, reply = std::move(reply)](ErrorCode error) {
       reply(error == ErrorCode::kNone ? std::move(*response) : ErrorResponse<Response>(error));
@@ -137,7 +138,9 @@ class CoordinatorHost : public std::enable_shared_from_this<CoordinatorHost> {
       reply(answer != nullptr ? std::get<Response>(std::move(*answer))
                               : ErrorResponse<Response>(failed));
     };
-    AnswerClassic(Write(handler(core_, token, context_.GetNow())));
+    const MetadataGroupTopicView topics(*context_.image);
+    const ErrorCode written = Write(handler(core_, token, context_.GetNow(), topics));
+    AnswerClassic(core_.FinishClassic(written, context_.GetNow()));
     ArmTimer();
   }
 
@@ -154,8 +157,7 @@ class CoordinatorHost : public std::enable_shared_from_this<CoordinatorHost> {
   ErrorCode AppendBatch(const GroupRecords& records, size_t first, size_t last);
   void Park(std::function<void(ErrorCode)> done);
   void AnswerCommitted();
-  // The records of a classic handler or of OnTime were written, or refused for this reason.
-  void AnswerClassic(ErrorCode written);
+  void AnswerClassic(std::vector<ClassicReply> replies);
   void MaybeSnapshot();
   void FinishSnapshot();
   // ---- time ----

@@ -79,6 +79,11 @@ void ReadNodeKeys(ConfigReader& reader, BrokerConfig& node) {
   reader.Number("quipu.groups.max", &node.groups_max);
   reader.Millis("group.consumer.session.timeout.ms", &node.group_session_timeout);
   reader.Millis("group.consumer.heartbeat.interval.ms", &node.group_heartbeat_interval);
+  // In the order of the table's words.
+  constexpr GroupMigrationPolicy kPolicies[] = {
+      GroupMigrationPolicy::kBidirectional, GroupMigrationPolicy::kUpgrade,
+      GroupMigrationPolicy::kDowngrade, GroupMigrationPolicy::kDisabled};
+  node.group_migration_policy = kPolicies[reader.Choice("group.consumer.migration.policy")];
   reader.Number("group.max.size", &node.classic_group_size_max);
   reader.Millis("group.min.session.timeout.ms", &node.classic_session_timeout_min);
   reader.Millis("group.max.session.timeout.ms", &node.classic_session_timeout_max);

@@ -130,6 +130,7 @@ void FetchCore::TakeFrom(Partition& partition, size_t& left, std::vector<Consume
         if (left == 0) return;
         out.emplace_back(front.batch, partition.next_record);
         partition.position.offset = offset + 1;
+        partition.position.metadata.clear();  // said of another offset
         partition.position.leader_epoch = front.leader_epoch;
         --left;
       }
@@ -137,6 +138,7 @@ void FetchCore::TakeFrom(Partition& partition, size_t& left, std::vector<Consume
     }
     // Past the batch, whatever its last record was: offsets have holes.
     QUIPU_CHECK(front.end_offset >= partition.position.offset);
+    if (partition.position.offset != front.end_offset) partition.position.metadata.clear();
     partition.position.offset = front.end_offset;
     partition.position.leader_epoch = front.leader_epoch;
     partition.buffered_bytes -= front.bytes;

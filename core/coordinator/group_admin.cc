@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/coordinator/classic/consumer_protocol.h"
+#include "core/coordinator/classic/named_partitions.h"
 #include "core/coordinator/group_coordinator_core.h"
 #include "core/coordinator/rebalance.h"
 #include "core/request/wire_format.h"
@@ -80,15 +81,8 @@ void GroupCoordinatorCore::DescribeClassic(const ClassicGroup& group, const Grou
     for (const std::string& topic : SubscribedTopicsIn(metadata).value_or(TopicNames())) {
       if (IsUtf8(topic)) out->add_subscribed_topics(topic);
     }
-    TopicPartitions assigned;
-    for (const auto& [name, partitions] :
-         AssignedPartitionsIn(member.assignment).value_or(NamedPartitions())) {
-      const auto topic = topics.FindByName(name);
-      if (!topic) continue;
-      for (const int32_t index : partitions) assigned.push_back({topic->id, PartitionIndex(index)});
-    }
-    std::sort(assigned.begin(), assigned.end());
-    ToProto(assigned, out->mutable_assignment());
+    const auto assigned = AssignedPartitionsIn(member.assignment);
+    if (assigned) ToProto(ToIds(*assigned, topics), out->mutable_assignment());
   }
 }
 

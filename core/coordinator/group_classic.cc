@@ -29,13 +29,16 @@ std::optional<Instant> GroupCoordinatorCore::NextDeadline() const {
 }
 
 GroupRecords GroupCoordinatorCore::JoinGroup(uint64_t token, const ClassicJoinRequest& request,
-                                             Now now) {
+                                             Now now, const GroupTopicView& topics) {
+  clock_ = now.mono;
   ErrorCode error = ValidateClassicJoin(request, options_);
-  const GroupState* group = FindGroup(request.group_id);
+  const GroupState* group = FindMixed(request.group_id);
+  if (error == ErrorCode::kNone && group != nullptr) {
+    return JoinMixed(token, request, *group, now, topics);
+  }
+  group = FindGroup(request.group_id);
   const bool is_new = group == nullptr && classic_.Find(request.group_id) == nullptr;
-  if (error == ErrorCode::kNone && group != nullptr && !group->membership.members.empty()) {
-    error = ErrorCode::kInconsistentGroupProtocol;
-  } else if (error == ErrorCode::kNone && is_new && !HasRoomForAGroup()) {
+  if (error == ErrorCode::kNone && is_new && !HasRoomForAGroup()) {
     error = ErrorCode::kGroupMaxSizeReached;  // no code of Kafka's clients says "too many groups"
   }
   GroupRecords records;
@@ -52,11 +55,14 @@ GroupRecords GroupCoordinatorCore::JoinGroup(uint64_t token, const ClassicJoinRe
 }
 
 GroupRecords GroupCoordinatorCore::SyncGroup(uint64_t token, const ClassicSyncRequest& request,
-                                             Now now) {
+                                             Now now, const GroupTopicView& topics) {
+  clock_ = now.mono;
   GroupRecords records;
   if (const ErrorCode error = ValidateGroupId(request.group_id, options_);
       error != ErrorCode::kNone) {
     classic_.Refuse(token, WithError(ClassicSyncAnswer(), error));
+  } else if (const GroupState* group = FindMixed(request.group_id)) {
+    SyncMixed(token, request, *group, now, topics);
   } else {
     classic_.Sync(token, request, now.mono);
   }
@@ -67,10 +73,13 @@ GroupRecords GroupCoordinatorCore::SyncGroup(uint64_t token, const ClassicSyncRe
 GroupRecords GroupCoordinatorCore::ClassicHeartbeat(uint64_t token,
                                                     const ClassicHeartbeatRequest& request,
                                                     Now now) {
+  clock_ = now.mono;
   GroupRecords records;
   if (const ErrorCode error = ValidateGroupId(request.group_id, options_);
       error != ErrorCode::kNone) {
     classic_.Refuse(token, WithError(ClassicHeartbeatAnswer(), error));
+  } else if (const GroupState* group = FindMixed(request.group_id)) {
+    BeatMixed(token, request, *group, now);
   } else {
     classic_.Heartbeat(token, request, now.mono);
   }
@@ -79,10 +88,13 @@ GroupRecords GroupCoordinatorCore::ClassicHeartbeat(uint64_t token,
 }
 
 GroupRecords GroupCoordinatorCore::LeaveGroup(uint64_t token, const ClassicLeaveRequest& request,
-                                              Now now) {
+                                              Now now, const GroupTopicView& topics) {
+  clock_ = now.mono;
   GroupRecords records;
   if (const ErrorCode error = ValidateClassicLeave(request, options_); error != ErrorCode::kNone) {
     classic_.Refuse(token, WithError(ClassicLeaveAnswer(), error));
+  } else if (const GroupState* group = FindMixed(request.group_id)) {
+    return LeaveMixed(token, request, *group, topics);
   } else {
     classic_.Leave(token, request, now.mono);
   }
@@ -104,14 +116,19 @@ void GroupCoordinatorCore::AddClassicTimeouts(Instant now, GroupRecords& records
   classic_.TakeRecords(groups_, records);
 }
 
+int32_t GroupCoordinatorCore::ClassicGeneration(const std::string& group_id) const {
+  const ClassicGroup* live = classic_.Find(group_id);
+  if (live != nullptr) return live->generation;
+  const GroupState* group = FindGroup(group_id);
+  return group != nullptr ? group->classic.generation : 0;
+}
+
 GroupRecords GroupCoordinatorCore::RetireClassic(const std::string& group_id) const {
   const GroupState* group = FindGroup(group_id);
-  const ClassicGroup* live = classic_.Find(group_id);
   const bool is_classic = group != nullptr && !group->classic.protocol_type.empty();
-  if (!is_classic && live == nullptr) return {};
-  // Generations go on from here should the group come back.
+  if (!is_classic && classic_.Find(group_id) == nullptr) return {};
   ClassicMembership retired;
-  retired.generation = live != nullptr ? live->generation : group->classic.generation;
+  retired.generation = ClassicGeneration(group_id);
   return {ClassicGroupRecord(group_id, retired)};
 }
 

@@ -65,7 +65,9 @@ void GroupCoordinatorCore::ReplayGroup(const record::GroupMetadata& record) {
 void GroupCoordinatorCore::ReplayMember(const record::GroupMember& record) {
   const auto& member = groups_[record.group_id()].membership.members[record.member_id()] =
       MemberFromRecord(record);
-  if (member.pending_revocation.empty()) {
+  classic_.GiveUp(record.group_id());
+  // One of the classic protocol has its time until it joins.
+  if (member.pending_revocation.empty() && !member.is_classic()) {
     timers_.Clear({record.group_id(), record.member_id()}, MemberTimers::Kind::kRevocation);
   }
 }
@@ -74,6 +76,10 @@ void GroupCoordinatorCore::ReplayClassicGroup(const record::ClassicGroup& record
   ClassicMembership& classic = groups_[record.group_id()].classic;
   ClassicMembership next = ClassicFromRecord(record);
   if (next.protocol_type.empty()) classic_.ForgetEmpty(record.group_id());
+  // While it serves; of what it loads OnLoaded takes the last.
+  if (next.rebalance_due && classic_.Find(record.group_id()) == nullptr) {
+    classic_.Load(record.group_id(), next, clock_);
+  }
   classic = std::move(next);
 }
 
@@ -124,6 +130,7 @@ void GroupCoordinatorCore::ReplaySnapshotEnd(const record::SnapshotEnd& record) 
 }
 
 void GroupCoordinatorCore::OnLoaded(Instant now) {
+  clock_ = now;
   timers_.Reset();
   classic_.Reset();
   snapshot_id_.reset();

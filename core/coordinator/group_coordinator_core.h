@@ -25,11 +25,11 @@
 // of its own, and no group epoch is raised. The one before is fenced from that record on: its
 // heartbeats, commits and reads get FENCED_INSTANCE_ID [I51, G03].
 //
-// Members of classic groups assign the partitions themselves (core/coordinator/classic). A group is
-// of the kind of its members; an empty one takes either kind. While it has members, those of the
-// other kind are refused, as Kafka does with group.consumer.migration.policy=disabled: a heartbeat
-// of KIP-848 gets GROUP_ID_NOT_FOUND, a JoinGroup INCONSISTENT_GROUP_PROTOCOL. KIP-848's online
-// migration would begin at these two refusals, in Heartbeat and in JoinGroup.
+// Members of classic groups assign the partitions themselves (core/coordinator/classic). An empty
+// group takes either kind of members. One with classic members goes over to assignment by the
+// server when the first member of KIP-848 joins, and back when the last of them has gone; in
+// between its classic members are served by group_mixed.cc. group.consumer.migration.policy may
+// forbid either.
 //
 // Timers are soft state: they live in this object only and are restarted by OnLoaded.
 // One owner; not thread-safe.
@@ -74,7 +74,7 @@ class GroupCoordinatorCore {
   //   kFencedMemberEpoch   the epoch is not the member's: give all partitions up and join again
   //   kFencedInstanceId    another member took the place of this static one (KIP-345): give all
   //                        partitions up and end
-  //   kGroupIdNotFound     the group has classic members
+  //   kGroupIdNotFound     the group has classic members, and may not or cannot go over
   //   kGroupMaxSizeReached, kLimitReached
   GroupResult<message::GroupHeartbeatResponse> Heartbeat(
       const message::GroupHeartbeatRequest& request, absl::string_view client_host, Now now,
@@ -85,17 +85,22 @@ class GroupCoordinatorCore {
   // were refused, before any other call. The answers come from there, also those of calls before.
   // Beside the errors in classic_groups.h: kInvalidGroupId, kInvalidRequest,
   // kInvalidSessionTimeout, kGroupMaxSizeReached (also: too many groups),
-  // kInconsistentGroupProtocol (the server assigns).
-  [[nodiscard]] GroupRecords JoinGroup(uint64_t token, const ClassicJoinRequest& request, Now now);
-  [[nodiscard]] GroupRecords SyncGroup(uint64_t token, const ClassicSyncRequest& request, Now now);
+  // kInconsistentGroupProtocol (the server assigns, to consumers only).
+  [[nodiscard]] GroupRecords JoinGroup(uint64_t token, const ClassicJoinRequest& request, Now now,
+                                       const GroupTopicView& topics);
+  [[nodiscard]] GroupRecords SyncGroup(uint64_t token, const ClassicSyncRequest& request, Now now,
+                                       const GroupTopicView& topics);
   [[nodiscard]] GroupRecords ClassicHeartbeat(uint64_t token,
                                               const ClassicHeartbeatRequest& request, Now now);
-  [[nodiscard]] GroupRecords LeaveGroup(uint64_t token, const ClassicLeaveRequest& request,
-                                        Now now);
+  [[nodiscard]] GroupRecords LeaveGroup(uint64_t token, const ClassicLeaveRequest& request, Now now,
+                                        const GroupTopicView& topics);
   // Also after OnTime. Each answer is to be given once the log end of this moment is committed.
   [[nodiscard]] std::vector<ClassicReply> FinishClassic(ErrorCode written, Now now) {
     return classic_.Finish(written, now.mono);
   }
+  // Answers that a Heartbeat's records led to, once they were replayed: to those who waited in a
+  // classic group that has gone over.
+  [[nodiscard]] std::vector<ClassicReply> TakeClassicReplies() { return classic_.TakeReplies(); }
 
   // ---- offsets ----
   // Of a member of a classic group member_epoch is its generation. Errors then: kUnknownMemberId,
@@ -187,6 +192,7 @@ class GroupCoordinatorCore {
   using HeartbeatResult = GroupResult<message::GroupHeartbeatResponse>;
 
   [[nodiscard]] const GroupState* FindGroup(const std::string& group_id) const;
+  [[nodiscard]] const GroupMembership& MembershipOf(const std::string& group_id) const;
   // nullptr unless it has members.
   [[nodiscard]] const ClassicGroup* FindClassic(const std::string& group_id) const;
   [[nodiscard]] bool HasRoomForAGroup() const;
@@ -207,6 +213,9 @@ class GroupCoordinatorCore {
   // subscription cannot be read, so that it may be any.
   [[nodiscard]] std::optional<absl::btree_set<TopicId>> SubscribedTopics(
       const std::string& group_id, const GroupState& group, const GroupTopicView& topics) const;
+  // Generations and group epochs are one sequence, whichever protocol counts: this is the last
+  // generation.
+  [[nodiscard]] int32_t ClassicGeneration(const std::string& group_id) const;
   // The group goes over to assignment by the server: what says so. Empty when it need not be said.
   [[nodiscard]] GroupRecords RetireClassic(const std::string& group_id) const;
   void AddClassicTimeouts(Instant now, GroupRecords& records);
@@ -215,17 +224,56 @@ class GroupCoordinatorCore {
   // A static member goes and keeps its place for its session time-out.
   HeartbeatResult LeaveStatic(const message::GroupHeartbeatRequest& request, Now now);
   // kFencedInstanceId when another member holds `instance_id`, else kNone.
-  [[nodiscard]] static ErrorCode CheckInstance(const GroupState* group,
+  [[nodiscard]] static ErrorCode CheckInstance(const GroupMembership& membership,
                                                const std::string& instance_id,
                                                const std::string& member_id);
-  // Whether the request's sender may take part; `group` and `member` are nullptr when unknown.
+  // Whether the request's sender may take part; `member` is nullptr when it is unknown.
   [[nodiscard]] ErrorCode CheckSender(const message::GroupHeartbeatRequest& request,
-                                      const GroupState* group, const GroupMember* member) const;
+                                      const GroupMembership& membership,
+                                      const GroupMember* member) const;
   // The member's part of the membership after the request.
   [[nodiscard]] GroupMember Updated(const message::GroupHeartbeatRequest& request,
                                     absl::string_view client_host, const GroupMember* member) const;
   void RestartTimers(const std::string& group_id, const GroupMember& member, size_t pending_before,
                      Instant now);
+  // From now on its session, and nothing else.
+  void RestartSession(const std::string& group_id, const GroupMember& member, Instant now);
+  // The member has its rebalance time-out from the first call to move on.
+  void StartMoveClock(const std::string& group_id, const GroupMember& member, Instant now);
+  // For the partitions of all topics that the members read.
+  [[nodiscard]] bool HasRoomForPartitions(const GroupMembership& membership,
+                                          const GroupTopicView& topics) const;
+
+  // ---- classic members among others (group_mixed.cc) ----
+  // nullptr unless the server assigns the group's partitions.
+  [[nodiscard]] const GroupState* FindMixed(const std::string& group_id) const;
+  [[nodiscard]] static ErrorCode CheckClassicSender(const GroupState& group,
+                                                    const std::string& member_id,
+                                                    const std::string& instance_id,
+                                                    int32_t generation);
+  // `former`: whose place the sender takes or has; nullptr: nobody's.
+  [[nodiscard]] ErrorCode CheckMixedJoin(const ClassicJoinRequest& request,
+                                         const GroupMembership& membership,
+                                         const GroupMember* former, bool holds_something) const;
+  GroupRecords JoinMixed(uint64_t token, const ClassicJoinRequest& request, const GroupState& group,
+                         Now now, const GroupTopicView& topics);
+  void SyncMixed(uint64_t token, const ClassicSyncRequest& request, const GroupState& group,
+                 Now now, const GroupTopicView& topics);
+  void BeatMixed(uint64_t token, const ClassicHeartbeatRequest& request, const GroupState& group,
+                 Now now);
+  GroupRecords LeaveMixed(uint64_t token, const ClassicLeaveRequest& request,
+                          const GroupState& group, const GroupTopicView& topics);
+  // ---- from one protocol to the other (group_migration.cc) ----
+  // The classic group's members as those of a group whose partitions the server assigns, at the
+  // epoch from which it goes on. nullopt: it may not go over, or cannot.
+  [[nodiscard]] std::optional<GroupMembership> Upgraded(const ClassicGroup& live,
+                                                        const GroupState* group,
+                                                        const GroupTopicView& topics) const;
+  // What makes a classic group of the group with the members of `after`. Empty: it is none, or may
+  // not go over.
+  [[nodiscard]] GroupRecords Downgraded(const std::string& group_id, const GroupMembership& after,
+                                        const GroupTopicView& topics) const;
+
   [[nodiscard]] message::GroupHeartbeatResponse HeartbeatAnswer(const GroupMembership& membership,
                                                                 const GroupMember& member) const;
   [[nodiscard]] ErrorCode CheckCommitter(const message::OffsetCommitRequest& request,
@@ -251,6 +299,7 @@ class GroupCoordinatorCore {
   absl::btree_map<std::string, GroupState> groups_;
   ClassicGroups classic_;
   MemberTimers timers_;
+  Instant clock_;  // the latest moment that a handler was told
   // Of each member the newest commit that it was heard to attempt. Soft state, like the timers.
   absl::btree_map<MemberTimers::MemberKey, int64_t> commit_attempts_;
   // The snapshot being replayed, to check its frame.

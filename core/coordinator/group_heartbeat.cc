@@ -52,18 +52,21 @@ GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Heartbeat(
     const GroupTopicView& topics) {
   const ErrorCode invalid = ValidateHeartbeat(request, options_);
   if (invalid != ErrorCode::kNone) return Refuse(request, invalid);
-  if (FindClassic(request.group_id()) != nullptr) {
-    return Refuse(request, ErrorCode::kGroupIdNotFound);
-  }
+  clock_ = now.mono;
   if (request.member_epoch() == kLeaveEpoch) return Leave(request, topics);
   if (request.member_epoch() == kLeaveStaticEpoch) return LeaveStatic(request, now);
 
-  static const GroupMembership kNoMembership;
-  const GroupState* group = FindGroup(request.group_id());
-  const GroupMembership& before = group != nullptr ? group->membership : kNoMembership;
+  const GroupMembership& stored = MembershipOf(request.group_id());
+  const ClassicGroup* classic = FindClassic(request.group_id());
+  std::optional<GroupMembership> upgraded;
+  if (classic != nullptr && request.member_epoch() == kJoinEpoch) {
+    upgraded = Upgraded(*classic, FindGroup(request.group_id()), topics);
+    if (!upgraded) return Refuse(request, ErrorCode::kGroupIdNotFound);
+  }
+  const GroupMembership& before = upgraded ? *upgraded : stored;
   const auto it = before.members.find(request.member_id());
   const GroupMember* existing = it != before.members.end() ? &it->second : nullptr;
-  const ErrorCode refused = CheckSender(request, group, existing);
+  const ErrorCode refused = CheckSender(request, before, existing);
   if (refused != ErrorCode::kNone) return Refuse(request, refused);
 
   // A static member whose process restarted takes over what the one before it had.
@@ -76,14 +79,13 @@ GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Heartbeat(
   }
 
   GroupMembership after = before;
+  after.epoch = std::max(after.epoch, GroupEpoch(ClassicGeneration(request.group_id())));
   if (existing == nullptr && former != nullptr) after.members.erase(former->member_id);
-  const bool retarget = former == nullptr || former->assignor != updated.assignor ||
+  const bool retarget = upgraded || former == nullptr || former->assignor != updated.assignor ||
                         former->subscribed_topics != updated.subscribed_topics;
   GroupMember& member = after.members[updated.member_id] = std::move(updated);
   if (retarget) {
-    if (CountSubscribedPartitions(after, topics) > options_.partitions_per_group_max) {
-      return Refuse(request, ErrorCode::kLimitReached);
-    }
+    if (!HasRoomForPartitions(after, topics)) return Refuse(request, ErrorCode::kLimitReached);
     Retarget(after, topics, true);
   }
   // A member that joins holds nothing, whether it says so or not.
@@ -92,26 +94,36 @@ GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Heartbeat(
   Reconcile(after, member, says_owned ? &owned : nullptr);
   RestartTimers(request.group_id(), member,
                 existing != nullptr ? existing->pending_revocation.size() : 0, now.mono);
+  if (upgraded) {
+    for (const auto& [member_id, converted] : before.members) {
+      RestartSession(request.group_id(), converted, now.mono);
+    }
+  }
   HeartbeatResult result{.records = RetireClassic(request.group_id()),
                          .response = HeartbeatAnswer(after, member)};
-  for (record::GroupRecord& record : MembershipChange(request.group_id(), before, after)) {
+  for (record::GroupRecord& record : MembershipChange(request.group_id(), stored, after)) {
     result.records.push_back(std::move(record));
   }
   return result;
 }
 
+bool GroupCoordinatorCore::HasRoomForPartitions(const GroupMembership& membership,
+                                                const GroupTopicView& topics) const {
+  return CountSubscribedPartitions(membership, topics) <= options_.partitions_per_group_max;
+}
+
 ErrorCode GroupCoordinatorCore::CheckSender(const message::GroupHeartbeatRequest& request,
-                                            const GroupState* group,
+                                            const GroupMembership& membership,
                                             const GroupMember* member) const {
   // Nobody changes its instance id, or takes one while it is a member.
   const bool changed = member != nullptr && !request.instance_id().empty() &&
                        request.instance_id() != member->instance_id;
   if (changed) return ErrorCode::kInvalidRequest;
-  const ErrorCode fenced = CheckInstance(group, request.instance_id(), request.member_id());
+  const ErrorCode fenced = CheckInstance(membership, request.instance_id(), request.member_id());
   if (request.member_epoch() == kJoinEpoch && fenced != ErrorCode::kNone) {
     // The newest process has the place, but for one that already lost it to this member: its join
     // was late.
-    const GroupMember* holder = FindInstance(group->membership, request.instance_id());
+    const GroupMember* holder = FindInstance(membership, request.instance_id());
     if (holder->replaced_member_id == request.member_id()) return fenced;
     return request.subscription_present() ? ErrorCode::kNone : ErrorCode::kInvalidRequest;
   }
@@ -119,10 +131,9 @@ ErrorCode GroupCoordinatorCore::CheckSender(const message::GroupHeartbeatRequest
   if (request.member_epoch() == kJoinEpoch) {
     if (member != nullptr) return ErrorCode::kNone;  // its first answer was lost, or it was fenced
     if (!request.subscription_present()) return ErrorCode::kInvalidRequest;
-    if (group == nullptr) {
-      return groups_.size() >= options_.groups_max ? ErrorCode::kLimitReached : ErrorCode::kNone;
-    }
-    return group->membership.members.size() >= options_.members_per_group_max
+    const bool is_new = FindGroup(request.group_id()) == nullptr;
+    if (is_new && groups_.size() >= options_.groups_max) return ErrorCode::kLimitReached;
+    return membership.members.size() >= options_.members_per_group_max
                ? ErrorCode::kGroupMaxSizeReached
                : ErrorCode::kNone;
   }
@@ -173,15 +184,16 @@ GroupMember GroupCoordinatorCore::Updated(const message::GroupHeartbeatRequest& 
   } else if (is_new) {
     updated.rebalance_timeout_ms = options_.rebalance_timeout_ms_default;
   }
+  updated.classic_protocols.clear();
   return updated;
 }
 
 GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Leave(
     const message::GroupHeartbeatRequest& request, const GroupTopicView& topics) const {
-  const GroupState* group = FindGroup(request.group_id());
-  const ErrorCode fenced = CheckInstance(group, request.instance_id(), request.member_id());
+  const GroupMembership& before = MembershipOf(request.group_id());
+  const ErrorCode fenced = CheckInstance(before, request.instance_id(), request.member_id());
   if (fenced != ErrorCode::kNone) return Refuse(request, fenced);
-  if (group == nullptr || !group->membership.members.contains(request.member_id())) {
+  if (!before.members.contains(request.member_id())) {
     return Refuse(request, ErrorCode::kUnknownMemberId);
   }
   HeartbeatResult result;
@@ -191,30 +203,34 @@ GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Leave(
   return result;
 }
 
-ErrorCode GroupCoordinatorCore::CheckInstance(const GroupState* group,
+const GroupMembership& GroupCoordinatorCore::MembershipOf(const std::string& group_id) const {
+  static const GroupMembership kNoMembership;
+  const GroupState* group = FindGroup(group_id);
+  return group != nullptr ? group->membership : kNoMembership;
+}
+
+ErrorCode GroupCoordinatorCore::CheckInstance(const GroupMembership& membership,
                                               const std::string& instance_id,
                                               const std::string& member_id) {
-  if (group == nullptr) return ErrorCode::kNone;
-  const GroupMember* holder = FindInstance(group->membership, instance_id);
+  const GroupMember* holder = FindInstance(membership, instance_id);
   const bool fenced = holder != nullptr && holder->member_id != member_id;
   return fenced ? ErrorCode::kFencedInstanceId : ErrorCode::kNone;
 }
 
 GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::LeaveStatic(
     const message::GroupHeartbeatRequest& request, Now now) {
-  const GroupState* group = FindGroup(request.group_id());
-  const ErrorCode fenced = CheckInstance(group, request.instance_id(), request.member_id());
+  const GroupMembership& before = MembershipOf(request.group_id());
+  const ErrorCode fenced = CheckInstance(before, request.instance_id(), request.member_id());
   if (fenced != ErrorCode::kNone) return Refuse(request, fenced);
-  const GroupMember* holder =
-      group != nullptr ? FindInstance(group->membership, request.instance_id()) : nullptr;
+  const GroupMember* holder = FindInstance(before, request.instance_id());
   if (holder == nullptr) return Refuse(request, ErrorCode::kUnknownMemberId);
   // Who goes holds nothing any more: what it was to give up is free, the rest waits for it.
-  GroupMembership after = group->membership;
+  GroupMembership after = before;
   GroupMember& member = after.members.at(request.member_id());
   member.pending_revocation.clear();
   RestartTimers(request.group_id(), member, 0, now.mono);
   HeartbeatResult result;
-  result.records = MembershipChange(request.group_id(), group->membership, after);
+  result.records = MembershipChange(request.group_id(), before, after);
   result.response.set_member_id(request.member_id());
   result.response.set_member_epoch(kLeaveStaticEpoch);
   return result;
@@ -235,24 +251,40 @@ void GroupCoordinatorCore::RemoveMembers(const std::string& group_id,
     records.push_back(GroupRemovedRecord(group_id));
     return;
   }
-  Retarget(after, topics, true);
-  for (record::GroupRecord& record : MembershipChange(group_id, group->membership, after)) {
-    records.push_back(std::move(record));
+  GroupRecords change = Downgraded(group_id, after, topics);
+  if (change.empty()) {
+    Retarget(after, topics, true);
+    change = MembershipChange(group_id, group->membership, after);
   }
+  for (record::GroupRecord& record : change) records.push_back(std::move(record));
 }
 
 void GroupCoordinatorCore::RestartTimers(const std::string& group_id, const GroupMember& member,
                                          size_t pending_before, Instant now) {
+  RestartSession(group_id, member, now);
   const MemberTimers::MemberKey key(group_id, member.member_id);
-  timers_.Set(key, MemberTimers::Kind::kSession, now + Milliseconds(member.session_timeout_ms));
   const size_t pending = member.pending_revocation.size();
   if (pending == 0) {
     timers_.Clear(key, MemberTimers::Kind::kRevocation);
   } else if (pending > pending_before || !timers_.IsSet(key, MemberTimers::Kind::kRevocation)) {
     // More to give up than before: the time starts again.
-    timers_.Set(key, MemberTimers::Kind::kRevocation,
-                now + Milliseconds(member.rebalance_timeout_ms));
+    timers_.Clear(key, MemberTimers::Kind::kRevocation);
+    StartMoveClock(group_id, member, now);
   }
+}
+
+void GroupCoordinatorCore::RestartSession(const std::string& group_id, const GroupMember& member,
+                                          Instant now) {
+  timers_.Set({group_id, member.member_id}, MemberTimers::Kind::kSession,
+              now + Milliseconds(member.session_timeout_ms));
+}
+
+void GroupCoordinatorCore::StartMoveClock(const std::string& group_id, const GroupMember& member,
+                                          Instant now) {
+  const MemberTimers::MemberKey key(group_id, member.member_id);
+  if (timers_.IsSet(key, MemberTimers::Kind::kRevocation)) return;
+  timers_.Set(key, MemberTimers::Kind::kRevocation,
+              now + Milliseconds(member.rebalance_timeout_ms));
 }
 
 message::GroupHeartbeatResponse GroupCoordinatorCore::HeartbeatAnswer(
@@ -271,6 +303,7 @@ message::GroupHeartbeatResponse GroupCoordinatorCore::HeartbeatAnswer(
 }
 
 GroupRecords GroupCoordinatorCore::OnTime(Instant now, const GroupTopicView& topics) {
+  clock_ = now;
   GroupRecords records;
   const std::vector<MemberTimers::MemberKey> due = timers_.Due(now);
   for (size_t i = 0; i < due.size() && records.size() < options_.records_per_turn_max;) {

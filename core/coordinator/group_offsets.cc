@@ -88,13 +88,16 @@ ErrorCode GroupCoordinatorCore::CheckCommitter(const message::OffsetCommitReques
     return ErrorCode::kNone;
   }
   // [G03] Two processes with one instance id: only the newer one commits.
-  const ErrorCode fenced = CheckInstance(group, request.instance_id(), request.member_id());
+  const GroupMembership& membership = MembershipOf(request.group_id());
+  const ErrorCode fenced = CheckInstance(membership, request.instance_id(), request.member_id());
   if (fenced != ErrorCode::kNone) return fenced;
-  if (group == nullptr) return ErrorCode::kUnknownMemberId;
-  const auto member = group->membership.members.find(request.member_id());
-  if (member == group->membership.members.end()) return ErrorCode::kUnknownMemberId;
-  return GroupEpoch(request.member_epoch()) > member->second.epoch ? ErrorCode::kStaleMemberEpoch
-                                                                   : ErrorCode::kNone;
+  const auto member = membership.members.find(request.member_id());
+  if (member == membership.members.end()) return ErrorCode::kUnknownMemberId;
+  const GroupEpoch epoch(request.member_epoch());
+  if (member->second.is_classic()) {
+    return epoch != member->second.epoch ? ErrorCode::kIllegalGeneration : ErrorCode::kNone;
+  }
+  return epoch > member->second.epoch ? ErrorCode::kStaleMemberEpoch : ErrorCode::kNone;
 }
 
 bool GroupCoordinatorCore::IsNewestAttempt(const message::OffsetCommitRequest& request) {
@@ -132,7 +135,7 @@ GroupResult<message::OffsetCommitResponse> GroupCoordinatorCore::OffsetCommit(
                                      PartitionIndex(item.partition())};
       const bool is_first = group == nullptr || !group->offsets.contains(partition);
       if (member != nullptr && !MayCommit(*member, epoch, partition)) {
-        error = ErrorCode::kStaleMemberEpoch;
+        error = member->is_classic() ? ErrorCode::kIllegalGeneration : ErrorCode::kStaleMemberEpoch;
       } else if (is_first && ++offsets > options_.offsets_per_group_max) {
         error = ErrorCode::kLimitReached;
       } else {
@@ -156,7 +159,8 @@ GroupResult<message::OffsetFetchResponse> GroupCoordinatorCore::OffsetFetch(
   // Anybody may read the offsets of a classic group.
   const bool as_member = !request.member_id().empty() && FindClassic(request.group_id()) == nullptr;
   if (error == ErrorCode::kNone && as_member) {
-    error = CheckInstance(group, request.instance_id(), request.member_id());
+    error =
+        CheckInstance(MembershipOf(request.group_id()), request.instance_id(), request.member_id());
   }
   if (error == ErrorCode::kNone && as_member) {
     const GroupMember* member = nullptr;

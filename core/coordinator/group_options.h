@@ -8,6 +8,14 @@
 
 namespace quipu {
 
+// group.consumer.migration.policy: whether a group with members may go over to the other protocol.
+enum class GroupMigrationPolicy {
+  kDisabled,
+  kUpgrade,        // from assignment by a member to assignment by the server
+  kDowngrade,      // the other way
+  kBidirectional,  // both
+};
+
 struct GroupCoordinatorOptions {
   // Named in ListGroups and DescribeGroup.
   BrokerId broker_id = kNoBroker;
@@ -46,6 +54,7 @@ struct GroupCoordinatorOptions {
   size_t classic_leaving_members_max = 1000;            // INVALID_REQUEST; of one LeaveGroup
 
   // ---- all groups ----
+  GroupMigrationPolicy migration_policy = GroupMigrationPolicy::kBidirectional;
   size_t groups_max = 10000;                  // LIMIT_REACHED
   size_t members_per_group_max = 1000;        // GROUP_MAX_SIZE_REACHED
   size_t offsets_per_group_max = 100000;      // LIMIT_REACHED

@@ -9,11 +9,6 @@
 namespace quipu {
 namespace {
 
-bool IsName(const std::string& name, const GroupCoordinatorOptions& options) {
-  // A record could not hold other bytes.
-  return !name.empty() && name.size() <= options.name_bytes_max && IsUtf8(name);
-}
-
 bool AreTopicPartitions(const TopicPartitionsField& field, const GroupCoordinatorOptions& options) {
   if (CountPartitions(field) > options.partitions_per_request_max) return false;
   for (const record::TopicPartitions& topic : field) {
@@ -23,6 +18,11 @@ bool AreTopicPartitions(const TopicPartitionsField& field, const GroupCoordinato
 }
 
 }  // namespace
+
+bool IsName(const std::string& name, const GroupCoordinatorOptions& options) {
+  // A record could not hold other bytes.
+  return !name.empty() && name.size() <= options.name_bytes_max && IsUtf8(name);
+}
 
 ErrorCode ValidateGroupId(const std::string& group_id, const GroupCoordinatorOptions& options) {
   return IsName(group_id, options) ? ErrorCode::kNone : ErrorCode::kInvalidGroupId;

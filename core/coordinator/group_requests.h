@@ -15,6 +15,9 @@ inline constexpr int32_t kLeaveEpoch = -1;
 // A static member goes and keeps its place until its session ends.
 inline constexpr int32_t kLeaveStaticEpoch = -2;
 
+// Whether it can name a group, a member, an instance or a topic.
+bool IsName(const std::string& name, const GroupCoordinatorOptions& options);
+
 // kNone or kInvalidGroupId.
 ErrorCode ValidateGroupId(const std::string& group_id, const GroupCoordinatorOptions& options);
 

@@ -71,6 +71,13 @@ const GroupMember* FindInstance(const GroupMembership& membership, const std::st
   return nullptr;
 }
 
+bool KnowClassicProtocol(const GroupMembership& membership, const std::string& name) {
+  return std::all_of(membership.members.begin(), membership.members.end(), [&](const auto& item) {
+    const std::vector<std::string>& known = item.second.classic_protocols;
+    return known.empty() || std::find(known.begin(), known.end(), name) != known.end();
+  });
+}
+
 bool IsSettled(const GroupMembership& membership, const GroupMember& member) {
   if (member.epoch != membership.assignment_epoch || !member.pending_revocation.empty()) {
     return false;
@@ -145,6 +152,7 @@ record::GroupRecord MemberRecord(const std::string& group_id, const GroupMember&
   AssignedToRecord(member.pending_revocation, out->mutable_pending_revocation(),
                    out->mutable_pending_revocation_epochs());
   ToProto(member.target, out->mutable_target());
+  for (const std::string& name : member.classic_protocols) out->add_classic_protocols(name);
   return result;
 }
 
@@ -203,6 +211,8 @@ GroupMember MemberFromRecord(const record::GroupMember& record) {
   member.pending_revocation = AssignedFromRecord(record.pending_revocation(),
                                                  record.pending_revocation_epochs(), member.epoch);
   member.target = FromProto(record.target());
+  member.classic_protocols.assign(record.classic_protocols().begin(),
+                                  record.classic_protocols().end());
   return member;
 }
 

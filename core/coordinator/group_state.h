@@ -46,11 +46,15 @@ struct GroupMember {
   std::vector<std::string> subscribed_topics;  // sorted, without duplicates
   int32_t session_timeout_ms = 0;
   int32_t rebalance_timeout_ms = 0;
+  // The client-side assignors that a member of the classic protocol knows, its favourite first;
+  // empty: it sends heartbeats of KIP-848.
+  std::vector<std::string> classic_protocols;
   // All three sorted by partition. A partition is in at most one of the first two.
   std::vector<AssignedPartition> assigned;            // given to the member
   std::vector<AssignedPartition> pending_revocation;  // to be given up before the epoch moves
   TopicPartitions target;
 
+  [[nodiscard]] bool is_classic() const { return !classic_protocols.empty(); }
   friend bool operator==(const GroupMember&, const GroupMember&) = default;
 };
 
@@ -96,6 +100,9 @@ bool Contains(const TopicPartitions& partitions, const TopicPartition& partition
 
 // The static member of this instance id; nullptr: there is none, or `instance_id` is empty.
 const GroupMember* FindInstance(const GroupMembership& membership, const std::string& instance_id);
+
+// Whether every member of the classic protocol knows the client-side assignor `name`.
+bool KnowClassicProtocol(const GroupMembership& membership, const std::string& name);
 
 // Whether the member has reached the newest target assignment and owns all of it.
 bool IsSettled(const GroupMembership& membership, const GroupMember& member);

@@ -132,4 +132,15 @@ void Reconcile(GroupMembership& membership, GroupMember& member, const TopicPart
   QUIPU_CHECK(member.assigned.size() <= member.target.size());
 }
 
+bool HasToMove(const GroupMembership& membership, const GroupMember& member) {
+  if (IsSettled(membership, member)) return false;
+  if (member.epoch != membership.assignment_epoch || !member.pending_revocation.empty())
+    return true;
+  const absl::btree_set<TopicPartition> held = HeldByOthers(membership, member.member_id);
+  return std::any_of(
+      member.target.begin(), member.target.end(), [&](const TopicPartition& partition) {
+        return FindAssigned(member.assigned, partition) == nullptr && !held.contains(partition);
+      });
+}
+
 }  // namespace quipu

@@ -33,4 +33,8 @@ void Retarget(GroupMembership& membership, const GroupTopicView& topics, bool fo
 // `owned` is nullptr when the member did not say; then nothing pending is released.
 void Reconcile(GroupMembership& membership, GroupMember& member, const TopicPartitions* owned);
 
+// Whether there is something in which Reconcile would take the member further, now or once it has
+// let go: a member of the classic protocol then has to join again. Source: KIP-848.
+bool HasToMove(const GroupMembership& membership, const GroupMember& member);
+
 }  // namespace quipu

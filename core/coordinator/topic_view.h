@@ -14,6 +14,7 @@ namespace quipu {
 struct GroupTopic {
   TopicId id;
   int32_t partition_count = 0;
+  absl::string_view name;  // valid as long as the view
 };
 
 // Read-only; a call's view must not change during the call.
@@ -44,7 +45,8 @@ class MetadataGroupTopicView final : public GroupTopicView {
   static std::optional<GroupTopic> ToTopic(const TopicImage* topic) {
     if (topic == nullptr) return std::nullopt;
     return GroupTopic{.id = topic->id,
-                      .partition_count = static_cast<int32_t>(topic->partitions.size())};
+                      .partition_count = static_cast<int32_t>(topic->partitions.size()),
+                      .name = topic->name};
   }
 
   const MetadataImage& image_;

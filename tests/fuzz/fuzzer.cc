@@ -21,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (found == nullptr) {
       std::fprintf(stderr, "quipu-fuzz: QUIPU_FUZZ_TARGET must name one of:\n");
       for (const auto& each : quipu::fuzz::Targets()) {
-        std::fprintf(stderr, "  %-20s %s\n", each.name, each.what);
+        std::fprintf(stderr, "  %-36s %s\n", each.name.c_str(), each.what.c_str());
       }
       std::exit(2);
     }

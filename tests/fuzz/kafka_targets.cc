@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "broker/kafka/api_handlers.h"
 #include "core/kafka/message.h"
@@ -95,19 +97,51 @@ class KafkaServer {
 
 constexpr int kRequestsMax = 20;
 
+int16_t VersionOf(const kafka::ApiInfo& api, Input& input) {
+  const auto versions = static_cast<uint32_t>(api.version_max - api.version_min + 1);
+  return static_cast<int16_t>(api.version_min + static_cast<int>(input.Below(versions)));
+}
+
+// A server is asked until the bytes are used up; `next` tells the API of each request.
+template <typename Next>
+void Ask(absl::string_view bytes, const Next& next) {
+  Input input(bytes);
+  KafkaServer server;
+  for (int i = 0; i < kRequestsMax && !input.empty(); ++i) {
+    const kafka::KafkaApi& api = next(input);
+    const int16_t version = VersionOf(kafka::InfoOf(api.key), input);
+    server.Run(api, version, input.Block());
+  }
+}
+
+// OffsetFetch: kafka_api_offset_fetch.
+std::string TargetNameOf(absl::string_view api) {
+  std::string name = "kafka_api";
+  for (const char letter : api) {
+    if (absl::ascii_isupper(static_cast<unsigned char>(letter))) name += '_';
+    name += absl::ascii_tolower(static_cast<unsigned char>(letter));
+  }
+  return name;
+}
+
 }  // namespace
 
 void KafkaHandlers(absl::string_view bytes) {
-  Input input(bytes);
-  KafkaServer server;
   const absl::Span<const kafka::KafkaApi> apis = kafka::KafkaApis();
-  for (int i = 0; i < kRequestsMax && !input.empty(); ++i) {
-    const kafka::KafkaApi& api = apis[input.Below(static_cast<uint32_t>(apis.size()))];
-    const kafka::ApiInfo& info = kafka::InfoOf(api.key);
-    const auto versions = static_cast<uint32_t>(info.version_max - info.version_min + 1);
-    const auto version =
-        static_cast<int16_t>(info.version_min + static_cast<int>(input.Below(versions)));
-    server.Run(api, version, input.Block());
+  Ask(bytes, [apis](Input& input) -> const kafka::KafkaApi& {
+    return apis[input.Below(static_cast<uint32_t>(apis.size()))];
+  });
+}
+
+void AddKafkaApis(std::vector<Target>& targets) {
+  for (const kafka::KafkaApi& api : kafka::KafkaApis()) {
+    const absl::string_view name = kafka::InfoOf(api.key).name;
+    const auto run = [&api](absl::string_view bytes) {
+      Ask(bytes, [&api](Input&) -> const kafka::KafkaApi& { return api; });
+    };
+    targets.push_back({.name = TargetNameOf(name),
+                       .what = absl::StrCat("requests of ", name, " to a whole broker"),
+                       .run = run});
   }
 }
 
@@ -117,9 +151,7 @@ void KafkaMessages(absl::string_view bytes) {
       kafka::Apis()[input.Below(static_cast<uint32_t>(kafka::Apis().size()))];
   const kafka::MessageKind kind =
       input.Chance() ? kafka::MessageKind::kResponse : kafka::MessageKind::kRequest;
-  const auto versions = static_cast<uint32_t>(api.version_max - api.version_min + 1);
-  const auto version =
-      static_cast<int16_t>(api.version_min + static_cast<int>(input.Below(versions)));
+  const int16_t version = VersionOf(api, input);
   RoundTrip(kafka::TypeOf(api.key, kind), version, Bytes::CopyOf(input.Rest()), 0);
 }
 

@@ -70,10 +70,10 @@ int Run(const std::string& folder, const std::vector<std::string>& names, uint64
     }
     const std::vector<std::string> corpus = ReadCorpus(std::filesystem::path(folder) / target.name);
     if (corpus.empty()) {
-      std::fprintf(stderr, "quipu-fuzz-corpus: no corpus for %s\n", target.name);
+      std::fprintf(stderr, "quipu-fuzz-corpus: no corpus for %s\n", target.name.c_str());
       return 1;
     }
-    std::printf("%-20s %3zu inputs, %llu mutations\n", target.name, corpus.size(),
+    std::printf("%-36s %3zu inputs, %llu mutations\n", target.name.c_str(), corpus.size(),
                 static_cast<unsigned long long>(mutations));
     std::fflush(stdout);
     for (const std::string& input : corpus) target.run(input);

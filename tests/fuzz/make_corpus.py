@@ -7,6 +7,7 @@ documentation's own examples. The same files on every machine.
 """
 import lzma
 import os
+import re
 import struct
 import sys
 
@@ -99,7 +100,7 @@ def golden():
 
 
 def kafka_seeds():
-    """Of each message the longest frame of its first and its last version."""
+    """Of each message the longest frame of its first and its last version, and of requests of every version."""
     longest, first = {}, {}
     for api, place, kind, version, header, body in golden():
         first.setdefault(api, version)
@@ -112,9 +113,11 @@ def kafka_seeds():
             yield "kafka_messages", f"{api}_{kind}_{version}", seed
         if kind == "request" and version == last[api, kind]:
             yield "kafka_frames", f"{api}_{version}", frame
-        if kind == "request" and version in (first[api], last[api, kind]):
-            asked = seed[:1] + seed[2:3] + struct.pack("<H", len(seed) - 3) + seed[3:]
-            yield "kafka_handlers", f"{api}_{version}", asked
+        if kind == "request":
+            asked = seed[2:3] + struct.pack("<H", len(seed) - 3) + seed[3:]
+            yield "kafka_api" + re.sub("[A-Z]", lambda m: "_" + m[0].lower(), api), f"version_{version}", asked
+            if version in (first[api], last[api, kind]):
+                yield "kafka_handlers", f"{api}_{version}", seed[:1] + asked
     yield "kafka_frames", "unknown_version", struct.pack(">HHIH", 18, 99, 7, 1) + b"z"
     yield "kafka_messages", "error_of_quipu", bytes.fromhex("1501038000010003ed0100")
 

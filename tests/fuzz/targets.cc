@@ -1,10 +1,13 @@
 // The table of fuzz targets.
 #include "tests/fuzz/targets.h"
 
-namespace quipu::fuzz {
+#include <algorithm>
 
-const std::vector<Target>& Targets() {
-  static const auto* const targets = new std::vector<Target>{
+namespace quipu::fuzz {
+namespace {
+
+std::vector<Target> AllTargets() {
+  std::vector<Target> targets{
       {"broker_requests", "every unary request of clients to a whole broker", BrokerRequests},
       {"broker_shards", "random operations on two brokers in memory", BrokerShards},
       {"client_settings", "properties of producers, consumers and admins", ClientSettings},
@@ -15,7 +18,7 @@ const std::vector<Target>& Targets() {
       {"directory_identity", "meta.properties", DirectoryIdentityFile},
       {"gzip", "gzip streams, with a cap", Gzip},
       {"kafka_frames", "a frame of a Kafka client: header and request", KafkaFrames},
-      {"kafka_handlers", "requests of every Kafka API to a whole broker", KafkaHandlers},
+      {"kafka_handlers", "requests of all Kafka APIs to a whole broker", KafkaHandlers},
       {"kafka_messages", "every request and response of the Kafka wire", KafkaMessages},
       {"log_codec", "produce, fetch and replica stream", LogCodec},
       {"lz4", "lz4 frames, with a cap", Lz4},
@@ -31,6 +34,15 @@ const std::vector<Target>& Targets() {
       {"watermark_slots", "the watermark file", WatermarkSlots},
       {"zstd", "zstd frames, with a cap", Zstd},
   };
+  AddKafkaApis(targets);
+  std::ranges::sort(targets, {}, &Target::name);
+  return targets;
+}
+
+}  // namespace
+
+const std::vector<Target>& Targets() {
+  static const auto* const targets = new std::vector<Target>(AllTargets());
   return *targets;
 }
 

@@ -3,6 +3,7 @@
 // tests/fuzz/main.cc runs them over the corpus and over mutations of it, fuzzer.cc under libFuzzer.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,9 @@
 namespace quipu::fuzz {
 
 struct Target {
-  const char* name;
-  const char* what;  // one line
-  void (*run)(absl::string_view bytes);
+  std::string name;
+  std::string what;  // one line
+  std::function<void(absl::string_view bytes)> run;
 };
 
 // All of them, by name.
@@ -37,6 +38,8 @@ void ConsumerProtocol(absl::string_view bytes);
 void KafkaMessages(absl::string_view bytes);
 void KafkaFrames(absl::string_view bytes);
 void KafkaHandlers(absl::string_view bytes);
+// kafka_api_..., one for each API that has a handler.
+void AddKafkaApis(std::vector<Target>& targets);
 
 // ---- storage_targets.cc ----
 void StorageKeys(absl::string_view bytes);

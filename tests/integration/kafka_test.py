@@ -260,6 +260,53 @@ class GroupsTest(KafkaCase):
                 eventually(lambda: self.cluster.quipu("group", "delete", group).returncode == 0,
                            "the group to be empty")
 
+    @unittest.skipUnless(KCAT, "there is no kcat here (scripts/setup --tests installs it)")
+    def test_a_group_goes_over_to_the_servers_assignment_and_back(self):
+        """Clients of either protocol share the records, and none is left out."""
+        self.cluster.make_topic("moving", partitions=4)
+        for strategy in ("range", "cooperative-sticky"):
+            with self.subTest(strategy):
+                group = "movers-" + strategy
+                arguments = ("-b", self.kafka, "-G", group, "-q", "-u", "-f", "%k:%s\n", "-X",
+                             "auto.offset.reset=earliest", "-X", "auto.commit.interval.ms=100", "-X",
+                             "heartbeat.interval.ms=300", "-X", f"partition.assignment.strategy={strategy}", "moving")
+                readers = [programs.start(KCAT, *arguments) for _ in range(2)]
+                ours = None
+                lines, read = [], []
+
+                def write():
+                    fresh = [f"acc-{i}:{strategy}-{len(lines) + i}" for i in range(40)]
+                    lines.extend(fresh)
+                    self.kcat("-P", "-t", "moving", "-K:", text="\n".join(fresh) + "\n")
+                    eventually(lambda: self.lag(group) == 0, "the group to have read all")
+
+                try:
+                    eventually(lambda: self.shared_by_two(group), "two members with two each")
+                    write()
+                    ours = programs.start("quipu", "consume", "moving", "-g", group, "-b",
+                                          self.cluster.bootstrap, "-f", "%k:%v\n")
+                    told = eventually(lambda: self.settled(group, 3), "three members of one group")
+                    self.assertEqual((told["kind"], told["state"]), ("consumer", "Stable"))
+                    write()
+                    ours.send_signal(signal.SIGINT)
+                    read += ours.communicate(timeout=programs.PATIENCE)[0].splitlines()
+                    self.assertTrue(read, "the client of the other protocol had no part")
+                    told = eventually(lambda: self.shared_by_two(group), "two members with two each again")
+                    self.assertEqual((told["kind"], told["assignor"]), ("classic", strategy))
+                    write()
+                finally:
+                    for reader in [*readers, *([ours] if ours and ours.poll() is None else [])]:
+                        reader.terminate()
+                        read += reader.communicate(timeout=programs.PATIENCE)[0].splitlines()
+                self.assertGreaterEqual(set(read), set(lines))
+
+    def settled(self, group, members):
+        """What `group describe` tells once so many members own all four partitions; None before."""
+        done = self.cluster.quipu("group", "describe", group, "-o", "json")
+        told = programs.json.loads(done.stdout) if done.returncode == 0 else {"members": []}
+        owned = [sum(len(topic["partitions"]) for topic in m["assignment"]) for m in told["members"]]
+        return told if len(owned) == members and sum(owned) == 4 and told["state"] == "Stable" else None
+
     def shared_by_two(self, group):
         done = self.cluster.quipu("group", "describe", group, "-o", "json")
         told = programs.json.loads(done.stdout) if done.returncode == 0 else {"members": []}

@@ -37,9 +37,12 @@ struct LoadOptions {
 
 void AddLoadOptions(CLI::App& verb, LoadOptions& options);
 void AddProgressOption(CLI::App& verb, bool& no_progress);
+void AddBenchProduce(CLI::App& bench, Common& common);
 void AddBenchConsume(CLI::App& bench, Common& common);
 void AddBenchEndToEnd(CLI::App& bench, Common& common);
 
+// CPU seconds that this process has used.
+double CpuSeconds();
 double SecondsOf(BenchClock::duration duration);
 // So many bytes that no codec makes smaller.
 std::string Noise(size_t bytes);
@@ -47,9 +50,9 @@ std::string Noise(size_t bytes);
 std::string KeyOf(uint64_t number, uint64_t keys);
 
 // What every verb tells of its run: interrupted, seconds, records_per_second, mb_per_second and
-// client_cpu_seconds, into `json`. `bytes`: of all `records`.
-void AddRun(uint64_t records, uint64_t bytes, double seconds, Json& json);
-// p50_ms, p95_ms, p99_ms, p99_9_ms and max_ms, into `json`.
+// client_cpu_seconds, into `json`. `bytes`: of all `records`. `cpu_before`: used before the run.
+void AddRun(uint64_t records, uint64_t bytes, double seconds, Json& json, double cpu_before = 0);
+// p50_ms, p95_ms, p99_ms, p99_9_ms, p99_99_ms and max_ms, into `json`.
 void AddLatency(const LatencySummary& latency, Json& json);
 // "p50 1.20 ms, p95 ..., max ...".
 std::string LatencyText(const LatencySummary& latency);
@@ -83,13 +86,17 @@ struct Sending {
   std::function<void()> meanwhile;
   // True ends the sending, as a signal does; may be nullptr.
   const std::atomic<bool>* stop = nullptr;
+  // What is due then or later is not sent.
+  BenchClock::time_point until = BenchClock::time_point::max();
 };
 // Sends the records 0, 1, ... of `load`, each when it is due after `start`, and waits for room in
 // the producer's buffer. Ends early when a signal comes. How many records were sent.
 uint64_t SendAll(Producer& producer, const LoadOptions& load, BenchClock::time_point start,
                  const Sending& sending);
-// Waits until all that was sent is reported, as long as that takes (delivery.timeout.ms); after a
-// signal for --timeout. Then closes the producer: OK when nothing was left.
+// Waits until all that was sent is reported, as long as that takes (delivery.timeout.ms), or until
+// a signal.
+void AwaitReports(Producer& producer, const Sending& sending);
+// The same, and then closes the producer, for which it waits --timeout: OK when nothing was left.
 absl::Status FinishSending(Producer& producer, const Common& common, const Sending& sending);
 
 }  // namespace quipu::cli

@@ -17,6 +17,7 @@ struct BenchConsumeOptions {
   std::string topic;
   uint64_t records = 0;  // 0: not given
   double seconds = 0;    // 0: not given
+  bool from_end = false;
   bool no_progress = false;
 };
 
@@ -29,8 +30,8 @@ class Reading {
   absl::Status Run() {
     QUIPU_ASSIGN_OR_RETURN(const std::vector<NamedPartition> partitions,
                            consumer_.PartitionsOf(options_.topic));
-    CatchInterrupts();
     QUIPU_RETURN_IF_ERROR(Start(partitions));
+    CatchInterrupts();
     start_ = BenchClock::now();
     const absl::Status read = ReadAll();
     const double seconds = SecondsOf((records_ > 0 ? last_ : BenchClock::now()) - start_);
@@ -51,9 +52,9 @@ class Reading {
     }
     for (const auto& [partition, start] : starts) {
       Part& part = parts_[partition.partition];
-      part.next = start.offset;
+      if (!options_.from_end) part.next = start.offset;
       there_ += static_cast<uint64_t>(std::max<int64_t>(part.end - part.next, 0));
-      QUIPU_RETURN_IF_ERROR(consumer_.Seek(partition, start.offset));
+      QUIPU_RETURN_IF_ERROR(consumer_.Seek(partition, part.next));
     }
     return absl::OkStatus();
   }
@@ -163,6 +164,9 @@ class Reading {
 };
 
 absl::Status BenchConsume(Common& common, const BenchConsumeOptions& options) {
+  if (options.from_end && options.records == 0 && options.seconds <= 0) {
+    return WrongArguments("--from-end needs -n or --seconds: nothing is there at the end");
+  }
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<Consumer> consumer, MakeConsumer(common));
   QUIPU_RETURN_IF_ERROR(Reading(common, options, *consumer).Run());
   common.exit_code = InterruptExitCode();
@@ -179,6 +183,8 @@ void AddBenchConsume(CLI::App& bench, Common& common) {
       ->check(CLI::PositiveNumber);
   consume->add_option("--seconds", options->seconds, "End after so long")
       ->check(CLI::PositiveNumber);
+  consume->add_flag("--from-end", options->from_end,
+                    "Only what is written from now on; needs -n or --seconds");
   AddProgressOption(*consume, options->no_progress);
   AddConnectionOptions(*consume, common);
   consume->footer(

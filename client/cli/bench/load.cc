@@ -18,15 +18,14 @@ namespace {
 constexpr std::chrono::milliseconds kRoomPause(1);
 constexpr std::chrono::milliseconds kMeanwhile(50);
 
-// CPU seconds that this process has used.
+}  // namespace
+
 double CpuSeconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
          static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
-
-}  // namespace
 
 double SecondsOf(BenchClock::duration duration) {
   return std::chrono::duration<double>(duration).count();
@@ -48,12 +47,12 @@ std::string KeyOf(uint64_t number, uint64_t keys) {
   return absl::StrCat("account-", number % keys);
 }
 
-void AddRun(uint64_t records, uint64_t bytes, double seconds, Json& json) {
+void AddRun(uint64_t records, uint64_t bytes, double seconds, Json& json, double cpu_before) {
   json["interrupted"] = InterruptSignal() != 0;
   json["seconds"] = seconds;
   json["records_per_second"] = std::round(static_cast<double>(records) / seconds);
   json["mb_per_second"] = static_cast<double>(bytes) / seconds / 1e6;
-  json["client_cpu_seconds"] = CpuSeconds();
+  json["client_cpu_seconds"] = CpuSeconds() - cpu_before;
 }
 
 void AddLatency(const LatencySummary& latency, Json& json) {
@@ -61,14 +60,15 @@ void AddLatency(const LatencySummary& latency, Json& json) {
   json["p95_ms"] = ToExactMillis(latency.p95);
   json["p99_ms"] = ToExactMillis(latency.p99);
   json["p99_9_ms"] = ToExactMillis(latency.p999);
+  json["p99_99_ms"] = ToExactMillis(latency.p9999);
   json["max_ms"] = ToExactMillis(latency.max);
 }
 
 std::string LatencyText(const LatencySummary& latency) {
-  return absl::StrFormat("p50 %.2f ms, p95 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, max %.2f ms",
-                         ToExactMillis(latency.p50), ToExactMillis(latency.p95),
-                         ToExactMillis(latency.p99), ToExactMillis(latency.p999),
-                         ToExactMillis(latency.max));
+  return absl::StrFormat(
+      "p50 %.2f ms, p95 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, p99.99 %.2f ms, max %.2f ms",
+      ToExactMillis(latency.p50), ToExactMillis(latency.p95), ToExactMillis(latency.p99),
+      ToExactMillis(latency.p999), ToExactMillis(latency.p9999), ToExactMillis(latency.max));
 }
 
 absl::StatusOr<ReadyProducer> MakeProducer(const Common& common, const LoadOptions& options) {
@@ -111,6 +111,7 @@ uint64_t SendAll(Producer& producer, const LoadOptions& load, BenchClock::time_p
     // Open loop: latency counts from when the record was due, not from when there was room for it.
     BenchClock::time_point now = BenchClock::now();
     const BenchClock::time_point due = load.rate > 0 ? start + DueAfter(load, number) : now;
+    if (due >= sending.until) return number;
     while (due > now && !stopped()) {
       PauseUnlessInterrupted(std::min<BenchClock::duration>(due - now, kMeanwhile));
       now = BenchClock::now();
@@ -126,7 +127,7 @@ uint64_t SendAll(Producer& producer, const LoadOptions& load, BenchClock::time_p
     };
     ErrorCode error = ErrorCode::kBufferFull;
     while (error == ErrorCode::kBufferFull) {
-      if (stopped()) return number;
+      if (stopped() || BenchClock::now() >= sending.until) return number;
       error = producer.TrySend(record, report);
       if (error != ErrorCode::kBufferFull) break;
       PauseUnlessInterrupted(kRoomPause);
@@ -142,13 +143,17 @@ uint64_t SendAll(Producer& producer, const LoadOptions& load, BenchClock::time_p
   return load.records;
 }
 
-absl::Status FinishSending(Producer& producer, const Common& common, const Sending& sending) {
+void AwaitReports(Producer& producer, const Sending& sending) {
   absl::Status flushed = producer.Flush(kMeanwhile);
   while (CodeOf(flushed) == ErrorCode::kRequestTimedOut && InterruptSignal() == 0 &&
          (sending.stop == nullptr || !*sending.stop)) {
     if (sending.meanwhile) sending.meanwhile();
     flushed = producer.Flush(kMeanwhile);
   }
+}
+
+absl::Status FinishSending(Producer& producer, const Common& common, const Sending& sending) {
+  AwaitReports(producer, sending);
   return producer.Close(std::chrono::milliseconds(common.timeout_ms));
 }
 

@@ -43,6 +43,11 @@ void ClassicGroups::Reply(uint64_t token, ClassicAnswer answer) {
   replies_.push_back({.token = token, .answer = std::move(answer)});
 }
 
+void ClassicGroups::AnswerIfWritten(uint64_t token, ClassicAnswer answer) {
+  if_written_.insert(token);
+  Reply(token, std::move(answer));
+}
+
 void ClassicGroups::StartSession(const std::string& group_id, const std::string& member_id,
                                  int32_t session_timeout_ms, Instant now) {
   timers_.Set({group_id, member_id}, MemberTimers::Kind::kSession,
@@ -166,10 +171,10 @@ std::vector<ClassicReply> ClassicGroups::Finish(ErrorCode written, Instant now) 
   told_.clear();
   for (ClassicReply& reply : replies_) {
     // As if the answer were lost: the member asks again.
-    const bool unwritten = written != ErrorCode::kNone && tells_place_.contains(reply.token);
+    const bool unwritten = written != ErrorCode::kNone && if_written_.contains(reply.token);
     if (unwritten) reply.answer = WithError(reply.answer, written);
   }
-  tells_place_.clear();
+  if_written_.clear();
   size_t taken = written == ErrorCode::kNone ? options_.records_per_turn_max : 0;
   for (auto it = unsaved_.begin(); it != unsaved_.end();) {
     const bool is_written = taken > 0;
@@ -185,11 +190,25 @@ std::vector<ClassicReply> ClassicGroups::Finish(ErrorCode written, Instant now) 
 
 void ClassicGroups::Load(const std::string& group_id, const ClassicMembership& durable,
                          Instant now) {
-  const ClassicGroup& group = groups_[group_id] = ClassicGroup::FromDurable(group_id, durable);
+  ClassicGroup& group = groups_[group_id] = ClassicGroup::FromDurable(group_id, durable);
   for (const auto& [member_id, member] : group.members) {
     StartSession(group_id, member_id, member.session_timeout_ms, now);
   }
-  if (group.members.empty()) StartPhase(group, options_.classic_empty_group_ms, now);
+  if (group.members.empty()) {
+    StartPhase(group, options_.classic_empty_group_ms, now);
+  } else if (durable.rebalance_due) {
+    Prepare(group, now);
+  }
+}
+
+void ClassicGroups::GiveUp(const std::string& group_id) {
+  ClassicGroup* group = FindLive(group_id);
+  if (group == nullptr) return;
+  while (!group->members.empty()) {
+    AnswerSuperseded(group->members.begin()->second, ErrorCode::kRebalanceInProgress);
+    RemoveMember(*group, group->members.begin()->first);
+  }
+  ForgetEmpty(group_id);
 }
 
 void ClassicGroups::ForgetEmpty(const std::string& group_id) {
@@ -218,7 +237,7 @@ void ClassicGroups::Reset() {
   staged_.reset();
   unsaved_.clear();
   told_.clear();
-  tells_place_.clear();
+  if_written_.clear();
   replies_.clear();
 }
 

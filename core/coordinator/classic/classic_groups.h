@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -53,6 +54,10 @@ class ClassicGroups {
   // Of each member: kUnknownMemberId, kFencedInstanceId.
   void Leave(uint64_t token, const ClassicLeaveRequest& request, Instant now);
   void Refuse(uint64_t token, ClassicAnswer answer) { Reply(token, std::move(answer)); }
+  // An answer made elsewhere that holds only if what is written along with it was written.
+  void AnswerIfWritten(uint64_t token, ClassicAnswer answer);
+  // For a member that the request does not name.
+  std::string MakeMemberId(const ClassicJoinRequest& request);
   // A member's commit of offsets was taken: it lives.
   void OnCommit(const std::string& group_id, const std::string& member_id, Instant now);
 
@@ -75,6 +80,10 @@ class ClassicGroups {
   void Load(const std::string& group_id, const ClassicMembership& durable, Instant now);
   // Forgets a group without members.
   void ForgetEmpty(const std::string& group_id);
+  // The server assigns from now on: forgets the group, and tells who waits in it to join again.
+  void GiveUp(const std::string& group_id);
+  // Answers that are to be given without a Finish, after GiveUp.
+  std::vector<ClassicReply> TakeReplies() { return std::exchange(replies_, {}); }
   // The log is to be replayed from its start.
   void Reset();
 
@@ -109,7 +118,6 @@ class ClassicGroups {
   // The member waits in this JoinGroup now, with what it says.
   void UpdateMember(uint64_t token, const ClassicJoinRequest& request, const std::string& member_id,
                     ClassicGroup& group);
-  std::string MakeMemberId(const ClassicJoinRequest& request);
   void RefuseJoin(uint64_t token, const ClassicJoinRequest& request, ErrorCode error);
   // ---- rebalance (classic_rebalance.cc) ----
   void Rebalance(ClassicGroup& group, Instant now);
@@ -147,14 +155,17 @@ class ClassicGroups {
   std::optional<Staged> staged_;
   // Groups that became empty, which the log has still to be told.
   absl::btree_map<std::string, ClassicMembership> unsaved_;
-  // Groups whose static members are being told their ids, which the log may not know, and the
-  // JoinGroups that are answered so now.
+  // Groups whose static members are being told their ids, which the log may not know; and the
+  // requests whose answers, this one or another, hold only if what is to be written is written.
   absl::btree_set<std::string> told_;
-  absl::btree_set<uint64_t> tells_place_;
+  absl::btree_set<uint64_t> if_written_;
   std::vector<ClassicReply> replies_;
   uint64_t member_ids_made_ = 0;
 };
 
+// What a member says of itself, as far as it may change.
+void TakeUp(const ClassicJoinRequest& request, const GroupCoordinatorOptions& options,
+            LiveClassicMember& member);
 // The answer of a member's JoinGroup in the group's present generation.
 ClassicJoinAnswer JoinedAnswer(const ClassicGroup& group, const std::string& member_id);
 // An answer to the same kind of request that says nothing but this error.

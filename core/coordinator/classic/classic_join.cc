@@ -21,17 +21,6 @@ std::string Shortened(const std::string& text, size_t bytes_max) {
   return text.substr(0, end);
 }
 
-// What the member says of itself, as far as it may change.
-void TakeUp(const ClassicJoinRequest& request, const GroupCoordinatorOptions& options,
-            LiveClassicMember& member) {
-  member.client_id = Shortened(request.client_id, options.name_bytes_max);
-  member.client_host = Shortened(request.client_host, options.name_bytes_max);
-  member.session_timeout_ms = request.session_timeout_ms;
-  member.rebalance_timeout_ms =
-      request.rebalance_timeout_ms > 0 ? request.rebalance_timeout_ms : request.session_timeout_ms;
-  member.protocols = request.protocols;
-}
-
 // Whether a restarted static member wants what it wanted before, so that the assignment still fits.
 // Consumers send what they own along, which a restart changes: their topics count. What members of
 // other protocol types want nobody here can tell; theirs is Kafka's rule, that the choice of the
@@ -66,6 +55,16 @@ bool OwesARebalance(const std::string& protocol_type, const std::string& metadat
 }
 
 }  // namespace
+
+void TakeUp(const ClassicJoinRequest& request, const GroupCoordinatorOptions& options,
+            LiveClassicMember& member) {
+  member.client_id = Shortened(request.client_id, options.name_bytes_max);
+  member.client_host = Shortened(request.client_host, options.name_bytes_max);
+  member.session_timeout_ms = request.session_timeout_ms;
+  member.rebalance_timeout_ms =
+      request.rebalance_timeout_ms > 0 ? request.rebalance_timeout_ms : request.session_timeout_ms;
+  member.protocols = request.protocols;
+}
 
 ClassicJoinAnswer JoinedAnswer(const ClassicGroup& group, const std::string& member_id) {
   ClassicJoinAnswer answer;
@@ -192,7 +191,7 @@ void ClassicGroups::JoinAgain(uint64_t token, const ClassicJoinRequest& request,
     StartSession(group.id, member_id, member.session_timeout_ms, now);
     if (!member.instance_id.empty()) {
       told_.insert(group.id);
-      tells_place_.insert(token);
+      if_written_.insert(token);
     }
     Reply(token, JoinedAnswer(group, member_id));
     return;

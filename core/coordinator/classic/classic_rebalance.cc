@@ -79,7 +79,7 @@ void ClassicGroups::CompleteJoin(ClassicGroup& group, Instant now) {
     if (!member.join_token) continue;
     if (!member.instance_id.empty()) {
       told_.insert(group.id);
-      tells_place_.insert(*member.join_token);
+      if_written_.insert(*member.join_token);
     }
     Reply(*std::exchange(member.join_token, std::nullopt), JoinedAnswer(group, member_id));
     member.is_new = false;

@@ -11,6 +11,7 @@ record::GroupRecord ClassicGroupRecord(const std::string& group_id,
   out->set_protocol_type(membership.protocol_type);
   out->set_protocol(membership.protocol);
   out->set_leader(membership.leader);
+  out->set_rebalance_due(membership.rebalance_due);
   for (const auto& [member_id, member] : membership.members) {
     record::ClassicGroup::Member* entry = out->add_members();
     entry->set_member_id(member_id);
@@ -31,6 +32,7 @@ ClassicMembership ClassicFromRecord(const record::ClassicGroup& record) {
   membership.protocol_type = record.protocol_type();
   membership.protocol = record.protocol();
   membership.leader = record.leader();
+  membership.rebalance_due = record.rebalance_due();
   for (const record::ClassicGroup::Member& entry : record.members()) {
     membership.members[entry.member_id()] = {.instance_id = entry.instance_id(),
                                              .client_id = entry.client_id(),

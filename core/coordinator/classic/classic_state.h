@@ -24,7 +24,9 @@ struct ClassicMembership {
   int32_t generation = 0;
   std::string protocol_type;  // empty: never a classic group, or not any more
   std::string protocol;
-  std::string leader;                                   // empty exactly when there are no members
+  std::string leader;  // empty exactly when there are no members
+  // The server assigned until now, and the leader was never told that it leads: all are to join.
+  bool rebalance_due = false;
   absl::btree_map<std::string, ClassicMember> members;  // by member id
   friend bool operator==(const ClassicMembership&, const ClassicMembership&) = default;
 };

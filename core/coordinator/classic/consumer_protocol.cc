@@ -81,7 +81,43 @@ std::optional<NamedPartitions> ReadPartitions(EmbeddedReader& reader) {
   return named;
 }
 
+constexpr int32_t kNoBytes = -1;
+
+void AppendText(const std::string& text, std::string& out) {
+  AppendBigEndian(out, static_cast<int16_t>(text.size()));
+  out += text;
+}
+
+void AppendPartitions(const NamedPartitions& named, std::string& out) {
+  AppendBigEndian(out, static_cast<int32_t>(named.size()));
+  for (const auto& [topic, partitions] : named) {
+    AppendText(topic, out);
+    AppendBigEndian(out, static_cast<int32_t>(partitions.size()));
+    for (const int32_t index : partitions) AppendBigEndian(out, index);
+  }
+}
+
 }  // namespace
+
+std::string EncodeSubscription(const TopicNames& topics, const NamedPartitions& owned,
+                               int32_t generation) {
+  std::string bytes;
+  AppendBigEndian(bytes, int16_t{2});
+  AppendBigEndian(bytes, static_cast<int32_t>(topics.size()));
+  for (const std::string& topic : topics) AppendText(topic, bytes);
+  AppendBigEndian(bytes, kNoBytes);
+  AppendPartitions(owned, bytes);
+  AppendBigEndian(bytes, generation);
+  return bytes;
+}
+
+std::string EncodeAssignment(const NamedPartitions& assigned) {
+  std::string bytes;
+  AppendBigEndian(bytes, int16_t{0});
+  AppendPartitions(assigned, bytes);
+  AppendBigEndian(bytes, kNoBytes);
+  return bytes;
+}
 
 std::optional<TopicNames> SubscribedTopicsIn(absl::string_view metadata) {
   EmbeddedReader reader(metadata);

@@ -7,6 +7,13 @@
 #include "tests/simulation/classic/classic_session.h"
 
 namespace quipu::sim {
+namespace {
+
+std::string PlaceOf(const record::OffsetCommitted& record) {
+  return record.topic_id() + std::to_string(record.partition());
+}
+
+}  // namespace
 
 std::string ClassicChecker::Name(int32_t generation) const {
   return "group " + group_id_ + ", generation " + std::to_string(generation);
@@ -21,14 +28,7 @@ void ClassicChecker::Apply(const record::GroupRecord& record) {
     ApplyGroup(record.classic_group());
   }
   if (record.has_offset() && record.offset().group_id() == group_id_) ApplyOffset(record.offset());
-  if (record.has_member() && record.member().group_id() == group_id_) {
-    Require(now_.members.empty(), "I52", [&] {
-      return Name(now_.generation) + ": the server assigns to " + record.member().member_id() +
-             " while there are members that assign themselves";
-    });
-    if (server_side_.empty()) ++counters_.moved;
-    server_side_.insert(record.member().member_id());
-  }
+  if (record.has_member() && record.member().group_id() == group_id_) ApplyMember(record.member());
   if (record.has_member_removed() && record.member_removed().group_id() == group_id_) {
     server_side_.erase(record.member_removed().member_id());
   }
@@ -37,9 +37,34 @@ void ClassicChecker::Apply(const record::GroupRecord& record) {
     ++counters_.removed;
     now_ = State();
     server_side_.clear();
+    server_gave_.clear();
     offsets_.clear();
     given_.clear();
     plans_.clear();
+  }
+}
+
+void ClassicChecker::ApplyMember(const record::GroupMember& record) {
+  Require(now_.members.empty(), "I52", [&] {
+    return Name(now_.generation) + ": the server assigns to " + record.member_id() +
+           " while there are members that assign themselves";
+  });
+  if (server_side_.empty()) ++counters_.moved;
+  ServerSide& member = server_side_[record.member_id()];
+  const bool goes_along = member.epoch == 0 && record.classic_protocols_size() > 0 &&
+                          record.member_epoch() == now_.generation;
+  if (goes_along) ++counters_.moved_along;
+  member = {.epoch = record.member_epoch(),
+            .is_classic = record.classic_protocols_size() > 0,
+            .holds = {}};
+  Indices assigned;
+  for (const auto& topic : record.assigned()) {
+    assigned.insert(topic.partitions().begin(), topic.partitions().end());
+  }
+  server_gave_[{record.member_id(), member.epoch}].insert(assigned);
+  member.holds = std::move(assigned);
+  for (const auto& topic : record.pending_revocation()) {
+    member.holds.insert(topic.partitions().begin(), topic.partitions().end());
   }
 }
 
@@ -47,6 +72,7 @@ void ClassicChecker::ApplyGroup(const record::ClassicGroup& record) {
   State next{.generation = record.generation(),
              .protocol = record.protocol(),
              .leader = record.leader(),
+             .is_planned = !record.rebalance_due(),
              .members = {}};
   for (const record::ClassicGroup::Member& member : record.members()) {
     next.members[member.member_id()] = {.instance_id = member.instance_id(),
@@ -63,6 +89,8 @@ void ClassicChecker::ApplyGroup(const record::ClassicGroup& record) {
     });
     if (next.generation == now_.generation) {
       CheckRenamed(next);
+    } else if (record.rebalance_due()) {
+      ++counters_.came_back;  // what the server gave; no leader planned it
     } else {
       CheckPlanned(next);
       ++counters_.generations;
@@ -124,7 +152,7 @@ void ClassicChecker::CheckOwners(const State& next) const {
                " is given to " + id + " and to " + owner->second;
       });
       // A static member that was renamed says what it says, and keeps what it had.
-      const bool new_plan = next.generation != now_.generation;
+      const bool new_plan = next.generation != now_.generation && next.is_planned;
       Require(!new_plan || !IsClaimedByAnother(claims, id, index), "I52", [&] {
         return Name(next.generation) + ": partition index " + std::to_string(index) +
                " is given to " + id + " while another member has not given it up";
@@ -133,19 +161,41 @@ void ClassicChecker::CheckOwners(const State& next) const {
   }
 }
 
+std::string ClassicChecker::MembersText() const {
+  std::string text = "; members are";
+  for (const auto& [id, member] : now_.members) text += ' ' + id;
+  for (const auto& [id, member] : server_side_) {
+    text += ' ' + id + " at epoch " + std::to_string(member.epoch) + " with";
+    for (const int32_t index : member.holds) text += ' ' + std::to_string(index);
+  }
+  return text;
+}
+
+bool ClassicChecker::IsOfAMember(const record::OffsetCommitted& record) const {
+  if (!now_.members.empty()) {
+    return std::any_of(now_.members.begin(), now_.members.end(), [&](const auto& item) {
+      return record.metadata() == ClassicSession::TagOf(now_.generation, item.first);
+    });
+  }
+  const auto before = offsets_.find(PlaceOf(record));
+  const bool taken_over = before != offsets_.end() && before->second == record.offset();
+  return std::any_of(server_side_.begin(), server_side_.end(), [&](const auto& item) {
+    const ServerSide& member = item.second;
+    // One of the other protocol has no tag; what it has only taken over it commits as it was.
+    const bool by_it = member.is_classic
+                           ? record.metadata() == ClassicSession::TagOf(member.epoch, item.first)
+                           : record.metadata().empty() || taken_over;
+    return by_it && member.holds.contains(record.partition());
+  });
+}
+
 void ClassicChecker::ApplyOffset(const record::OffsetCommitted& record) {
   ++counters_.commits;
-  const std::string place = record.topic_id() + std::to_string(record.partition());
-  const bool fits =
-      now_.members.empty()
-          ? !server_side_.empty()
-          : std::any_of(now_.members.begin(), now_.members.end(), [&](const auto& item) {
-              return record.metadata() == ClassicSession::TagOf(now_.generation, item.first);
-            });
-  Require(fits, "I55", [&] {
+  const std::string place = PlaceOf(record);
+  Require(IsOfAMember(record), "I55", [&] {
     return Name(now_.generation) + ": a commit of " + std::to_string(record.offset()) +
            " for partition index " + std::to_string(record.partition()) +
-           " was taken from generation and member " + record.metadata();
+           " was taken from generation and member " + record.metadata() + MembersText();
   });
   const auto before = offsets_.find(place);
   Require(before == offsets_.end() || before->second <= record.offset(), "I50", [&] {
@@ -174,6 +224,12 @@ void ClassicChecker::OnSynced(const Asked& asked, const ClassicSyncRequest& requ
                               const ClassicSyncAnswer& answer) {
   if (answer.error != ErrorCode::kNone || asked.life != life_) return;
   ++counters_.synced;
+  const auto by_server = server_gave_.find({request.member_id, request.generation});
+  const auto told = DecodeAssignment(answer.assignment);
+  if (by_server != server_gave_.end() && told && by_server->second.contains(*told)) {
+    ++counters_.mixed;
+    return;
+  }
   const auto generation = given_.find(request.generation);
   const bool known = generation != given_.end() && generation->second.contains(request.member_id);
   Require(known && generation->second.at(request.member_id) == answer.assignment, "I57", [&] {

@@ -22,6 +22,9 @@ struct ClassicCounters {
   uint64_t synced = 0;       // members that were told their part
   uint64_t removed = 0;      // times that the group was deleted
   uint64_t moved = 0;        // times that the group went over to assignment by the server
+  uint64_t moved_along = 0;  // of these, with members that went along
+  uint64_t came_back = 0;    // times that it went back with members
+  uint64_t mixed = 0;        // members that were told their part by the server
 };
 
 // Compares what is committed to __consumer_offsets with what leaders planned and members were told.
@@ -59,25 +62,38 @@ class ClassicChecker {
     int32_t generation = 0;
     std::string protocol;
     std::string leader;
+    bool is_planned = true;  // by its leader
     Members members;
   };
   using Assignments = std::map<std::string, std::string>;  // by member id
+  // A member whose partitions the server assigns.
+  struct ServerSide {
+    int32_t epoch = 0;
+    bool is_classic = false;
+    Indices holds;  // or is about to give up
+  };
 
   void Apply(const record::GroupRecord& record);
   void ApplyGroup(const record::ClassicGroup& record);
+  void ApplyMember(const record::GroupMember& record);
   void ApplyOffset(const record::OffsetCommitted& record);
+  // I55, I51: a commit is of a member as it is now, and of a partition that it holds.
+  [[nodiscard]] bool IsOfAMember(const record::OffsetCommitted& record) const;
   // I56: nothing has changed but the ids of static members.
   void CheckRenamed(const State& next);
   // I57: of one of the plans that its leader sent.
   void CheckPlanned(const State& next) const;
   // I52: each partition has one owner, and had no other who has not given it up.
   void CheckOwners(const State& next) const;
+  [[nodiscard]] std::string MembersText() const;
   [[nodiscard]] std::string Name(int32_t generation) const;
 
   std::string group_id_;
   uint64_t life_ = 0;
-  State now_;                          // as the log tells
-  std::set<std::string> server_side_;  // members of the other protocol
+  State now_;  // as the log tells
+  std::map<std::string, ServerSide> server_side_;
+  // Of this life: all that members of the classic protocol had by the log, by id and epoch.
+  std::map<std::pair<std::string, int32_t>, std::set<Indices>> server_gave_;
   std::map<std::string, int64_t> offsets_;
   // Of this life, by generation: what each member was given, and what leaders sent.
   std::map<int32_t, Assignments> given_;

@@ -23,7 +23,46 @@ std::vector<TopicPartition> ToPartitions(
 }  // namespace
 
 void OwnershipChecker::OnCommitted(const std::vector<StoredBatch>& batches) {
-  ForEachGroupRecord(batches, [this](const record::GroupRecord& record) { Apply(record); });
+  for (const StoredBatch& batch : batches) {
+    GroupRecordsOf moved;
+    std::vector<record::GroupRecord> all;
+    ForEachGroupRecord({batch}, [&](const record::GroupRecord& record) {
+      all.push_back(record);
+      if (record.has_classic_group()) moved[record.classic_group().group_id()];
+    });
+    for (const record::GroupRecord& record : all) {
+      const auto of_member = moved.find(record.has_member() ? record.member().group_id() : "");
+      if (of_member != moved.end()) of_member->second.push_back(record);
+      const auto of_group =
+          moved.find(record.has_classic_group() ? record.classic_group().group_id() : "");
+      if (of_group != moved.end()) of_group->second.push_back(record);
+    }
+    for (const auto& [group_id, records] : moved) ApplyMove(group_id, records);
+    for (const record::GroupRecord& record : all) {
+      const bool goes_on =
+          record.has_member_removed() && moved.contains(record.member_removed().group_id());
+      if (goes_on) {
+        given_.erase({record.member_removed().group_id(), record.member_removed().member_id()});
+      } else {
+        Apply(record);
+      }
+    }
+  }
+}
+
+void OwnershipChecker::ApplyMove(const std::string& group_id,
+                                 const std::vector<record::GroupRecord>& records) {
+  std::set<std::string> members;
+  for (const record::GroupRecord& record : records) {
+    if (record.has_member()) members.insert(record.member().member_id());
+    for (const auto& member : record.classic_group().members()) members.insert(member.member_id());
+  }
+  const auto is_gone = [&](const MemberKey& key) {
+    return key.first == group_id && !members.contains(key.second);
+  };
+  std::erase_if(owned_, [&](const auto& entry) { return is_gone(entry.first); });
+  std::erase_if(went_over_, is_gone);
+  for (const std::string& member : members) went_over_.insert({group_id, member});
 }
 
 void OwnershipChecker::Apply(const record::GroupRecord& record) {
@@ -32,6 +71,7 @@ void OwnershipChecker::Apply(const record::GroupRecord& record) {
     const MemberKey key(record.member_removed().group_id(), record.member_removed().member_id());
     given_.erase(key);
     owned_.erase(key);
+    went_over_.erase(key);
   }
   if (record.has_group_removed()) {
     const auto of_group = [&](const auto& entry) {
@@ -62,13 +102,18 @@ void OwnershipChecker::ApplyMember(const record::GroupMember& record) {
 
 void OwnershipChecker::RequireFree(const MemberKey& owner, const TopicPartition& partition) const {
   for (const auto& [other, given] : given_) {
-    if (other.first != owner.first || other == owner) continue;
-    const auto owned = owned_.find(other);
-    const bool holds = owned != owned_.end() && owned->second.contains(partition);
-    Require(!given.contains(partition) && !holds, "I52", [&] {
+    const bool counts = other.first == owner.first && other != owner;
+    Require(!counts || !given.contains(partition), "I52", [&] {
       return "partition index " + partition.partition.ToString() + " was given to member " +
-             owner.second + " while " + other.second +
-             (holds ? " had not given it up" : " still had it by the coordinator's log");
+             owner.second + " while " + other.second + " still had it by the coordinator's log";
+    });
+  }
+  for (const auto& [other, owned] : owned_) {
+    if (other.first != owner.first || other == owner) continue;
+    const bool is_member = given_.contains(other) || went_over_.contains(other);
+    Require(!is_member || !owned.contains(partition), "I52", [&] {
+      return "partition index " + partition.partition.ToString() + " was given to member " +
+             owner.second + " while " + other.second + " had not given it up";
     });
   }
 }
@@ -93,6 +138,22 @@ void OwnershipChecker::OnTold(const message::GroupHeartbeatRequest& request,
   for (const TopicPartition& partition : ToPartitions(response.assignment())) {
     owned.insert(partition);
   }
+}
+
+void OwnershipChecker::OnClassicSaid(const std::string& group_id, const std::string& member_id,
+                                     const std::vector<TopicPartition>& holds) {
+  if (member_id.empty()) return;
+  Partitions& owned = owned_[{group_id, member_id}];
+  Partitions still;
+  for (const TopicPartition& partition : holds) {
+    if (owned.contains(partition)) still.insert(partition);
+  }
+  owned = std::move(still);
+}
+
+void OwnershipChecker::OnClassicTold(const std::string& group_id, const std::string& member_id,
+                                     const std::vector<TopicPartition>& given) {
+  owned_[{group_id, member_id}].insert(given.begin(), given.end());
 }
 
 }  // namespace quipu::sim

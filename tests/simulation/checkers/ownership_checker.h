@@ -29,18 +29,29 @@ class OwnershipChecker {
   // An answer reaches the member that waits for it.
   void OnTold(const message::GroupHeartbeatRequest& request,
               const message::GroupHeartbeatResponse& response);
+  // The same of a member of the classic protocol: its JoinGroup says what it holds, and a SyncGroup
+  // tells it what it has.
+  void OnClassicSaid(const std::string& group_id, const std::string& member_id,
+                     const std::vector<TopicPartition>& holds);
+  void OnClassicTold(const std::string& group_id, const std::string& member_id,
+                     const std::vector<TopicPartition>& given);
   // Partitions that had been another member's before.
   [[nodiscard]] uint64_t handovers() const { return handovers_; }
 
  private:
   using Partitions = std::set<TopicPartition>;
   using MemberKey = std::pair<std::string, std::string>;  // group, member
+  // What became of a group's members in one batch.
+  using GroupRecordsOf = std::map<std::string, std::vector<record::GroupRecord>>;
   void Apply(const record::GroupRecord& record);
+  // The group goes over to the other protocol: who is not a member there is none any more.
+  void ApplyMove(const std::string& group_id, const std::vector<record::GroupRecord>& records);
   void ApplyMember(const record::GroupMember& record);
   void RequireFree(const MemberKey& owner, const TopicPartition& partition) const;
 
   std::map<MemberKey, Partitions> given_;  // of every member: assigned or not yet given up
   std::map<MemberKey, Partitions> owned_;  // told, and not said to have been given up
+  std::set<MemberKey> went_over_;          // members when the group last changed its protocol
   std::map<std::pair<std::string, TopicPartition>, std::string> last_;  // who was given it last
   uint64_t handovers_ = 0;
 };

@@ -8,6 +8,7 @@ namespace quipu::sim {
 namespace {
 
 constexpr int16_t kVersion = 3;
+constexpr int16_t kVersionWithGeneration = 2;  // what the coordinator itself writes
 constexpr int32_t kNull = -1;
 
 void AppendText(std::string& out, const std::string& text) {
@@ -82,20 +83,23 @@ std::string EncodeAssignment(const std::string& topic, const Indices& partitions
 
 std::optional<ClassicClaim> DecodeSubscription(absl::string_view bytes) {
   Reader reader(bytes);
-  if (reader.Number<int16_t>() != kVersion || reader.Number<int32_t>() != 1) return std::nullopt;
+  const auto version = reader.Number<int16_t>();
+  const bool known = version == kVersion || version == kVersionWithGeneration;
+  if (!known || reader.Number<int32_t>() != 1) return std::nullopt;
   reader.Skip(reader.Number<int16_t>());
   reader.Skip(reader.Number<int32_t>());
   ClassicClaim claim;
   claim.owned = reader.Partitions();
   claim.generation = reader.Number<int32_t>();
-  reader.Skip(reader.Number<int16_t>());
+  if (version == kVersion) reader.Skip(reader.Number<int16_t>());
   return reader.done() ? std::optional(claim) : std::nullopt;
 }
 
 std::optional<Indices> DecodeAssignment(absl::string_view bytes) {
   if (bytes.empty()) return Indices();
   Reader reader(bytes);
-  if (reader.Number<int16_t>() != kVersion) return std::nullopt;
+  const auto version = reader.Number<int16_t>();
+  if (version != kVersion && version != 0) return std::nullopt;  // 0: of the coordinator
   const Indices partitions = reader.Partitions();
   reader.Skip(reader.Number<int32_t>());
   return reader.done() ? std::optional(partitions) : std::nullopt;

@@ -25,7 +25,8 @@ struct ClassicClaim {
   int32_t generation = -1;
 };
 
-// ConsumerProtocolSubscription, version 3; ConsumerProtocolAssignment, version 3.
+// ConsumerProtocolSubscription, version 3; ConsumerProtocolAssignment, version 3. The coordinator
+// writes them as versions 2 and 0.
 std::string EncodeSubscription(const std::string& topic, const ClassicClaim& claim);
 std::string EncodeAssignment(const std::string& topic, const Indices& partitions);
 // nullopt: it is none of one topic.

@@ -164,6 +164,8 @@ void SimClassic::Send(const ClassicCall& call) {
   if (const auto* find = std::get_if<message::FindCoordinatorRequest>(&call.request)) {
     SendTyped(call, *find, &BrokerNode::FindCoordinator);
   } else if (const auto* join = std::get_if<ClassicJoinRequest>(&call.request)) {
+    const Indices holds = options_.cooperative ? session_->owned() : Indices();
+    ports_.group.ownership().OnClassicSaid(options_.group_id, join->member_id, PartitionsOf(holds));
     SendTyped(call, *join, &BrokerNode::JoinGroup);
   } else if (const auto* sync = std::get_if<ClassicSyncRequest>(&call.request)) {
     ports_.classic.OnSyncSaid(*sync);
@@ -184,7 +186,12 @@ void SimClassic::OnAnswer(const ClassicCall& call, const Known& known,
   if (const auto* joined = std::get_if<ClassicJoinAnswer>(&response)) {
     ports_.classic.OnJoined(known.group, *joined);
   } else if (const auto* synced = std::get_if<ClassicSyncAnswer>(&response)) {
-    ports_.classic.OnSynced(known.group, std::get<ClassicSyncRequest>(call.request), *synced);
+    const auto& sync = std::get<ClassicSyncRequest>(call.request);
+    ports_.classic.OnSynced(known.group, sync, *synced);
+    const auto given = DecodeAssignment(synced->assignment);
+    if (synced->error == ErrorCode::kNone && given) {
+      ports_.group.ownership().OnClassicTold(sync.group_id, sync.member_id, PartitionsOf(*given));
+    }
   } else if (const auto* committed = std::get_if<message::OffsetCommitResponse>(&response)) {
     PartitionOffsets offsets;
     auto error = static_cast<ErrorCode>(committed->error_code());
@@ -206,6 +213,12 @@ void SimClassic::OnAnswer(const ClassicCall& call, const Known& known,
   Turn([&](Instant now, ClassicEffects& effects) {
     session_->OnAnswered(now, call.id, response, effects);
   });
+}
+
+std::vector<TopicPartition> SimClassic::PartitionsOf(const Indices& indices) const {
+  std::vector<TopicPartition> partitions;
+  for (const int32_t index : indices) partitions.push_back(PartitionOf(index));
+  return partitions;
 }
 
 void SimClassic::Say(const std::string& text) const {

@@ -85,6 +85,7 @@ class SimClassic {
   void Say(const std::string& text) const;
   // As far as it is still true: a deletion of the group takes it back.
   [[nodiscard]] GroupChecker::Committed StillKnown(const Known& known) const;
+  [[nodiscard]] std::vector<TopicPartition> PartitionsOf(const Indices& indices) const;
   [[nodiscard]] TopicPartition PartitionOf(int32_t index) const {
     return {options_.topic_id, PartitionIndex(index)};
   }

@@ -9,7 +9,6 @@ namespace {
 
 constexpr Duration kAwayMax = std::chrono::seconds(4);
 constexpr Duration kDeletionInterval = std::chrono::milliseconds(300);
-constexpr Duration kVisitInterval = std::chrono::milliseconds(300);
 constexpr uint64_t kDeletionTries = 25;       // until all sessions have ended, and longer
 constexpr size_t kClassicDuplicatesMax = 20;  // of one run
 constexpr int kFirstClassicDuplicate = 10;    // numbers of their own
@@ -193,9 +192,11 @@ void SimClassicGroup::AskForDeletion(uint64_t left) {
 }
 
 bool SimClassicGroup::Move() {
-  if (!open_) return false;
-  world().Note("the classic group goes over to assignment by the server");
-  Close();
+  if (!open_ || (!visitors_.empty() && visitors_.back()->running())) return false;
+  const bool alone = world().rng().Chance(1, 3);
+  world().Note("the classic group goes over to assignment by the server" +
+               std::string(alone ? ", and its members go" : ""));
+  if (alone) Close();
   ConsumerOptions options;
   for (int64_t i = 1; i <= brokers_; ++i) {
     options.metadata.bootstrap_servers.push_back("broker:" + std::to_string(i));
@@ -205,26 +206,14 @@ bool SimClassicGroup::Move() {
   options.request_timeout = std::chrono::seconds(2);
   visitors_.push_back(std::make_unique<SimConsumer>(ports_.cluster, kVisitor, topic_, options,
                                                     group_, ports_.history));
-  visitors_.back()->Start();
-  Visit(*visitors_.back(),
-        world().now() + world().Between(std::chrono::seconds(1), std::chrono::seconds(9)));
-  return true;
-}
-
-void SimClassicGroup::Visit(SimConsumer& visitor, Instant until) {
-  world().After(kVisitInterval, nullptr, "operator", [this, &visitor, until] {
-    if (open_) return;  // healed meanwhile
-    if (world().now() >= until) {
-      visitor.Crash();
-      return Open();
-    }
-    // It is refused while the group has members, and whoever runs it tries again.
-    if (visitor.running() && visitor.core().group().fatal() != ErrorCode::kNone) {
-      visitor.Crash();
-      visitor.Start();
-    }
-    Visit(visitor, until);
+  SimConsumer& visitor = *visitors_.back();
+  visitor.Start();
+  const Duration stay = world().Between(std::chrono::seconds(1), std::chrono::seconds(9));
+  world().After(stay, nullptr, "operator", [this, &visitor] {
+    visitor.Crash();  // its session tells the coordinator
+    if (!open_) Open();
   });
+  return true;
 }
 
 void SimClassicGroup::Heal() {
@@ -285,6 +274,9 @@ void SimClassicGroup::AddTo(std::map<std::string, uint64_t>& coverage) const {
   coverage["classic.renamed"] = group.renamed;
   coverage["classic.removed"] = group.removed;
   coverage["classic.moved"] = group.moved;
+  coverage["classic.moved_along"] = group.moved_along;
+  coverage["classic.came_back"] = group.came_back;
+  coverage["classic.mixed"] = group.mixed;
   coverage["classic.records_read"] = group_.counters().read;
   coverage["classic.commits_refused"] = group_.counters().refused;
   coverage["classic.fenced"] = group_.counters().fenced;

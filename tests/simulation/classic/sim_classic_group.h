@@ -1,5 +1,5 @@
 // A classic group of the simulation: its members, what happens to them, and its checkers. At times
-// its place is taken by a member of the other group protocol.
+// a member of the other group protocol comes for a while, beside them or in their place.
 #pragma once
 
 #include <cstdint>
@@ -55,8 +55,6 @@ class SimClassicGroup {
   bool Delete();
   void AskForDeletion(uint64_t left);
   bool Move();
-  // The member of the other protocol is there until then.
-  void Visit(SimConsumer& visitor, Instant until);
   void CheckPosition(int32_t index, Offset end, std::string& open) const;
 
   SimClassic::Ports ports_;

@@ -29,6 +29,7 @@ TEST(LatencyHistogram, OneValueIsEveryPercentile) {
   EXPECT_EQ(summary.count, 1U);
   EXPECT_EQ(summary.p50, microseconds(12345));
   EXPECT_EQ(summary.p999, microseconds(12345));
+  EXPECT_EQ(summary.p9999, microseconds(12345));
   EXPECT_EQ(summary.max, microseconds(12345));
   histogram.Clear();
   EXPECT_EQ(histogram.count(), 0U);

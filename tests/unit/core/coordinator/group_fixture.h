@@ -17,7 +17,8 @@ class FakeTopics final : public GroupTopicView {
   // A topic of this name with an id made of `number`.
   TopicId Add(const std::string& name, uint64_t number, int32_t partitions) {
     const TopicId id(0, number);
-    topics_[name] = {.id = id, .partition_count = partitions};
+    const auto place = topics_.insert_or_assign(name, GroupTopic()).first;
+    place->second = {.id = id, .partition_count = partitions, .name = place->first};
     return id;
   }
   void Remove(const std::string& name) { topics_.erase(name); }

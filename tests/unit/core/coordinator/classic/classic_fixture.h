@@ -95,11 +95,11 @@ class ClassicFixture : public GroupFixture {
 
   // ---- requests; each returns its token ----
   uint64_t Send(const ClassicJoinRequest& request) {
-    Host(core_.JoinGroup(++token_, request, now_));
+    Host(core_.JoinGroup(++token_, request, now_, topics_));
     return token_;
   }
   uint64_t Send(const ClassicSyncRequest& request) {
-    Host(core_.SyncGroup(++token_, request, now_));
+    Host(core_.SyncGroup(++token_, request, now_, topics_));
     return token_;
   }
   uint64_t Send(const ClassicHeartbeatRequest& request) {
@@ -107,7 +107,7 @@ class ClassicFixture : public GroupFixture {
     return token_;
   }
   uint64_t Send(const ClassicLeaveRequest& request) {
-    Host(core_.LeaveGroup(++token_, request, now_));
+    Host(core_.LeaveGroup(++token_, request, now_, topics_));
     return token_;
   }
 

@@ -30,6 +30,9 @@ class RandomClassicTest : public ClassicFixture, public ::testing::WithParamInte
   };
 
   RandomClassicTest() : rng_(static_cast<uint64_t>(GetParam())) {
+    // What these members give each other nobody else could read.
+    options_.migration_policy = GroupMigrationPolicy::kDisabled;
+    core_ = GroupCoordinatorCore(options_);
     for (int i = 0; i < 6; ++i) {
       Client& client = clients_.emplace_back();
       client.name = absl::StrCat("c", i);

@@ -275,15 +275,13 @@ class ClassicKindTest : public ClassicFixture {
   }
 };
 
-TEST_F(ClassicKindTest, AGroupOfOneKindRefusesTheOther) {
+TEST_F(ClassicKindTest, MembersOfTheServersAreNoneOfAClassicGroup) {
   const auto joined = StableGroup({"a"});
-  EXPECT_EQ(Join("m").error_code(), static_cast<int32_t>(ErrorCode::kGroupIdNotFound));
-  EXPECT_EQ(Leave("m").error_code(), static_cast<int32_t>(ErrorCode::kGroupIdNotFound));
+  EXPECT_EQ(Leave("m").error_code(), static_cast<int32_t>(ErrorCode::kUnknownMemberId));
   LeaveBy(joined[0].member_id);
   const Answer member = Join("m");
   EXPECT_EQ(member.error_code(), 0);
   EXPECT_EQ(Described().kind(), "consumer");
-  EXPECT_EQ(ErrorOf(Send(JoinOf("a"))), ErrorCode::kInconsistentGroupProtocol);
   EXPECT_EQ(Beat("m", 1), ErrorCode::kUnknownMemberId);
   EXPECT_EQ(LeaveBy("m"), ErrorCode::kUnknownMemberId);
   EXPECT_EQ(CommitAs("m", member.member_epoch(), 42), ErrorCode::kNone);

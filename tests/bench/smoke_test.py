@@ -1,0 +1,109 @@
+"""Goal: scripts/bench still works. Method: what judges and draws, with figures made up; the floors' programs and a part
+of the set, each for a moment; one broker killed. Figures themselves are not judged: others may run beside it.
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE]
+import programs  # noqa: E402
+import chart  # noqa: E402
+import failure  # noqa: E402
+import report  # noqa: E402
+from results import Results, Row  # noqa: E402
+from station import Station, bench_program, told  # noqa: E402
+
+MACHINE = {"rounds": 3, "store": "s", "commit": "c", "date": "d", "cpu": "p", "cores": 2, "memory_gib": 1,
+           "file_system": "f", "kernel": "k", "loads": [0.1], "quick": False, "command": "scripts/bench"}
+
+
+def figures(**values):
+    return Results({name: {str(n): value for n, value in enumerate(listed)} for name, listed in values.items()})
+
+
+class JudgingTest(programs.TestCase):
+    def test_the_median_of_the_ratios_within_rounds_is_judged(self):
+        results = figures(mine=[10, 80, 30], floor=[20, 100, 100])  # ratios 0.5, 0.8, 0.3
+        self.assertTrue(Row("", "mine", "", "floor", at_least=0.5).judge(results))
+        self.assertFalse(Row("", "mine", "", "floor", at_least=0.51).judge(results))
+        self.assertFalse(Row("", "mine", "", "floor", at_most=0.49).judge(results))
+        self.assertTrue(Row("", "mine", "", at_most=30).judge(results))
+        self.assertTrue(Row("", "mine", "", "floor", at_least=0.9, or_figure_at_least=30).judge(results))
+        self.assertIsNone(Row("", "mine", "", "floor").judge(results))
+        self.assertIsNone(Row("", "missing", "", at_most=1).judge(results))
+
+    def test_the_page_keeps_what_was_written_by_hand(self):
+        page = os.path.join(programs.folder("page"), "benchmarks.md")
+        with open(page, "w", encoding="utf-8") as file:
+            file.write("before\n<!-- scripts/bench: figures begins -->\nold\n<!-- scripts/bench: figures ends -->\nafter\n")
+        rows = [Row("good", "mine", "MB/s", "floor", at_least=0.5), Row("bad", "mine", "MB/s", at_most=2),
+                Row("not measured", "missing", "s")]
+        for _ in range(2):
+            report.write_page(page, "figures", MACHINE, rows, figures(mine=[10, 80, 30], floor=[20, 100, 100]))
+        written = programs.read(page)
+        self.assertTrue(written.startswith("before\n") and written.endswith("\nafter\n"))
+        self.assertIn("| good | >= 0.50 | 100.0 (20.00-100.0) MB/s | 30.00 (10.00-80.00) MB/s | 0.50 (0.30-0.80) | reached |",
+                      written)
+        self.assertIn("| bad | <= 2.00 |  | 30.00 (10.00-80.00) MB/s |  | **falls short** |", written)
+        self.assertNotIn("old", written)
+        self.assertNotIn("not measured", written)
+        self.assertIn("benchmarks-figures.svg", written)
+        self.assertIn(chart.GOOD, programs.read(os.path.join(os.path.dirname(page), "benchmarks-figures.svg")))
+
+
+class RunningTest(programs.TestCase):
+    def test_the_programs_of_the_floors(self):
+        folder = programs.folder("floor")
+        floor, store = bench_program("quipu-bench-floor"), bench_program("quipu-bench-store")
+        small = ("--seconds", 0.2, "--file-bytes", 8 << 20)
+        journal = told([floor, "journal", os.path.join(folder, "j"), "--batch-size", 300, "--queued", 16, *small])
+        self.assertEqual(journal["group_bytes"], 8192)
+        self.assertGreater(journal["mb_per_second"], 0)
+        self.assertEqual(os.path.getsize(os.path.join(folder, "j")), 8 << 20)
+        for where in ((), ("--dir", folder)):
+            chain = told([floor, "chain", *where, "--batch-size", 300, "--warm-up", 0.1, "--rate", 500, *small])
+            self.assertEqual(chain["latencies"], 100)
+            self.assertEqual([node["syncs_per_second"] > 0 for node in chain["nodes"]], 3 * [bool(where)])
+            full = told([floor, "chain", *where, "--batch-size", 65536, "--record-size", 100, "--warm-up", 0.1, *small])
+            self.assertGreater(full["batches_per_second"], 0)
+        appended = told([store, os.path.join(folder, "s"), "--seconds", 0.2, "--warm-up", 0.1])
+        self.assertGreater(appended["mb_per_second"], 0)
+
+    def test_a_part_of_the_set_and_its_table(self):
+        folder = programs.folder("bench")
+        main, out = [sys.executable, "-B", os.path.join(HERE, "main.py")], os.path.join(folder, "out.json")
+        run = subprocess.run([*main, "restart", "--quick", "--dir", folder, "--out", out], text=True, capture_output=True,
+                             env={**os.environ, "QUIPU_BUILD": programs.BUILD}, timeout=100, check=False)
+        if "is on no disk" in run.stderr:
+            self.skipTest(run.stderr)
+        self.check(run, 0)
+        with open(out, encoding="utf-8") as file:
+            values = json.load(file)["values"]
+        self.assertEqual(set(values), {row.figure for row in failure.Restart.rows})
+        again = subprocess.run([*main, "restart", "--dir", folder, "--from-json", out], text=True, capture_output=True,
+                               timeout=30, check=False)
+        self.check(again, 0)
+        self.assertEqual(again.stdout.strip(), run.stdout[run.stdout.index("`scripts/bench"):].strip())
+        shutil.rmtree(folder)
+
+    def test_a_broker_that_is_killed(self):
+        with Station() as station:
+            station.make_topic("t", 3)
+            result = failure.stop_leader(station, "t", 9)
+            self.assertEqual(result["partitions"], 1)
+            self.assertGreater(result["last_ms"], 0)
+            self.assertEqual(len(station.pids("broker")), 3)
+
+    def test_wrong_arguments(self):
+        for arguments, said in ((("nothing",), "no part nothing"), (("kafka", "store"), "a run of their own")):
+            done = subprocess.run([sys.executable, "-B", os.path.join(HERE, "main.py"), *arguments], text=True,
+                                  capture_output=True, timeout=30, check=False)
+            self.check(done, 2, said)
+
+
+if __name__ == "__main__":
+    programs.main()

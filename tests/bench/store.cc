@@ -1,0 +1,186 @@
+// Durable appends at the store of one broker, without a broker: the seam that everything is written
+// through, beside the raw journal of quipu-bench-floor.
+//
+//   quipu-bench-store DIR --batch-size 16384 --queued 16 [--partitions 100] [--store rocksdb]
+//
+// DIR is new or empty. So many batches are always waiting: what is durable is at once followed by
+// as much, in turn to each partition. Prints JSON.
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "core/record/record_batch_builder.h"
+#include "storage/rocksdb/open_storage.h"
+
+namespace quipu {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  std::string path;
+  std::string store;  // empty: the default
+  size_t batch_bytes = 16384;
+  size_t queued = 16;
+  int partitions = 100;
+  double warm_up_seconds = 0.5;
+  double seconds = 2;
+};
+
+[[noreturn]] void Fail(const std::string& why) {
+  std::fprintf(stderr, "quipu-bench-store: %s\n", why.c_str());
+  std::_Exit(1);
+}
+
+double CpuSeconds() {
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  return static_cast<double>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+         static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
+
+// What this process has caused to be written to disks, as the system counts.
+int64_t BytesWritten() {
+  std::ifstream file("/proc/self/io");
+  for (std::string name; file >> name;) {
+    int64_t value = 0;
+    file >> value;
+    if (name == "write_bytes:") return value;
+  }
+  Fail("/proc/self/io has no write_bytes");
+}
+
+BrokerStorage Open(const Options& options) {
+  const DirectoryIdentity identity{.cluster_id = ClusterId(1, 1),
+                                   .role = NodeRole::kBroker,
+                                   .node_id = 1,
+                                   .directory_id = DirectoryId(2, 2),
+                                   .voters = {}};
+  const absl::Status formatted = FormatDirectory(options.path, identity);
+  if (!formatted.ok()) Fail(formatted.ToString());
+  OpenStorageOptions open;
+  open.path = options.path;
+  open.fatal = &Fail;
+  absl::StatusOr<BrokerStorage> storage = OpenBrokerStorage(open);
+  if (!storage.ok()) Fail(storage.status().ToString());
+  return *std::move(storage);
+}
+
+// About `bytes` long: one record that fills it.
+RecordBatchView MakeBatch(size_t bytes) {
+  const auto built = [](size_t value_bytes) {
+    RecordBatchBuilder builder({});
+    builder.Add({.timestamp = TimestampMs(1), .value = std::string(value_bytes, 'b')});
+    return builder.Build();
+  };
+  const size_t rest = built(1).size() - 1;
+  const auto view = RecordBatchView::Parse(built(bytes > rest ? bytes - rest : 1));
+  if (!view.ok()) Fail(view.status().ToString());
+  return *view;
+}
+
+class Load {
+ public:
+  Load(const Options& options, BrokerStorage& storage)
+      : options_(options), storage_(storage), batch_(MakeBatch(options.batch_bytes)) {
+    std::vector<PartitionUid> uids;
+    for (int i = 0; i < options.partitions; ++i) uids.emplace_back(static_cast<uint64_t>(i + 1));
+    const auto logs = storage.store->CreateLogs(uids);
+    if (!logs.ok()) Fail(logs.status().ToString());
+    logs_ = *logs;
+    next_.resize(logs_.size());
+  }
+
+  Json Run() {
+    Until(options_.warm_up_seconds);
+    const uint64_t groups = storage_.writer->groups_written();
+    const int64_t written = BytesWritten();
+    const double cpu = CpuSeconds();
+    appended_ = 0;
+    const double seconds = Until(options_.seconds);
+    const auto bytes = static_cast<double>(appended_ * batch_.size());
+    const double synced = static_cast<double>(storage_.writer->groups_written() - groups);
+    return {{"mb_per_second", bytes / seconds / 1e6},
+            {"batch_bytes", batch_.size()},
+            {"groups_per_second", synced / seconds},
+            {"cpu_seconds_per_gib", (CpuSeconds() - cpu) / (bytes / static_cast<double>(1 << 30))},
+            {"bytes_written_per_byte", static_cast<double>(BytesWritten() - written) / bytes}};
+  }
+
+ private:
+  // Until so long is over and all is durable; how long that took.
+  double Until(double seconds) {
+    const auto since = [start = Clock::now()] {
+      return std::chrono::duration<double>(Clock::now() - start).count();
+    };
+    while (since() < seconds) Append();
+    return since();
+  }
+
+  void Append() {
+    std::vector<LogWrite> writes(options_.queued);
+    for (LogWrite& write : writes) {
+      const size_t log = turn_++ % logs_.size();
+      const Offset offset = next_[log];
+      next_[log] = offset + 1;
+      write.log_id = logs_[log];
+      write.mutation.appends.push_back({.base_offset = offset,
+                                        .last_offset = offset,
+                                        .max_timestamp = TimestampMs(1),
+                                        .bytes = StampBatch(batch_, offset, LeaderEpoch(0), {})});
+    }
+    std::unique_lock<std::mutex> lock(mutex_);
+    durable_ = false;
+    storage_.writer->Submit(std::move(writes), [this] {
+      const std::lock_guard<std::mutex> held(mutex_);
+      durable_ = true;
+      wake_.notify_one();
+    });
+    wake_.wait(lock, [this] { return durable_; });
+    appended_ += options_.queued;
+  }
+
+  const Options& options_;
+  BrokerStorage& storage_;
+  const RecordBatchView batch_;
+  std::vector<LogId> logs_;
+  std::vector<Offset> next_;
+  size_t turn_ = 0;
+  uint64_t appended_ = 0;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool durable_ = false;  // under mutex_
+};
+
+int Main(int argc, char** argv) {
+  CLI::App app("Durable appends at the store of one broker");
+  Options options;
+  app.add_option("dir", options.path, "New or empty")->required();
+  app.add_option("--store", options.store, "As log.store")->check(CLI::IsMember({"rocksdb"}));
+  app.add_option("--batch-size", options.batch_bytes)->check(CLI::Range(100, 1 << 20));
+  app.add_option("--queued", options.queued)->check(CLI::PositiveNumber);
+  app.add_option("--partitions", options.partitions)->check(CLI::PositiveNumber);
+  app.add_option("--warm-up", options.warm_up_seconds)->check(CLI::NonNegativeNumber);
+  app.add_option("--seconds", options.seconds)->check(CLI::PositiveNumber);
+  CLI11_PARSE(app, argc, argv);
+  BrokerStorage storage = Open(options);
+  std::cout << Load(options, storage).Run().dump(2) << "\n";
+  return 0;
+}
+
+}  // namespace
+}  // namespace quipu
+
+int main(int argc, char** argv) { return quipu::Main(argc, argv); }
