@@ -205,8 +205,9 @@ void ClassicGroups::GiveUp(const std::string& group_id) {
   ClassicGroup* group = FindLive(group_id);
   if (group == nullptr) return;
   while (!group->members.empty()) {
+    const std::string member_id = group->members.begin()->first;  // goes with its entry
     AnswerSuperseded(group->members.begin()->second, ErrorCode::kRebalanceInProgress);
-    RemoveMember(*group, group->members.begin()->first);
+    RemoveMember(*group, member_id);
   }
   ForgetEmpty(group_id);
 }
