@@ -7,6 +7,7 @@
 #include "core/coordinator/classic/consumer_protocol.h"
 #include "core/coordinator/classic/named_partitions.h"
 #include "core/coordinator/group_coordinator_core.h"
+#include "core/coordinator/group_requests.h"
 
 namespace quipu {
 namespace {
@@ -26,10 +27,10 @@ const ClassicMember* FindDurable(const ClassicMembership& durable, const std::st
 
 // The member with all but its partitions; nullopt: what it wants cannot be read.
 std::optional<GroupMember> Converted(const std::string& member_id, const LiveClassicMember& live,
-                                     int32_t generation) {
+                                     int32_t generation, const GroupCoordinatorOptions& options) {
   if (live.protocols.empty()) return std::nullopt;
   auto names = SubscribedTopicsIn(live.protocols.front().metadata);
-  if (!names) return std::nullopt;
+  if (!names || !AreTopicNames(*names, options)) return std::nullopt;
   GroupMember member;
   member.member_id = member_id;
   member.epoch = GroupEpoch(generation);
@@ -84,7 +85,7 @@ std::optional<GroupMembership> GroupCoordinatorCore::Upgraded(const ClassicGroup
   absl::btree_set<TopicPartition> held;
   for (const auto& [member_id, member] : live.members) {
     if (member.is_new) continue;  // holds nothing, and joins again
-    auto converted = Converted(member_id, member, live.generation);
+    auto converted = Converted(member_id, member, live.generation, options_);
     if (!converted) return std::nullopt;
     const ClassicMember* durable =
         group != nullptr ? FindDurable(group->classic, member_id, member) : nullptr;

@@ -31,12 +31,6 @@ std::optional<Wish> WishOf(const ClassicJoinRequest& request, const GroupTopicVi
   return Wish{.topics = *std::move(names), .owned = ToIds(*owned, topics)};
 }
 
-bool AreTopicNames(const TopicNames& names, const GroupCoordinatorOptions& options) {
-  return names.size() <= options.subscribed_topics_max &&
-         std::all_of(names.begin(), names.end(),
-                     [&options](const std::string& name) { return IsName(name, options); });
-}
-
 // Whether one of the offered assignors is known to all members of the classic protocol.
 bool HaveOneInCommon(const GroupMembership& membership) {
   for (const auto& [member_id, member] : membership.members) {
@@ -105,7 +99,9 @@ ErrorCode GroupCoordinatorCore::CheckMixedJoin(const ClassicJoinRequest& request
     // It was a member once, and what it holds may be another's by now.
     const bool was_member =
         !request.member_id.empty() && (!request.instance_id.empty() || holds_something);
-    if (was_member) return ErrorCode::kUnknownMemberId;
+    // Nor did anybody give out an id that no record could hold.
+    const bool is_id = request.member_id.empty() || IsName(request.member_id, options_);
+    if (was_member || !is_id) return ErrorCode::kUnknownMemberId;
     return membership.members.size() >= options_.members_per_group_max
                ? ErrorCode::kGroupMaxSizeReached
                : ErrorCode::kNone;

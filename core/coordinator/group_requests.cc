@@ -24,6 +24,12 @@ bool IsName(const std::string& name, const GroupCoordinatorOptions& options) {
   return !name.empty() && name.size() <= options.name_bytes_max && IsUtf8(name);
 }
 
+bool AreTopicNames(const std::vector<std::string>& names, const GroupCoordinatorOptions& options) {
+  return names.size() <= options.subscribed_topics_max &&
+         std::all_of(names.begin(), names.end(),
+                     [&options](const std::string& name) { return IsName(name, options); });
+}
+
 ErrorCode ValidateGroupId(const std::string& group_id, const GroupCoordinatorOptions& options) {
   return IsName(group_id, options) ? ErrorCode::kNone : ErrorCode::kInvalidGroupId;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/error_code.h"
 #include "core/coordinator/group_options.h"
@@ -17,6 +18,9 @@ inline constexpr int32_t kLeaveStaticEpoch = -2;
 
 // Whether it can name a group, a member, an instance or a topic.
 bool IsName(const std::string& name, const GroupCoordinatorOptions& options);
+
+// Whether they are names, and no more than a member may read.
+bool AreTopicNames(const std::vector<std::string>& names, const GroupCoordinatorOptions& options);
 
 // kNone or kInvalidGroupId.
 ErrorCode ValidateGroupId(const std::string& group_id, const GroupCoordinatorOptions& options);

@@ -52,7 +52,7 @@ class Restart:
 
     def run(self, number):
         name = f"broker-{VICTIM}"
-        with Station(self.asked.store) as station:
+        with Station() as station:
             station.make_topic("t", 24)
             seconds = self.plan.seconds(12)
             producer = station.start(*station.arguments("t", 1024, 65536, seconds, warm_up=0.1))
@@ -116,7 +116,7 @@ class Failover:
     def run(self, number):
         for count in COUNTS:
             partitions = 3 * (count if count < 1000 else self.plan.count(count, 150))
-            with Station(self.asked.store) as station:
+            with Station() as station:
                 station.make_topic("t", partitions)
                 for how, sent in SIGNALS:
                     result = stop_leader(station, "t", sent)

@@ -68,7 +68,7 @@ class Store:
             else:
                 self.results.add(number, f"fio {of}", compared)
             folder = programs.folder("store")
-            chosen = ("--store", self.asked.store) if self.asked.store else ()
+            chosen = ("--store", self.asked.store)
             store = told([bench_program(STORE_PROGRAM), os.path.join(folder, "d"), "--batch-size", batch, "--queued",
                           queued, "--seconds", seconds, *chosen])
             shutil.rmtree(folder)

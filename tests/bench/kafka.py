@@ -144,7 +144,7 @@ class Kafka:
             self.results.note(f"LEFT OUT: Kafka: {self.left_out}")
             return
         for record, batch in SHAPES:
-            with Station(self.asked.store) as station:
+            with Station() as station:
                 station.make_topic("t", PARTITIONS)
                 self.keep(number, "Quipu", record, batch, *self.measured(
                     station.cluster.kafka_bootstrap, "t", station.pids(), record, batch))
@@ -153,7 +153,7 @@ class Kafka:
                 self.of_kafka(number, kind, settings, record, batch)
         self.results.add(number, "Quipu: memory", memory)
         self.results.add(number, "Kafka: memory", sum(processes.resident_mib(pid) for pid in self.cluster.pids()))
-        with Station(self.asked.store) as station:
+        with Station() as station:
             station.make_topic("slow", 1)
             leader = station.describe("slow")[0]["leader"]
             self.latency(number, "Quipu", station.cluster.kafka_bootstrap.split(",")[leader - 1], "slow")

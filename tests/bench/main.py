@@ -24,8 +24,8 @@ def arguments():
                         f"{len(SET)}. {' and '.join(PEERS)} is a peer, and has a table of its own")
     parser.add_argument("--rounds", type=int, help="default 5; with --quick 1")
     parser.add_argument("--quick", action="store_true", help="a smoke run: some seconds a figure, which means nothing")
-    parser.add_argument("--store", default="", help="log.store of the brokers; default: the product's")
-    parser.add_argument("--against", default="", help="another log.store, to produce beside it")
+    parser.add_argument("--store", choices=("rocksdb", "journal"), default="rocksdb",
+                        help="what part store measures; brokers have rocksdb alone")
     parser.add_argument("--dir", default=os.path.join(ROOT, "build", "bench"),
                         help="where everything is written, on the disk that is measured; default: %(default)s")
     parser.add_argument("--out", help="the JSON; default: results.json, or peers.json, in --dir")
@@ -36,6 +36,8 @@ def arguments():
     if unknown:
         parser.error(f"no part {', '.join(sorted(unknown))}")
     asked.parts = asked.parts or list(SET)
+    if asked.store != "rocksdb" and asked.parts != ["store"]:
+        parser.error(f"--store {asked.store} is for part store alone")
     peers = [part for part in asked.parts if part in PEERS]
     if peers and len(peers) < len(asked.parts):
         parser.error("peers have a run of their own")
@@ -59,7 +61,7 @@ def machine(asked):
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], text=True, capture_output=True,
                             check=False).stdout.strip()
     return {"date": datetime.date.today().isoformat(), "commit": commit or "unknown", "rounds": asked.rounds,
-            "quick": asked.quick, "store": asked.store or "the default", "cpu": cpu[1] if cpu else platform.machine(),
+            "quick": asked.quick, "store": asked.store, "cpu": cpu[1] if cpu else platform.machine(),
             "cores": os.cpu_count(), "memory_gib": memory, "kernel": platform.release(),
             "file_system": " on ".join(file_system_of(asked.dir)), "loads": [],
             "command": " ".join(["scripts/bench", *sys.argv[1:]]).replace(" --write-docs", "")}

@@ -28,7 +28,7 @@ class Many:
 
     def run(self, number):
         for name, partitions in (("few", self.FEW), ("many", self.plan.count(10000, 300))):
-            with Station(self.asked.store, ("--controller-set", "quipu.partitions.max=30000")) as station:
+            with Station(("--controller-set", "quipu.partitions.max=30000")) as station:
                 self.measure(number, station, name, partitions)
 
     def measure(self, number, station, name, partitions):

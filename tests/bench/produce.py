@@ -30,9 +30,6 @@ class Full:
             Row("beside it: CPU seconds for each GiB, of the client", f"{what}: client CPU", "s"),
             Row("beside it: syncs a second of the floor's leader", f"{what}: floor syncs", "/s"),
             Row("beside it: memory of a broker afterwards", f"{what}: broker memory", "MiB")]
-        if not small:
-            rows.append(Row("beside it: against the store named by --against", f"{what}: rate", "MB/s",
-                            f"{what}: rate of the other store", at_least=2))
     rows += [Row("bytes written for each byte of records, 64 KiB batches", "written, 64 KiB", "", at_most=1.1),
              Row("bytes written for each byte of records, 300 B batches", "written, 300 B", "", at_most=1.5)]
 
@@ -42,14 +39,9 @@ class Full:
     def run(self, number):
         for what, record, batch in SHAPES:
             self.floors(number, what, record, batch)
-            with Station(self.asked.store) as station:
+            with Station() as station:
                 self.quipu(number, station, what, record, batch)
-            if self.asked.against and record == 1024:
-                with Station(self.asked.against) as station:
-                    station.make_topic("t", PARTITIONS)
-                    told = station.produce("t", record, batch, self.plan.seconds(4))
-                    self.results.add(number, f"{what}: rate of the other store", self.rate(told, record))
-        with Station(self.asked.store) as station:
+        with Station() as station:
             station.make_topic("t", PARTITIONS)
             told = station.measured_produce("t", 300 - 72, 1, self.plan.seconds(4))  # 72: a batch's head and a record's
             self.results.add(number, "300 B batches: rate", told["records_per_second"])
@@ -105,7 +97,7 @@ class Latency:
         transport = chain(self.plan, "", 100, 4, rate=self.RATE)
         floor = chain(self.plan, programs.WORK, 100, 8, rate=self.RATE)
         self.results.add(number, "light transport p50", transport["p50_ms"])
-        with Station(self.asked.store) as station:
+        with Station() as station:
             self.results.add(number, "idle memory",
                              max(processes.resident_mib(pid) for pid in station.pids("broker")))
             station.make_topic("light", PARTITIONS)

@@ -41,7 +41,7 @@ class Reading:
         self.asked, self.plan, self.results = asked, plan, results
 
     def run(self, number):
-        with Station(self.asked.store) as station:
+        with Station() as station:
             self.tail(number, station)
             self.cold(number, station)
 

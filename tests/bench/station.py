@@ -26,14 +26,13 @@ def told(command, seconds=120):
 
 
 class Station:
-    """`with Station(...) as station`: a fresh cluster. `store` empty: the product's default."""
+    """`with Station(...) as station`: a fresh cluster."""
 
-    def __init__(self, store="", settings=()):
-        self.store, self.settings = store, settings
+    def __init__(self, settings=()):
+        self.settings = settings
 
     def __enter__(self):
-        chosen = ("--broker-set", f"log.store={self.store}") if self.store else ()
-        self.cluster = programs.Cluster(3, *chosen, *self.settings)
+        self.cluster = programs.Cluster(3, *self.settings)
         return self
 
     def __exit__(self, *_):

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -31,7 +32,7 @@ using Json = nlohmann::ordered_json;
 
 struct Options {
   std::string path;
-  std::string store;  // empty: the default
+  LogStoreKind store = LogStoreKind::kRocksdb;
   size_t batch_bytes = 16384;
   size_t queued = 16;
   int partitions = 100;
@@ -73,6 +74,7 @@ BrokerStorage Open(const Options& options) {
   OpenStorageOptions open;
   open.path = options.path;
   open.fatal = &Fail;
+  open.log_store = options.store;
   absl::StatusOr<BrokerStorage> storage = OpenBrokerStorage(open);
   if (!storage.ok()) Fail(storage.status().ToString());
   return *std::move(storage);
@@ -168,7 +170,10 @@ int Main(int argc, char** argv) {
   CLI::App app("Durable appends at the store of one broker");
   Options options;
   app.add_option("dir", options.path, "New or empty")->required();
-  app.add_option("--store", options.store, "As log.store")->check(CLI::IsMember({"rocksdb"}));
+  const std::map<std::string, LogStoreKind> kinds = {{"rocksdb", LogStoreKind::kRocksdb},
+                                                     {"journal", LogStoreKind::kJournal}};
+  app.add_option("--store", options.store, "How the directory stores")
+      ->transform(CLI::CheckedTransformer(kinds));
   app.add_option("--batch-size", options.batch_bytes)->check(CLI::Range(100, 1 << 20));
   app.add_option("--queued", options.queued)->check(CLI::PositiveNumber);
   app.add_option("--partitions", options.partitions)->check(CLI::PositiveNumber);

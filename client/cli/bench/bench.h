@@ -50,8 +50,8 @@ std::string Noise(size_t bytes);
 std::string KeyOf(uint64_t number, uint64_t keys);
 
 // What every verb tells of its run: interrupted, seconds, records_per_second, mb_per_second and
-// client_cpu_seconds, into `json`. `bytes`: of all `records`. `cpu_before`: used before the run.
-void AddRun(uint64_t records, uint64_t bytes, double seconds, Json& json, double cpu_before = 0);
+// client_cpu_seconds, into `json`. `bytes`: of all `records`.
+void AddRun(uint64_t records, uint64_t bytes, double seconds, double cpu_seconds, Json& json);
 // p50_ms, p95_ms, p99_ms, p99_9_ms, p99_99_ms and max_ms, into `json`.
 void AddLatency(const LatencySummary& latency, Json& json);
 // "p50 1.20 ms, p95 ..., max ...".

@@ -123,7 +123,7 @@ class Reading {
     if (common_.json()) {
       Json json{{"records", records_}, {"bytes", bytes_},       {"partitions", partitions},
                 {"skipped", skipped_}, {"repeated", repeated_}, {"first_record_ms", first_ms}};
-      AddRun(records_, bytes_, seconds, json);
+      AddRun(records_, bytes_, seconds, CpuSeconds(), json);
       PrintJson(json);
       return;
     }

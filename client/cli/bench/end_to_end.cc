@@ -169,7 +169,7 @@ class EndToEnd {
                 {"record_bytes", load_.record_bytes},
                 {"rate", load_.rate},
                 {"partitions", partitions}};
-      AddRun(verdict.received, verdict.received * load_.record_bytes, seconds, json);
+      AddRun(verdict.received, verdict.received * load_.record_bytes, seconds, CpuSeconds(), json);
       AddLatency(latency, json);
       PrintJson(json);
       return;

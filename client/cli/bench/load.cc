@@ -47,12 +47,12 @@ std::string KeyOf(uint64_t number, uint64_t keys) {
   return absl::StrCat("account-", number % keys);
 }
 
-void AddRun(uint64_t records, uint64_t bytes, double seconds, Json& json, double cpu_before) {
+void AddRun(uint64_t records, uint64_t bytes, double seconds, double cpu_seconds, Json& json) {
   json["interrupted"] = InterruptSignal() != 0;
   json["seconds"] = seconds;
   json["records_per_second"] = std::round(static_cast<double>(records) / seconds);
   json["mb_per_second"] = static_cast<double>(bytes) / seconds / 1e6;
-  json["client_cpu_seconds"] = CpuSeconds() - cpu_before;
+  json["client_cpu_seconds"] = cpu_seconds;
 }
 
 void AddLatency(const LatencySummary& latency, Json& json) {

@@ -27,8 +27,7 @@ struct ProduceRun {
   BenchClock::time_point start, until;
   uint64_t sent = 0;
   double seconds = 0;
-  double cpu_before = 0;
-  double cpu_after = 0;
+  double cpu_seconds = 0;  // of this process
   std::atomic<uint64_t> acknowledged{0};
   std::atomic<uint64_t> in_time{0};  // of the acknowledged: before `until`
   std::atomic<uint64_t> failed{0};
@@ -95,7 +94,7 @@ class ProduceBench {
   void RunOnce(double seconds, ProduceRun& run) {
     LoadOptions load = options_.load;
     if (seconds > 0) load.records = kBenchRecordsMax;
-    run.cpu_before = CpuSeconds();
+    const double cpu_before = CpuSeconds();
     run.start = BenchClock::now();
     const auto length =
         std::chrono::duration_cast<BenchClock::duration>(std::chrono::duration<double>(seconds));
@@ -111,7 +110,7 @@ class ProduceBench {
     AwaitReports(*ready_.producer, run.sending);
     const BenchClock::time_point end = std::min(run.until, BenchClock::now());
     run.seconds = std::max(SecondsOf(end - run.start), 1e-9);
-    run.cpu_after = CpuSeconds();
+    run.cpu_seconds = CpuSeconds() - cpu_before;
   }
 
   void ShowProgress(const ProduceRun& run) {
@@ -191,9 +190,8 @@ class ProduceBench {
               {"acknowledged", run.acknowledged.load()},
               {"failed", run.failed.load()},
               {"persisted_unknown", run.unknown.load()}};
-    AddRun(run.in_time, run.in_time * options_.load.record_bytes, run.seconds, json,
-           run.cpu_before);
-    json["client_cpu_seconds"] = run.cpu_after - run.cpu_before;
+    AddRun(run.in_time, run.in_time * options_.load.record_bytes, run.seconds, run.cpu_seconds,
+           json);
     AddLatency(run.latencies.Summary(), json);
     return json;
   }

@@ -332,6 +332,21 @@ TEST_F(MigrationTest, WhoCannotBeUnderstoodIsRefused) {
   EXPECT_EQ(ErrorOf(Send(request)), ErrorCode::kInconsistentGroupProtocol);
 }
 
+// Such bytes would make the coordinator's log unreadable.
+TEST_F(MigrationTest, WhatNoRecordCouldHoldIsRefused) {
+  ClassicJoinRequest request = JoinOf("a");
+  request.protocols = {{.name = "range", .metadata = EncodeSubscription({"\xff"}, {}, -1)}};
+  const auto joined = JoinAll({request});
+  SyncAll(joined);
+  EXPECT_EQ(Join("s").error_code(), static_cast<int32_t>(ErrorCode::kGroupIdNotFound));
+  EXPECT_EQ(LeaveBy(joined[0].member_id), ErrorCode::kNone);
+  EXPECT_EQ(Join("s").error_code(), 0);
+  EXPECT_EQ(ErrorOf(Send(request)), ErrorCode::kInvalidRequest);
+  EXPECT_EQ(ErrorOf(Send(JoinOf("a", "\xff"))), ErrorCode::kUnknownMemberId);
+  EXPECT_EQ(ErrorOf(Send(JoinOf("a", std::string(300, 'x')))), ErrorCode::kUnknownMemberId);
+  FailOver();
+}
+
 TEST_F(MigrationTest, APolicyMayForbidEither) {
   options_.migration_policy = GroupMigrationPolicy::kDowngrade;
   core_ = GroupCoordinatorCore(options_);
