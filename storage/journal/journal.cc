@@ -6,6 +6,7 @@
 #include <new>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/check.h"
@@ -67,6 +68,11 @@ absl::StatusOr<Journal::Found> Journal::FindFiles(uint64_t last) {
     const std::optional<uint64_t> any_id =
         SegmentOfFileName(absl::StripSuffix(absl::string_view(name), kEvidence));
     if (any_id.has_value()) found.next_id = std::max(found.next_id, *any_id + 1);
+    // Its groups carry the id that it had: no segment may get that again.
+    uint64_t had = 0;
+    if (absl::SimpleAtoi(absl::StripPrefix(name, "spare-"), &had)) {
+      found.next_id = std::max(found.next_id, had + 1);
+    }
     QUIPU_ASSIGN_OR_RETURN(const uint64_t bytes, files.SizeOf(path));
     if (absl::StartsWith(name, "spare-")) {
       const bool whole = bytes == options_.segment_bytes && !absl::StartsWith(name, "spare-new-");
@@ -99,6 +105,7 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Start(Options options, const J
   if (journal->buffer_ == nullptr) throw std::bad_alloc();
   QUIPU_RETURN_IF_ERROR(journal->Rewrite(unsynced));
   QUIPU_ASSIGN_OR_RETURN(Found found, journal->FindFiles(end.segment));
+  QUIPU_RETURN_IF_ERROR(journal->SetAsideBehind(found));
   journal->maker_ =
       std::make_unique<SegmentMaker>(SegmentMaker::Options{.files = &files,
                                                            .folder = settings.folder,
@@ -107,7 +114,6 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Start(Options options, const J
                                                            .spares_max = settings.spares_max,
                                                            .fatal = settings.fatal},
                                      found.next_id, std::move(found.spares));
-  for (auto& segment : found.behind) journal->maker_->GiveBack(std::move(segment));
   const auto last = found.segments.find(end.segment);
   std::shared_ptr<const Segment> active = last == found.segments.end() ? nullptr : last->second;
   journal->segments_ = std::make_shared<const SegmentMap>(std::move(found.segments));
@@ -118,6 +124,23 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Start(Options options, const J
 }
 
 Journal::~Journal() = default;
+
+// Before anything is written: one may begin with a group that was cut short, which at the next
+// start would stand between the groups of this one.
+absl::Status Journal::SetAsideBehind(Found& found) const {
+  if (found.behind.empty()) return absl::OkStatus();
+  for (const auto& segment : found.behind) {
+    const bool keep =
+        segment->bytes == options_.segment_bytes && found.spares.size() < options_.spares_max;
+    if (!keep) {
+      QUIPU_RETURN_IF_ERROR(options_.files->Remove(segment->path));
+      continue;
+    }
+    found.spares.push_back(absl::StrCat(options_.folder, "/spare-", segment->id));
+    QUIPU_RETURN_IF_ERROR(options_.files->Rename(segment->path, found.spares.back()));
+  }
+  return options_.files->SyncFolder(options_.folder);
+}
 
 // The process before this one may have ended between a write and its sync, or after a sync that
 // failed: the kernel then shows bytes that it will never write. Writing them again makes them so.

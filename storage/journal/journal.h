@@ -104,6 +104,7 @@ class Journal {
     uint64_t next_id = 1;
   };
   absl::StatusOr<Found> FindFiles(uint64_t last);
+  absl::Status SetAsideBehind(Found& found) const;
   absl::Status Put(absl::string_view bytes);
   absl::Status FlushBuffer(bool last);
   absl::StatusOr<std::shared_ptr<OpenFile>> Reader(const Segment& segment) const;

@@ -90,11 +90,12 @@ bool JournalReader::holds_groups() const {
 }
 
 absl::StatusOr<JournalEnd> JournalReader::Walk(const JournalPoint& after, const See& see) const {
-  // From the last segment that begins at or below the group that is looked for, else the first.
+  // From the segment that holds `after`, else the first: what lies in the segments before it stands
+  // in a group up to `after`, and what lies in it may not, if the first group behind it failed.
   size_t at = segments_.size();
   for (size_t i = 0; i < segments_.size(); ++i) {
     if (!segments_[i].first.has_value()) continue;
-    if (at == segments_.size() || segments_[i].first->number <= after.number + 1) at = i;
+    if (at == segments_.size() || segments_[i].first->number <= after.number) at = i;
   }
   JournalEnd end;
   if (at == segments_.size()) {

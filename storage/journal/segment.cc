@@ -174,7 +174,10 @@ absl::StatusOr<std::shared_ptr<const Segment>> SegmentMaker::Make(uint64_t id, u
     return status;
   }
   QUIPU_RETURN_IF_ERROR(files.Rename(before, path));
-  QUIPU_RETURN_IF_ERROR(files.SyncFolder(options_.folder));
+  // It has its name for now: nothing but an end of the process makes up for that (D3).
+  if (status = files.SyncFolder(options_.folder); !status.ok()) {
+    return ToStatus(ErrorCode::kStorageError, status.message());
+  }
   return std::make_shared<const Segment>(Segment{.id = id, .bytes = bytes, .path = path});
 }
 

@@ -149,7 +149,8 @@ Violation CallErrorTrial::Verify(CallErrorCounts& counts, const char* when) {
     ++counts.last_group_lost;
     return "";
   }
-  return absl::StrCat(when, ": ", difference);
+  return absl::StrCat(when, ": ", difference, "; what failed was ",
+                      faultfs::CallKindName(fired_call_.kind), " of ", fired_call_.path);
 }
 
 // After the list of operations: was the process ended when it had to be?
