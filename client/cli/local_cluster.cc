@@ -330,6 +330,14 @@ absl::Status LocalCluster::Start(LocalNode& node) const {
   // process be killed before, the pipe ends and so does the child.
   int gate[2];
   if (pipe2(gate, O_CLOEXEC) != 0) return SystemError("cannot make a pipe");
+  // The other end is closed when the child has become the server: from then on it is known by its
+  // command line.
+  int became[2];
+  if (pipe2(became, O_CLOEXEC) != 0) {
+    close(gate[0]);
+    close(gate[1]);
+    return SystemError("cannot make a pipe");
+  }
   // The node's file says all; settings of the caller's environment would hold for every node.
   std::vector<char*> environment;
   for (char** variable = environ; *variable != nullptr; ++variable) {
@@ -347,18 +355,23 @@ absl::Status LocalCluster::Start(LocalNode& node) const {
     if (null < 0 || out < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) {
       _exit(126);
     }
-    close_range(3, ~0U, 0);
+    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     signal(SIGPIPE, SIG_DFL);  // CatchInterrupts has it ignored, which exec would hand down
     execle(program.c_str(), program.c_str(), "--config", config.c_str(), "--set", listeners.c_str(),
            nullptr, environment.data());
     _exit(127);
   }
   close(gate[0]);
+  close(became[1]);
   absl::Status status = pid < 0 ? SystemError("cannot fork") : absl::OkStatus();
   node.pid = std::max(pid, 0);
   if (status.ok()) status = Save();
   if (status.ok() && write(gate[1], "g", 1) != 1) status = SystemError("cannot start a node");
   close(gate[1]);
+  char nothing = 0;
+  while (read(became[0], &nothing, 1) < 0 && errno == EINTR) {
+  }
+  close(became[0]);
   return status;
 }
 
@@ -367,7 +380,6 @@ absl::Status LocalCluster::AwaitServing(const LocalNode& node,
   std::error_code error;
   // That something listens on the port is not enough: it may be another program.
   while (!std::filesystem::exists(node.listeners_path(), error) || !node.IsRunning()) {
-    // A process that was just forked may not have become the server yet.
     const bool gone = kill(node.pid, 0) != 0 || waitpid(node.pid, nullptr, WNOHANG) == node.pid;
     if (gone || std::chrono::steady_clock::now() > deadline) {
       return ToStatus(ErrorCode::kStorageError,
