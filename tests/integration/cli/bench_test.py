@@ -62,13 +62,13 @@ class BenchTest(programs.TestCase):
             self.assertEqual((run["records"], run["acknowledged"], run["failed"]), (1000, 1000, 0))
             self.assertAlmostEqual(run["seconds"], 0.5, delta=0.05)
             # Of the last millisecond's the acknowledgements come too late.
-            self.assertLessEqual(run["records_per_second"], 2000)
+            self.assertLessEqual(run["records_per_second"], 2200)
             self.ascending(run)
         values = sorted(run["p99_ms"] for run in told["runs"])
         self.assertEqual([told[name]["p99_ms"] for name in ("lowest", "median", "highest")], values)
         self.assertEqual(self.end_of_all(topic), 600 + 3 * 1000, "the warm-up is sent and not counted")
         told = self.json("bench", "produce", topic, "--seconds", 0.5, "-s", 64)
-        self.assertEqual(told["seconds"], 0.5)
+        self.assertAlmostEqual(told["seconds"], 0.5, delta=0.05)
         self.assertLessEqual(told["records_per_second"] * 0.5, told["acknowledged"] + 1)
         text = self.check(self.quipu("bench", "produce", topic, "-n", 10, "--runs", 2), 0).stdout
         self.assertRegex(text, r"\nmedian of 2 runs: \d+ records/s \(\d+-\d+\), p99 ")
