@@ -324,14 +324,15 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::st
   QUIPU_RETURN_IF_ERROR(files.MakeFolder(directory->database_path()));
   QUIPU_RETURN_IF_ERROR(files.SyncFolder(path));
   if (expected.log_store.has_value()) {
-    QUIPU_RETURN_IF_ERROR(directory->SettleLogStore(*expected.log_store, files));
+    QUIPU_RETURN_IF_ERROR(
+        directory->SettleLogStore(*expected.log_store, expected.may_be_other_store, files));
   }
   return directory;
 }
 
 // The one way's files look to the other as if everything was lost: so this comes before they are
 // judged.
-absl::Status DataDirectory::SettleLogStore(LogStoreKind expected, Files& files) {
+absl::Status DataDirectory::SettleLogStore(LogStoreKind expected, bool may_be_other, Files& files) {
   if (identity_.log_store == expected) return absl::OkStatus();
   const absl::StatusOr<FileWatermark::Content> watermark =
       FileWatermark::Read(watermark_path(), files);
@@ -342,6 +343,7 @@ absl::Status DataDirectory::SettleLogStore(LogStoreKind expected, Files& files) 
   };
   const bool fresh = watermark.ok() && watermark->last_group == 0 && !watermark->unclean &&
                      !holds(database, "CURRENT") && !holds(names, "journal");
+  if (!fresh && may_be_other) return absl::OkStatus();
   if (!fresh) {
     return ToStatus(
         ErrorCode::kInvalidConfig,

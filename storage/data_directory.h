@@ -64,8 +64,10 @@ struct ExpectedIdentity {
   std::optional<int32_t> node_id = std::nullopt;
   std::optional<ClusterId> cluster_id = std::nullopt;
   std::optional<DirectoryId> directory_id = std::nullopt;
-  // A directory in which nothing is stored yet becomes one of this kind.
+  // A directory in which nothing is stored yet becomes one of this kind; one of another kind is
+  // refused, unless it may stay what it is.
   std::optional<LogStoreKind> log_store = std::nullopt;
+  bool may_be_other_store = false;
 };
 
 // Makes `path` (created when absent, else empty) a data directory of `identity`, durably.
@@ -101,8 +103,10 @@ class DataDirectory {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] const DirectoryIdentity& identity() const { return identity_; }
   // Files of the directory, by what they hold.
-  [[nodiscard]] std::string database_path() const { return path_ + "/log"; }
-  [[nodiscard]] std::string journal_path() const { return path_ + "/journal"; }
+  [[nodiscard]] std::string database_path() const { return DatabasePath(path_); }
+  [[nodiscard]] std::string journal_path() const { return JournalPath(path_); }
+  static std::string DatabasePath(const std::string& path) { return path + "/log"; }
+  static std::string JournalPath(const std::string& path) { return path + "/journal"; }
   // How the names of the database's write-ahead files end.
   static constexpr char kWalSuffix[] = ".log";
   [[nodiscard]] std::string watermark_path() const { return WatermarkPath(path_); }
@@ -111,7 +115,7 @@ class DataDirectory {
 
  private:
   DataDirectory(std::string path, DirectoryIdentity identity, std::unique_ptr<FileLock> lock);
-  absl::Status SettleLogStore(LogStoreKind expected, Files& files);
+  absl::Status SettleLogStore(LogStoreKind expected, bool may_be_other, Files& files);
 
   std::string path_;
   DirectoryIdentity identity_;

@@ -72,6 +72,7 @@ MetricSet BrokerMetrics::Collect() {
     out.Family("quipu_group_lag_requests_failed_total").Add({reason}, static_cast<double>(count));
   }
   AddLog(out);
+  AddJournal(out);
   AddKafka(out);
   const absl::StatusOr<int64_t> free_bytes = DiskFreeBytes(settings_.log_dir);
   const FilesUse wal =
@@ -242,6 +243,23 @@ void BrokerMetrics::AddLog(MetricSet& out) const {
   out.Set("quipu_wal_queued_bytes", static_cast<double>(writer.queued_bytes()));
   out.Set("quipu_wal_write_in_progress_seconds",
           std::chrono::duration<double>(writer.WriteInProgressFor()).count());
+}
+
+void BrokerMetrics::AddJournal(MetricSet& out) const {
+  const JournalStats journal =
+      sources_.storage.journal_stats == nullptr ? JournalStats() : sources_.storage.journal_stats();
+  out.Set("quipu_journal_segments", static_cast<double>(journal.segments));
+  out.Set("quipu_journal_segment_bytes", static_cast<double>(journal.segment_bytes));
+  out.Set("quipu_journal_spare_bytes", static_cast<double>(journal.spare_bytes));
+  MetricFamily& segments = out.Family("quipu_journal_segments_total");
+  segments.Add({"made"}, static_cast<double>(journal.made));
+  segments.Add({"recycled"}, static_cast<double>(journal.recycled));
+  segments.Add({"freed"}, static_cast<double>(journal.freed));
+  out.Set("quipu_journal_moved_bytes_total", static_cast<double>(journal.moved_bytes));
+  out.Set("quipu_journal_unflushed_bytes", static_cast<double>(journal.unflushed_bytes));
+  out.Set("quipu_journal_replayed_groups", static_cast<double>(journal.replayed_groups));
+  out.Set("quipu_journal_replay_seconds", journal.replay_seconds);
+  out.Set("quipu_journal_direct", journal.direct ? 1 : 0);
 }
 
 void BrokerMetrics::AddKafka(MetricSet& out) const {

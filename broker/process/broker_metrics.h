@@ -66,6 +66,7 @@ class BrokerMetrics {
   void AddGroup(const GroupMetrics& group, const Ends& ends, const MetadataImage* image,
                 Instant now, MetricSet& out) const;
   void AddLog(MetricSet& out) const;
+  void AddJournal(MetricSet& out) const;
   void AddKafka(MetricSet& out) const;
   // Of all calls; with what is usual from the start.
   [[nodiscard]] Refusals::Counts RefusalCounts() const;

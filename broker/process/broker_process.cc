@@ -50,6 +50,9 @@ absl::Status BrokerProcess::OpenStorage() {
   options.expected.role = NodeRole::kBroker;
   options.expected.node_id = settings_.broker_id;
   options.expected.cluster_id = settings_.cluster_id;
+  options.log_store = settings_.log_store;
+  options.may_be_other_store = !settings_.log_store_given;
+  options.journal = settings_.journal;
   options.fatal = &EndProcessNow;
   options.writer.queued_bytes_max = LogQueueBytesMax(settings_.node);
   ballast_ =

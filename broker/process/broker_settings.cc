@@ -26,6 +26,12 @@ void ReadProcessKeys(ConfigReader& reader, BrokerSettings& settings) {
   reader.Text("cluster.id", &cluster_id);
   settings.cluster_id = Uuid::FromText(cluster_id);
   reader.Text("log.dir", &settings.log_dir);
+  settings.log_store =
+      reader.Choice("log.store") == 1 ? LogStoreKind::kJournal : LogStoreKind::kRocksdb;
+  settings.log_store_given = reader.WasGiven("log.store");
+  reader.Number("quipu.journal.segment.bytes", &settings.journal.segment_bytes);
+  reader.Number("quipu.journal.tail.bytes", &settings.journal.tail_bytes);
+  reader.Number("quipu.journal.replay.bytes", &settings.journal.replay_bytes);
   reader.Endpoint("listener.client", &settings.client_listener.host,
                   &settings.client_listener.port);
   reader.Endpoint("listener.peer", &settings.peer_listener.host, &settings.peer_listener.port);

@@ -12,6 +12,8 @@
 #include "broker/broker_config.h"
 #include "broker/process/advertised_listeners.h"
 #include "runtime/metrics/metrics_settings.h"
+#include "storage/data_directory.h"
+#include "storage/journal/journal_settings.h"
 
 namespace quipu {
 
@@ -29,13 +31,16 @@ struct KafkaSettings {
 // and the ports come later: from the directory and from the bound sockets.
 struct BrokerSettings {
   BrokerConfig node;
-  std::string log_dir;                  // log.dir
-  std::optional<int32_t> broker_id;     // broker.id: must be the directory's when given
-  std::optional<ClusterId> cluster_id;  // cluster.id: likewise
-  HostPort client_listener;             // listener.client
-  HostPort peer_listener;               // listener.peer
-  HostPort kafka_listener;              // listener.kafka; without a host: none
-  AdvertisedListeners advertised;       // advertised.listeners
+  std::string log_dir;                              // log.dir
+  LogStoreKind log_store = LogStoreKind::kRocksdb;  // log.store
+  bool log_store_given = false;                     // else a directory in use stays what it is
+  JournalSettings journal;                          // quipu.journal.*
+  std::optional<int32_t> broker_id;                 // broker.id: must be the directory's when given
+  std::optional<ClusterId> cluster_id;              // cluster.id: likewise
+  HostPort client_listener;                         // listener.client
+  HostPort peer_listener;                           // listener.peer
+  HostPort kafka_listener;                          // listener.kafka; without a host: none
+  AdvertisedListeners advertised;                   // advertised.listeners
   KafkaSettings kafka;
   std::string listeners_file;                            // listeners.file
   size_t network_threads = 1;                            // num.network.threads

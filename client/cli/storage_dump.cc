@@ -37,6 +37,9 @@ Json IdentityJson(const OfflineDirectory& directory) {
             {"watermark", nullptr},
             {"last_group", directory.last_group},
             {"unproven", nullptr}};
+  if (identity.role == NodeRole::kBroker) {
+    json["log_store"] = std::string(LogStoreKindName(identity.log_store));
+  }
   if (directory.watermark) {
     json["watermark"] = Json{{"last_group", directory.watermark->last_group},
                              {"broker_epoch", directory.watermark->broker_epoch.value()},

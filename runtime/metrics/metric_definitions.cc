@@ -141,6 +141,25 @@ void DefineBroker(Definitions& all) {
   add("quipu_wal_queued_bytes", kGauge, "bytes", {}, "Submitted to the log and not yet durable");
   add("quipu_wal_write_in_progress_seconds", kGauge, "seconds", {},
       "How long the write under way has lasted; 0: none is");
+  add("quipu_journal_segments", kGauge, "segments", {},
+      "log.store=journal (0 without it, as all of these): segments that hold batches, or may");
+  add("quipu_journal_segment_bytes", kGauge, "bytes", {}, "log.store=journal: of these segments");
+  add("quipu_journal_spare_bytes", kGauge, "bytes", {},
+      "log.store=journal: of segments that are kept to be used again");
+  add("quipu_journal_segments_total", kCounter, "segments", {"event"},
+      "log.store=journal: segments made of zeros, recycled from free ones, and freed since nothing "
+      "lived in them any more");
+  add("quipu_journal_moved_bytes_total", kCounter, "bytes", {},
+      "log.store=journal: batches written again because the rest of their segment was dead");
+  add("quipu_journal_unflushed_bytes", kGauge, "bytes", {},
+      "log.store=journal: what a start would have to apply again; beyond "
+      "quipu.journal.replay.bytes the index is written to its tables");
+  add("quipu_journal_replayed_groups", kGauge, "groups", {},
+      "log.store=journal: groups that this process applied again when it started");
+  add("quipu_journal_replay_seconds", kGauge, "seconds", {},
+      "log.store=journal: how long this process walked over the journal when it started");
+  add("quipu_journal_direct", kGauge, "0 or 1", {},
+      "log.store=journal: 1 while groups are written past the page cache");
   add("quipu_metadata_index", kGauge, "index", {},
       "Entry of the metadata log that this broker has applied; compare with "
       "quipu_raft_commit_index");

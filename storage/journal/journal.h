@@ -17,6 +17,7 @@
 #include "storage/files.h"
 #include "storage/journal/journal_format.h"
 #include "storage/journal/journal_reader.h"
+#include "storage/journal/journal_settings.h"
 #include "storage/journal/segment.h"
 
 namespace quipu {
@@ -26,14 +27,12 @@ namespace quipu {
 // system's own records do not change.
 class Journal {
  public:
-  static constexpr uint64_t kSegmentBytes = uint64_t{64} << 20;
-
   struct Options {
     std::string folder;
     DirectoryId directory_id;
     FatalHandler fatal;
     Files* files = &SystemFiles();
-    uint64_t segment_bytes = kSegmentBytes;
+    uint64_t segment_bytes = JournalSettings().segment_bytes;
     size_t spares_max = 4;  // free segments that are kept to be used again
   };
 

@@ -74,13 +74,15 @@ class BrokerLogOpener {
  private:
   [[nodiscard]] std::string evidence_path() const { return path_ + ".unproven"; }
   [[nodiscard]] std::string journal_path() const { return storage_.directory->journal_path(); }
-  [[nodiscard]] bool has_journal() const { return options_.log_store == LogStoreKind::kJournal; }
+  [[nodiscard]] bool has_journal() const {
+    return storage_.directory->identity().log_store == LogStoreKind::kJournal;
+  }
   [[nodiscard]] Journal::Options JournalOptions() const {
     return {.folder = journal_path(),
             .directory_id = storage_.directory->identity().directory_id,
             .fatal = options_.fatal,
             .files = &files_,
-            .segment_bytes = options_.journal_segment_bytes};
+            .segment_bytes = options_.journal.segment_bytes};
   }
 
   absl::Status OpenWatermark() {
@@ -105,10 +107,17 @@ class BrokerLogOpener {
                                      .trimmer = {},
                                      .keep_prefix = keep_prefix,
                                      .env = &env_};
-    if (has_journal()) options.journal = JournalLog::Options{.journal = JournalOptions()};
+    if (has_journal()) {
+      options.journal = JournalLog::Options{.journal = JournalOptions(),
+                                            .tail_bytes = options_.journal.tail_bytes};
+      options.cleaner.flush_bytes = options_.journal.replay_bytes;
+    }
     absl::StatusOr<std::unique_ptr<RocksdbLogStore>> store =
         RocksdbLogStore::Open(std::move(options), *watermark_);
     QUIPU_RETURN_IF_ERROR(store.status());
+    if (has_journal()) {
+      storage_.journal_stats = [&of = **store] { return of.GetJournalStats(); };
+    }
     storage_.store = *std::move(store);
     return absl::OkStatus();
   }
@@ -205,6 +214,7 @@ absl::StatusOr<BrokerStorage> OpenBrokerStorage(const OpenStorageOptions& option
   ExpectedIdentity expected = options.expected;
   expected.role = NodeRole::kBroker;
   expected.log_store = options.log_store;
+  expected.may_be_other_store = options.may_be_other_store;
   QUIPU_ASSIGN_OR_RETURN(storage.directory,
                          DataDirectory::Open(options.path, expected, FilesOf(options)));
   QUIPU_RETURN_IF_ERROR(BrokerLogOpener(options, storage).Open());

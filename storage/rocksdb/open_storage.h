@@ -1,6 +1,7 @@
 // Everything durable of a process, in one call.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -8,7 +9,7 @@
 #include "storage/broker_identity.h"
 #include "storage/data_directory.h"
 #include "storage/files.h"
-#include "storage/journal/journal.h"
+#include "storage/journal/journal_settings.h"
 #include "storage/log_store.h"
 #include "storage/raft_store.h"
 #include "storage/wal_writer.h"
@@ -24,9 +25,12 @@ struct OpenStorageOptions {
   ExpectedIdentity expected;  // role is set by the opener
   // Ends the process after a failed write or sync (D3). Any thread.
   FatalHandler fatal;
-  WalWriter::Options writer{};                              // brokers only
-  LogStoreKind log_store = LogStoreKind::kRocksdb;          // brokers only
-  uint64_t journal_segment_bytes = Journal::kSegmentBytes;  // the same
+  WalWriter::Options writer{};  // brokers only
+  // Brokers only: how a directory is stored in which nothing is yet. One that is stored in another
+  // way is refused, unless it may be opened as it is.
+  LogStoreKind log_store = LogStoreKind::kRocksdb;
+  bool may_be_other_store = false;
+  JournalSettings journal{};
   // Where everything durable lies; both must outlive the storage. Null: the operating system's.
   Files* files = nullptr;
   rocksdb::Env* env = nullptr;
@@ -40,6 +44,8 @@ struct BrokerStorage {
   std::unique_ptr<WatermarkFile> watermark;
   std::unique_ptr<LogStore> store;
   std::unique_ptr<WalWriter> writer;
+  // Of any thread, as long as the store lives; null: there is no journal.
+  std::function<JournalStats()> journal_stats;
 };
 
 // A controller's disk.

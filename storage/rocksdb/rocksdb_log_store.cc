@@ -70,6 +70,23 @@ std::vector<std::string> RocksdbLogStore::FamilyNames() {
 
 RocksdbLogStore::~RocksdbLogStore() = default;
 
+JournalStats RocksdbLogStore::GetJournalStats() const {
+  const Journal::Stats journal = journal_->journal().stats();
+  const JournalCleaner::Stats cleaner = cleaner_->stats();
+  const JournalLog::Replayed replayed = journal_->replayed();
+  return {.segments = journal.segments,
+          .segment_bytes = journal.bytes,
+          .spare_bytes = journal.maker.free_bytes,
+          .made = journal.maker.made,
+          .recycled = journal.maker.recycled,
+          .freed = cleaner.freed_segments,
+          .moved_bytes = cleaner.moved_bytes,
+          .unflushed_bytes = journal_->unflushed_bytes(),
+          .replayed_groups = replayed.groups,
+          .replay_seconds = static_cast<double>(replayed.nanoseconds) / 1e9,
+          .direct = journal.direct};
+}
+
 void RocksdbLogStore::StartTrimmer(const Options& options) {
   Trimmer::Ports ports{
       .db = &db_->db(),

@@ -75,9 +75,8 @@ class RocksdbLogStore final : public LogStore {
     trimmer_->WaitUntilIdle();
     if (cleaner_ != nullptr) cleaner_->WaitUntilIdle();
   }
-  // What a metric tells of the journal; null: there is none.
-  [[nodiscard]] const JournalLog* journal() const { return journal_.get(); }
-  [[nodiscard]] const JournalCleaner* cleaner() const { return cleaner_.get(); }
+  // There must be a journal. Any thread.
+  [[nodiscard]] JournalStats GetJournalStats() const;
 
  private:
   // A log gets one entry of the time index per so many bytes.

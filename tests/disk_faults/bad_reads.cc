@@ -74,7 +74,7 @@ class BadDisk {
     options.files = &machine_.files();
     options.env = &machine_.env();
     options.log_store = machine_.journal() ? LogStoreKind::kJournal : LogStoreKind::kRocksdb;
-    options.journal_segment_bytes = kTestSegmentBytes;
+    options.journal.segment_bytes = kTestSegmentBytes;
     return options;
   }
 

@@ -53,6 +53,8 @@ def program(name):
 
 def environment(**more):
     clean = {k: v for k, v in os.environ.items() if not k.startswith("QUIPU_")}
+    if "QUIPU_TEST_LOG_STORE" in os.environ:  # every test can be run with the other way to store
+        clean["QUIPU_LOG_STORE"] = os.environ["QUIPU_TEST_LOG_STORE"]
     return {**clean, "TMPDIR": WORK, "XDG_CONFIG_HOME": os.path.join(WORK, "config"), **more}
 
 

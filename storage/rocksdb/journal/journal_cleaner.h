@@ -29,7 +29,7 @@ namespace quipu {
 class JournalCleaner {
  public:
   struct Options {
-    uint64_t flush_bytes = uint64_t{256} << 20;
+    uint64_t flush_bytes = JournalSettings().replay_bytes;
     uint64_t dead_percent = 75;           // of a segment's batches, before the rest is moved
     size_t newest_kept = 2;               // segments of which nothing is moved
     size_t move_bytes = size_t{4} << 20;  // in one group

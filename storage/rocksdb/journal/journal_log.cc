@@ -72,7 +72,8 @@ TimestampMs PointedMaxTimestamp(absl::string_view value) {
   return pointer.has_value() ? pointer->max_timestamp : kNoTimestamp;
 }
 
-// The lowest group record of all families.
+}  // namespace
+
 absl::StatusOr<JournalPoint> LowestApplied(
     rocksdb::DB& db, const std::vector<rocksdb::ColumnFamilyHandle*>& families) {
   std::optional<GroupRecord> lowest;
@@ -89,8 +90,6 @@ absl::StatusOr<JournalPoint> LowestApplied(
   }
   return JournalPoint{.number = lowest->number, .chain = lowest->chain};
 }
-
-}  // namespace
 
 absl::StatusOr<DatabaseProof> ProveWithJournal(const std::string& path,
                                                const std::vector<std::string>& families,

@@ -22,7 +22,7 @@ class JournalLog final : public GroupLog, public BatchPlace {
  public:
   struct Options {
     Journal::Options journal;
-    size_t tail_bytes = size_t{32} << 20;  // of the newest batches, kept in memory
+    size_t tail_bytes = JournalSettings().tail_bytes;  // of the newest batches, kept in memory
   };
   explicit JournalLog(Options options);
 
@@ -90,6 +90,11 @@ class JournalBatchReader final : public BatchPlace {
   Files& files_;
   const std::string folder_;
 };
+
+// The group up to which each of the database's families holds everything: what a walk over the
+// journal has to begin behind. kStorageError.
+absl::StatusOr<JournalPoint> LowestApplied(
+    rocksdb::DB& db, const std::vector<rocksdb::ColumnFamilyHandle*>& families);
 
 // What a journal at `journal` shows of the database at `path`; see ProveDatabase.
 absl::StatusOr<DatabaseProof> ProveWithJournal(const std::string& path,

@@ -15,7 +15,9 @@
 #include "rocksdb/db.h"
 #include "storage/key_encoding.h"
 #include "storage/rocksdb/groups/wal_group_log.h"
+#include "storage/rocksdb/journal/journal_log.h"
 #include "storage/rocksdb/log_proof.h"
+#include "storage/rocksdb/offline/overlaid_db.h"
 #include "storage/rocksdb/rocksdb_log_iterator.h"
 #include "storage/rocksdb/rocksdb_log_store.h"
 #include "storage/rocksdb/rocksdb_options.h"
@@ -38,8 +40,10 @@ std::vector<std::string> FamiliesOf(NodeRole role) {
 // A database that is open for reading.
 class OfflineStore::Database {
  public:
-  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path,
-                                                        const std::vector<std::string>& names) {
+  // `journal`: nullopt when there is none.
+  static absl::StatusOr<std::unique_ptr<Database>> Open(
+      const std::string& path, const std::vector<std::string>& names,
+      const std::optional<Journal::Options>& journal) {
     rocksdb::DBOptions options = DatabaseOptions();
     options.create_if_missing = false;
     options.create_missing_column_families = false;
@@ -56,7 +60,13 @@ class OfflineStore::Database {
     if (!status.ok()) {
       return FromRocksdb(status, absl::StrCat("the database ", path, " cannot be read"));
     }
-    database->db_.reset(raw);
+    database->db_ = std::make_unique<OverlaidDb>(raw, database->handles_);
+    if (!journal) {
+      database->place_ = std::make_unique<InlineBatches>();
+      return database;
+    }
+    QUIPU_RETURN_IF_ERROR(database->LayJournalOver(*journal));
+    database->place_ = std::make_unique<JournalBatchReader>(*journal->files, journal->folder);
     return database;
   }
   ~Database() {
@@ -65,15 +75,30 @@ class OfflineStore::Database {
 
   [[nodiscard]] rocksdb::DB& db() { return *db_; }
   [[nodiscard]] rocksdb::ColumnFamilyHandle* family(size_t index) { return handles_[index]; }
-  [[nodiscard]] LogSource source() { return {*db_, handles_[kLog], place_}; }
+  [[nodiscard]] LogSource source() { return {*db_, handles_[kLog], *place_}; }
   std::unique_ptr<rocksdb::Iterator> Iterate(size_t family) {
     return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(CheckedRead(), handles_[family]));
   }
 
  private:
-  std::unique_ptr<rocksdb::DB> db_;
+  // The groups behind those of the tables, as far as a start would find them.
+  absl::Status LayJournalOver(const Journal::Options& journal) {
+    QUIPU_ASSIGN_OR_RETURN(const JournalPoint applied, LowestApplied(*db_, handles_));
+    QUIPU_ASSIGN_OR_RETURN(
+        const JournalReader reader,
+        JournalReader::Open(*journal.files, journal.folder, journal.directory_id));
+    return reader
+        .Walk(applied,
+              [&](const JournalGroup& group) {
+                if (group.header.number <= applied.number) return absl::OkStatus();
+                return db_->Add(group.index);
+              })
+        .status();
+  }
+
+  std::unique_ptr<OverlaidDb> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
-  InlineBatches place_;
+  std::unique_ptr<const BatchPlace> place_;
 };
 
 OfflineStore::OfflineStore() = default;
@@ -112,11 +137,22 @@ absl::Status OfflineStore::LockDirectory(const std::string& path) {
                                "); stop that node first"));
 }
 
+std::optional<Journal::Options> OfflineStore::JournalOptions() const {
+  if (directory_.identity.log_store != LogStoreKind::kJournal) return std::nullopt;
+  return Journal::Options{.folder = DataDirectory::JournalPath(path_),
+                          .directory_id = directory_.identity.directory_id,
+                          .fatal = nullptr};
+}
+
 absl::Status OfflineStore::Prove() {
   const uint64_t watermark = directory_.watermark ? directory_.watermark->last_group : 0;
+  const std::vector<std::string> families = FamiliesOf(directory_.identity.role);
+  const std::string database = DataDirectory::DatabasePath(path_);
+  const std::optional<Journal::Options> journal = JournalOptions();
   QUIPU_ASSIGN_OR_RETURN(
       const DatabaseProof proof,
-      ProveDatabase(path_ + "/log", FamiliesOf(directory_.identity.role), watermark));
+      journal ? ProveWithJournal(database, families, watermark, *rocksdb::Env::Default(), *journal)
+              : ProveDatabase(database, families, watermark));
   directory_.last_group = proof.last.number;
   directory_.unproven = directory_.watermark ? proof.unproven : directory_.watermark_damage;
   return absl::OkStatus();
@@ -125,7 +161,8 @@ absl::Status OfflineStore::Prove() {
 absl::StatusOr<OfflineStore::Database*> OfflineStore::OpenDatabase() {
   if (database_ == nullptr) {
     QUIPU_ASSIGN_OR_RETURN(database_,
-                           Database::Open(path_ + "/log", FamiliesOf(directory_.identity.role)));
+                           Database::Open(DataDirectory::DatabasePath(path_),
+                                          FamiliesOf(directory_.identity.role), JournalOptions()));
   }
   return database_.get();
 }

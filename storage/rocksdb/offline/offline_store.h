@@ -1,7 +1,8 @@
 // A stopped node's data directory, looked at without changing anything in it.
 //
 // The directory's lock is held meanwhile, so that no process can be started on what is being read;
-// that changes no file. RocksDB is opened for reading alone: it replays the WAL in memory.
+// that changes no file. RocksDB is opened for reading alone: it replays the WAL in memory, and what
+// a journal holds beyond the tables is laid over it (OverlaidDb).
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include "core/replication/partition_types.h"
 #include "storage/data_directory.h"
 #include "storage/file_watermark.h"
+#include "storage/journal/journal.h"
 
 namespace quipu {
 
@@ -80,6 +82,8 @@ class OfflineStore {
   OfflineStore();
   absl::Status LockDirectory(const std::string& path);
   absl::Status Prove();
+  // nullopt: the directory has no journal.
+  [[nodiscard]] std::optional<Journal::Options> JournalOptions() const;
   absl::StatusOr<Database*> OpenDatabase();
 
   std::string path_;
