@@ -38,6 +38,9 @@ ACKNOWLEDGED_IN_A_ROUND = 300  # of --kill-rounds, from the kill on
 START_SECONDS_MAX = 90
 
 
+STORES = ("rocksdb", "journal")
+
+
 class Failure(Exception):
     """The run is no success; the text says why."""
 
@@ -59,7 +62,8 @@ class Run:
         names = ["c1", "c2", "c3", *(f"b{i}" for i in range(1, brokers + 1))]
         self.network = Loopback(names) if why_not_isolated else Isolated(names)
         small_disks = not why_not_isolated
-        self.cluster = Cluster(options.build, work, self.network, brokers, rng.randint(1, 2),
+        stores = [options.log_store or rng.choice(STORES) for _ in range(brokers)]
+        self.cluster = Cluster(options.build, work, self.network, stores, rng.randint(1, 2),
                                small_disks, max(options.minutes, options.kill_rounds / 10))
         self.small_disks = small_disks
         self.history_path = os.path.join(work, "history.jsonl")
@@ -70,7 +74,8 @@ class Run:
         self.compression_type = rng.choice(["producer", "uncompressed", *CODECS[1:]])
         self.counts = collections.Counter()
         self.stopped_by_full_disk = 0
-        say(f"seed {options.seed}: 3 controllers, {brokers} brokers with {self.cluster.shards} "
+        say(f"seed {options.seed}: 3 controllers, {brokers} brokers ({', '.join(stores)}) with "
+            f"{self.cluster.shards} "
             f"shards, {PRODUCERS} producers ({', '.join(self.codecs[:PRODUCERS])}; the topic: "
             f"{self.compression_type}), {MEMBERS} members, "
             f"{options.rate:.0f} transfers/s")
@@ -304,6 +309,7 @@ def main():
     parser.add_argument("--kill-rounds", type=int, default=0, metavar="N",
                         help="no schedule: N times SIGKILL of a process, restart, verification")
     parser.add_argument("--brokers", type=int, choices=(3, 4, 5), help="default: by the seed")
+    parser.add_argument("--log-store", choices=STORES, help="of all brokers; default: by the seed")
     parser.add_argument("--rate", type=float, default=300, help="transfers per second, in all")
     parser.add_argument("--only", action="append", choices=[k.__name__ for k in faults.KINDS],
                         help="only these faults; may be repeated")

@@ -30,19 +30,20 @@ class Node:
 class Cluster:
     """Starts, kills and watches nodes. Nothing of it outlives the object's `stop`."""
 
-    def __init__(self, build, work, network, brokers, shards, small_disks, minutes):
+    def __init__(self, build, work, network, stores, shards, small_disks, minutes):
+        """`stores`: log.store of each broker."""
         self.bin, self.work, self.network = os.path.join(build, "bin"), work, network
         self.small_disks = small_disks
         self.disk_bytes = DISK_BYTES + int(minutes * DISK_BYTES_PER_MINUTE)
         self.unexpected = []  # what ended that should not have
         self.nodes = {}
-        for role, letter, count in (("controller", "c", 3), ("broker", "b", brokers)):
+        for role, letter, count in (("controller", "c", 3), ("broker", "b", len(stores))):
             for number in range(1, count + 1):
                 name = f"{letter}{number}"
                 node = Node(name, role, number, os.path.join(work, name))
                 os.makedirs(os.path.join(node.folder, "disk"))
                 self.nodes[name] = node
-        self.shards = shards
+        self.shards, self.stores = shards, stores
 
     def of(self, role):
         return [node for node in self.nodes.values() if node.role == role]
@@ -85,6 +86,8 @@ class Cluster:
                 settings += [f"listener.client={address}:{node.port}",
                              f"listener.peer={address}:{peer}", f"num.shards={self.shards}",
                              f"controller.quorum.bootstrap.servers={quorum}",
+                             f"log.store={self.stores[node.number - 1]}",
+                             "quipu.journal.segment.bytes=4194304",
                              f"quipu.disk.free.bytes.min={DISK_FREE_MIN if self.small_disks else 0}",
                              "offsets.topic.num.partitions=2", "replica.lag.time.max.ms=3000",
                              "group.consumer.session.timeout.ms=6000",

@@ -75,7 +75,7 @@ class ScheduleTest(unittest.TestCase):
 class WatchTest(unittest.TestCase):
     def test_a_process_that_ends_by_itself_is_reported(self):
         with tempfile.TemporaryDirectory() as work:
-            cluster = Cluster("build", work, Loopback([]), 3, 1, False, 1)
+            cluster = Cluster("build", work, Loopback([]), ["rocksdb"] * 3, 1, False, 1)
             node = cluster.nodes["b1"]
             with open(node.log, "w", encoding="utf-8") as log:
                 log.write("the last words\n")

@@ -53,8 +53,6 @@ def program(name):
 
 def environment(**more):
     clean = {k: v for k, v in os.environ.items() if not k.startswith("QUIPU_")}
-    if "QUIPU_TEST_LOG_STORE" in os.environ:  # every test can be run with the other way to store
-        clean["QUIPU_LOG_STORE"] = os.environ["QUIPU_TEST_LOG_STORE"]
     return {**clean, "TMPDIR": WORK, "XDG_CONFIG_HOME": os.path.join(WORK, "config"), **more}
 
 
@@ -97,14 +95,19 @@ def read(path):
         return file.read()
 
 
+# Of every broker: with QUIPU_TEST_LOG_STORE, each test runs on that way to store (log.store).
+STORE_SETTINGS = (("--broker-set", "log.store=" + os.environ["QUIPU_TEST_LOG_STORE"])
+                  if os.environ.get("QUIPU_TEST_LOG_STORE") else ())
+
+
 class Cluster:
     """A local cluster of `quipu cluster up`."""
 
     def __init__(self, nodes, *settings, directory=None):
         self.directory = directory or os.path.join(folder("cluster"), "c")
-        self.settings = settings
+        self.settings = (*STORE_SETTINGS, *settings)  # the last one of a key counts
         self.nodes, self.bootstrap = {}, ""
-        self.up("-n", nodes, *settings)
+        self.up("-n", nodes, *self.settings)
 
     def up(self, *arguments):
         done = run("quipu", "cluster", "up", "--dir", self.directory, "--timeout", PATIENCE * 1000,

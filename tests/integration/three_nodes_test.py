@@ -42,7 +42,8 @@ class UnderFire(programs.TestCase):
     """Shared by the classes below; has no test of its own."""
 
     def fire(self, *arguments):
-        done = subprocess.run([sys.executable, UNDER_FIRE, "--programs", programs.BIN, *arguments],
+        done = subprocess.run([sys.executable, UNDER_FIRE, "--programs", programs.BIN,
+                               *programs.STORE_SETTINGS, *arguments],
                               text=True, capture_output=True, timeout=240, env=environment(),
                               check=False)
         print(done.stdout)

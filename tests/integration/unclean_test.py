@@ -5,84 +5,39 @@ payment read again.
 """
 import glob
 import os
-import shutil
-import unittest
 
 import programs
-from programs import Cluster, eventually, read, run
+from accounts import ACCOUNTS, AccountsCase
+from programs import eventually
 
-ACCOUNTS = 20
 
-
-class UncleanTest(programs.TestCase):
-    def setUp(self):
-        self.cluster = Cluster(3)
-        self.addCleanup(self.cluster.down)
-        self.cluster.make_topic("payments", partitions=3, min_insync_replicas=2)
-        self.sent = 0  # per account
-
-    # ---- the payments ----
-    def pay(self, rounds):
-        """`rounds` payments of each account, all of them acknowledged."""
-        lines = "".join(f"a{account}:a{account} {self.sent + step}\n"
-                        for step in range(rounds) for account in range(ACCOUNTS))
-        done = self.cluster.quipu("produce", "payments", "--key-separator", ":", text=lines)
-        self.check(done, 0)
-        self.sent += rounds
-
-    def read_accounts(self):
-        """What each account holds, in the order of its partition."""
-        marks = [p["high_watermark"] for p in
-                 self.cluster.json("topic", "describe", "payments")["partitions"]]
-        done = self.cluster.quipu("consume", "payments", "--from-beginning", "-n", sum(marks))
-        self.check(done, 0)
-        accounts = {}
-        for line in done.stdout.splitlines():
-            account, number = line.split()[-2:]
-            accounts.setdefault(account, []).append(int(number))
-        return accounts
-
-    def check_nothing_is_lost(self):
-        accounts = self.read_accounts()
-        self.assertEqual(len(accounts), ACCOUNTS)
-        for account, numbers in accounts.items():
-            self.assertEqual(numbers, list(range(self.sent)), account)
-
-    # ---- the brokers ----
-    def data(self, name):
-        return os.path.join(self.cluster.directory, name, "data")
+class UncleanTest(AccountsCase):
+    settings = ("--broker-set", "log.store=rocksdb")
 
     def flip_a_byte_in_the_middle_of_the_wal(self, name):
-        path = max(glob.glob(os.path.join(self.data(name), "log", "*.log")), key=os.path.getsize)
+        def written(path):
+            """Up to the last byte that is not zero: segments are made of zeros."""
+            with open(path, "rb") as file:
+                return file.read().rstrip(b"\0")
+        pattern = ("journal", "*.seg") if self.has_journal(name) else ("log", "*.log")
+        path = max(glob.glob(os.path.join(self.data(name), *pattern)), key=lambda path: len(written(path)))
+        before = written(path)
+        place = next(i for i in range(len(before) // 2, len(before)) if before[i])  # no padding
         with open(path, "r+b") as file:
-            file.seek(os.path.getsize(path) // 2)
-            byte = file.read(1)[0]
-            file.seek(-1, os.SEEK_CUR)
-            file.write(bytes([byte ^ 0x10]))
+            file.seek(place)
+            file.write(bytes([before[place] ^ 0x10]))
 
-    def await_full_isrs(self):
-        eventually(lambda: self.cluster.quipu("cluster", "health").returncode == 0,
-                   "every ISR to be full")
+    def has_journal(self, name):
+        return self.identity(name).get("log.store") == "journal"
 
-    def log(self, name):
-        return read(self.cluster.nodes[name]["log"])
-
-    def check_replicas_are_equal(self):
-        for partition in range(3):
-            def ends():
-                told = self.cluster.json("partition", "describe", "payments", partition)
-                return {replica["log_end_offset"] for replica in told["replica_logs"]}
-            eventually(lambda: len(ends()) == 1, "all replicas to end alike")
+    def evidence(self, name):
+        pattern = ("journal", "*.unproven") if self.has_journal(name) else ("log.unproven",)
+        return glob.glob(os.path.join(self.data(name), *pattern))
 
     def test_an_empty_directory_under_a_known_id_fills_itself(self):
         self.pay(100)
         self.cluster.kill("broker-2")
-        identity = dict(line.split("=", 1) for line in
-                        read(os.path.join(self.data("broker-2"), "meta.properties")).splitlines()
-                        if "=" in line)
-        shutil.rmtree(self.data("broker-2"))
-        self.check(run("quipu", "storage", "format", self.data("broker-2"), "--cluster-id",
-                       identity["cluster.id"], "--role", "broker", "--node-id", 2), 0)
+        self.empty("broker-2")
         self.pay(20)  # the others go on
         self.cluster.up()
         self.await_full_isrs()
@@ -110,7 +65,7 @@ class UncleanTest(programs.TestCase):
         log = self.log("broker-1")
         self.assertIn("storage.unproven", log)
         self.assertIn("broker.registered_unclean", log)
-        self.assertTrue(os.path.isdir(os.path.join(self.data("broker-1"), "log.unproven")))
+        self.assertNotEqual(self.evidence("broker-1"), [])
         self.check_replicas_are_equal()
         self.pay(20)
         self.check_nothing_is_lost()
@@ -161,6 +116,11 @@ class UncleanTest(programs.TestCase):
         before = sum(map(len, kept.values()))
         self.pay(5)
         self.assertEqual(sum(map(len, self.read_accounts().values())), before + 5 * ACCOUNTS)
+
+
+class UncleanJournalTest(UncleanTest):
+    """The same with log.store=journal."""
+    settings = ("--broker-set", "log.store=journal")
 
 
 if __name__ == "__main__":
