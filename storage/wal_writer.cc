@@ -1,5 +1,7 @@
 #include "storage/wal_writer.h"
 
+#include <pthread.h>
+
 #include <chrono>
 #include <iterator>
 #include <utility>
@@ -72,6 +74,7 @@ void WalWriter::Enqueue(Item item) {
 }
 
 void WalWriter::Run() {
+  pthread_setname_np(pthread_self(), "wal-writer");
   while (true) {
     std::deque<Item> items;
     {

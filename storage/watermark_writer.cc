@@ -1,5 +1,7 @@
 #include "storage/watermark_writer.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -48,6 +50,7 @@ bool WatermarkWriter::OnGroupSynced(uint64_t group) {
 }
 
 void WatermarkWriter::Run() {
+  pthread_setname_np(pthread_self(), "watermark");
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || synced_ > written_; });

@@ -83,17 +83,34 @@ void ReplicaSender::Forget(PartitionUid uid) {
   followers_.erase(found);
 }
 
-void ReplicaSender::Send(PartitionHost& host) {
+void ReplicaSender::Send(PartitionHost& host, bool high_watermark_alone) {
   if (host.core.role() != PartitionRole::kLeader) return;
   const auto found = followers_.find(host.uid);
   if (found == followers_.end()) return;
-  for (auto& [id, follower] : found->second) SendTo(host, id, follower);
+  for (auto& [id, follower] : found->second) SendTo(host, id, follower, high_watermark_alone);
 }
 
-void ReplicaSender::SendTo(PartitionHost& host, BrokerId id, Follower& follower) {
+void ReplicaSender::DeferHighWatermark(PartitionUid uid) {
+  const bool armed = !deferred_.empty();
+  deferred_.insert(uid);
+  if (armed) return;
+  context_.PostAfter(kHighWatermarkDelay, [this] {
+    for (const PartitionUid due : std::exchange(deferred_, {})) {
+      if (PartitionHost* host = context_.Find(due)) Send(*host, /*high_watermark_alone=*/true);
+    }
+    Flush();
+  });
+}
+
+void ReplicaSender::SendTo(PartitionHost& host, BrokerId id, Follower& follower,
+                           bool high_watermark_alone) {
   while (!follower.reading) {
     const PartitionCore::SendPlan plan = host.core.PlanSend(id);
     if (!plan.anything) return;
+    if (plan.high_watermark_only && !high_watermark_alone) {
+      DeferHighWatermark(host.uid);
+      return;
+    }
     if (plan.from >= plan.end) {
       Push(host, id, follower.stream, plan, {});
       return;
@@ -156,7 +173,7 @@ void ReplicaSender::OnColdRead(PartitionUid uid, BrokerId id, Offset from, Leade
   const PartitionCore::SendPlan plan = host->core.PlanSend(id);
   const bool wanted = plan.anything && plan.from == from && plan.leader_epoch == epoch;
   if (wanted && !batches->empty()) Push(*host, id, follower.stream, plan, *batches);
-  SendTo(*host, id, follower);
+  SendTo(*host, id, follower, /*high_watermark_alone=*/false);
   context_.RequestTurn();
 }
 

@@ -30,6 +30,8 @@ using ReplicaStreamPtr = std::shared_ptr<ReplicaStream>;
 // A message carries at most so many bytes of batches, or one larger batch alone.
 inline constexpr size_t kReplicaMessageBytesMax = size_t{1} << 20;
 
+inline constexpr Duration kHighWatermarkDelay = std::chrono::milliseconds(5);
+
 // Shard thread only.
 class ReplicaSender {
  public:
@@ -44,8 +46,10 @@ class ReplicaSender {
   void Answer(PartitionHost& host, BrokerId follower, ReplicaPush push);
   // The host is going away.
   void Forget(PartitionUid uid);
-  // End of turn: sends to the followers of `host` what they lack.
-  void Send(PartitionHost& host);
+  // End of turn: sends to the followers of `host` what they lack. A high watermark alone waits for
+  // batches to go with, but at most kHighWatermarkDelay: nobody reads from followers, and no
+  // acknowledgement waits for it.
+  void Send(PartitionHost& host) { Send(host, /*high_watermark_alone=*/false); }
   // End of turn, after the last Send: what was gathered goes to the streams.
   void Flush();
 
@@ -63,7 +67,9 @@ class ReplicaSender {
   };
 
   Outgoing& OutgoingOf(const ReplicaStreamPtr& stream);
-  void SendTo(PartitionHost& host, BrokerId id, Follower& follower);
+  void Send(PartitionHost& host, bool high_watermark_alone);
+  void SendTo(PartitionHost& host, BrokerId id, Follower& follower, bool high_watermark_alone);
+  void DeferHighWatermark(PartitionUid uid);
   void StartColdRead(PartitionHost& host, BrokerId id, Follower& follower,
                      const PartitionCore::SendPlan& plan);
   void OnColdRead(PartitionUid uid, BrokerId id, Offset from, LeaderEpoch epoch,
@@ -76,6 +82,7 @@ class ReplicaSender {
   ShardContext& context_;
   absl::btree_map<PartitionUid, absl::btree_map<BrokerId, Follower>> followers_;
   absl::btree_map<uint64_t, Outgoing> streams_;
+  absl::btree_set<PartitionUid> deferred_;  // high watermarks to tell; empty: no timer runs
 };
 
 }  // namespace quipu

@@ -189,8 +189,9 @@ PartitionCore::SendPlan LeaderRole::PlanSend(BrokerId broker) const {
   const FollowerProgress* follower = Find(broker);
   if (follower == nullptr || !follower->connected || !follower->matched) return plan;
   plan.from = follower->sent_end;
-  plan.anything = plan.from < plan.end || follower->told_high_watermark != plan.high_watermark ||
-                  follower->told_log_start != plan.log_start_offset;
+  const bool others = plan.from < plan.end || follower->told_log_start != plan.log_start_offset;
+  plan.high_watermark_only = !others && follower->told_high_watermark != plan.high_watermark;
+  plan.anything = others || plan.high_watermark_only;
   return plan;
 }
 

@@ -131,6 +131,7 @@ class PartitionCore {
     Offset high_watermark;
     Offset log_start_offset;
     bool anything = false;  // batches, or a high watermark or log start the follower was not told
+    bool high_watermark_only = false;  // nothing but that: nobody waits for it
   };
   [[nodiscard]] SendPlan PlanSend(BrokerId follower) const;
   // Batches up to `sent_end` were handed to the stream with these marks.

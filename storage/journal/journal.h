@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <list>
 #include <memory>
@@ -32,7 +31,7 @@ class Journal {
     DirectoryId directory_id;
     FatalHandler fatal;
     Files* files = &SystemFiles();
-    uint64_t segment_bytes = JournalSettings().segment_bytes;
+    uint64_t segment_bytes = JournalSettings().segment_bytes;  // whole blocks
     size_t spares_max = 4;  // free segments that are kept to be used again
   };
 
@@ -87,10 +86,6 @@ class Journal {
   [[nodiscard]] Stats stats() const;
 
  private:
-  // Memory that direct I/O takes.
-  struct Aligned {
-    void operator()(char* memory) const { std::free(memory); }
-  };
   explicit Journal(Options options) : options_(std::move(options)) {}
   absl::Status OpenActive(std::shared_ptr<const Segment> segment, uint64_t position);
   absl::Status Rewrite(const std::vector<Unsynced>& groups);
@@ -113,7 +108,7 @@ class Journal {
   std::unique_ptr<SegmentMaker> maker_;
 
   // Appending thread only.
-  std::unique_ptr<char, Aligned> buffer_;
+  std::unique_ptr<char, AlignedDeleter> buffer_;
   size_t buffered_ = 0;
   uint64_t write_at_ = 0;  // of the buffer's first byte
   std::shared_ptr<const Segment> active_;

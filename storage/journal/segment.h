@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -17,6 +18,11 @@
 #include "storage/wal_writer.h"
 
 namespace quipu {
+
+// Of memory that direct I/O takes (std::aligned_alloc).
+struct AlignedDeleter {
+  void operator()(char* memory) const { std::free(memory); }
+};
 
 // A segment that may be read. Whoever holds it keeps its file from being used for another.
 struct Segment {
@@ -34,8 +40,8 @@ class SegmentMaker {
     Files* files = nullptr;
     std::string folder;
     DirectoryId directory_id;
-    uint64_t segment_bytes = 0;
-    size_t spares_max = 0;  // free segments that are kept for use
+    uint64_t segment_bytes = 0;  // whole blocks
+    size_t spares_max = 0;       // free segments that are kept for use
     FatalHandler fatal;
   };
   struct Stats {
@@ -66,7 +72,7 @@ class SegmentMaker {
   void Run();
   absl::StatusOr<std::shared_ptr<const Segment>> Make(uint64_t id, uint64_t bytes,
                                                       const std::string& spare);
-  absl::Status WriteZeros(OpenFile& file, uint64_t bytes);
+  absl::Status WriteZeros(const std::string& path, OpenFile& file, uint64_t bytes);
   // Free segments that nobody reads any more become spares, or go.
   absl::Status Reclaim(std::unique_lock<std::mutex>& lock);
   absl::Status Prepare(std::unique_lock<std::mutex>& lock);

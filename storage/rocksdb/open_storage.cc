@@ -82,7 +82,7 @@ class BrokerLogOpener {
             .directory_id = storage_.directory->identity().directory_id,
             .fatal = options_.fatal,
             .files = &files_,
-            .segment_bytes = options_.journal.segment_bytes};
+            .segment_bytes = RoundUpToBlock(options_.journal.segment_bytes)};
   }
 
   absl::Status OpenWatermark() {

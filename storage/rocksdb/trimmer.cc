@@ -1,5 +1,7 @@
 #include "storage/rocksdb/trimmer.h"
 
+#include <pthread.h>
+
 #include <string>
 #include <utility>
 
@@ -47,6 +49,7 @@ void Trimmer::WaitUntilIdle() {
 }
 
 void Trimmer::Run() {
+  pthread_setname_np(pthread_self(), "trimmer");
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !trimmed_.empty() || !dropped_.empty(); });

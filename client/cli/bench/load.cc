@@ -107,6 +107,7 @@ uint64_t SendAll(Producer& producer, const LoadOptions& load, BenchClock::time_p
     return InterruptSignal() != 0 || (sending.stop != nullptr && *sending.stop);
   };
   BenchClock::time_point told = start;
+  bool paused = false;  // since `now` was read
   for (uint64_t number = 0; number < load.records; ++number) {
     // Open loop: latency counts from when the record was due, not from when there was room for it.
     BenchClock::time_point now = BenchClock::now();
@@ -127,12 +128,14 @@ uint64_t SendAll(Producer& producer, const LoadOptions& load, BenchClock::time_p
     };
     ErrorCode error = ErrorCode::kBufferFull;
     while (error == ErrorCode::kBufferFull) {
-      if (stopped() || BenchClock::now() >= sending.until) return number;
+      if (stopped() || (paused && BenchClock::now() >= sending.until)) return number;
       error = producer.TrySend(record, report);
       if (error != ErrorCode::kBufferFull) break;
       PauseUnlessInterrupted(kRoomPause);
+      paused = true;
       if (sending.meanwhile) sending.meanwhile();
     }
+    paused = false;
     if (sending.sent) sending.sent();
     if (error != ErrorCode::kNone) producer.Send(record, report);  // refuses it too, and says why
     if (sending.meanwhile && now - told >= kMeanwhile) {

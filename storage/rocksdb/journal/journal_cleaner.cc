@@ -1,5 +1,7 @@
 #include "storage/rocksdb/journal/journal_cleaner.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -37,6 +39,7 @@ void JournalCleaner::WaitUntilIdle() {
 }
 
 void JournalCleaner::Run() {
+  pthread_setname_np(pthread_self(), "journal-cleaner");
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || woken_; });
