@@ -12,7 +12,7 @@ constexpr ConfigSpec kBrokerKeys[] = {
     {.name = "log.dir", .doc = "the formatted data directory", .required = true},
     {.name = "log.store",
      .type = kChoice,
-     .fallback = "rocksdb",
+     .fallback = "journal",
      .words = "rocksdb, journal",
      .doc = "how a new log.dir keeps its records: in RocksDB, or in a journal with RocksDB as its "
             "index; one that is in use stays as it is, and must be that when this is given"},

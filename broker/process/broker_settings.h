@@ -32,7 +32,7 @@ struct KafkaSettings {
 struct BrokerSettings {
   BrokerConfig node;
   std::string log_dir;                              // log.dir
-  LogStoreKind log_store = LogStoreKind::kRocksdb;  // log.store
+  LogStoreKind log_store = LogStoreKind::kJournal;  // log.store
   bool log_store_given = false;                     // else a directory in use stays what it is
   JournalSettings journal;                          // quipu.journal.*
   std::optional<int32_t> broker_id;                 // broker.id: must be the directory's when given

@@ -55,7 +55,8 @@ void DefineNode(Definitions& all) {
       "for bytes that are no request, LIMIT_REACHED for a peer that does not read its answers");
   add("quipu_wal_files", kGauge, "files", {}, "Write-ahead files of the database in log.dir");
   add("quipu_wal_file_bytes", kGauge, "bytes", {},
-      "Length of these files: what is replayed at the next start, at most about 256 MiB");
+      "Length of these files: what is replayed at the next start, at most about 256 MiB. None with "
+      "log.store=journal: see quipu_journal_unflushed_bytes");
   add("quipu_scrape_incomplete", kGauge, "threads", {},
       "Threads that did not answer this scrape in metrics.scrape.timeout.ms; what they own is told "
       "as it was before");

@@ -24,7 +24,7 @@ def arguments():
                         f"{len(SET)}. {' and '.join(PEERS)} is a peer, and has a table of its own")
     parser.add_argument("--rounds", type=int, help="default 5; with --quick 1")
     parser.add_argument("--quick", action="store_true", help="a smoke run: some seconds a figure, which means nothing")
-    parser.add_argument("--store", choices=("rocksdb", "journal"), default="rocksdb",
+    parser.add_argument("--store", choices=("rocksdb", "journal"), default="journal",
                         help="log.store of every broker")
     parser.add_argument("--dir", default=os.path.join(ROOT, "build", "bench"),
                         help="where everything is written, on the disk that is measured; default: %(default)s")

@@ -7,6 +7,8 @@ from results import Row
 from station import Station
 
 PARTITIONS = 24
+KEPT_BYTES = 4 << 20  # of a partition
+KEEPS_LITTLE = ("--broker-set", "log.retention.check.interval.ms=500")
 # name, bytes of a record, of a batch, unit; each beside the floor of the same batches
 SHAPES = (("1 KiB records, 16 KiB batches", 1024, 16384), ("1 KiB records, 64 KiB batches", 1024, 65536),
           ("100 B records, 64 KiB batches", 100, 65536))
@@ -30,8 +32,10 @@ class Full:
             Row("beside it: CPU seconds for each GiB, of the client", f"{what}: client CPU", "s"),
             Row("beside it: syncs a second of the floor's leader", f"{what}: floor syncs", "/s"),
             Row("beside it: memory of a broker afterwards", f"{what}: broker memory", "MiB")]
-    rows += [Row("bytes written for each byte of records, 64 KiB batches", "written, 64 KiB", "", at_most=1.1),
-             Row("bytes written for each byte of records, 300 B batches", "written, 300 B", "", at_most=1.5)]
+    rows += [Row("bytes written for each byte of records, 64 KiB batches, at the limit of retention.bytes",
+                 "written, 64 KiB", "", at_most=1.1),
+             Row("the same, 300 B batches", "written, 300 B", "", at_most=1.5),
+             Row("the same, 64 KiB batches, while the log grows", "written, growing", "")]
 
     def __init__(self, asked, plan, results):
         self.asked, self.plan, self.results = asked, plan, results
@@ -41,11 +45,17 @@ class Full:
             self.floors(number, what, record, batch)
             with Station() as station:
                 self.quipu(number, station, what, record, batch)
-        with Station() as station:
-            station.make_topic("t", PARTITIONS)
-            told = station.measured_produce("t", 300 - 72, 1, self.plan.seconds(4))  # 72: a batch's head and a record's
-            self.results.add(number, "300 B batches: rate", told["records_per_second"])
-            self.results.add(number, "written, 300 B", told["written_per_byte"])
+        with Station(KEEPS_LITTLE) as station:
+            for what, record, batch in (("64 KiB", 1024, 65536), ("300 B", 300 - 72, 1)):  # 72: a batch's head, a record's
+                self.written(number, station, what, record, batch)
+
+    def written(self, number, station, what, record, batch):
+        """Once as much is given up as comes."""
+        topic = f"kept-{record}"
+        station.make_topic(topic, PARTITIONS, "-c", f"retention.bytes={KEPT_BYTES}")
+        station.produce(topic, record, batch, self.plan.seconds(3))  # until the limit is reached
+        told = station.measured_produce(topic, record, batch, self.plan.seconds(5))
+        self.results.add(number, f"written, {what}", told["written_per_byte"])
 
     @staticmethod
     def rate(told, record):
@@ -71,7 +81,7 @@ class Full:
         self.results.add(number, f"{what}: broker memory",
                          max(processes.resident_mib(pid) for pid in station.pids("broker")))
         if (record, batch) == (1024, 65536):
-            self.results.add(number, "written, 64 KiB", told["written_per_byte"])
+            self.results.add(number, "written, growing", told["written_per_byte"])
 
 
 class Latency:

@@ -44,8 +44,8 @@ class Station:
     def pids(self, role=""):
         return [node["pid"] for name, node in self.cluster.nodes.items() if name.startswith(role)]
 
-    def make_topic(self, name, partitions, patience=120):
-        self.cluster.json("topic", "create", name, "-p", partitions, "-r", 3, "--timeout", patience * 1000,
+    def make_topic(self, name, partitions, *settings, patience=120):
+        self.cluster.json("topic", "create", name, "-p", partitions, "-r", 3, "--timeout", patience * 1000, *settings,
                           seconds=patience)
         self.await_in_sync(name, patience)
 
@@ -70,9 +70,9 @@ class Station:
         """The same, with what it cost for each GiB of records, warm-up included."""
         everything, brokers = self.pids(), self.pids("broker")
         cpu, written = processes.cpu_seconds(everything), processes.bytes_written(brokers)
-        children = sum(os.times()[2:4])
+        children, records = sum(os.times()[2:4]), self.records_in(topic)
         result = self.produce(topic, record_bytes, *arguments, **more)
-        gib = self.records_in(topic) * record_bytes / GIB
+        gib = (self.records_in(topic) - records) * record_bytes / GIB
         result["servers_cpu_per_gib"] = (processes.cpu_seconds(everything) - cpu) / gib
         result["client_cpu_per_gib"] = (sum(os.times()[2:4]) - children) / gib
         time.sleep(1)  # what is written behind the acknowledgement

@@ -4,7 +4,8 @@
 //   quipu-bench-store DIR --batch-size 16384 --queued 16 [--partitions 100] [--store rocksdb]
 //
 // DIR is new or empty. So many batches are always waiting: what is durable is at once followed by
-// as much, in turn to each partition. Prints JSON.
+// as much, which was made meanwhile, in turn to each partition. Each log keeps its newest batches,
+// as under retention (--keep-mib 0: all). Prints JSON.
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
@@ -36,6 +37,7 @@ struct Options {
   size_t batch_bytes = 16384;
   size_t queued = 16;
   int partitions = 100;
+  size_t keep_mib = 256;  // of all partitions
   double warm_up_seconds = 0.5;
   double seconds = 2;
 };
@@ -106,6 +108,7 @@ class Load {
   }
 
   Json Run() {
+    prepared_ = Prepare();
     Until(options_.warm_up_seconds);
     const uint64_t groups = storage_.writer->groups_written();
     const int64_t written = BytesWritten();
@@ -131,7 +134,7 @@ class Load {
     return since();
   }
 
-  void Append() {
+  std::vector<LogWrite> Prepare() {
     std::vector<LogWrite> writes(options_.queued);
     for (LogWrite& write : writes) {
       const size_t log = turn_++ % logs_.size();
@@ -143,14 +146,46 @@ class Load {
                                         .max_timestamp = TimestampMs(1),
                                         .bytes = StampBatch(batch_, offset, LeaderEpoch(0), {})});
     }
-    std::unique_lock<std::mutex> lock(mutex_);
-    durable_ = false;
-    storage_.writer->Submit(std::move(writes), [this] {
+    AddTrims(writes);
+    return writes;
+  }
+
+  // Eight times while as much is appended as is kept, every log's beginning is given up.
+  void AddTrims(std::vector<LogWrite>& writes) {
+    const auto kept =
+        static_cast<int64_t>((options_.keep_mib << 20) / batch_.size() / logs_.size());
+    prepared_batches_ += writes.size();
+    const bool due = kept > 0 && prepared_batches_ >=
+                                     trimmed_at_ + std::max<uint64_t>(kept * logs_.size() / 8, 1);
+    if (!due) return;
+    trimmed_at_ = prepared_batches_;
+    for (size_t log = 0; log < logs_.size(); ++log) {
+      const Offset start(std::max<int64_t>(next_[log].value() - kept, 0));
+      LogWrite& write = writes.emplace_back(LogWrite{.log_id = logs_[log], .mutation = {}});
+      write.mutation.state = PartitionState{.log_start_offset = start, .high_watermark = start};
+    }
+  }
+
+  void Append() {
+    std::vector<std::pair<LogId, Offset>> trims;
+    for (const LogWrite& write : prepared_) {
+      if (write.mutation.state)
+        trims.emplace_back(write.log_id, write.mutation.state->log_start_offset);
+    }
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      durable_ = false;
+    }
+    storage_.writer->Submit(std::move(prepared_), [this] {
       const std::lock_guard<std::mutex> held(mutex_);
       durable_ = true;
       wake_.notify_one();
     });
+    prepared_ = Prepare();
+    std::unique_lock<std::mutex> lock(mutex_);
     wake_.wait(lock, [this] { return durable_; });
+    lock.unlock();
+    for (const auto& [log_id, start] : trims) storage_.store->PublishTrim(log_id, start);
     appended_ += options_.queued;
   }
 
@@ -161,6 +196,9 @@ class Load {
   std::vector<Offset> next_;
   size_t turn_ = 0;
   uint64_t appended_ = 0;
+  std::vector<LogWrite> prepared_;
+  uint64_t prepared_batches_ = 0;
+  uint64_t trimmed_at_ = 0;  // of these
   std::mutex mutex_;
   std::condition_variable wake_;
   bool durable_ = false;  // under mutex_
@@ -177,6 +215,7 @@ int Main(int argc, char** argv) {
   app.add_option("--batch-size", options.batch_bytes)->check(CLI::Range(100, 1 << 20));
   app.add_option("--queued", options.queued)->check(CLI::PositiveNumber);
   app.add_option("--partitions", options.partitions)->check(CLI::PositiveNumber);
+  app.add_option("--keep-mib", options.keep_mib, "Batches kept, of all partitions; 0: all");
   app.add_option("--warm-up", options.warm_up_seconds)->check(CLI::NonNegativeNumber);
   app.add_option("--seconds", options.seconds)->check(CLI::PositiveNumber);
   CLI11_PARSE(app, argc, argv);

@@ -195,7 +195,8 @@ class EndpointTest(MetricsCluster):
         for address in self.addresses():
             values = scrape(address)[1]
             self.assertGreaterEqual(values["quipu_wal_files", ()], 1)
-            self.assertGreater(values["quipu_wal_file_bytes", ()], 0)
+            replayed = values["quipu_wal_file_bytes", ()] + values.get(("quipu_journal_unflushed_bytes", ()), 0)
+            self.assertGreater(replayed, 0)
         for queue in ("shard-0", "control", "cold-read", "controller", "raft-disk", "probe"):
             self.assertIsNotNone(self.total("quipu_queue_depth", queue=queue), queue)
 
