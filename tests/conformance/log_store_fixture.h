@@ -38,6 +38,10 @@ inline void FailTest(const std::string& reason) { ADD_FAILURE() << "fatal: " << 
 
 class RocksdbStoreUnderTest final : public StoreUnderTest {
  public:
+  // With a journal; small, so that a test uses many segments and reads most batches from them.
+  static constexpr uint64_t kSegmentBytes = uint64_t{64} << 10;
+  static constexpr size_t kTailBytes = 1 << 10;
+
   // Small limits, so that the trimmer has something to do.
   explicit RocksdbStoreUnderTest(bool journal = false,
                                  Trimmer::Options trimmer = {.reclaim_bytes_min = 1 << 16,
@@ -70,7 +74,8 @@ class RocksdbStoreUnderTest final : public StoreUnderTest {
       options.journal = JournalLog::Options{.journal = {.folder = journal_path(),
                                                         .directory_id = DirectoryId(7, 8),
                                                         .fatal = FailTest,
-                                                        .segment_bytes = kSegmentBytes}};
+                                                        .segment_bytes = kSegmentBytes},
+                                            .tail_bytes = kTailBytes};
     }
     auto store = RocksdbLogStore::Open(std::move(options), *watermark_);
     if (!store.ok()) return store.status();
@@ -83,8 +88,6 @@ class RocksdbStoreUnderTest final : public StoreUnderTest {
   [[nodiscard]] FileWatermark& watermark() { return *watermark_; }
 
  private:
-  // Small, so that a test uses many.
-  static constexpr uint64_t kSegmentBytes = uint64_t{64} << 10;
   TemporaryFolder folder_;
   const bool journal_;
   Trimmer::Options trimmer_;

@@ -4,7 +4,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
+#include "absl/strings/str_cat.h"
+#include "base/crc32c.h"
 #include "base/error_code.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -192,6 +195,106 @@ TEST_F(DataDirectoryTest, AnObserverHasADirectoryIdOfItsOwnAndKnowsSomebody) {
   identity = BrokerIdentity();
   identity.observer = true;
   EXPECT_EQ(CodeOf(FormatDirectory(path_, identity)), ErrorCode::kInvalidConfig);
+}
+
+// ---- log.store ---------------------------------------------------------------------------------
+
+class LogStoreKindTest : public DataDirectoryTest {
+ protected:
+  LogStoreKindTest() { EXPECT_TRUE(FormatDirectory(path_, BrokerIdentity()).ok()); }
+  absl::StatusOr<LogStoreKind> OpenAs(LogStoreKind kind, bool may_be_other = false) {
+    auto directory = DataDirectory::Open(
+        path_, {.role = NodeRole::kBroker, .log_store = kind, .may_be_other_store = may_be_other});
+    if (!directory.ok()) return directory.status();
+    return (*directory)->identity().log_store;
+  }
+  // By a kind that the directory is not, with what to do; nothing changes.
+  void ExpectRefused(LogStoreKind kind, const std::string& is, const std::string& asked) {
+    const auto before = conformance::FilesOf(path_);
+    const absl::Status status = OpenAs(kind).status();
+    EXPECT_EQ(CodeOf(status), ErrorCode::kInvalidConfig) << status;
+    const std::string message(status.message());
+    EXPECT_THAT(message, HasSubstr(path_));
+    EXPECT_THAT(message, HasSubstr("is stored with log.store=" + is));
+    EXPECT_THAT(message, HasSubstr("is set to log.store=" + asked));
+    EXPECT_THAT(message, HasSubstr("Set log.store=" + is));
+    EXPECT_THAT(message, HasSubstr("quipu storage format " + path_ + " --role broker"));
+    EXPECT_EQ(conformance::FilesOf(path_), before);
+  }
+  void WriteWatermark(uint64_t group) {
+    auto watermark = FileWatermark::Open(DataDirectory::WatermarkPath(path_));
+    ASSERT_TRUE(watermark.ok());
+    ASSERT_TRUE((*watermark)->StoreLastGroup(group).ok());
+  }
+};
+
+TEST_F(LogStoreKindTest, AFreshDirectoryBecomesWhatIsAskedForAndStaysIt) {
+  EXPECT_EQ(OpenAs(LogStoreKind::kJournal).value(), LogStoreKind::kJournal);
+  const std::string identity = ReadIdentity();
+  EXPECT_TRUE(identity.starts_with("format.version=2\n")) << identity;
+  EXPECT_THAT(identity, HasSubstr("\nlog.store=journal\n"));
+  DirectoryIdentity expected = BrokerIdentity();
+  expected.log_store = LogStoreKind::kJournal;
+  EXPECT_EQ(ReadDirectoryIdentity(path_).value(), expected);
+  WriteWatermark(1);
+  EXPECT_EQ(OpenAs(LogStoreKind::kJournal).value(), LogStoreKind::kJournal);
+  // A process that was not told opens it as it is.
+  EXPECT_EQ(OpenAs(LogStoreKind::kRocksdb, /*may_be_other=*/true).value(), LogStoreKind::kJournal);
+  EXPECT_EQ(ReadIdentity(), identity);
+}
+
+// As an older program wrote it, and as that program can still read it.
+TEST_F(LogStoreKindTest, TheFirstFormatKnowsOneWayToStore) {
+  const std::string identity = ReadIdentity();
+  EXPECT_TRUE(identity.starts_with("format.version=1\n")) << identity;
+  EXPECT_THAT(identity, ::testing::Not(HasSubstr("log.store")));
+  EXPECT_EQ(ReadDirectoryIdentity(path_)->log_store, LogStoreKind::kRocksdb);
+  EXPECT_EQ(OpenAs(LogStoreKind::kRocksdb).value(), LogStoreKind::kRocksdb);
+  WriteWatermark(1);
+  EXPECT_EQ(OpenAs(LogStoreKind::kJournal, /*may_be_other=*/true).value(), LogStoreKind::kRocksdb);
+  EXPECT_EQ(ReadIdentity(), identity);
+}
+
+TEST_F(LogStoreKindTest, AsLongAsNothingIsStoredItMayBecomeTheOtherAgain) {
+  const std::string first = ReadIdentity();
+  EXPECT_EQ(OpenAs(LogStoreKind::kJournal).value(), LogStoreKind::kJournal);
+  EXPECT_EQ(OpenAs(LogStoreKind::kRocksdb).value(), LogStoreKind::kRocksdb);
+  EXPECT_EQ(ReadIdentity(), first);
+}
+
+TEST_F(LogStoreKindTest, TheOtherKindIsRefusedOnceAnythingIsStored) {
+  EXPECT_TRUE(OpenAs(LogStoreKind::kRocksdb).ok());
+  WriteWatermark(1);
+  ExpectRefused(LogStoreKind::kJournal, "rocksdb", "journal");
+  EXPECT_TRUE(OpenAs(LogStoreKind::kRocksdb).ok());
+}
+
+TEST_F(LogStoreKindTest, AJournalIsRefusedToTheOtherKind) {
+  EXPECT_TRUE(OpenAs(LogStoreKind::kJournal).ok());
+  std::filesystem::create_directory(DataDirectory::JournalPath(path_));
+  ExpectRefused(LogStoreKind::kRocksdb, "journal", "rocksdb");
+  EXPECT_TRUE(OpenAs(LogStoreKind::kJournal).ok());
+}
+
+// Each by itself: a start may have been cut short, or its files may be gone.
+TEST_F(LogStoreKindTest, ADatabaseAnUncleanMarkOrALostWatermarkAreEnough) {
+  EXPECT_TRUE(OpenAs(LogStoreKind::kRocksdb).ok());
+  std::ofstream(DataDirectory::DatabasePath(path_) + "/CURRENT") << "MANIFEST-000001\n";
+  ExpectRefused(LogStoreKind::kJournal, "rocksdb", "journal");
+  std::filesystem::remove(DataDirectory::DatabasePath(path_) + "/CURRENT");
+  ASSERT_TRUE((*FileWatermark::Open(DataDirectory::WatermarkPath(path_)))->MarkUnclean(0).ok());
+  ExpectRefused(LogStoreKind::kJournal, "rocksdb", "journal");
+  std::filesystem::remove(DataDirectory::WatermarkPath(path_));
+  ExpectRefused(LogStoreKind::kJournal, "rocksdb", "journal");
+}
+
+TEST_F(LogStoreKindTest, AWayThatThisProgramDoesNotKnowIsDamage) {
+  std::string text = ReadIdentity();
+  text = text.substr(0, text.find("checksum=")) + "log.store=tape\n";
+  WriteIdentity(absl::StrCat(text, "checksum=", absl::Hex(Crc32c(text), absl::kZeroPad8), "\n"));
+  const absl::Status status = OpenAs(LogStoreKind::kRocksdb).status();
+  EXPECT_EQ(CodeOf(status), ErrorCode::kStorageError);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("log.store"));
 }
 
 TEST(VoterTextTest, VoterComesBackFromItsText) {

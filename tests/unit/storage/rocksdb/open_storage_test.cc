@@ -53,6 +53,47 @@ TEST(OpenStorageTest, BrokerKeepsWhatItsWriterCompleted) {
   EXPECT_EQ(storage->directory->identity().node_id, 1);
 }
 
+// To the one way the other's files look as if everything was lost: nothing may be judged, marked or
+// set aside by the wrong one.
+TEST(OpenStorageTest, ABrokersDirectoryIsLeftAloneByTheOtherWayToStore) {
+  for (const LogStoreKind kind : {LogStoreKind::kRocksdb, LogStoreKind::kJournal}) {
+    const LogStoreKind other =
+        kind == LogStoreKind::kRocksdb ? LogStoreKind::kJournal : LogStoreKind::kRocksdb;
+    const conformance::TemporaryFolder folder;
+    const std::string path = folder.path() + "/data";
+    ASSERT_TRUE(FormatDirectory(path, Identity(NodeRole::kBroker)).ok());
+    OpenStorageOptions options = OptionsFor(path);
+    options.log_store = kind;
+    options.journal.segment_bytes = 1 << 20;
+    {
+      auto storage = OpenBrokerStorage(options);
+      ASSERT_TRUE(storage.ok()) << storage.status();
+      EXPECT_EQ(storage->journal_stats != nullptr, kind == LogStoreKind::kJournal);
+      const LogId log_id = *storage->store->CreateLog(PartitionUid(1));
+      LogWrite write{.log_id = log_id, .mutation = {}};
+      write.mutation.appends = {conformance::MakeBatch({.records = 3})};
+      ASSERT_TRUE(storage->store->Write({write}).ok());
+    }
+    const auto before = conformance::FilesOf(path);
+    options.log_store = other;
+    const absl::Status refused = OpenBrokerStorage(options).status();
+    EXPECT_EQ(CodeOf(refused), ErrorCode::kInvalidConfig) << refused;
+    EXPECT_EQ(conformance::FilesOf(path), before);
+    options.may_be_other_store = true;
+    for (int start = 0; start < 2; ++start) {
+      auto storage = OpenBrokerStorage(options);
+      ASSERT_TRUE(storage.ok()) << storage.status();
+      EXPECT_FALSE(storage->watermark->unclean());
+      EXPECT_EQ(storage->directory->identity().log_store, kind);
+      EXPECT_EQ(storage->store->Recover(*storage->store->FindLog(PartitionUid(1)))->log_end_offset,
+                Offset(3));
+      storage = absl::UnknownError("closed");
+      options.log_store = kind;
+      options.may_be_other_store = false;
+    }
+  }
+}
+
 TEST(OpenStorageTest, ControllerKeepsItsVote) {
   const conformance::TemporaryFolder folder;
   const std::string path = folder.path() + "/data";

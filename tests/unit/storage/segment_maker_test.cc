@@ -1,0 +1,182 @@
+// Where segments come from and go to: ids that rise, files that are used again and no more of them
+// than there may be, and none while somebody holds it.
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "base/error_code.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "storage/journal/segment.h"
+#include "tests/conformance/temporary_folder.h"
+
+namespace quipu {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uint64_t kBytes = 16 << 10;
+
+class SegmentMakerTest : public ::testing::Test {
+ protected:
+  void Start(size_t spares_max, uint64_t next_id = 5, std::vector<std::string> spares = {}) {
+    maker_ = std::make_unique<SegmentMaker>(
+        SegmentMaker::Options{.files = &SystemFiles(),
+                              .folder = folder_.path(),
+                              .directory_id = id_,
+                              .segment_bytes = kBytes,
+                              .spares_max = spares_max,
+                              .fatal = [this](const std::string& why) { fatal_ = why; }},
+        next_id, std::move(spares));
+  }
+  std::shared_ptr<const Segment> Take() {
+    auto taken = maker_->Take();
+    EXPECT_TRUE(taken.ok()) << taken.status();
+    return *std::move(taken);
+  }
+  std::shared_ptr<const Segment> TakeOfSize(uint64_t bytes) {
+    auto taken = maker_->TakeOfSize(bytes);
+    EXPECT_TRUE(taken.ok()) << taken.status();
+    return *std::move(taken);
+  }
+  [[nodiscard]] std::string PathOf(const std::string& name) const {
+    return absl::StrCat(folder_.path(), "/", name);
+  }
+  [[nodiscard]] std::vector<std::string> Names() const {
+    return SystemFiles().List(folder_.path()).value();
+  }
+  // What the file says that it is.
+  void ExpectWhole(const Segment& segment) const {
+    EXPECT_EQ(segment.path, PathOf(SegmentFileName(segment.id)));
+    const std::string content = SystemFiles().Read(segment.path).value_or("");
+    EXPECT_EQ(content.size(), segment.bytes);
+    const auto header = DecodeSegmentHeader(content);
+    ASSERT_TRUE(header.has_value());
+    EXPECT_EQ(header->segment, segment.id);
+    EXPECT_EQ(header->bytes, segment.bytes);
+    EXPECT_EQ(header->directory_id, id_);
+  }
+  // Beside `others` files; later what is free stays free.
+  void WaitUntilOneIsReady(size_t others) {
+    ASSERT_TRUE(Eventually([&] {
+      const std::vector<std::string> names = Names();
+      return names.size() == others + 1 &&
+             std::all_of(names.begin(), names.end(), SegmentOfFileName);
+    }));
+  }
+  // The deadline only bounds a failing test.
+  static bool Eventually(const std::function<bool()>& condition) {
+    for (int i = 0; i < 20'000 && !condition(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return condition();
+  }
+
+  conformance::TemporaryFolder folder_;
+  DirectoryId id_{1, 2};
+  std::string fatal_;  // read after the maker has ended
+  std::unique_ptr<SegmentMaker> maker_;
+};
+
+TEST_F(SegmentMakerTest, SegmentsComeWithRisingIdsAndWhole) {
+  Start(2);
+  for (uint64_t id = 5; id < 9; ++id) {
+    const auto segment = Take();
+    EXPECT_EQ(segment->id, id);
+    EXPECT_EQ(segment->bytes, kBytes);
+    ExpectWhole(*segment);
+  }
+}
+
+// Ids say the order of groups: what was ready when a large one was asked for is not used behind it.
+TEST_F(SegmentMakerTest, ALargeOneComesBehindAllBeforeItAndBeforeAllBehind) {
+  Start(4);
+  uint64_t last = Take()->id;
+  for (int i = 0; i < 20; ++i) {
+    const auto large = i % 3 == 0 ? Take() : TakeOfSize(3 * kBytes);
+    EXPECT_GT(large->id, last);
+    last = large->id;
+    ExpectWhole(*large);
+  }
+}
+
+TEST_F(SegmentMakerTest, AFreeOneIsUsedAgainUnderAnIdThatNoneHad) {
+  Start(1);
+  auto first = Take();
+  const uint64_t first_id = first->id;
+  const auto second = Take();
+  {
+    auto file = SystemFiles().OpenExisting(first->path);
+    ASSERT_TRUE(file.ok());
+    ASSERT_TRUE((*file)->WriteAt(kJournalBlockBytes, "groups of its former life").ok());
+  }
+  WaitUntilOneIsReady(2);
+  maker_->GiveBack(std::move(first));
+  ASSERT_TRUE(Eventually([&] { return fs::exists(PathOf(absl::StrCat("spare-", first_id))); }));
+  EXPECT_EQ(Take()->id, second->id + 1);  // that was ready
+  const auto taken = Take();
+  EXPECT_EQ(maker_->stats().recycled, 1U);
+  EXPECT_EQ(taken->id, second->id + 2);
+  ExpectWhole(*taken);
+  EXPECT_THAT(SystemFiles().Read(taken->path).value(), ::testing::HasSubstr("former life"));
+  EXPECT_FALSE(fs::exists(PathOf(SegmentFileName(first_id))));
+}
+
+TEST_F(SegmentMakerTest, NoMoreAreKeptThanMayBe) {
+  Start(2);
+  std::vector<std::shared_ptr<const Segment>> taken;
+  for (int i = 0; i < 6; ++i) taken.push_back(Take());
+  WaitUntilOneIsReady(6);
+  for (auto& segment : taken) maker_->GiveBack(std::move(segment));
+  EXPECT_TRUE(Eventually([&] { return maker_->stats().removed == 4; }));
+  EXPECT_EQ(maker_->stats().free, 2U);
+  EXPECT_EQ(maker_->stats().free_bytes, 2 * kBytes);
+  EXPECT_EQ(Names().size(), 3U);  // and the one that is ready
+}
+
+TEST_F(SegmentMakerTest, ALargeOneIsNotKept) {
+  Start(4);
+  auto large = TakeOfSize(3 * kBytes);
+  const std::string path = large->path;
+  maker_->GiveBack(std::move(large));
+  EXPECT_TRUE(Eventually([&] { return maker_->stats().removed == 1; }));
+  EXPECT_FALSE(fs::exists(path));
+}
+
+TEST_F(SegmentMakerTest, WhatSomebodyHoldsStaysAsItIs) {
+  Start(4);
+  auto segment = Take();
+  const std::shared_ptr<const Segment> held = segment;
+  auto other = Take();
+  const std::string other_path = other->path;
+  maker_->GiveBack(std::move(segment));
+  maker_->GiveBack(std::move(other));
+  EXPECT_TRUE(Eventually([&] { return !fs::exists(other_path); }));
+  ExpectWhole(*held);
+  EXPECT_GE(maker_->stats().free, 1U);
+}
+
+TEST_F(SegmentMakerTest, SparesOfAFormerProcessAreUsedFirst) {
+  ASSERT_TRUE(WriteFileDurably(SystemFiles(), PathOf("spare-3"), std::string(kBytes, 'x')).ok());
+  Start(4, 9, {PathOf("spare-3")});
+  const auto segment = Take();
+  EXPECT_EQ(segment->id, 9U);
+  ExpectWhole(*segment);
+  EXPECT_EQ(maker_->stats().recycled, 1U);
+  EXPECT_FALSE(fs::exists(PathOf("spare-3")));
+}
+
+TEST_F(SegmentMakerTest, AFailureEndsTheProcessAndIsToldToWhoeverWaits) {
+  fs::remove_all(folder_.path());
+  Start(1);
+  EXPECT_EQ(CodeOf(maker_->Take().status()), ErrorCode::kStorageError);
+  EXPECT_EQ(CodeOf(maker_->TakeOfSize(3 * kBytes).status()), ErrorCode::kStorageError);
+  maker_.reset();
+  EXPECT_NE(fatal_, "");
+}
+
+}  // namespace
+}  // namespace quipu
