@@ -10,6 +10,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 
 import processes
 import programs
@@ -21,6 +22,7 @@ from station import GIB, Station, bench_program, told
 sys.path.insert(0, os.path.join(programs.ROOT, "scripts"))
 JARS = os.path.join(CACHE, "java", "jars", "*")
 RATE = 1000
+WARM_SECONDS = 40  # of load, for each kind of topic
 SHAPES = ((1024, 16384), (1024, 65536), (100, 65536))  # bytes of a record, of a batch
 KINDS = {"Kafka as it comes": (), "Kafka synced": ("--config", "flush.messages=1")}
 
@@ -133,8 +135,8 @@ class Kafka:
         except (OSError, subprocess.SubprocessError, SystemExit) as error:
             return f"rdkafka_performance could not be built: {error}"
         self.cluster = KafkaCluster()
-        for kind, settings in KINDS.items():  # warm
-            self.of_kafka(0, kind, settings, 1024, 16384, keep=False)
+        for kind, settings in KINDS.items():
+            self.warm(kind, settings)
         return ""
 
     def run(self, number):
@@ -168,6 +170,13 @@ class Kafka:
         self.cluster.drop_topic("t")
         if keep:
             self.keep(number, kind, record, batch, *figures)
+
+    def warm(self, kind, settings):
+        """Java compiles what runs often: until then Kafka is many times slower than it will be."""
+        end = time.monotonic() + self.plan.seconds(WARM_SECONDS)
+        while time.monotonic() < end:
+            for record, batch in SHAPES:
+                self.of_kafka(0, kind, settings, record, batch, keep=False)
 
     def keep(self, number, whose, record, batch, rate, cpu):
         self.results.add(number, f"{whose}: {shape_text(record, batch)}", rate)
