@@ -56,6 +56,8 @@ inline constexpr LogEventSpec kLogEvents[] = {
     {"control.stream_closed", "broker", "the stream to the active controller ended; opened again"},
     {"metadata.stale_controller", "broker", "an update of a deposed controller was dropped"},
     // Disks.
+    {"storage.segment_unknown", "broker",
+     "not all that a segment of the journal holds is known: it is never freed"},
     {"storage.unproven", "broker",
      "the log cannot be shown to be complete: why, and what was kept or set aside"},
     {"broker.disk_full", "broker", "less free space than quipu.disk.free.bytes.min"},

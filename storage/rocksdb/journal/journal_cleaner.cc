@@ -108,17 +108,38 @@ absl::StatusOr<bool> JournalCleaner::IsFree(uint64_t segment, const SegmentUse& 
   return Move(segment, use);
 }
 
+// The group that says so comes first: what it is written behind lies in a newer segment, so the one
+// in which a later start begins its walk is none of these.
 absl::Status JournalCleaner::Free(const std::vector<uint64_t>& segments) {
+  const std::shared_ptr<const SegmentMap> files = ports_.log->journal().segments();
+  std::vector<uint64_t> gone;
   QUIPU_RETURN_IF_ERROR(ports_.db->WriteBuilt(
-      [&segments, this](rocksdb::WriteBatch& batch, std::vector<BatchPut>& /*puts*/) {
+      [&](rocksdb::WriteBatch& batch, std::vector<BatchPut>& /*puts*/) -> absl::Status {
         rocksdb::Status status;
         for (const uint64_t segment : segments) {
+          if (!files->contains(segment)) {
+            gone.push_back(segment);
+            continue;
+          }
+          const auto key = EncodeSegmentUseKey(segment);
+          KeepFirst(status,
+                    batch.Put(ports_.db->family(kMeta), ToSlice(key.view()), EncodeSegmentUse({})));
+        }
+        for (const auto& [segment, file] : given_back_) {
+          if (file.expired()) gone.push_back(segment);
+        }
+        for (const uint64_t segment : gone) {
           const auto key = EncodeSegmentUseKey(segment);
           KeepFirst(status, batch.Delete(ports_.db->family(kMeta), ToSlice(key.view())));
         }
         return FromRocksdb(status, "cannot free segments");
       }));
   QUIPU_RETURN_IF_ERROR(Flush());
+  for (const uint64_t segment : gone) given_back_.erase(segment);
+  for (const uint64_t segment : segments) {
+    const auto file = files->find(segment);
+    if (file != files->end()) given_back_[segment] = file->second;
+  }
   ports_.log->journal().Free(segments);
   ports_.log->uses().Remove(segments);
   freed_ += segments.size();

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -81,6 +82,10 @@ class JournalCleaner {
 
   const Ports ports_;
   const Options options_;
+  // Free segments that may still lie in the folder under their names: until they do not, it stays
+  // written down that nothing lives in them. Gone with the last reader, and the name. This thread
+  // only.
+  std::map<uint64_t, std::weak_ptr<const Segment>> given_back_;
   std::atomic<uint64_t> moved_bytes_{0};
   std::atomic<uint64_t> freed_{0};
   std::atomic<bool> canceled_{false};

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/error_code.h"
+#include "base/logging.h"
 #include "base/status_macros.h"
 #include "storage/key_encoding.h"
 #include "storage/rocksdb/log_families.h"
@@ -168,7 +169,9 @@ absl::Status JournalLog::Replay(rocksdb::DB& db,
     }
   }
   std::vector<Journal::Unsynced> unsynced;
+  std::set<uint64_t> walked;
   QUIPU_ASSIGN_OR_RETURN(const JournalEnd end, reader.Walk(applied, [&](const JournalGroup& group) {
+    walked.insert(group.header.segment);
     if (group.header.number > watermark_ && !group.damaged) {
       unsynced.push_back({.segment = group.header.segment,
                           .position = group.position,
@@ -182,6 +185,7 @@ absl::Status JournalLog::Replay(rocksdb::DB& db,
                                       ", proven was group ", proof.last.number));
   }
   QUIPU_RETURN_IF_ERROR(LoadUses(db));
+  KeepUnknown(reader, walked, end.segment);
   QUIPU_ASSIGN_OR_RETURN(journal_, Journal::Start(options_.journal, end, unsynced));
   replayed_.nanoseconds =
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - began)
@@ -224,6 +228,24 @@ absl::Status JournalLog::LoadUses(rocksdb::DB& db) {
     uses_.Merge(*segment, *use);
   }
   return FromRocksdb(it->status(), "cannot read what the journal's segments hold");
+}
+
+// What a segment holds is written down behind it, and goes with its file: one of which nothing is
+// known is none that nobody needs. But for one that was ready and had to give way to a larger one.
+void JournalLog::KeepUnknown(const JournalReader& reader, const std::set<uint64_t>& walked,
+                             uint64_t active) {
+  const std::map<uint64_t, SegmentUse> known = uses_.All();
+  for (const SegmentFile& file : reader.segments()) {
+    const bool never_used = file.unreadable.ok() && file.sound && !file.first.has_value();
+    if (file.segment >= active || never_used) continue;
+    if (walked.contains(file.segment) || known.contains(file.segment)) continue;
+    uses_.AddUnknown(file.segment);
+  }
+  for (const auto& [segment, use] : uses_.All()) {
+    if (!use.contains(SegmentUses::kUnknown)) continue;
+    LogWarn("storage.segment_unknown",
+            {{"folder", options_.journal.folder}, {"segment", std::to_string(segment)}});
+  }
 }
 
 absl::StatusOr<GroupRecord> JournalLog::Write(rocksdb::WriteBatch& batch,

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,9 @@ class JournalLog final : public GroupLog, public BatchPlace {
  private:
   absl::Status Apply(rocksdb::DB& db, const JournalGroup& group, uint64_t applied);
   absl::Status LoadUses(rocksdb::DB& db);
+  // Segments before the `active` one that were not `walked`, and of which nothing is written down,
+  // are never free.
+  void KeepUnknown(const JournalReader& reader, const std::set<uint64_t>& walked, uint64_t active);
   absl::StatusOr<JournalReader> OpenReader() const;
 
   const Options options_;

@@ -52,6 +52,8 @@ class JournalStore {
   RocksdbLogStore& store() { return *store_; }
   faultfs::FaultDisk& disk() { return disk_; }
   faultfs::FaultFiles& files() { return files_; }
+  rocksdb::Env& env() { return *env_; }
+  static std::string database() { return "/data/log"; }
   static std::string folder() { return "/data/journal"; }
   static std::string PathOf(const std::string& name) { return absl::StrCat(folder(), "/", name); }
 
@@ -64,7 +66,7 @@ class JournalStore {
     if (!watermark.ok()) return watermark.status();
     watermark_ = *std::move(watermark);
     auto store = RocksdbLogStore::Open(
-        {.path = "/data/log",
+        {.path = database(),
          .identity = "test",
          .fatal = conformance::FailTest,
          .trimmer = {},  // too large for a test to have anything to do, but for dropped logs
