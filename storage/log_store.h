@@ -51,6 +51,13 @@ class LogStore {
   }
   // Forgets the log durably; its space is given back later.
   virtual absl::Status DropLog(PartitionUid uid) = 0;
+  // The same for many at once, with one sync where the store can.
+  virtual absl::Status DropLogs(const std::vector<PartitionUid>& uids) {
+    for (const PartitionUid uid : uids) {
+      if (const absl::Status dropped = DropLog(uid); !dropped.ok()) return dropped;
+    }
+    return absl::OkStatus();
+  }
 
   // ---- reads: any thread ----
   [[nodiscard]] virtual std::vector<KnownLog> Logs() const = 0;

@@ -72,6 +72,7 @@ void BrokerShard::EndTurn() {
     }
     if (host->dropping) reconciler_.OnSettled(*host);
   }
+  reconciler_.Flush();
 }
 
 void BrokerShard::SendReplies() {

@@ -26,23 +26,42 @@ absl::Status RecordActed(LogStore& store, LogIndex index) {
   return store.PutValue(kNewestActedImage, index.ToString());
 }
 
+// Logs that are made or dropped in one piece of work: one sync for all of them, and what is
+// produced meanwhile does not wait long for it.
+constexpr size_t kLogsAtOnce = 500;
+
 struct CreatedLog {
   LogId log_id;
   RecoveredLog recovered;
 };
 
-absl::StatusOr<CreatedLog> CreateOnWriter(LogStore& store, PartitionUid uid, LogIndex index) {
+absl::StatusOr<std::vector<CreatedLog>> CreateOnWriter(LogStore& store,
+                                                       const std::vector<PartitionUid>& uids,
+                                                       LogIndex index) {
   QUIPU_RETURN_IF_ERROR(RecordActed(store, index));
-  auto log_id = store.CreateLog(uid);
-  if (!log_id.ok()) return log_id.status();
-  auto recovered = store.Recover(*log_id);
-  if (!recovered.ok()) return recovered.status();
-  return CreatedLog{*log_id, *std::move(recovered)};
+  auto log_ids = store.CreateLogs(uids);
+  if (!log_ids.ok()) return log_ids.status();
+  std::vector<CreatedLog> created;
+  created.reserve(uids.size());
+  for (const LogId log_id : *log_ids) {
+    auto recovered = store.Recover(log_id);
+    if (!recovered.ok()) return recovered.status();
+    created.push_back({log_id, *std::move(recovered)});
+  }
+  return created;
 }
 
-absl::Status DropOnWriter(LogStore& store, PartitionUid uid, LogIndex index) {
+absl::Status DropOnWriter(LogStore& store, const std::vector<PartitionUid>& uids, LogIndex index) {
   QUIPU_RETURN_IF_ERROR(RecordActed(store, index));
-  return store.DropLog(uid);
+  return store.DropLogs(uids);
+}
+
+// Takes up to kLogsAtOnce from the end of `uids`.
+std::vector<PartitionUid> TakeSome(std::vector<PartitionUid>& uids) {
+  const size_t left = uids.size() - std::min(uids.size(), kLogsAtOnce);
+  std::vector<PartitionUid> some(uids.begin() + static_cast<std::ptrdiff_t>(left), uids.end());
+  uids.resize(left);
+  return some;
 }
 
 }  // namespace
@@ -71,6 +90,17 @@ void Reconciler::Apply() {
     StartDrop(uid);
   }
   newest_acted_ = std::max(newest_acted_, image.index());
+}
+
+void Reconciler::ApplyOne(PartitionUid uid) {
+  if (changing_.contains(uid)) return;
+  const PartitionImage* partition = context_.image->FindPartition(uid);
+  if (partition != nullptr && HasReplica(*partition, context_.config->broker_id)) {
+    ApplyPartition(*partition);
+  } else if (found_.contains(uid) && MayDrop(uid)) {
+    found_.erase(uid);
+    StartDrop(uid);
+  }
 }
 
 void Reconciler::ApplyPartition(const PartitionImage& partition) {
@@ -142,27 +172,38 @@ void Reconciler::RecoverAgain(PartitionUid uid, LogId log_id, bool refused) {
                       }
                       found->second.recovered = *std::move(recovered);
                       found->second.refused = refused;
-                      Apply();
+                      ApplyOne(uid);
                     });
 }
 
 void Reconciler::StartCreate(PartitionUid uid) {
   changing_.insert(uid);
+  to_create_.push_back(uid);
+  context_.RequestTurn();
+}
+
+void Reconciler::Flush() {
+  while (!to_create_.empty()) CreateLogs(TakeSome(to_create_));
+  while (!to_drop_.empty()) DropLogs(TakeSome(to_drop_));
+}
+
+void Reconciler::CreateLogs(std::vector<PartitionUid> uids) {
   context_.RunOnWriter(
-      [uid, index = context_.image->index()](LogStore& store) {
-        return CreateOnWriter(store, uid, index);
+      [uids, index = context_.image->index()](LogStore& store) {
+        return CreateOnWriter(store, uids, index);
       },
-      [this, uid](absl::StatusOr<CreatedLog> created) {
+      [this, uids](absl::StatusOr<std::vector<CreatedLog>> created) {
         if (!created.ok()) {
-          context_.ports.StopProcess(absl::StrCat("no log can be made for partition ",
-                                                  uid.ToString(), ": ",
-                                                  created.status().ToString()));
+          context_.ports.StopProcess(absl::StrCat("no logs can be made for partition ",
+                                                  uids.front().ToString(),
+                                                  " and others: ", created.status().ToString()));
         }
-        changing_.erase(uid);
-        // What the newest image says of the partition is looked up again by Apply.
-        AddFound(
-            {.uid = uid, .log_id = created->log_id, .recovered = std::move(created->recovered)});
-        Apply();
+        for (size_t i = 0; i < uids.size(); ++i) {
+          CreatedLog& log = (*created)[i];
+          changing_.erase(uids[i]);
+          AddFound({.uid = uids[i], .log_id = log.log_id, .recovered = std::move(log.recovered)});
+          ApplyOne(uids[i]);  // as the newest image has it by now
+        }
       });
 }
 
@@ -198,18 +239,24 @@ void Reconciler::StartDrop(PartitionUid uid) {
   context_.ForgetRepair(uid);
   context_.under_repair.erase(uid);
   changing_.insert(uid);
-  context_.RunOnWriter(
-      [uid, index = context_.image->index()](LogStore& store) {
-        return DropOnWriter(store, uid, index);
-      },
-      [this, uid](const absl::Status& dropped) {
-        if (!dropped.ok()) {
-          context_.ports.StopProcess(absl::StrCat("the log of partition ", uid.ToString(),
-                                                  " cannot be dropped: ", dropped.ToString()));
-        }
-        changing_.erase(uid);
-        Apply();
-      });
+  to_drop_.push_back(uid);
+  context_.RequestTurn();
+}
+
+void Reconciler::DropLogs(std::vector<PartitionUid> uids) {
+  context_.RunOnWriter([uids, index = context_.image->index()](
+                           LogStore& store) { return DropOnWriter(store, uids, index); },
+                       [this, uids](const absl::Status& dropped) {
+                         if (!dropped.ok()) {
+                           context_.ports.StopProcess(
+                               absl::StrCat("the logs of partition ", uids.front().ToString(),
+                                            " and others cannot be dropped: ", dropped.ToString()));
+                         }
+                         for (const PartitionUid uid : uids) {
+                           changing_.erase(uid);
+                           ApplyOne(uid);
+                         }
+                       });
 }
 
 }  // namespace quipu

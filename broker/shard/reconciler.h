@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
@@ -36,11 +37,16 @@ class Reconciler {
 
   // The image of the context is new.
   void Apply();
+  // End of a turn: the logs that are to be made or dropped go to the writer, many in one piece of
+  // work.
+  void Flush();
   // A completion of `host` came in; a host that is being dropped goes once nothing is on its way.
   // `host` may be destroyed.
   void OnSettled(PartitionHost& host);
 
  private:
+  // What the image says of one partition whose log was made, dropped or repaired meanwhile.
+  void ApplyOne(PartitionUid uid);
   void ApplyPartition(const PartitionImage& partition);
   void Assign(PartitionHost& host, const PartitionImage& partition);
   void MakeHost(const PartitionImage& partition, LogId log_id, RecoveredLog recovered);
@@ -49,8 +55,10 @@ class Reconciler {
   void AwaitRepair(PartitionUid uid, const FoundLog& log);
   void RecoverAgain(PartitionUid uid, LogId log_id, bool refused);
   void StartCreate(PartitionUid uid);
+  void CreateLogs(std::vector<PartitionUid> uids);
   void StartDropping(PartitionHost& host);
   void StartDrop(PartitionUid uid);
+  void DropLogs(std::vector<PartitionUid> uids);
   // Whether the replica's log may be destroyed.
   [[nodiscard]] bool MayDrop(PartitionUid uid) const;
 
@@ -58,6 +66,8 @@ class Reconciler {
   const std::function<void(PartitionHost&)> removed_;
   absl::btree_map<PartitionUid, FoundLog> found_;
   absl::btree_set<PartitionUid> changing_;  // a log is being made or dropped
+  std::vector<PartitionUid> to_create_;     // at the end of the turn
+  std::vector<PartitionUid> to_drop_;
   LogIndex newest_acted_{0};
 };
 

@@ -190,30 +190,37 @@ absl::StatusOr<std::vector<LogId>> RocksdbLogStore::CreateLogs(
   return ids;
 }
 
-absl::Status RocksdbLogStore::DropLog(PartitionUid uid) {
-  const std::optional<LogId> log_id = FindLog(uid);
-  if (!log_id.has_value()) return absl::OkStatus();
+absl::Status RocksdbLogStore::DropLogs(const std::vector<PartitionUid>& uids) {
+  absl::btree_map<PartitionUid, LogId> dropped;
   rocksdb::WriteBatch batch;
-  rocksdb::Status status = batch.Delete(family(kMeta), ToSlice(EncodePartitionKey(uid).view()));
-  for (const EpochEntry& entry : logs_.at(*log_id).epochs) {
-    KeepFirst(status,
-              batch.Delete(family(kMeta), ToSlice(EncodeEpochKey(*log_id, entry.epoch).view())));
+  rocksdb::Status status;
+  for (const PartitionUid uid : uids) {
+    const std::optional<LogId> log_id = FindLog(uid);
+    if (!log_id.has_value() || !dropped.emplace(uid, *log_id).second) continue;
+    KeepFirst(status, batch.Delete(family(kMeta), ToSlice(EncodePartitionKey(uid).view())));
+    for (const EpochEntry& entry : logs_.at(*log_id).epochs) {
+      KeepFirst(status,
+                batch.Delete(family(kMeta), ToSlice(EncodeEpochKey(*log_id, entry.epoch).view())));
+    }
+    for (const Offset as_of : writer_logs_[*log_id].snapshots) {
+      KeepFirst(status, batch.Delete(family(kMeta),
+                                     ToSlice(EncodeProducerSnapshotKey(*log_id, as_of).view())));
+    }
+    KeepFirst(status, batch.Put(family(kMeta), ToSlice(EncodeDroppedLogKey(*log_id).view()), ""));
   }
-  for (const Offset as_of : writer_logs_[*log_id].snapshots) {
-    KeepFirst(status, batch.Delete(family(kMeta),
-                                   ToSlice(EncodeProducerSnapshotKey(*log_id, as_of).view())));
-  }
-  KeepFirst(status, batch.Put(family(kMeta), ToSlice(EncodeDroppedLogKey(*log_id).view()), ""));
-  QUIPU_RETURN_IF_ERROR(FromRocksdb(status, "cannot drop a log"));
+  if (dropped.empty()) return absl::OkStatus();
+  QUIPU_RETURN_IF_ERROR(FromRocksdb(status, "cannot drop logs"));
   QUIPU_RETURN_IF_ERROR(db_->Write(batch));
-  writer_logs_.erase(*log_id);
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    logs_.erase(*log_id);
-    by_uid_.erase(uid);
+  for (const auto& [uid, log_id] : dropped) {
+    writer_logs_.erase(log_id);
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      logs_.erase(log_id);
+      by_uid_.erase(uid);
+    }
+    trim_table_->RemoveLog(log_id);
+    trimmer_->OnDropped(log_id);
   }
-  trim_table_->RemoveLog(*log_id);
-  trimmer_->OnDropped(*log_id);
   if (cleaner_ != nullptr) cleaner_->Wake();
   return absl::OkStatus();
 }

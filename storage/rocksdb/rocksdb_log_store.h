@@ -51,7 +51,8 @@ class RocksdbLogStore final : public LogStore {
   absl::Status Write(const std::vector<LogWrite>& group) override;
   absl::StatusOr<LogId> CreateLog(PartitionUid uid) override;
   absl::StatusOr<std::vector<LogId>> CreateLogs(const std::vector<PartitionUid>& uids) override;
-  absl::Status DropLog(PartitionUid uid) override;
+  absl::Status DropLog(PartitionUid uid) override { return DropLogs({uid}); }
+  absl::Status DropLogs(const std::vector<PartitionUid>& uids) override;
 
   [[nodiscard]] std::vector<KnownLog> Logs() const override;
   [[nodiscard]] std::optional<LogId> FindLog(PartitionUid uid) const override;

@@ -79,6 +79,21 @@ TEST_P(LogStoreAppendTest, DroppedLogIsGone) {
   EXPECT_THAT(store().Logs(), IsEmpty());
 }
 
+TEST_P(LogStoreAppendTest, ManyLogsAreDroppedAtOnce) {
+  const LogId kept = Create(4);
+  Append(kept, {{}});
+  const LogId dropped = Create(5);
+  Append(dropped, {{}});
+  Create(6);
+  ASSERT_TRUE(
+      store().DropLogs({PartitionUid(5), PartitionUid(7), PartitionUid(6), PartitionUid(5)}).ok());
+  EXPECT_FALSE(store().Recover(dropped).ok());
+  Reopen();
+  ASSERT_EQ(store().Logs().size(), 1U);
+  EXPECT_EQ(store().FindLog(PartitionUid(4)), kept);
+  EXPECT_EQ(Read(kept, 0).size(), 1U);
+}
+
 TEST_P(LogStoreAppendTest, DroppingAnUnknownPartitionIsNoError) {
   EXPECT_TRUE(store().DropLog(PartitionUid(1)).ok());
 }

@@ -48,6 +48,7 @@ void FakeLogWriter::Submit(std::vector<LogWrite> writes, std::function<void()> d
 }
 
 void FakeLogWriter::RunOnWriter(std::function<void(LogStore&)> work) {
+  ++works_;
   Enqueue([this, work = std::move(work)] { work(store_); });
 }
 

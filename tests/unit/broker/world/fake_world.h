@@ -67,6 +67,8 @@ class FakeLogWriter final : public LogWriter {
   void Resume();
   [[nodiscard]] size_t submissions() const { return submissions_; }
   [[nodiscard]] size_t writes() const { return writes_; }
+  // Pieces of work of RunOnWriter.
+  [[nodiscard]] size_t works() const { return works_; }
 
  private:
   void Enqueue(std::function<void()> work);
@@ -79,6 +81,7 @@ class FakeLogWriter final : public LogWriter {
   bool running_ = false;
   size_t submissions_ = 0;
   size_t writes_ = 0;
+  size_t works_ = 0;
 };
 
 class FakeWatermark final : public WatermarkFile {
