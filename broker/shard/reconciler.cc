@@ -26,8 +26,8 @@ absl::Status RecordActed(LogStore& store, LogIndex index) {
   return store.PutValue(kNewestActedImage, index.ToString());
 }
 
-// Logs that are made or dropped in one piece of work: one sync for all of them, and what is produced
-// meanwhile does not wait long for it.
+// Logs that are made or dropped in one piece of work: one sync for all of them, and what is
+// produced meanwhile does not wait long for it.
 constexpr size_t kLogsAtOnce = 500;
 
 struct CreatedLog {
@@ -195,14 +195,13 @@ void Reconciler::CreateLogs(std::vector<PartitionUid> uids) {
       [this, uids](absl::StatusOr<std::vector<CreatedLog>> created) {
         if (!created.ok()) {
           context_.ports.StopProcess(absl::StrCat("no logs can be made for partition ",
-                                                  uids.front().ToString(), " and others: ",
-                                                  created.status().ToString()));
+                                                  uids.front().ToString(),
+                                                  " and others: ", created.status().ToString()));
         }
         for (size_t i = 0; i < uids.size(); ++i) {
           CreatedLog& log = (*created)[i];
           changing_.erase(uids[i]);
-          AddFound(
-              {.uid = uids[i], .log_id = log.log_id, .recovered = std::move(log.recovered)});
+          AddFound({.uid = uids[i], .log_id = log.log_id, .recovered = std::move(log.recovered)});
           ApplyOne(uids[i]);  // as the newest image has it by now
         }
       });
@@ -245,22 +244,19 @@ void Reconciler::StartDrop(PartitionUid uid) {
 }
 
 void Reconciler::DropLogs(std::vector<PartitionUid> uids) {
-  context_.RunOnWriter(
-      [uids, index = context_.image->index()](LogStore& store) {
-        return DropOnWriter(store, uids, index);
-      },
-      [this, uids](const absl::Status& dropped) {
-        if (!dropped.ok()) {
-          context_.ports.StopProcess(absl::StrCat("the logs of partition ",
-                                                  uids.front().ToString(),
-                                                  " and others cannot be dropped: ",
-                                                  dropped.ToString()));
-        }
-        for (const PartitionUid uid : uids) {
-          changing_.erase(uid);
-          ApplyOne(uid);
-        }
-      });
+  context_.RunOnWriter([uids, index = context_.image->index()](
+                           LogStore& store) { return DropOnWriter(store, uids, index); },
+                       [this, uids](const absl::Status& dropped) {
+                         if (!dropped.ok()) {
+                           context_.ports.StopProcess(
+                               absl::StrCat("the logs of partition ", uids.front().ToString(),
+                                            " and others cannot be dropped: ", dropped.ToString()));
+                         }
+                         for (const PartitionUid uid : uids) {
+                           changing_.erase(uid);
+                           ApplyOne(uid);
+                         }
+                       });
 }
 
 }  // namespace quipu

@@ -86,9 +86,7 @@ TEST_P(LogStoreAppendTest, ManyLogsAreDroppedAtOnce) {
   Append(dropped, {{}});
   Create(6);
   ASSERT_TRUE(
-      store()
-          .DropLogs({PartitionUid(5), PartitionUid(7), PartitionUid(6), PartitionUid(5)})
-          .ok());
+      store().DropLogs({PartitionUid(5), PartitionUid(7), PartitionUid(6), PartitionUid(5)}).ok());
   EXPECT_FALSE(store().Recover(dropped).ok());
   Reopen();
   ASSERT_EQ(store().Logs().size(), 1U);
