@@ -13,7 +13,7 @@ import time
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path[:0] = [os.path.join(ROOT, "tests", "integration"), os.path.join(ROOT, "tests", "compat")]
 SET = ("store", "produce", "latency", "read", "restart", "failover", "many")
-PEERS = ("kafka",)
+PEERS = ("kafka", "redis", "nats", "rabbitmq")
 MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs", "overlay")
 
 
@@ -21,7 +21,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=(
         "Measures floors and Quipu in the same rounds, and tells what was reached of which goal."))
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(SET + PEERS)}; default: the first "
-                        f"{len(SET)}. {' and '.join(PEERS)} is a peer, and has a table of its own")
+                        f"{len(SET)}. {', '.join(PEERS)} are peers, and have a table of their own")
     parser.add_argument("--rounds", type=int, help="default 5; with --quick 1")
     parser.add_argument("--quick", action="store_true", help="a smoke run: some seconds a figure, which means nothing")
     parser.add_argument("--store", choices=("rocksdb", "journal"), default="journal",
@@ -74,7 +74,10 @@ def subjects(asked, plan, results):
     known = [floors.Store, produce.Full, produce.Latency, reading.Reading, failure.Restart, failure.Failover, many.Many]
     if asked.kind == "peers":
         import kafka
-        known = [kafka.Kafka]
+        import nats_peer
+        import rabbitmq_peer
+        import redis_peer
+        known = [kafka.Kafka, redis_peer.Redis, nats_peer.Nats, rabbitmq_peer.RabbitMq]
     return [subject(asked, plan, results) for subject in known if subject.name in asked.parts]
 
 
