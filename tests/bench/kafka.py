@@ -7,7 +7,6 @@ what its compiler has learnt stays, and are idle while Quipu is measured.
 """
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ import programs
 from client import CACHE, has
 from produce import PARTITIONS
 from results import Row
-from station import GIB, Station, bench_program, told
+from station import GIB, Station, bench_program, free_port, told
 
 sys.path.insert(0, os.path.join(programs.ROOT, "scripts"))
 JARS = os.path.join(CACHE, "java", "jars", "*")
@@ -25,12 +24,6 @@ RATE = 1000
 WARM_SECONDS = 40  # of load, for each kind of topic
 SHAPES = ((1024, 16384), (1024, 65536), (100, 65536))  # bytes of a record, of a batch
 KINDS = {"Kafka as it comes": (), "Kafka synced": ("--config", "flush.messages=1")}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class KafkaCluster:

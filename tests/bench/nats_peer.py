@@ -1,14 +1,16 @@
-"""NATS JetStream: a cluster of three, streams of three copies in files. A server acknowledges what a majority has
-written; it syncs later, every two minutes, so what is acknowledged lies in the page caches.
+"""NATS JetStream: a cluster of three, streams of three copies in files. What a majority has written is acknowledged;
+it is synced every two minutes, so until then it lies in page caches alone.
 """
 import json
 import os
+import shutil
 import urllib.error
 import urllib.request
 
-from kafka import free_port
 from peers import Load, Nodes, Peer, rows_of
+from station import free_port
 
+SERVER = shutil.which("nats-server") or "/usr/sbin/nats-server"  # where not everybody looks
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -32,8 +34,8 @@ def knows_its_cluster(told):
 
 class Nats(Peer):
     name = "nats"
-    needed = ("nats-server",)
-    loads = (Load("NATS JetStream, not synced", "nats", 2, window=1 << 20),)
+    needed = (SERVER,)
+    loads = (Load("NATS JetStream, not synced", "nats", 2, batched=False, ahead=1000, producers=12),)
     rows = rows_of(name, loads)
 
     def start_nodes(self, load):
@@ -46,7 +48,7 @@ class Nats(Peer):
                 file.write(f'server_name: "n{number}"\nlisten: "127.0.0.1:{client}"\nhttp: "127.0.0.1:{monitoring}"\n'
                            f'jetstream {{ store_dir: "{os.path.join(nodes.folder, str(number))}" }}\n'
                            f'cluster {{ name: "bench", listen: "127.0.0.1:{route}", routes: [{routes}] }}\n')
-            nodes.start("nats-server", "-c", settings)
+            nodes.start(SERVER, "-c", settings)
         nodes.addresses = [f"127.0.0.1:{client}" for client, _, _ in ports]
 
         def ready():

@@ -17,6 +17,7 @@ from results import Row
 from station import GIB, Station
 
 CACHE = os.environ.get("QUIPU_PEERS_CACHE", os.path.join(programs.ROOT, "build", "peers"))
+CLIENT = os.path.join(CACHE, "quipu-peers")
 DRIVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "driver")
 BATCH_BYTES = 65536
 SIZES = {"1 KiB records": 1024, "100 B records": 100}
@@ -27,12 +28,20 @@ LOWER = 0.99  # of a ratio, at the digits that are shown
 @dataclasses.dataclass
 class Load:
     """One way to produce to a peer."""
-    what: str     # in the table
-    verb: str     # of the client
-    goal: float   # Quipu's records a second are so many times more
-    window: int   # bytes under way, of each producer
-    producers: int = 6
+    what: str      # in the table
+    verb: str      # of the client
+    goal: float    # Quipu's records a second are so many times more
+    batched: bool  # whether the peer takes BATCH_BYTES at once
+    ahead: int     # batches, or records where there are none, under way of each producer
+    producers: int
     light_producers: int = 1  # at RATE
+
+    def shape(self, record, rate):
+        """Options of the client."""
+        producers = self.light_producers if rate else self.producers
+        batch = BATCH_BYTES // record if self.batched and not rate else 1
+        window = 1000 if rate else self.ahead * batch  # 1000: more than are ever due at once
+        return ("--record", record, "--rate", rate, "--producers", producers, "--batch", batch, "--window", window)
 
 
 def figures_of(printed):
@@ -155,12 +164,9 @@ class Peer:
         """What the client tells of a run, and what the run cost."""
         cpu, children = processes.cpu_seconds(nodes.pids()), sum(os.times()[2:4])
         done = subprocess.run(
-            [os.path.join(CACHE, "quipu-peers"), load.verb, "--addresses", ",".join(nodes.addresses), "--name",
-             f"bench-{record}-{rate}", "--record", str(record), "--rate", str(rate), "--producers",
-             str(load.light_producers if rate else load.producers), "--batch",
-             str(1 if rate else BATCH_BYTES // record), "--window", str(load.window // record), "--warm-up", "1s",
-             "--measured", f"{seconds}s"], text=True, capture_output=True, timeout=120 + seconds, check=False,
-            env=programs.environment())
+            [CLIENT, load.verb, "--addresses", ",".join(nodes.addresses), "--name", f"bench-{record}-{rate}",
+             *map(str, load.shape(record, rate)), "--warm-up", "1s", "--measured", f"{seconds}s"],
+            text=True, capture_output=True, timeout=120 + seconds, check=False, env=programs.environment())
         if done.returncode != 0:
             raise AssertionError(f"{load.what}: {done.returncode}: {done.stderr[-2000:]}")
         told = figures_of(done.stdout)

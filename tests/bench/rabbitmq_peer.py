@@ -7,8 +7,8 @@ import os
 import subprocess
 
 import programs
-from kafka import free_port
 from peers import Load, Nodes, Peer, rows_of
+from station import free_port
 
 BIN = "/usr/lib/rabbitmq/bin"  # those in /usr/sbin want to be root or rabbitmq
 LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
@@ -63,16 +63,17 @@ class RabbitNodes(Nodes):
         done = subprocess.run(
             [os.path.join(BIN, "rabbitmqctl"), "-q", "--node", f"{name}@localhost", "await_online_nodes", str(count)],
             text=True, capture_output=True, timeout=120, check=False, stdin=subprocess.DEVNULL,
-            env=programs.environment(**self.environment(RABBITMQ_CTL_DIST_PORT_MIN=port, RABBITMQ_CTL_DIST_PORT_MAX=port,
-                                                        RABBITMQ_CTL_ERL_ARGS=LOOPBACK)))
+            env=programs.environment(**self.environment(
+                RABBITMQ_CTL_DIST_PORT_MIN=port, RABBITMQ_CTL_DIST_PORT_MAX=port,
+                RABBITMQ_CTL_ERL_ARGS=LOOPBACK)))
         return done.returncode == 0
 
 
 class RabbitMq(Peer):
     name = "rabbitmq"
     needed = ("epmd", "erl", os.path.join(BIN, "rabbitmq-server"))
-    loads = (Load("RabbitMQ quorum queues, synced", "queue", 5, window=1 << 20),
-             Load("RabbitMQ streams, not synced", "stream", 2, window=1 << 20))
+    loads = (Load("RabbitMQ quorum queues, synced", "queue", 5, batched=False, ahead=500, producers=12),
+             Load("RabbitMQ streams, not synced", "stream", 2, batched=True, ahead=8, producers=12))
     rows = rows_of(name, loads)
 
     def start_nodes(self, load):

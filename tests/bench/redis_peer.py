@@ -10,8 +10,8 @@ import os
 import re
 import subprocess
 
-from kafka import free_port
 from peers import Load, Nodes, Peer, rows_of
+from station import free_port
 
 
 def replicas_online(told):
@@ -22,8 +22,8 @@ def replicas_online(told):
 class Redis(Peer):
     name = "redis"
     needed = ("redis-server", "redis-cli")
-    # Each connection stands still while it waits, so it takes many of them.
-    loads = (Load("Redis streams with WAIT 2, synced", "redis", 5, window=4 * 65536, producers=12,
+    # Each connection stands still while it waits, so it takes some of them.
+    loads = (Load("Redis streams with WAIT 2, synced", "redis", 5, batched=True, ahead=4, producers=12,
                   light_producers=50),)
     rows = rows_of(name, loads)
 

@@ -1,11 +1,15 @@
 """Goal: scripts/bench still works. Method: what judges and draws, with figures made up; the floors' programs and a part
 of the set, each for a moment; one broker killed. Figures themselves are not judged: others may run beside it.
 """
+import contextlib
 import json
 import os
 import shutil
+import socketserver
 import subprocess
 import sys
+import threading
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -13,8 +17,11 @@ sys.path[:0] = [HERE]
 import programs  # noqa: E402
 import chart  # noqa: E402
 import failure  # noqa: E402
+import nats_peer  # noqa: E402
+import peers  # noqa: E402
+import redis_peer  # noqa: E402
 import report  # noqa: E402
-from results import Results, Row  # noqa: E402
+from results import Plan, Results, Row  # noqa: E402
 from station import Station, bench_program, told  # noqa: E402
 
 MACHINE = {"rounds": 3, "store": "s", "commit": "c", "date": "d", "cpu": "p", "cores": 2, "memory_gib": 1,
@@ -53,6 +60,84 @@ class JudgingTest(programs.TestCase):
         self.assertNotIn("not measured", written)
         self.assertIn("benchmarks-figures.svg", written)
         self.assertIn(chart.GOOD, programs.read(os.path.join(os.path.dirname(page), "benchmarks-figures.svg")))
+
+
+class FakeRedis(socketserver.BaseRequestHandler):
+    """Answers XADD and WAIT, the latter after a while."""
+    copies, pause_seconds = 2, 0.03
+
+    def handle(self):
+        with self.request.makefile("rb") as commands, contextlib.suppress(ConnectionError):  # a client that gave up
+            for line in commands:
+                if line.startswith(b"XADD"):
+                    self.request.sendall(b"$3\r\n1-1\r\n")
+                elif line.startswith(b"WAIT"):
+                    time.sleep(self.pause_seconds)
+                    self.request.sendall(b":%d\r\n" % self.copies)
+
+
+class PeersTest(programs.TestCase):
+    def test_what_the_client_prints(self):
+        line = '{{"published": 7, "acknowledged": {}, "records_per_second": {}, "p50_ms": 1.5, "p99_ms": 2.5}}\n'
+        self.assertEqual(peers.figures_of(line.format(7, 3.5))["p99_ms"], 2.5)
+        for lost in (line.format(6, 3.5), line.format(7, 0)):
+            with self.assertRaisesRegex(AssertionError, "not all was acknowledged"):
+                peers.figures_of(lost)
+
+    def test_what_nodes_tell_before_they_are_ready(self):
+        replica = "slave{}:ip=127.0.0.1,port=1,state={},offset=0,lag=0\r\n"
+        self.assertEqual(redis_peer.replicas_online(replica.format(0, "online") + replica.format(1, "wait_bgsave")), 1)
+        self.assertEqual(redis_peer.replicas_online(replica.format(0, "online") + replica.format(1, "online")), 2)
+        follower, leader = {"leader": "n1", "cluster_size": 3}, {"leader": "n1", "cluster_size": 3, "replicas": [
+            {"name": "n0", "current": True}, {"name": "n2", "current": True}]}
+        for meta, known in ((follower, (True, False)), (leader, (True, True)), ({"cluster_size": 3}, (False, False)),
+                            ({**follower, "cluster_size": 2}, (False, False)),
+                            ({**leader, "replicas": leader["replicas"][:1]}, (True, False))):
+            self.assertEqual(nats_peer.knows_its_cluster(json.dumps({"meta_cluster": meta})), known, meta)
+
+    def test_the_shape_of_a_load(self):
+        load = redis_peer.Redis.loads[0]
+        self.assertEqual(load.shape(1024, 0)[-4:], ("--batch", 64, "--window", 256))
+        self.assertEqual(load.shape(100, 1000)[2:8], ("--rate", 1000, "--producers", 50, "--batch", 1))
+
+    def test_ratios_and_goals_of_the_figures_that_are_kept(self):
+        results = Results()
+        redis = redis_peer.Redis(None, Plan(True), results)
+        told = {"servers_cpu_per_gib": 4, "client_cpu_per_gib": 1}
+        redis.keep(1, "Quipu beside redis: 1 KiB records", 1024, {**told, "records_per_second": 60000})
+        redis.keep(1, f"{redis.loads[0].what}: 1 KiB records", 1024, {**told, "records_per_second": 10000})
+        table = report.table(redis.rows, results).splitlines()
+        self.assertIn("| >= 5.00 | 10,000 records/s | 60,000 records/s | 6.00 | reached |", table[2])
+        self.assertIn("|  | 10.24 MB/s | 61.44 MB/s | 6.00 |  |", table[3])
+        self.assertIn("| <= 0.99 | 4.00 s | 4.00 s | 1.00 | **falls short** |", table[4])
+        self.assertEqual(len(table), 6)
+
+    def test_a_peer_that_is_not_installed_is_left_out_aloud(self):
+        class Absent(peers.Peer):
+            name, needed = "absent", ("no-such-program", "sh")
+        results = Results()
+        for number in (1, 2):
+            Absent(None, Plan(True), results).run(number)
+        self.assertEqual(results.notes, ["LEFT OUT: absent: there is no no-such-program here (scripts/setup --peers)"])
+
+    def test_the_client_counts_from_when_a_record_was_due_and_believes_no_single_copy(self):
+        if not os.path.exists(peers.CLIENT):
+            self.skipTest("the client of the peers is not built: scripts/setup --peers")
+        with socketserver.ThreadingTCPServer(("127.0.0.1", 0), FakeRedis) as server:
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            for copies in (2, 1):
+                FakeRedis.copies = copies
+                run = subprocess.run(
+                    [peers.CLIENT, "redis", "--addresses", f"127.0.0.1:{server.server_address[1]}", "--producers", "2",
+                     "--rate", "40", "--batch", "1", "--warm-up", "0.2s", "--measured", "0.5s"], text=True,
+                    capture_output=True, timeout=60, check=False)
+                self.check(run, 0 if copies == 2 else 1, "" if copies == 2 else "WAIT was answered")
+                if copies == 2:
+                    told = peers.figures_of(run.stdout)
+                    self.assertEqual(told["published"], 28)
+                    self.assertGreaterEqual(told["p50_ms"], 30)
+            server.shutdown()
 
 
 class RunningTest(programs.TestCase):
@@ -99,7 +184,8 @@ class RunningTest(programs.TestCase):
             self.assertEqual(len(station.pids("broker")), 3)
 
     def test_wrong_arguments(self):
-        for arguments, said in ((("nothing",), "no part nothing"), (("kafka", "store"), "a run of their own")):
+        for arguments, said in ((("nothing",), "no part nothing"), (("kafka", "store"), "a run of their own"),
+                                (("read", "redis", "nats"), "a run of their own")):
             done = subprocess.run([sys.executable, "-B", os.path.join(HERE, "main.py"), *arguments], text=True,
                                   capture_output=True, timeout=30, check=False)
             self.check(done, 2, said)

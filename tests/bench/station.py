@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import time
 
@@ -14,6 +15,13 @@ GIB = 1 << 30
 
 def bench_program(name):
     return os.path.join(programs.BUILD, "tests", name)
+
+
+def free_port():
+    """Of the loopback; nobody has it now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def told(command, seconds=120):
