@@ -35,7 +35,7 @@ def knows_its_cluster(told):
 class Nats(Peer):
     name = "nats"
     needed = (SERVER,)
-    loads = (Load("NATS JetStream, not synced", "nats", 2, batched=False, ahead=1000, producers=12),)
+    loads = (Load("NATS JetStream, not synced", "nats", 2, batched=False, ahead=500, producers=12),)
     rows = rows_of(name, loads)
 
     def start_nodes(self, load):

@@ -72,8 +72,8 @@ class RabbitNodes(Nodes):
 class RabbitMq(Peer):
     name = "rabbitmq"
     needed = ("epmd", "erl", os.path.join(BIN, "rabbitmq-server"))
-    loads = (Load("RabbitMQ quorum queues, synced", "queue", 5, batched=False, ahead=500, producers=12),
-             Load("RabbitMQ streams, not synced", "stream", 2, batched=True, ahead=8, producers=12))
+    loads = (Load("RabbitMQ quorum queues, synced", "queue", 5, batched=False, ahead=1000, producers=6),
+             Load("RabbitMQ streams, not synced", "stream", 2, batched=True, ahead=4, producers=12))
     rows = rows_of(name, loads)
 
     def start_nodes(self, load):
