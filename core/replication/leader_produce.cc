@@ -138,7 +138,8 @@ void LeaderRole::OnProduce(const ProduceInput& input, Now now, PartitionEffects&
   reply.base_offset = stamped->base_offset();
   reply.end_offset = stamped->end_offset();
   if (stamps_time) reply.log_append_time = now.wall;
-  Append(*stamped, now, effects);
+  log_->Append(*stamped, effects);
+  effects.log_end_moved = true;
   Park(input, std::move(reply), now, effects);
 }
 
