@@ -43,7 +43,8 @@ BatchRepair::View Repairer::ViewOf(PartitionUid uid) const {
   const PartitionImage* partition =
       context_.image == nullptr ? nullptr : context_.image->FindPartition(uid);
   if (partition == nullptr) return {};
-  BatchRepair::View view{.leader_epoch = partition->leader_epoch, .peers = {}};
+  BatchRepair::View view{
+      .leader_epoch = partition->leader_epoch, .leader = partition->leader, .peers = {}};
   const auto add = [&](BrokerId id) {
     if (id == context_.config->broker_id || id == kNoBroker) return;
     const BrokerImage* broker = context_.image->FindBroker(id);
@@ -194,10 +195,10 @@ void Repairer::Absorb(PartitionUid uid, RepairEffects& effects) {
               {"error", "damaged on every replica; see docs/operations.md, damaged batches"}});
   }
   effects = RepairEffects{};
-  if (item->repair.empty() || item->repair.AllRefused()) {
-    const bool refused = !item->repair.empty();
+  if (item->repair.empty() || item->repair.AllGivenUp()) {
+    const bool given_up = !item->repair.empty();
     for (Done& done : std::exchange(item->waiting, {})) {
-      context_.Post([done = std::move(done), refused] { done(refused); });
+      context_.Post([done = std::move(done), given_up] { done(given_up); });
     }
   }
   if (item->repair.empty()) {

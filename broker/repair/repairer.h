@@ -25,7 +25,7 @@ class Repairer {
   // As ShardContext says.
   DamageVerdict OnDamage(PartitionUid uid, const absl::Status& damage);
   void Await(PartitionUid uid, LogId log_id, const RecoveredLog& recovered,
-             std::function<void(bool refused)> done);
+             std::function<void(bool given_up)> done);
   void Forget(PartitionUid uid);
   // The image of the context is new.
   void OnImage();
@@ -44,7 +44,7 @@ class Repairer {
   [[nodiscard]] uint64_t repaired() const { return repaired_; }
 
  private:
-  using Done = std::function<void(bool refused)>;
+  using Done = std::function<void(bool given_up)>;
   struct Item {
     Item(PartitionUid uid, LogId log) : log_id(log), repair(uid) {}
     const LogId log_id;

@@ -75,7 +75,7 @@ class BrokerShard final : public ShardContext {
     return repairer_.OnDamage(uid, damage);
   }
   void AwaitRepair(PartitionUid uid, LogId log_id, const RecoveredLog& recovered,
-                   std::function<void(bool refused)> done) override {
+                   std::function<void(bool given_up)> done) override {
     repairer_.Await(uid, log_id, recovered, std::move(done));
   }
   void ForgetRepair(PartitionUid uid) override { repairer_.Forget(uid); }

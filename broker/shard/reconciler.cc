@@ -118,7 +118,7 @@ void Reconciler::ApplyPartition(const PartitionImage& partition) {
     return;
   }
   if (context_.under_repair.contains(partition.uid)) return;
-  if (!found->second.recovered.damaged.empty() && !found->second.refused) {
+  if (!found->second.recovered.damaged.empty() && !found->second.given_up) {
     AwaitRepair(partition.uid, found->second);
     return;
   }
@@ -156,12 +156,12 @@ void Reconciler::AwaitRepair(PartitionUid uid, const FoundLog& log) {
   context_.under_repair.insert(uid);
   context_.AwaitRepair(
       uid, log.log_id, log.recovered,
-      [this, uid, log_id = log.log_id](bool refused) { RecoverAgain(uid, log_id, refused); });
+      [this, uid, log_id = log.log_id](bool given_up) { RecoverAgain(uid, log_id, given_up); });
 }
 
-void Reconciler::RecoverAgain(PartitionUid uid, LogId log_id, bool refused) {
+void Reconciler::RecoverAgain(PartitionUid uid, LogId log_id, bool given_up) {
   context_.ReadCold([log_id](LogStore& store) { return store.Recover(log_id); },
-                    [this, uid, log_id, refused](absl::StatusOr<RecoveredLog> recovered) {
+                    [this, uid, log_id, given_up](absl::StatusOr<RecoveredLog> recovered) {
                       context_.under_repair.erase(uid);
                       const auto found = found_.find(uid);
                       if (found == found_.end() || found->second.log_id != log_id) return;
@@ -171,7 +171,7 @@ void Reconciler::RecoverAgain(PartitionUid uid, LogId log_id, bool refused) {
                             std::string(recovered.status().message())));
                       }
                       found->second.recovered = *std::move(recovered);
-                      found->second.refused = refused;
+                      found->second.given_up = given_up;
                       ApplyOne(uid);
                     });
 }

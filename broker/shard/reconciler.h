@@ -23,7 +23,7 @@ struct FoundLog {
   PartitionUid uid;
   LogId log_id;
   RecoveredLog recovered;
-  bool refused = false;  // what is damaged in it is damaged on all replicas
+  bool given_up = false;  // what is damaged in it cannot be repaired now, or is not needed
 };
 
 class Reconciler {
@@ -53,7 +53,7 @@ class Reconciler {
   // A log whose producers are not known for damage becomes a replica after its repair, or when
   // there is no hope for one.
   void AwaitRepair(PartitionUid uid, const FoundLog& log);
-  void RecoverAgain(PartitionUid uid, LogId log_id, bool refused);
+  void RecoverAgain(PartitionUid uid, LogId log_id, bool given_up);
   void StartCreate(PartitionUid uid);
   void CreateLogs(std::vector<PartitionUid> uids);
   void StartDropping(PartitionHost& host);

@@ -50,10 +50,10 @@ class ShardContext : public std::enable_shared_from_this<ShardContext> {
   // A read of the partition's log failed with `damage`: what its reader is to be told. The batch is
   // repaired from a peer, if the status names its place.
   virtual DamageVerdict OnDamage(PartitionUid uid, const absl::Status& damage) = 0;
-  // Repairs what a recovery of the log named; then calls `done`, which tells whether all that is
-  // left was refused.
+  // Repairs what a recovery of the log named; then calls `done`, which tells whether what is
+  // left was given up: it is refused, or not needed.
   virtual void AwaitRepair(PartitionUid uid, LogId log_id, const RecoveredLog& recovered,
-                           std::function<void(bool refused)> done) = 0;
+                           std::function<void(bool given_up)> done) = 0;
   // The replica goes, or has been cut: what was damaged is of no interest any more.
   virtual void ForgetRepair(PartitionUid uid) = 0;
 

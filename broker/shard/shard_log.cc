@@ -76,7 +76,7 @@ void ShardLog::CompleteNotice(PartitionHost& host, const Notice& notice) {
   --host.submissions;
   if (notice.truncation) {
     context_.ForgetRepair(host.uid);  // whatever is still damaged is met again
-    RecoverAgain(host, /*refused=*/false);
+    RecoverAgain(host, /*given_up=*/false);
   } else {
     context_.tail.OnDurable(host.uid, notice.durable_end);
     const Now now = context_.GetNow();
@@ -94,19 +94,19 @@ void ShardLog::CompleteNotice(PartitionHost& host, const Notice& notice) {
   }
 }
 
-void ShardLog::RecoverAgain(PartitionHost& host, bool refused) {
+void ShardLog::RecoverAgain(PartitionHost& host, bool given_up) {
   host.recovering = true;
   context_.ReadCold(
       [log_id = host.log_id](LogStore& store) { return store.Recover(log_id); },
       [this, uid = host.uid, log_id = host.log_id,
-       refused](absl::StatusOr<RecoveredLog> recovered) {
+       given_up](absl::StatusOr<RecoveredLog> recovered) {
         PartitionHost* found = context_.Find(uid);
         if (found == nullptr || found->log_id != log_id) return;
-        if (recovered.ok() && !recovered->damaged.empty() && !refused && !found->dropping) {
+        if (recovered.ok() && !recovered->damaged.empty() && !given_up && !found->dropping) {
           // What producers have sent must be known before anything else happens to this log (P03).
-          context_.AwaitRepair(uid, log_id, *recovered, [this, uid, log_id](bool all_refused) {
+          context_.AwaitRepair(uid, log_id, *recovered, [this, uid, log_id](bool peers_gave_up) {
             PartitionHost* again = context_.Find(uid);
-            if (again != nullptr && again->log_id == log_id) RecoverAgain(*again, all_refused);
+            if (again != nullptr && again->log_id == log_id) RecoverAgain(*again, peers_gave_up);
           });
           return;
         }

@@ -33,8 +33,8 @@ class ShardLog {
   void MergeIntoTruncation(LogMutation& held, LogMutation mutation);
   void OnDurable(const std::vector<Notice>& notices);
   void CompleteNotice(PartitionHost& host, const Notice& notice);
-  // `refused`: the damage that is still there is on all replicas.
-  void RecoverAgain(PartitionHost& host, bool refused);
+  // `given_up`: the damage that is still there cannot be repaired now, or is not needed.
+  void RecoverAgain(PartitionHost& host, bool given_up);
 
   ShardContext& context_;
   const std::function<void(PartitionHost&)> settled_;

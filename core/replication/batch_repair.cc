@@ -23,6 +23,7 @@ void BatchRepair::OnView(View view, Now now, RepairEffects& effects) {
     if (entry.step == Step::kStoring) continue;
     // An answer to what was asked before would name the older epoch: it is not waited for.
     entry.step = Step::kWaiting;
+    entry.needless = false;
     entry.asked = kNoBroker;
     entry.tried.clear();
     entry.without_it.clear();
@@ -97,6 +98,7 @@ void BatchRepair::OnAnswer(BrokerId peer, const RepairAnswer& answer, LeaderEpoc
         answer.error == ErrorCode::kOffsetOutOfRange) {
       entry->without_it.insert(peer);
     }
+    entry->needless |= peer == view_.leader && answer.error == ErrorCode::kOffsetOutOfRange;
   }
   Ask(*entry, now, effects);
   Proceed(now, effects);
@@ -187,9 +189,10 @@ std::optional<Instant> BatchRepair::NextDeadline() const {
   return next;
 }
 
-bool BatchRepair::AllRefused() const {
-  return !entries_.empty() && std::all_of(entries_.begin(), entries_.end(),
-                                          [](const auto& entry) { return entry.second.refused; });
+bool BatchRepair::AllGivenUp() const {
+  return !entries_.empty() && std::all_of(entries_.begin(), entries_.end(), [](const auto& entry) {
+           return entry.second.refused || entry.second.needless;
+         });
 }
 
 }  // namespace quipu

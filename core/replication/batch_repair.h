@@ -34,6 +34,10 @@ struct RepairEffects {
 // Only when every other replica is alive and has said that its copy is damaged too, or that it has
 // none, the offsets are refused; they are asked for again later all the same.
 //
+// What the leader has no such batch of is not needed: it was deleted there, or its history is
+// another one, and this log is trimmed or cut as soon as it follows (PR5). Nobody else's answer is
+// waited for then.
+//
 // An answer is believed only if it is one whole batch with a matching CRC, ends at the key, begins
 // at or behind the end of the batch before it, and is of the epoch that this log's epoch entries
 // give for it. The peer holds its own epoch entries against the same epoch, so that by I29 both
@@ -58,6 +62,7 @@ class BatchRepair {
   // The partition in the newest image: its other replicas, in the order in which they are asked.
   struct View {
     LeaderEpoch leader_epoch = kNoLeaderEpoch;
+    BrokerId leader = kNoBroker;
     std::vector<Peer> peers;
     friend bool operator==(const View&, const View&) = default;
   };
@@ -84,8 +89,8 @@ class BatchRepair {
   [[nodiscard]] bool Knows(Offset last_offset) const { return entries_.contains(last_offset); }
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   [[nodiscard]] size_t size() const { return entries_.size(); }
-  // Nothing is to be hoped for at present: all that is left is refused.
-  [[nodiscard]] bool AllRefused() const;
+  // Nothing is to be waited for at present: all that is left is refused, or not needed.
+  [[nodiscard]] bool AllGivenUp() const;
 
  private:
   enum class Step { kWaiting, kAsking, kStoring };
@@ -94,6 +99,7 @@ class BatchRepair {
     LeaderEpoch epoch;
     Step step = Step::kWaiting;
     bool refused = false;
+    bool needless = false;                 // the leader of this view has no such batch
     BrokerId asked = kNoBroker;            // kAsking
     absl::btree_set<BrokerId> tried;       // in this round
     absl::btree_set<BrokerId> without_it;  // of these, who said so for sure

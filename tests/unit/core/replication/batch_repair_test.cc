@@ -32,8 +32,10 @@ class BatchRepairTest : public ::testing::Test {
  protected:
   BatchRepairTest() { View({{BrokerId(2), true}, {BrokerId(3), true}}); }
 
-  void View(std::vector<BatchRepair::Peer> peers, LeaderEpoch epoch = kLedIn) {
-    repair_.OnView({.leader_epoch = epoch, .peers = std::move(peers)}, now_, effects_);
+  void View(std::vector<BatchRepair::Peer> peers, LeaderEpoch epoch = kLedIn,
+            BrokerId leader = BrokerId(2)) {
+    repair_.OnView({.leader_epoch = epoch, .leader = leader, .peers = std::move(peers)}, now_,
+                   effects_);
   }
   BatchRepair::State Damage(DamagedBatch place = kPlace) {
     return repair_.OnDamage(place, kBatchEpoch, now_, effects_);
@@ -137,7 +139,7 @@ TEST_F(BatchRepairTest, RefusedWhenAllAreAliveAndNoneHasIt) {
   Answer(3, ErrorCode::kOffsetOutOfRange);
   EXPECT_THAT(effects_.refused, ElementsAre(kPlace));
   EXPECT_EQ(Damage(), BatchRepair::State::kRefused);
-  EXPECT_TRUE(repair_.AllRefused());
+  EXPECT_TRUE(repair_.AllGivenUp());
   // Asked again later, and told only once.
   Asked();
   Pass(BatchRepair::kPauseMin);
@@ -168,6 +170,28 @@ TEST_F(BatchRepairTest, NotRefusedWhileAReplicaIsAwayOrDidNotSay) {
   Answer(3, ErrorCode::kCorruptMessage);
   EXPECT_EQ(Damage(), BatchRepair::State::kRepairing);
   EXPECT_THAT(effects_.refused, IsEmpty());
+}
+
+// A replica that is away for good must not keep one out that needs nothing of it.
+TEST_F(BatchRepairTest, WhatTheLeaderDoesNotHaveIsWaitedForNoLonger) {
+  View({{BrokerId(2), true}, {BrokerId(3), false}});
+  Damage();
+  EXPECT_FALSE(repair_.AllGivenUp());
+  Answer(2, ErrorCode::kOffsetOutOfRange);
+  EXPECT_TRUE(repair_.AllGivenUp());
+  EXPECT_EQ(Damage(), BatchRepair::State::kRepairing);  // not proven lost: readers come back
+  EXPECT_THAT(effects_.refused, IsEmpty());
+  // The next leader may have it.
+  View({{BrokerId(2), true}, {BrokerId(3), true}}, LeaderEpoch(10), BrokerId(3));
+  EXPECT_FALSE(repair_.AllGivenUp());
+}
+
+TEST_F(BatchRepairTest, WhatAFollowerDoesNotHaveOrTheLeaderHasDamagedIsWaitedFor) {
+  View({{BrokerId(2), true}, {BrokerId(3), true}, {BrokerId(4), false}});
+  Damage();
+  Answer(2, ErrorCode::kCorruptMessage);
+  Answer(3, ErrorCode::kOffsetOutOfRange);
+  EXPECT_FALSE(repair_.AllGivenUp());
 }
 
 TEST_F(BatchRepairTest, OnlyReplicaRefusesAtOnce) {
