@@ -8,13 +8,11 @@
 #include <string>
 
 #include "broker/control/broker_control.h"
+#include "broker/group/group_partition.h"
 #include "broker/request_router.h"
 #include "broker/shared_state.h"
 
 namespace quipu {
-
-// Kafka's partition of a group: Java's String.hashCode, made positive, modulo `partitions` (> 0).
-PartitionIndex GroupPartition(const std::string& group_id, size_t partitions);
 
 class GroupRouter : public std::enable_shared_from_this<GroupRouter> {
  public:

@@ -191,8 +191,8 @@ std::optional<Instant> BatchRepair::NextDeadline() const {
 
 bool BatchRepair::AllGivenUp() const {
   return !entries_.empty() && std::all_of(entries_.begin(), entries_.end(), [](const auto& entry) {
-           return entry.second.refused || entry.second.needless;
-         });
+    return entry.second.refused || entry.second.needless;
+  });
 }
 
 }  // namespace quipu

@@ -128,7 +128,11 @@ ConsumerOptions DrawConsumer(Rng& rng, const SwarmOptions& drawn, int number) {
   if (drawn.range != 0 && rng.Chance(2, 3)) options.assignor = "range";
   options.fetch_max_wait = std::chrono::milliseconds(rng.Between(50, 500));
   options.fetch_max_bytes = static_cast<int32_t>(rng.Between(2000, 50000));
-  options.poll_records_max = static_cast<size_t>(rng.Between(10, 500));
+  // One consumer, which polls some nine times a second, reads what was sent in a run's faults well
+  // within the time for liveness.
+  const int64_t sent_a_second = drawn.producers * 1000 / drawn.send_ms;
+  const int64_t least = std::clamp<int64_t>(sent_a_second / 20, 10, 400);
+  options.poll_records_max = static_cast<size_t>(rng.Between(least, 500));
   options.request_timeout = std::chrono::milliseconds(rng.Between(1000, 4000));
   return options;
 }

@@ -206,9 +206,11 @@ void ClassicChecker::ApplyOffset(const record::OffsetCommitted& record) {
   offsets_[place] = record.offset();
 }
 
-void ClassicChecker::OnJoined(const Asked& asked, const ClassicJoinAnswer& answer) const {
+void ClassicChecker::OnJoined(const Asked& asked, bool is_elected,
+                              const ClassicJoinAnswer& answer) const {
   if (answer.error != ErrorCode::kNone || asked.life != life_) return;
-  Require(answer.generation > 0 && answer.generation >= asked.generation, "I56", [&] {
+  const bool went_back = is_elected && answer.generation < asked.generation;
+  Require(answer.generation > 0 && !went_back, "I56", [&] {
     return Name(answer.generation) + " was told to " + answer.member_id + " when the log had " +
            std::to_string(asked.generation);
   });

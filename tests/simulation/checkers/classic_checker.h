@@ -42,7 +42,11 @@ class ClassicChecker {
     int32_t generation = 0;
   };
   [[nodiscard]] Asked Ask() const { return {.life = life_, .generation = now_.generation}; }
-  void OnJoined(const Asked& asked, const ClassicJoinAnswer& answer) const;
+  // A coordinator that was deposed and does not know it yet answers a join from what it remembers.
+  // What it tells is older, and stays without effect: a sync needs its log, which is fenced, or
+  // another coordinator, which has another generation. So generations are compared for answers of
+  // the one that `is_elected`, and OnSynced looks at what came of all of them.
+  void OnJoined(const Asked& asked, bool is_elected, const ClassicJoinAnswer& answer) const;
   // A leader sends its plan, or a follower nothing.
   void OnSyncSaid(const ClassicSyncRequest& request);
   void OnSynced(const Asked& asked, const ClassicSyncRequest& request,

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "base/check.h"
+#include "broker/group/group_partition.h"
+#include "broker/shard/assignment.h"
 #include "core/record/record_batch.h"
 #include "tests/simulation/checkers/violation.h"
 
@@ -141,11 +143,22 @@ void SimClassic::EndWhenTold() {
   });
 }
 
+bool SimClassic::IsElected(BrokerId broker) const {
+  const MetadataImagePtr& image = ports_.partitions.image();
+  const TopicImage* topic = image->FindTopicByName(kOffsetsTopic);
+  if (topic == nullptr) return false;
+  const PartitionIndex index = GroupPartition(options_.group_id, topic->partitions.size());
+  const PartitionUid uid = topic->partitions[static_cast<size_t>(index.value())];
+  return image->FindPartition(uid)->leader == broker;
+}
+
 template <typename Request, typename Response>
 void SimClassic::SendTyped(const ClassicCall& call, const Request& request,
                            void (BrokerNode::*method)(Request, ReplyFn<Response>)) {
   World& world = ports_.cluster.world();
-  const Known known{.group = ports_.classic.Ask(), .committed = ports_.group.committed()};
+  const Known known{.group = ports_.classic.Ask(),
+                    .committed = ports_.group.committed(),
+                    .is_elected = IsElected(call.broker)};
   const BrokerId any(static_cast<int32_t>(
       world.rng().Between(1, static_cast<int64_t>(ports_.cluster.brokers().size()))));
   const auto handle = ports_.cluster.Call<Request, Response>(
@@ -184,7 +197,7 @@ void SimClassic::Send(const ClassicCall& call) {
 void SimClassic::OnAnswer(const ClassicCall& call, const Known& known,
                           const ClassicResponse& response) {
   if (const auto* joined = std::get_if<ClassicJoinAnswer>(&response)) {
-    ports_.classic.OnJoined(known.group, *joined);
+    ports_.classic.OnJoined(known.group, known.is_elected, *joined);
   } else if (const auto* synced = std::get_if<ClassicSyncAnswer>(&response)) {
     const auto& sync = std::get<ClassicSyncRequest>(call.request);
     ports_.classic.OnSynced(known.group, sync, *synced);

@@ -62,6 +62,7 @@ class SimClassic {
   struct Known {
     ClassicChecker::Asked group;
     GroupChecker::Committed committed;
+    bool is_elected = false;  // who was asked is the group's coordinator in the newest metadata
   };
 
   void Turn(const std::function<void(Instant, ClassicEffects&)>& input);
@@ -71,6 +72,7 @@ class SimClassic {
   template <typename Request, typename Response>
   void SendTyped(const ClassicCall& call, const Request& request,
                  void (BrokerNode::*method)(Request, ReplyFn<Response>));
+  [[nodiscard]] bool IsElected(BrokerId broker) const;
   void OnAnswer(const ClassicCall& call, const Known& known, const ClassicResponse& response);
   void Commit(ClassicEffects& effects);
   void ReadLater();
