@@ -40,8 +40,9 @@ void FollowerRole::SendUpdate(bool restart, Now now, PartitionEffects& effects) 
        .restart = restart});
   told_end_ = AcknowledgedEnd();
   told_log_start_ = offsets.log_start();
-  if (restart) phase_ = Phase::kSeeking;
-  next_send_ = now.mono + (restart ? kPositionRepeatDelay : log_->limits().replica_lag_max / 2);
+  if (!restart) return;
+  phase_ = Phase::kSeeking;
+  next_send_ = now.mono + kPositionRepeatDelay;
 }
 
 Offset FollowerRole::AcknowledgedEnd() const {
@@ -57,8 +58,10 @@ void FollowerRole::TellNews(Now now, PartitionEffects& effects) {
 }
 
 void FollowerRole::SeekLater(Now now) {
+  // Never later than it would have been: the leader may call again and again.
+  const Instant later = now.mono + seek_delay_;
+  next_send_ = phase_ == Phase::kSeeking ? std::min(next_send_, later) : later;
   phase_ = Phase::kSeeking;
-  next_send_ = now.mono + seek_delay_;
   seek_delay_ = std::min(seek_delay_ * 2, kSeekDelayMax);
 }
 
@@ -96,7 +99,6 @@ void FollowerRole::OnReplicaPush(const ReplicaPush& push, Now now, PartitionEffe
   }
   phase_ = Phase::kStreaming;
   seek_delay_ = kSeekDelayMin;
-  next_send_ = std::max(next_send_, now.mono + log_->limits().replica_lag_max / 2);
   leader_high_watermark_ = std::max(leader_high_watermark_, push.high_watermark);
   leader_log_start_ = std::max(leader_log_start_, push.log_start_offset);
   FollowMarks(effects);
@@ -179,12 +181,13 @@ void FollowerRole::OnLogDurable(Now now, PartitionEffects& effects) {
 }
 
 void FollowerRole::OnTime(Now now, PartitionEffects& effects) {
-  if (log_->truncating() || now.mono < next_send_) return;
-  SendUpdate(/*restart=*/phase_ == Phase::kSeeking, now, effects);
+  if (log_->truncating() || phase_ != Phase::kSeeking || now.mono < next_send_) return;
+  SendUpdate(/*restart=*/true, now, effects);
 }
 
 std::optional<Instant> FollowerRole::NextDeadline() const {
-  if (log_->truncating()) return std::nullopt;
+  // A follower that streams says what is new when it is new: idle partitions cost no time.
+  if (log_->truncating() || phase_ != Phase::kSeeking) return std::nullopt;
   return next_send_;
 }
 

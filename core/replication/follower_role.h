@@ -34,8 +34,9 @@ class FollowerRole {
   void OnTime(Now now, PartitionEffects& effects);
   [[nodiscard]] std::optional<Instant> NextDeadline() const;
   void AddTo(Fingerprint& state) const {
-    state.Add(leader_, phase_, matched_, next_send_, leader_high_watermark_, leader_log_start_,
-              told_end_, told_log_start_);
+    state.Add(leader_, phase_, matched_, leader_high_watermark_, leader_log_start_, told_end_,
+              told_log_start_);
+    if (phase_ == Phase::kSeeking) state.Add(next_send_);
   }
 
   [[nodiscard]] BrokerId leader() const { return leader_; }
@@ -66,7 +67,7 @@ class FollowerRole {
   ReplicaLog* log_;
   Phase phase_ = Phase::kSeeking;
   bool matched_ = false;  // a push of this epoch was taken
-  Instant next_send_;     // kSeeking: ask again; kStreaming: show that the position is known
+  Instant next_send_;     // kSeeking: when to ask again
   Duration seek_delay_;
   Offset leader_high_watermark_ = kNoOffset;
   Offset leader_log_start_ = kNoOffset;

@@ -138,8 +138,7 @@ void LeaderRole::OnProduce(const ProduceInput& input, Now now, PartitionEffects&
   reply.base_offset = stamped->base_offset();
   reply.end_offset = stamped->end_offset();
   if (stamps_time) reply.log_append_time = now.wall;
-  log_->Append(*stamped, effects);
-  effects.log_end_moved = true;
+  Append(*stamped, now, effects);
   Park(input, std::move(reply), now, effects);
 }
 

@@ -203,6 +203,20 @@ void LeaderRole::OnSent(BrokerId broker, Offset sent_end, Offset high_watermark,
   follower->told_log_start = log_start;
 }
 
+void LeaderRole::Append(const RecordBatchView& batch, Now now, PartitionEffects& effects) {
+  // The next check may be long past, from before the partition fell idle. While somebody lags it
+  // stays, or a stream of appends would put it off for ever.
+  if (!AwaitsFollowers()) {
+    next_isr_check_ = std::max(next_isr_check_, now.mono + log_->limits().replica_lag_max / 2);
+  }
+  const Offset end = log_->offsets().log_end();
+  for (FollowerProgress& follower : followers_) {
+    if (follower.matched && follower.durable_end >= end) follower.last_caught_up = now.mono;
+  }
+  log_->Append(batch, effects);
+  effects.log_end_moved = true;
+}
+
 // ---- high watermark and ISR -----------------------------------------------------------------
 
 size_t LeaderRole::MinIsrEffective() const {
@@ -306,16 +320,38 @@ void LeaderRole::OnTime(Now now, PartitionEffects& effects) {
   if (now.mono < next_isr_check_) return;
   const Duration lag_max = log_->limits().replica_lag_max;
   next_isr_check_ = now.mono + lag_max / 2;
+  CallFollowers(effects);
   auto proposal = isr_.ProposeShrink(followers_, LogNow(), lag_max, now);
   if (proposal) effects.isr_proposal = std::move(proposal);
   MaybeExpandIsr(now, effects);
 }
 
 std::optional<Instant> LeaderRole::NextDeadline() const {
-  Instant next = next_isr_check_;
-  if (const auto deadline = parked_.NextDeadline()) next = std::min(next, *deadline);
-  if (const auto deadline = isr_.NextDeadline()) next = std::min(next, *deadline);
+  std::optional<Instant> next = parked_.NextDeadline();
+  const auto add = [&next](Instant deadline) {
+    next = next ? std::min(*next, deadline) : deadline;
+  };
+  if (const auto deadline = isr_.NextDeadline()) add(*deadline);
+  if (AwaitsFollowers()) add(next_isr_check_);
   return next;
+}
+
+bool LeaderRole::AwaitsFollowers() const {
+  const Offset end = log_->offsets().log_end();
+  return std::any_of(followers_.begin(), followers_.end(), [&](const FollowerProgress& follower) {
+    const bool member = isr_.InIsr(follower.info.broker);
+    // One that is fenced comes back with an image, or with its own word.
+    if (follower.info.fenced && !member) return false;
+    return !member || !follower.connected || !follower.matched || follower.durable_end < end;
+  });
+}
+
+void LeaderRole::CallFollowers(PartitionEffects& effects) const {
+  for (const FollowerProgress& follower : followers_) {
+    if (follower.info.fenced || (follower.connected && follower.matched)) continue;
+    AnswerError(follower.info.broker, log_->leader_epoch(), ErrorCode::kReplicaNotAvailable,
+                effects);
+  }
 }
 
 void LeaderRole::CheckInvariants() const {

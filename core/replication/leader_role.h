@@ -69,6 +69,15 @@ class LeaderRole {
 
  private:
   [[nodiscard]] size_t MinIsrEffective() const;
+  // Appends a stamped batch. Who held the whole log is caught up as of now, however long nothing
+  // was appended.
+  void Append(const RecordBatchView& batch, Now now, PartitionEffects& effects);
+  // Whether time alone may bring something about: not while every follower that lives is in the ISR
+  // and holds the whole log, so that an idle partition has no deadline.
+  [[nodiscard]] bool AwaitsFollowers() const;
+  // Followers that live and are not served here are told so, that they ask again: whatever made
+  // this leader forget them, they may not know it, and would wait for pushes that never come.
+  void CallFollowers(PartitionEffects& effects) const;
   // The error that refuses `input` before its records are looked at; kNone: none.
   [[nodiscard]] ErrorCode CheckProduce(const ProduceInput& input) const;
   [[nodiscard]] ErrorCode CheckBatch(const ProduceInput& input, const RecordBatchView& batch) const;

@@ -201,12 +201,55 @@ TEST_F(LeaderTest, ALaggingMemberLeavesAndComesBack) {
   EXPECT_EQ(c_.image.isr.size(), 3U);
 }
 
+TEST_F(LeaderTest, ALaggingMemberLeavesHoweverMuchIsAppended) {
+  for (int second = 0; second < 20; ++second) {
+    c_.Produce(1, {.value = "a"});
+    c_.Advance(seconds(1));
+    c_.Sync(1);
+    c_.Sync(2);
+    c_.Deliver(2);
+  }
+  ASSERT_FALSE(c_.proposals.empty());
+  EXPECT_EQ(c_.proposals.front().new_isr.size(), 2U);
+}
+
 TEST_F(LeaderTest, AnIdleFollowerStaysInSync) {
   for (int i = 0; i < 60; ++i) {
     c_.Advance(seconds(1));
     c_.Settle();
   }
   EXPECT_EQ(c_.image.isr.size(), 3U);
+  EXPECT_EQ(c_.image.partition_epoch, PartitionEpoch{1});
+}
+
+TEST_F(LeaderTest, AnIdlePartitionWaitsForNoTime) {
+  c_.Produce(1, {.value = "a"});
+  c_.Settle();
+  c_.Advance(seconds(40));  // the time that an acknowledgement may take
+  c_.Settle();
+  for (int node = 1; node <= 3; ++node) EXPECT_FALSE(c_.core(node).NextDeadline()) << node;
+}
+
+TEST_F(LeaderTest, AfterIdleTimeAMemberHasTheWholeTimeToTakeABatch) {
+  c_.Advance(seconds(1000));
+  c_.Settle();
+  c_.Produce(1, {.value = "a"});
+  for (int second = 0; second < 9; ++second) c_.Advance(seconds(1));
+  EXPECT_THAT(c_.proposals, ::testing::IsEmpty());
+  for (int second = 0; second < 11; ++second) c_.Advance(seconds(1));
+  ASSERT_FALSE(c_.proposals.empty());
+  EXPECT_EQ(c_.proposals.front().new_isr.size(), 1U);
+}
+
+TEST_F(LeaderTest, AFollowerThatTheLeaderForgotIsCalled) {
+  c_.core(1).OnReplicaGone(BrokerId(2));  // its stream stays, and it knows nothing of that
+  c_.Advance(seconds(6));
+  c_.Settle();
+  c_.Advance(seconds(1));
+  const auto token = c_.Produce(1, {.value = "a"});
+  c_.Settle();
+  ASSERT_TRUE(c_.Reply(token).has_value());
+  EXPECT_EQ(c_.Log(2), "a");
   EXPECT_EQ(c_.image.partition_epoch, PartitionEpoch{1});
 }
 
@@ -307,6 +350,30 @@ class LogAppendTimeTest : public LeaderTest {
  protected:
   LogAppendTimeTest() : LeaderTest({.config = {.timestamp_type = TimestampType::kLogAppendTime}}) {}
 };
+
+class ShortLagTest : public LeaderTest {
+ protected:
+  ShortLagTest() : LeaderTest({.limits = {.replica_lag_max = milliseconds(100)}}) {}
+};
+
+TEST_F(ShortLagTest, CallsDoNotPutOffWhatAFollowerIsAboutToSay) {
+  c_.core(1).OnReplicaGone(BrokerId(2));
+  c_.Produce(1, {.value = "a"});
+  for (int i = 0; i < 10; ++i) {  // refused for so long that it pauses for longer than calls do
+    c_.Advance(milliseconds(60));
+    while (!c_.node(2).updates.empty()) {
+      c_.DeliverUpdate(2);
+      c_.core(1).OnReplicaGone(BrokerId(2));
+      c_.node(2).pushes.clear();
+    }
+    c_.Deliver(2);
+  }
+  for (int i = 0; i < 40; ++i) {
+    c_.Advance(milliseconds(60));
+    c_.Settle();
+  }
+  EXPECT_EQ(c_.Log(2), "a");
+}
 
 TEST_F(LogAppendTimeTest, LogAppendTimeIsStampedAndAnswered) {
   const auto token = c_.Produce(1, {.value = "a", .timestamp = 5});
