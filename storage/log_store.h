@@ -37,6 +37,9 @@ class LogStore {
   // after a crash before the return, the first few of the group may be there. Any error is final:
   // the process must stop (D3).
   virtual absl::Status Write(const std::vector<LogWrite>& group) = 0;
+  // Called when everybody was told of the last Write, and there may be time before the next one.
+  // Any error is final.
+  virtual absl::Status AfterWrite() { return absl::OkStatus(); }
   // The log of `uid`, made (durably) if there is none. A dropped log's id is never used again.
   virtual absl::StatusOr<LogId> CreateLog(PartitionUid uid) = 0;
   // The same for many at once, with one sync where the store can. Ids in the order of `uids`.

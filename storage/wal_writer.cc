@@ -119,11 +119,7 @@ bool WalWriter::WriteGroup(std::deque<Item>& items, size_t first, size_t last) {
   write_began_ns_.store(began, std::memory_order_relaxed);
   const absl::Status status = group.empty() ? absl::OkStatus() : store_.Write(group);
   write_began_ns_.store(0, std::memory_order_relaxed);
-  if (!status.ok()) {
-    failed_ = true;  // also when `fatal_` returns, as in tests: nothing is written or completed
-    fatal_(absl::StrCat("the log could not be written: ", status.message()));
-    return false;
-  }
+  if (!status.ok()) return Fail(status);
   groups_.fetch_add(1, std::memory_order_relaxed);
   size_t bytes = 0;
   for (size_t i = first; i < last; ++i) bytes += items[i].bytes;
@@ -137,7 +133,15 @@ bool WalWriter::WriteGroup(std::deque<Item>& items, size_t first, size_t last) {
     queued_bytes_.fetch_sub(items[i].bytes, std::memory_order_relaxed);
     if (items[i].done) items[i].done();
   }
+  const absl::Status after = group.empty() ? absl::OkStatus() : store_.AfterWrite();
+  if (!after.ok()) return Fail(after);
   return true;
+}
+
+bool WalWriter::Fail(const absl::Status& status) {
+  failed_ = true;  // also when `fatal_` returns, as in tests: nothing is written or completed
+  fatal_(absl::StrCat("the log could not be written: ", status.message()));
+  return false;
 }
 
 Duration WalWriter::WriteInProgressFor() const {

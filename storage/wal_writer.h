@@ -82,6 +82,8 @@ class WalWriter final : public LogWriter {
   void Process(std::deque<Item> items);
   // Writes [first, last) of `items` as one group and completes them. False after a failure.
   bool WriteGroup(std::deque<Item>& items, size_t first, size_t last);
+  // Ends the process; false.
+  bool Fail(const absl::Status& status);
   void Enqueue(Item item);
 
   LogStore& store_;

@@ -30,22 +30,26 @@ WatermarkWriter::~WatermarkWriter() {
   thread_.join();
 }
 
-void WatermarkWriter::OnGroupBegins() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (written_ >= synced_) return;
-    write_now_ = true;
-  }
+void WatermarkWriter::WriteNow() {
+  if (std::exchange(write_now_, true)) return;
   wake_.notify_one();
 }
 
-bool WatermarkWriter::OnGroupSynced(uint64_t group) {
+void WatermarkWriter::OnGroupBegins(uint64_t needed) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (written_ < needed && synced_ > written_) WriteNow();
+}
+
+bool WatermarkWriter::OnGroupSynced(uint64_t group, uint64_t needed) {
   std::unique_lock<std::mutex> lock(mutex_);
-  stored_.wait(lock, [this, group] { return failed_ || written_ + 1 >= group; });
+  if (written_ < needed) {
+    WriteNow();
+    stored_.wait(lock, [this, needed] { return failed_ || written_ >= needed; });
+  }
   if (failed_) return false;
   synced_ = group;
-  lock.unlock();
-  wake_.notify_one();
+  // While a group is due to be written the thread comes to this one by itself.
+  if (std::exchange(idle_, false)) wake_.notify_one();
   return true;
 }
 
@@ -53,7 +57,9 @@ void WatermarkWriter::Run() {
   pthread_setname_np(pthread_self(), "watermark");
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {
+    idle_ = synced_ <= written_;
     wake_.wait(lock, [this] { return stopping_ || synced_ > written_; });
+    idle_ = false;
     if (!stopping_) {
       wake_.wait_for(lock, kWatermarkDelayMax, [this] { return stopping_ || write_now_; });
     }

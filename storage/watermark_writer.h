@@ -11,10 +11,11 @@
 
 namespace quipu {
 
-// A thread that writes group g to the watermark file while group g+1 is being synced, or 50 ms
-// after g when no other group comes. So a busy log pays for the file beside its own syncs. Group
-// g+1 counts as synced only when g is in the file, so that the file is never behind by more than
-// one group (D4); both are under way together, and the file's sync is the shorter one.
+// A thread that writes the newest synced group to the watermark file: at most 50 ms after its sync,
+// and at once when a group is being synced that counts as synced only when the file holds an
+// earlier one (D4). For a log without marks of its own that is the group before it, so that the
+// file is never behind by more than one group; both are under way together, and the file's sync is
+// the shorter one.
 class WatermarkWriter {
  public:
   // `proven` is the last group that the database was shown to hold; groups follow it without gaps.
@@ -25,14 +26,16 @@ class WatermarkWriter {
   WatermarkWriter(const WatermarkWriter&) = delete;
   WatermarkWriter& operator=(const WatermarkWriter&) = delete;
 
-  // The next group is about to be synced: now is the time to write the former one. Any thread.
-  void OnGroupBegins();
-  // The sync of `group` has returned. Waits until the group before it is in the file; false when
-  // the file could not be written: nothing may be acknowledged any more. Any thread.
-  [[nodiscard]] bool OnGroupSynced(uint64_t group);
+  // The next group is about to be synced, and will need `needed` in the file, which was synced
+  // before: now is the time to write it. Any thread.
+  void OnGroupBegins(uint64_t needed);
+  // The sync of `group` has returned. Waits until `needed`, an earlier one, is in the file; false
+  // when the file could not be written: nothing may be acknowledged any more. Any thread.
+  [[nodiscard]] bool OnGroupSynced(uint64_t group, uint64_t needed);
 
  private:
   void Run();
+  void WriteNow();  // under mutex_
 
   WatermarkFile& file_;
   const FatalHandler fatal_;
@@ -42,6 +45,7 @@ class WatermarkWriter {
   uint64_t synced_ = 0;   // under mutex_
   uint64_t written_ = 0;  // under mutex_
   bool write_now_ = false;
+  bool idle_ = false;  // everything is in the file, and the thread waits
   bool failed_ = false;
   bool stopping_ = false;
   std::thread thread_;

@@ -52,6 +52,13 @@ absl::Status Journal::CutBehind(const Options& options, const JournalReader& rea
   QUIPU_ASSIGN_OR_RETURN(const uint64_t bytes, files.SizeOf(path));
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<OpenFile> file, files.OpenExisting(path));
   const std::string zeros(kBufferBytes, '\0');
+  // Marks of what is given up.
+  const auto cut = std::find_if(reader.segments().begin(), reader.segments().end(),
+                                [&](const SegmentFile& s) { return s.segment == end.segment; });
+  if (cut != reader.segments().end() && cut->marked > end.last.number) {
+    QUIPU_RETURN_IF_ERROR(file->WriteAt(
+        MarkPosition(0), absl::string_view(zeros).substr(0, kSegmentMarks * kJournalBlockBytes)));
+  }
   for (uint64_t at = end.position; at < bytes; at += zeros.size()) {
     QUIPU_RETURN_IF_ERROR(file->WriteAt(
         at, absl::string_view(zeros).substr(0, std::min<uint64_t>(zeros.size(), bytes - at))));
@@ -102,7 +109,9 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Start(Options options, const J
   QUIPU_RETURN_IF_ERROR(files.MakeFolder(settings.folder));
   QUIPU_RETURN_IF_ERROR(files.SyncFolder(FolderOf(settings.folder)));
   journal->buffer_.reset(static_cast<char*>(std::aligned_alloc(kDirectAlignment, kBufferBytes)));
-  if (journal->buffer_ == nullptr) throw std::bad_alloc();
+  journal->mark_buffer_.reset(
+      static_cast<char*>(std::aligned_alloc(kDirectAlignment, kJournalBlockBytes)));
+  if (journal->buffer_ == nullptr || journal->mark_buffer_ == nullptr) throw std::bad_alloc();
   QUIPU_RETURN_IF_ERROR(journal->Rewrite(unsynced));
   QUIPU_ASSIGN_OR_RETURN(Found found, journal->FindFiles(end.segment));
   QUIPU_RETURN_IF_ERROR(journal->SetAsideBehind(found));
@@ -117,9 +126,7 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Start(Options options, const J
   const auto last = found.segments.find(end.segment);
   std::shared_ptr<const Segment> active = last == found.segments.end() ? nullptr : last->second;
   journal->segments_ = std::make_shared<const SegmentMap>(std::move(found.segments));
-  if (active != nullptr) {
-    QUIPU_RETURN_IF_ERROR(journal->OpenActive(std::move(active), end.position));
-  }
+  if (active != nullptr) QUIPU_RETURN_IF_ERROR(journal->GoOn(std::move(active), end.position));
   return journal;
 }
 
@@ -165,6 +172,23 @@ absl::Status Journal::Rewrite(const std::vector<Unsynced>& groups) {
   return absl::OkStatus();
 }
 
+absl::Status Journal::GoOn(std::shared_ptr<const Segment> segment, uint64_t position) {
+  std::string head(kSegmentHeadBytes, '\0');
+  QUIPU_ASSIGN_OR_RETURN(const size_t got, Read(*segment, 0, head.size(), head.data()));
+  head.resize(got);
+  const std::optional<SegmentHeader> header = DecodeSegmentHeader(head);
+  const bool has_marks = header.has_value() && header->groups_begin == kSegmentHeadBytes;
+  const uint64_t id = segment->id;
+  QUIPU_RETURN_IF_ERROR(OpenActive(std::move(segment), position));
+  if (!has_marks) position_ = active_->bytes;  // full: the next group begins another
+  const auto mark = [&](size_t slot) {
+    const absl::string_view block = absl::ClippedSubstr(head, MarkPosition(slot));
+    return DecodeMark(block, options_.directory_id, id).value_or(0);
+  };
+  mark_slot_ = mark(0) > mark(1) ? 1 : 0;
+  return absl::OkStatus();
+}
+
 absl::Status Journal::OpenActive(std::shared_ptr<const Segment> segment, uint64_t position) {
   QUIPU_ASSIGN_OR_RETURN(file_, options_.files->OpenDirect(segment->path));
   const bool direct = file_ != nullptr;
@@ -173,6 +197,9 @@ absl::Status Journal::OpenActive(std::shared_ptr<const Segment> segment, uint64_
   }
   active_ = std::move(segment);
   position_ = position;
+  mark_slot_ = 0;
+  unmarked_ = 0;
+  active_first_group_ = ~0ULL;
   Change([this](SegmentMap& segments) { segments[active_->id] = active_; });
   const std::lock_guard<std::mutex> lock(mutex_);
   active_id_ = active_->id;
@@ -193,11 +220,11 @@ absl::StatusOr<Journal::Room> Journal::MakeRoom(uint64_t bytes) {
     return Room{.segment = active_->id, .position = position_, .sealed = std::nullopt};
   }
   const std::shared_ptr<const Segment> sealed = active_;
-  const bool common = kJournalBlockBytes + needed <= options_.segment_bytes;
+  const bool common = kSegmentHeadBytes + needed <= options_.segment_bytes;
   absl::StatusOr<std::shared_ptr<const Segment>> next =
-      common ? maker_->Take() : maker_->TakeOfSize(kJournalBlockBytes + needed);
+      common ? maker_->Take() : maker_->TakeOfSize(kSegmentHeadBytes + needed);
   QUIPU_RETURN_IF_ERROR(next.status());
-  QUIPU_RETURN_IF_ERROR(OpenActive(*std::move(next), kJournalBlockBytes));
+  QUIPU_RETURN_IF_ERROR(OpenActive(*std::move(next), kSegmentHeadBytes));
   return Room{.segment = active_->id,
               .position = position_,
               .sealed = sealed == nullptr ? std::nullopt : std::optional<uint64_t>(sealed->id)};
@@ -216,6 +243,7 @@ absl::Status Journal::Append(GroupHeader header, const std::vector<absl::string_
   header.index_bytes = static_cast<uint32_t>(index.size());
   header.body_crc = Crc32cExtend(header.body_crc, index);
   QUIPU_CHECK(position_ + header.bytes() <= active_->bytes);
+  QUIPU_RETURN_IF_ERROR(Mark());
   write_at_ = position_;
   QUIPU_RETURN_IF_ERROR(Put(EncodeGroupHeader(header, options_.directory_id)));
   for (const absl::string_view part : payload) QUIPU_RETURN_IF_ERROR(Put(part));
@@ -223,6 +251,19 @@ absl::Status Journal::Append(GroupHeader header, const std::vector<absl::string_
   QUIPU_RETURN_IF_ERROR(FlushBuffer(/*last=*/true));
   QUIPU_RETURN_IF_ERROR(file_->Sync());
   position_ += header.bytes();
+  unmarked_ = header.number;
+  active_first_group_ = std::min(active_first_group_, header.number);
+  return absl::OkStatus();
+}
+
+absl::Status Journal::Mark() {
+  if (unmarked_ == 0) return absl::OkStatus();
+  const std::string mark = EncodeMark(unmarked_, options_.directory_id, active_->id);
+  std::memcpy(mark_buffer_.get(), mark.data(), mark.size());
+  QUIPU_RETURN_IF_ERROR(
+      file_->WriteAt(MarkPosition(mark_slot_), {mark_buffer_.get(), mark.size()}));
+  mark_slot_ = (mark_slot_ + 1) % kSegmentMarks;
+  unmarked_ = 0;
   return absl::OkStatus();
 }
 

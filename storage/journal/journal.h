@@ -21,9 +21,12 @@
 
 namespace quipu {
 
-// Appends come from one thread at a time; everything else from any. Each Append is durable when it
-// returns (D1) and costs one write and one sync of blocks that were written before: the file
-// system's own records do not change.
+// Appends and marks come from one thread at a time; everything else from any. Each Append is
+// durable when it returns (D1) and costs one write and one sync of blocks that were written before:
+// the file system's own records do not change.
+//
+// Each segment says in its marks which of its groups were synced (D4). The mark of a group is
+// written before the next one's sync, which makes both durable: it costs no sync of its own.
 class Journal {
  public:
   struct Options {
@@ -65,6 +68,15 @@ class Journal {
   // `header` without its checksums of the body.
   absl::Status Append(GroupHeader header, const std::vector<absl::string_view>& payload,
                       absl::string_view index);
+  // Marks the group that was appended last. Append does it for the group before when nobody has:
+  // whoever has time to spare between two groups keeps it off the way of the next. Errors as there.
+  absl::Status Mark();
+  // What the watermark file must hold before `group`, the last appended or the next one, counts as
+  // synced. The marks say the rest: they lie in the segment, so that the file must show only that
+  // there was such a segment, and all of the one before.
+  [[nodiscard]] uint64_t WatermarkNeeded(uint64_t group) const {
+    return group > active_first_group_ ? active_first_group_ : group - 1;
+  }
 
   // ---- reads ----
   // The segments there are. Who holds them keeps them from being used for other groups.
@@ -87,6 +99,8 @@ class Journal {
 
  private:
   explicit Journal(Options options) : options_(std::move(options)) {}
+  // Appends follow at `position` of a segment that is there.
+  absl::Status GoOn(std::shared_ptr<const Segment> segment, uint64_t position);
   absl::Status OpenActive(std::shared_ptr<const Segment> segment, uint64_t position);
   absl::Status Rewrite(const std::vector<Unsynced>& groups);
   // Sorts the files of the folder into segments up to `last` (`segments`), later ones (`behind`)
@@ -115,6 +129,10 @@ class Journal {
   std::unique_ptr<OpenFile> file_;
   uint64_t position_ = 0;  // behind the last group
   bool direct_ = false;
+  std::unique_ptr<char, AlignedDeleter> mark_buffer_;
+  size_t mark_slot_ = 0;                 // where the next one goes
+  uint64_t unmarked_ = 0;                // group that was appended to the active segment; 0: none
+  uint64_t active_first_group_ = ~0ULL;  // appended to the active segment by this process
 
   mutable std::mutex mutex_;
   std::shared_ptr<const SegmentMap> segments_ =

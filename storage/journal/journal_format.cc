@@ -12,7 +12,11 @@ namespace {
 
 constexpr absl::string_view kSegmentMagic = "QuipuSeg";
 constexpr uint32_t kGroupMagic = 0x51476A01;
-constexpr uint32_t kFormatVersion = 1;
+constexpr uint32_t kMarkMagic = 0x514D6B01;
+constexpr uint32_t kSegmentVersion = 2;
+constexpr uint32_t kSegmentVersionWithoutMarks = 1;
+constexpr uint32_t kGroupVersion = 1;
+constexpr size_t kMarkBytes = 4 + 8 + 8;                    // without the checksum
 constexpr size_t kSegmentHeaderBytes = 8 + 4 + 16 + 8 + 8;  // without the checksum
 constexpr absl::string_view kSuffix = ".seg";
 constexpr size_t kNameDigits = 16;
@@ -34,7 +38,7 @@ uint64_t GroupHeader::bytes() const { return RoundUpToBlock(kGroupHeaderBytes + 
 
 std::string EncodeSegmentHeader(const SegmentHeader& header) {
   std::string out(kSegmentMagic);
-  AppendBigEndian(out, kFormatVersion);
+  AppendBigEndian(out, kSegmentVersion);
   AppendBigEndian(out, header.directory_id.high());
   AppendBigEndian(out, header.directory_id.low());
   AppendBigEndian(out, header.segment);
@@ -49,21 +53,46 @@ std::optional<SegmentHeader> DecodeSegmentHeader(absl::string_view block) {
     return std::nullopt;
   }
   const char* at = block.data() + kSegmentMagic.size();
+  const auto version = LoadBigEndian<uint32_t>(at);
   if (LoadBigEndian<uint32_t>(block.data() + kSegmentHeaderBytes) !=
           Crc32c(block.substr(0, kSegmentHeaderBytes)) ||
-      LoadBigEndian<uint32_t>(at) != kFormatVersion) {
+      (version != kSegmentVersion && version != kSegmentVersionWithoutMarks)) {
     return std::nullopt;
   }
   return SegmentHeader{.directory_id = DirectoryId(LoadBigEndian<uint64_t>(at + 4),
                                                    LoadBigEndian<uint64_t>(at + 12)),
                        .segment = LoadBigEndian<uint64_t>(at + 20),
-                       .bytes = LoadBigEndian<uint64_t>(at + 28)};
+                       .bytes = LoadBigEndian<uint64_t>(at + 28),
+                       .groups_begin = version == kSegmentVersionWithoutMarks ? kJournalBlockBytes
+                                                                              : kSegmentHeadBytes};
+}
+
+std::string EncodeMark(uint64_t group, const DirectoryId& directory_id, uint64_t segment) {
+  std::string out;
+  AppendBigEndian(out, kMarkMagic);
+  AppendBigEndian(out, segment);
+  AppendBigEndian(out, group);
+  AppendBigEndian(out, SeededCrc(directory_id, out));
+  out.resize(kJournalBlockBytes, '\0');
+  return out;
+}
+
+std::optional<uint64_t> DecodeMark(absl::string_view block, const DirectoryId& directory_id,
+                                   uint64_t segment) {
+  if (block.size() < kMarkBytes + 4) return std::nullopt;
+  const char* at = block.data();
+  if (LoadBigEndian<uint32_t>(at) != kMarkMagic || LoadBigEndian<uint64_t>(at + 4) != segment ||
+      LoadBigEndian<uint32_t>(at + kMarkBytes) !=
+          SeededCrc(directory_id, block.substr(0, kMarkBytes))) {
+    return std::nullopt;
+  }
+  return LoadBigEndian<uint64_t>(at + 12);
 }
 
 std::string EncodeGroupHeader(const GroupHeader& header, const DirectoryId& directory_id) {
   std::string out;
   AppendBigEndian(out, kGroupMagic);
-  AppendBigEndian(out, kFormatVersion);
+  AppendBigEndian(out, kGroupVersion);
   AppendBigEndian(out, header.segment);
   AppendBigEndian(out, header.number);
   AppendBigEndian(out, header.previous_chain);
@@ -83,7 +112,7 @@ std::optional<GroupHeader> DecodeGroupHeader(absl::string_view bytes,
   if (LoadBigEndian<uint32_t>(at) != kGroupMagic ||
       LoadBigEndian<uint32_t>(at + kCovered) !=
           SeededCrc(directory_id, bytes.substr(0, kCovered)) ||
-      LoadBigEndian<uint32_t>(at + 4) != kFormatVersion ||
+      LoadBigEndian<uint32_t>(at + 4) != kGroupVersion ||
       LoadBigEndian<uint64_t>(at + 8) != segment) {
     return std::nullopt;
   }

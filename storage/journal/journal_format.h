@@ -3,6 +3,7 @@
 // A segment is a file `<id>.seg`, pre-written with zeros:
 //
 //   block of 4 KiB   magic, version, directory id, segment id, length, checksum; zeros
+//   two such blocks  marks: the last group whose sync returned, each in the place of the older one
 //   group            header of 48 bytes . payload . index . zeros up to a multiple of 4 KiB
 //   group            ...
 //
@@ -11,6 +12,8 @@
 // recycled gets a new one, and the groups of its former life, which carry the old id, are nothing.
 // Checksums begin with the directory's id, so that nothing that came from elsewhere, such as the
 // bytes of a batch, passes for a header.
+//
+// Version 1 had no marks. Its segments are read, and not written to any more.
 #pragma once
 
 #include <cstdint>
@@ -25,11 +28,16 @@ namespace quipu {
 // Groups begin at multiples of this: a group costs no read of a block before its write.
 inline constexpr uint64_t kJournalBlockBytes = 4096;
 inline constexpr size_t kGroupHeaderBytes = 48;
+inline constexpr size_t kSegmentMarks = 2;
+// Header and marks.
+inline constexpr uint64_t kSegmentHeadBytes = (1 + kSegmentMarks) * kJournalBlockBytes;
 
 struct SegmentHeader {
   DirectoryId directory_id;
   uint64_t segment = 0;
   uint64_t bytes = 0;  // of the file
+  // Where the first group is; only of what was decoded. Below kSegmentHeadBytes: it has no marks.
+  uint64_t groups_begin = kSegmentHeadBytes;
 };
 // A whole block.
 std::string EncodeSegmentHeader(const SegmentHeader& header);
@@ -54,6 +62,14 @@ std::string EncodeGroupHeader(const GroupHeader& header, const DirectoryId& dire
 // nullopt: not a group's header, of another directory or of another segment.
 std::optional<GroupHeader> DecodeGroupHeader(absl::string_view bytes,
                                              const DirectoryId& directory_id, uint64_t segment);
+
+// Where the mark `slot` of a segment is.
+constexpr uint64_t MarkPosition(size_t slot) { return (1 + slot) * kJournalBlockBytes; }
+// A whole block: in this segment, the sync of `group` has returned.
+std::string EncodeMark(uint64_t group, const DirectoryId& directory_id, uint64_t segment);
+// The group; nullopt: not a mark of this directory and segment.
+std::optional<uint64_t> DecodeMark(absl::string_view block, const DirectoryId& directory_id,
+                                   uint64_t segment);
 
 // Name of a segment's file, and back.
 std::string SegmentFileName(uint64_t segment);

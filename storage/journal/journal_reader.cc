@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "base/crc32c.h"
 #include "base/error_code.h"
 #include "base/status_macros.h"
@@ -68,7 +69,7 @@ void JournalReader::Look(SegmentFile& file) const {
   absl::StatusOr<std::unique_ptr<OpenFile>> open = files_->OpenForReading(path);
   file.unreadable = open.status();
   if (!open.ok()) return;
-  std::string head(kJournalBlockBytes + kGroupHeaderBytes, '\0');
+  std::string head(kSegmentHeadBytes + kGroupHeaderBytes, '\0');
   const absl::StatusOr<size_t> got = (*open)->ReadAt(0, head.size(), head.data());
   file.unreadable = got.status();
   if (!got.ok()) return;
@@ -79,14 +80,27 @@ void JournalReader::Look(SegmentFile& file) const {
   if (header.has_value() && header->directory_id != directory_id_) {
     file.foreign = header->directory_id;
   }
-  if (head.size() <= kJournalBlockBytes) return;
-  file.first = DecodeGroupHeader(absl::string_view(head).substr(kJournalBlockBytes), directory_id_,
-                                 file.segment);
+  if (header.has_value()) file.groups_begin = header->groups_begin;
+  const auto part = [&head](uint64_t position) {
+    return absl::ClippedSubstr(absl::string_view(head), position);
+  };
+  file.first = DecodeGroupHeader(part(file.groups_begin), directory_id_, file.segment);
+  if (file.groups_begin < kSegmentHeadBytes) return;
+  for (size_t slot = 0; slot < kSegmentMarks; ++slot) {
+    const auto mark = DecodeMark(part(MarkPosition(slot)), directory_id_, file.segment);
+    file.marked = std::max(file.marked, mark.value_or(0));
+  }
 }
 
 bool JournalReader::holds_groups() const {
   return std::any_of(segments_.begin(), segments_.end(),
                      [](const SegmentFile& file) { return file.first.has_value(); });
+}
+
+uint64_t JournalReader::marked() const {
+  uint64_t last = 0;
+  for (const SegmentFile& file : segments_) last = std::max(last, file.marked);
+  return last;
 }
 
 absl::StatusOr<JournalEnd> JournalReader::Walk(const JournalPoint& after, const See& see) const {
@@ -105,14 +119,14 @@ absl::StatusOr<JournalEnd> JournalReader::Walk(const JournalPoint& after, const 
   if (segments_[at].first->number == after.number + 1) {
     end = {.last = after,
            .segment = segments_[at].segment,
-           .position = kJournalBlockBytes,
+           .position = segments_[at].groups_begin,
            .broken = {}};
   }
   while (true) {
     JournalEnd further = end;
     QUIPU_RETURN_IF_ERROR(WalkSegment(segments_[at], after, see, further));
     if (further.last.number == end.last.number) {  // its first group was cut short
-      QUIPU_RETURN_IF_ERROR(LookBehind(at, kJournalBlockBytes, end));
+      QUIPU_RETURN_IF_ERROR(LookBehind(at, segments_[at].groups_begin, end));
       return end;
     }
     end = further;
@@ -143,7 +157,7 @@ absl::Status JournalReader::WalkSegment(const SegmentFile& file, const JournalPo
       const std::unique_ptr<OpenFile> open,
       files_->OpenForReading(absl::StrCat(folder_, "/", SegmentFileName(file.segment))));
   Window window(*open);
-  uint64_t position = kJournalBlockBytes;
+  uint64_t position = file.groups_begin;
   bool lost = false;  // groups up to `after` were stepped over
   while (position + kGroupHeaderBytes <= file.bytes) {
     QUIPU_ASSIGN_OR_RETURN(const absl::string_view head, window.At(position, kGroupHeaderBytes));

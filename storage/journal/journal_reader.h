@@ -21,8 +21,11 @@ struct SegmentFile {
   uint64_t bytes = 0;
   bool sound = false;                  // its first block is that of this directory and segment
   std::optional<DirectoryId> foreign;  // it is that of another directory
-  std::optional<GroupHeader> first;    // of its first group
-  absl::Status unreadable;             // why neither is known
+  uint64_t groups_begin = kSegmentHeadBytes;
+  std::optional<GroupHeader> first;  // of its first group
+  // The last of its groups whose sync is known to have returned; 0: none is.
+  uint64_t marked = 0;
+  absl::Status unreadable;  // why neither is known
 };
 
 // A group as it was read; the views are good until the next one.
@@ -64,6 +67,8 @@ class JournalReader {
   [[nodiscard]] const std::vector<SegmentFile>& segments() const { return segments_; }  // ascending
   // Whether some segment begins with a group.
   [[nodiscard]] bool holds_groups() const;
+  // The last group of all that some segment marks as synced; 0: none does.
+  [[nodiscard]] uint64_t marked() const;
   // Shows each group from the beginning of the segment in which the one behind `after` lies, as
   // long as each continues the one before. Up to `after`, whose groups are known to be applied,
   // damage is stepped over; the end lies below `after` when that group itself is not there. Error:

@@ -97,16 +97,22 @@ absl::Status ProvenDb::WriteBuilt(const Build& build) {
 
 absl::Status ProvenDb::WriteLocked(rocksdb::WriteBatch& batch, const std::vector<BatchPut>& puts) {
   QUIPU_RETURN_IF_ERROR(failed_);
-  watermark_writer_->OnGroupBegins();
+  watermark_writer_->OnGroupBegins(log_->WatermarkNeeded(last_.number + 1));
   const absl::StatusOr<GroupRecord> group = log_->Write(batch, puts, last_);
   if (!group.ok()) {
     failed_ = group.status();
     return failed_;
   }
   last_ = *group;
-  if (!watermark_writer_->OnGroupSynced(last_.number)) {
+  if (!watermark_writer_->OnGroupSynced(last_.number, log_->WatermarkNeeded(last_.number))) {
     failed_ = ToStatus(ErrorCode::kStorageError, "the watermark file could not be written");
   }
+  return failed_;
+}
+
+absl::Status ProvenDb::AfterWrite() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (failed_.ok()) failed_ = log_->AfterWrite();
   return failed_;
 }
 

@@ -56,6 +56,9 @@ class ProvenDb {
   // it puts nothing, nothing is written.
   using Build = std::function<absl::Status(rocksdb::WriteBatch&, std::vector<BatchPut>&)>;
   absl::Status WriteBuilt(const Build& build);
+  // Whoever waited for the last group was told: what may wait is done now. Any error is final. As
+  // Write.
+  absl::Status AfterWrite();
   // The last group that readers see. Any thread.
   [[nodiscard]] uint64_t last_group() const;
 

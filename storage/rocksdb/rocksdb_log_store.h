@@ -49,6 +49,7 @@ class RocksdbLogStore final : public LogStore {
   ~RocksdbLogStore() override;
 
   absl::Status Write(const std::vector<LogWrite>& group) override;
+  absl::Status AfterWrite() override { return db_->AfterWrite(); }
   absl::StatusOr<LogId> CreateLog(PartitionUid uid) override;
   absl::StatusOr<std::vector<LogId>> CreateLogs(const std::vector<PartitionUid>& uids) override;
   absl::Status DropLog(PartitionUid uid) override { return DropLogs({uid}); }

@@ -47,6 +47,11 @@ class GroupLog {
   virtual absl::StatusOr<GroupRecord> Write(rocksdb::WriteBatch& batch,
                                             const std::vector<BatchPut>& puts,
                                             const GroupRecord& previous) = 0;
+  // What the watermark file must hold before `group`, the last written or the next one, counts as
+  // synced: no more than the group before.
+  [[nodiscard]] virtual uint64_t WatermarkNeeded(uint64_t group) const { return group - 1; }
+  // There may be time before the next Write, and nobody waits for the last one any more.
+  virtual absl::Status AfterWrite() { return absl::OkStatus(); }
 };
 
 // What keeps the batches reachable that a snapshot of the database shows.

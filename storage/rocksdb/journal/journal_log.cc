@@ -111,7 +111,7 @@ absl::StatusOr<DatabaseProof> ProveWithJournal(const std::string& path,
                          .is_prefix = false};
   }
   return ProveDatabase(
-      path, families, watermark, env,
+      path, families, std::max(watermark, reader.marked()), env,
       [&reader](const GroupRecord& after, GroupRun& run) -> absl::StatusOr<std::string> {
         if (after.number > 0 && !reader.holds_groups()) {
           return absl::DataLossError("the journal holds no groups");
@@ -163,16 +163,17 @@ absl::Status JournalLog::Replay(rocksdb::DB& db,
   if (!proof.unproven.empty()) {
     const auto see_nothing = [](const JournalGroup&) { return absl::OkStatus(); };
     QUIPU_ASSIGN_OR_RETURN(const JournalEnd end, reader.Walk(applied, see_nothing));
-    if (!end.broken.empty()) {
+    if (!end.broken.empty() || reader.marked() > end.last.number) {
       QUIPU_RETURN_IF_ERROR(Journal::CutBehind(options_.journal, reader, end));
       QUIPU_ASSIGN_OR_RETURN(reader, OpenReader());
     }
   }
+  const uint64_t synced = std::max(watermark_, reader.marked());
   std::vector<Journal::Unsynced> unsynced;
   std::set<uint64_t> walked;
   QUIPU_ASSIGN_OR_RETURN(const JournalEnd end, reader.Walk(applied, [&](const JournalGroup& group) {
     walked.insert(group.header.segment);
-    if (group.header.number > watermark_ && !group.damaged) {
+    if (group.header.number > synced && !group.damaged) {
       unsynced.push_back({.segment = group.header.segment,
                           .position = group.position,
                           .bytes = group.header.bytes()});

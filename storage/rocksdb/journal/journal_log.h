@@ -37,6 +37,10 @@ class JournalLog final : public GroupLog, public BatchPlace {
                       const DatabaseProof& proof) override;
   absl::StatusOr<GroupRecord> Write(rocksdb::WriteBatch& batch, const std::vector<BatchPut>& puts,
                                     const GroupRecord& previous) override;
+  [[nodiscard]] uint64_t WatermarkNeeded(uint64_t group) const override {
+    return journal_->WatermarkNeeded(group);
+  }
+  absl::Status AfterWrite() override { return journal_->Mark(); }
 
   // ---- BatchPlace ----
   [[nodiscard]] BatchPin Pin() const override { return journal_->segments(); }

@@ -62,7 +62,7 @@ class JournalTest : public ::testing::Test {
   void CutShort(uint64_t segment) const {
     auto file = SystemFiles().OpenExisting(PathOf(segment));
     ASSERT_TRUE(file.ok());
-    ASSERT_TRUE((*file)->WriteAt(kJournalBlockBytes + kGroupHeaderBytes, "cut short").ok());
+    ASSERT_TRUE((*file)->WriteAt(kSegmentHeadBytes + kGroupHeaderBytes, "cut short").ok());
   }
 
   static constexpr absl::string_view kIndex = "index";

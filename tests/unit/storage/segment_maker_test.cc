@@ -111,7 +111,7 @@ TEST_F(SegmentMakerTest, AFreeOneIsUsedAgainUnderAnIdThatNoneHad) {
   {
     auto file = SystemFiles().OpenExisting(first->path);
     ASSERT_TRUE(file.ok());
-    ASSERT_TRUE((*file)->WriteAt(kJournalBlockBytes, "groups of its former life").ok());
+    ASSERT_TRUE((*file)->WriteAt(kSegmentHeadBytes, "groups of its former life").ok());
   }
   WaitUntilOneIsReady(2);
   maker_->GiveBack(std::move(first));

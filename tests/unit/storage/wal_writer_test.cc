@@ -225,6 +225,7 @@ class FakeWatermark final : public WatermarkFile {
   absl::Status StoreLastGroup(uint64_t group) override {
     const std::lock_guard<std::mutex> lock(mutex_);
     stored_ = group;
+    ++stores_;
     changed_.notify_all();
     return fail_ ? absl::DataLossError("no") : absl::OkStatus();
   }
@@ -237,19 +238,24 @@ class FakeWatermark final : public WatermarkFile {
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [&] { return stored_ >= group; });
   }
+  [[nodiscard]] int stores() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return stores_;
+  }
   bool fail_ = false;
 
  private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   uint64_t stored_ = 0;
+  int stores_ = 0;
 };
 
 TEST(WatermarkWriterTest, GroupIsWrittenWhenTheNextBegins) {
   FakeWatermark file;
   WatermarkWriter writer(file, 0, [](const std::string&) {});
-  EXPECT_TRUE(writer.OnGroupSynced(1));
-  writer.OnGroupBegins();
+  EXPECT_TRUE(writer.OnGroupSynced(1, 0));
+  writer.OnGroupBegins(1);
   file.WaitFor(1);
   EXPECT_EQ(file.last_group(), 1U);
 }
@@ -257,7 +263,7 @@ TEST(WatermarkWriterTest, GroupIsWrittenWhenTheNextBegins) {
 TEST(WatermarkWriterTest, LastGroupIsWrittenWithoutANextOne) {
   FakeWatermark file;
   WatermarkWriter writer(file, 2, [](const std::string&) {});
-  EXPECT_TRUE(writer.OnGroupSynced(3));
+  EXPECT_TRUE(writer.OnGroupSynced(3, 2));
   file.WaitFor(3);  // after the delay; hangs when it never comes
 }
 
@@ -271,9 +277,9 @@ TEST(WatermarkWriterTest, EndWritesTheNewestGroup) {
   FakeWatermark file;
   {
     WatermarkWriter writer(file, 3, [](const std::string&) {});
-    EXPECT_TRUE(writer.OnGroupSynced(4));
-    writer.OnGroupBegins();
-    EXPECT_TRUE(writer.OnGroupSynced(5));
+    EXPECT_TRUE(writer.OnGroupSynced(4, 3));
+    writer.OnGroupBegins(4);
+    EXPECT_TRUE(writer.OnGroupSynced(5, 4));
   }
   EXPECT_EQ(file.last_group(), 5U);
 }
@@ -284,10 +290,24 @@ TEST(WatermarkWriterTest, FileIsNeverBehindByMoreThanOneGroup) {
   FakeWatermark file;
   WatermarkWriter writer(file, 0, [](const std::string&) {});
   for (uint64_t group = 1; group <= 300; ++group) {
-    writer.OnGroupBegins();
-    ASSERT_TRUE(writer.OnGroupSynced(group));
+    writer.OnGroupBegins(group - 1);
+    ASSERT_TRUE(writer.OnGroupSynced(group, group - 1));
     ASSERT_GE(file.last_group() + 1, group);
   }
+}
+
+// A log that keeps marks needs the file for its segments alone: it is not asked for each group.
+TEST(WatermarkWriterTest, FileFollowsByItselfWhenOnlyAnOlderGroupIsNeeded) {
+  FakeWatermark file;
+  WatermarkWriter writer(file, 0, [](const std::string&) {});
+  ASSERT_TRUE(writer.OnGroupSynced(1, 0));
+  for (uint64_t group = 2; group <= 3000; ++group) {
+    writer.OnGroupBegins(1);
+    ASSERT_TRUE(writer.OnGroupSynced(group, 1));
+  }
+  EXPECT_GE(file.last_group(), 1U);
+  EXPECT_LT(file.stores(), 300);
+  file.WaitFor(3000);
 }
 
 TEST(WatermarkWriterTest, FailedWriteIsFatalAndNothingCountsAsSyncedAfterIt) {
@@ -296,9 +316,9 @@ TEST(WatermarkWriterTest, FailedWriteIsFatalAndNothingCountsAsSyncedAfterIt) {
   std::promise<void> fatal;
   {
     WatermarkWriter writer(file, 0, [&fatal](const std::string&) { fatal.set_value(); });
-    EXPECT_TRUE(writer.OnGroupSynced(1));
-    writer.OnGroupBegins();
-    EXPECT_FALSE(writer.OnGroupSynced(2));
+    EXPECT_TRUE(writer.OnGroupSynced(1, 0));
+    writer.OnGroupBegins(1);
+    EXPECT_FALSE(writer.OnGroupSynced(2, 1));
   }
   fatal.get_future().wait();
 }

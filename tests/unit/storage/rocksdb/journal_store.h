@@ -36,7 +36,7 @@ inline bool Eventually(const std::function<bool()>& condition) {
 class JournalStore {
  public:
   // Small, so that a test uses many.
-  static constexpr uint64_t kSegmentBytes = uint64_t{64} << 10;
+  static constexpr uint64_t kSegmentBytes = (uint64_t{60} << 10) + kSegmentHeadBytes;
   static constexpr size_t kSparesMax = 4;
 
   JournalStore() {
