@@ -78,10 +78,10 @@ struct Sending {
   std::function<absl::string_view(uint64_t number)> value;
   // A record was taken over or refused; may be empty.
   std::function<void()> sent;
-  // As Producer::Callback. `due`: as DueAfter says; without a rate, when the producer was first
-  // asked to take the record.
-  std::function<void(uint64_t number, BenchClock::time_point due, const DeliveryResult& result)>
-      report;
+  // What the producer reports the record to. `due`: as DueAfter says; without a rate, when the
+  // producer was first asked to take the record. Of two words at most: more would cost an
+  // allocation for each record.
+  std::function<Producer::Callback(uint64_t number, BenchClock::time_point due)> callback;
   // Between two records, now and then; may be empty.
   std::function<void()> meanwhile;
   // True ends the sending, as a signal does; may be nullptr.

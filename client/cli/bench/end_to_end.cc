@@ -81,10 +81,11 @@ class EndToEnd {
               return absl::string_view(value);
             },
         .sent = [this] { check_.OnSent(); },
-        .report =
-            [this](uint64_t number, BenchClock::time_point /*due*/, const DeliveryResult& result) {
-              check_.OnReported(number, result.ok(), result.persisted);
-            },
+        .callback = [this](uint64_t number, BenchClock::time_point /*due*/) -> Producer::Callback {
+          return [this, number](const DeliveryResult& result) {
+            check_.OnReported(number, result.ok(), result.persisted);
+          };
+        },
         .meanwhile = {},
         .stop = &stop_sending_};
     SendAll(producer_, load_, start_, sending);

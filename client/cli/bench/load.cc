@@ -123,9 +123,7 @@ uint64_t SendAll(Producer& producer, const LoadOptions& load, BenchClock::time_p
     record.topic = load.topic;
     record.key = key;
     record.value = sending.value(number);
-    const auto report = [&sending, number, due](const DeliveryResult& result) {
-      sending.report(number, due, result);
-    };
+    const Producer::Callback report = sending.callback(number, due);
     ErrorCode error = ErrorCode::kBufferFull;
     while (error == ErrorCode::kBufferFull) {
       if (stopped() || (paused && BenchClock::now() >= sending.until)) return number;

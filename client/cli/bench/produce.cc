@@ -99,13 +99,15 @@ class ProduceBench {
     const auto length =
         std::chrono::duration_cast<BenchClock::duration>(std::chrono::duration<double>(seconds));
     run.until = seconds > 0 ? run.start + length : BenchClock::time_point::max();
-    run.sending = {.value = [this](uint64_t /*number*/) { return absl::string_view(value_); },
-                   .sent = {},
-                   .report = [&run](uint64_t /*number*/, BenchClock::time_point due,
-                                    const DeliveryResult& result) { run.OnReport(due, result); },
-                   .meanwhile = [this, &run] { ShowProgress(run); },
-                   .stop = nullptr,
-                   .until = run.until};
+    run.sending = {
+        .value = [this](uint64_t /*number*/) { return absl::string_view(value_); },
+        .sent = {},
+        .callback = [&run](uint64_t /*number*/, BenchClock::time_point due) -> Producer::Callback {
+          return [&run, due](const DeliveryResult& result) { run.OnReport(due, result); };
+        },
+        .meanwhile = [this, &run] { ShowProgress(run); },
+        .stop = nullptr,
+        .until = run.until};
     run.sent = SendAll(*ready_.producer, load, run.start, run.sending);
     AwaitReports(*ready_.producer, run.sending);
     const BenchClock::time_point end = std::min(run.until, BenchClock::now());
