@@ -54,5 +54,23 @@ TEST(Crc32cTest, TableAndInstructionAgree) {
   }
 }
 
+// Long data is taken in parts side by side: around every length at which that begins.
+TEST(Crc32cTest, TableAndInstructionAgreeOnLongData) {
+  if (!crc32c_internal::HasSse42()) GTEST_SKIP() << "this machine has no SSE4.2";
+  Rng rng(3);
+  const std::string text = RandomText(rng, 3 * 6144 + 3 * 384 + 100);
+  const auto compare = [&](size_t size) {
+    const absl::string_view data = absl::string_view(text).substr(rng.Below(8), size);
+    const auto seed = static_cast<uint32_t>(rng.Next());
+    ASSERT_EQ(crc32c_internal::ExtendByTable(seed, data),
+              crc32c_internal::ExtendBySse42(seed, data))
+        << size;
+  };
+  for (size_t size = 0; size < 3 * 384 + 20; ++size) compare(size);
+  for (size_t parts = 1; parts <= 3; ++parts) {
+    for (size_t size = parts * 6144 - 20; size < parts * 6144 + 800; ++size) compare(size);
+  }
+}
+
 }  // namespace
 }  // namespace quipu
