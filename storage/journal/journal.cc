@@ -19,8 +19,17 @@ namespace quipu {
 namespace {
 
 constexpr size_t kBufferBytes = size_t{1} << 20;
+// Summed up and copied at a time, so that the second finds in the cache what the first has read.
+constexpr size_t kPieceBytes = size_t{64} << 10;
 constexpr size_t kReadersMax = 128;  // file descriptors
 constexpr absl::string_view kEvidence = ".unproven";
+
+std::unique_ptr<char, AlignedDeleter> MakeBuffer(size_t bytes) {
+  std::unique_ptr<char, AlignedDeleter> buffer(
+      static_cast<char*>(std::aligned_alloc(kDirectAlignment, bytes)));
+  if (buffer == nullptr) throw std::bad_alloc();
+  return buffer;
+}
 
 absl::Status Copy(Files& files, const std::string& from, const std::string& to) {
   QUIPU_ASSIGN_OR_RETURN(const std::string content, files.Read(from));
@@ -108,10 +117,9 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Start(Options options, const J
   Files& files = *settings.files;
   QUIPU_RETURN_IF_ERROR(files.MakeFolder(settings.folder));
   QUIPU_RETURN_IF_ERROR(files.SyncFolder(FolderOf(settings.folder)));
-  journal->buffer_.reset(static_cast<char*>(std::aligned_alloc(kDirectAlignment, kBufferBytes)));
-  journal->mark_buffer_.reset(
-      static_cast<char*>(std::aligned_alloc(kDirectAlignment, kJournalBlockBytes)));
-  if (journal->buffer_ == nullptr || journal->mark_buffer_ == nullptr) throw std::bad_alloc();
+  journal->first_buffer_ = MakeBuffer(kBufferBytes);
+  journal->next_buffer_ = MakeBuffer(kBufferBytes);
+  journal->mark_buffer_ = MakeBuffer(kJournalBlockBytes);
   QUIPU_RETURN_IF_ERROR(journal->Rewrite(unsynced));
   QUIPU_ASSIGN_OR_RETURN(Found found, journal->FindFiles(end.segment));
   QUIPU_RETURN_IF_ERROR(journal->SetAsideBehind(found));
@@ -233,22 +241,28 @@ absl::StatusOr<Journal::Room> Journal::MakeRoom(uint64_t bytes) {
 absl::Status Journal::Append(GroupHeader header, const std::vector<absl::string_view>& payload,
                              absl::string_view index) {
   uint64_t payload_bytes = 0;
-  for (const absl::string_view part : payload) {
-    header.body_crc = Crc32cExtend(header.body_crc, part);
-    payload_bytes += part.size();
-  }
+  for (const absl::string_view part : payload) payload_bytes += part.size();
   QUIPU_CHECK(payload_bytes <= UINT32_MAX && index.size() <= UINT32_MAX);
   header.segment = active_->id;
   header.payload_bytes = static_cast<uint32_t>(payload_bytes);
   header.index_bytes = static_cast<uint32_t>(index.size());
-  header.body_crc = Crc32cExtend(header.body_crc, index);
   QUIPU_CHECK(position_ + header.bytes() <= active_->bytes);
   QUIPU_RETURN_IF_ERROR(Mark());
+  // The header comes last, with the checksum: the first buffer waits for it.
   write_at_ = position_;
-  QUIPU_RETURN_IF_ERROR(Put(EncodeGroupHeader(header, options_.directory_id)));
-  for (const absl::string_view part : payload) QUIPU_RETURN_IF_ERROR(Put(part));
-  QUIPU_RETURN_IF_ERROR(Put(index));
-  QUIPU_RETURN_IF_ERROR(FlushBuffer(/*last=*/true));
+  buffer_ = first_buffer_.get();
+  buffered_ = kGroupHeaderBytes;
+  for (const absl::string_view part : payload) QUIPU_RETURN_IF_ERROR(Put(part, header.body_crc));
+  QUIPU_RETURN_IF_ERROR(Put(index, header.body_crc));
+  if (buffer_ != first_buffer_.get()) {
+    QUIPU_RETURN_IF_ERROR(WriteBuffer());
+    buffer_ = first_buffer_.get();
+    buffered_ = kBufferBytes;
+    write_at_ = position_;
+  }
+  const std::string head = EncodeGroupHeader(header, options_.directory_id);
+  std::memcpy(buffer_, head.data(), head.size());
+  QUIPU_RETURN_IF_ERROR(WriteBuffer());
   QUIPU_RETURN_IF_ERROR(file_->Sync());
   position_ += header.bytes();
   unmarked_ = header.number;
@@ -267,27 +281,32 @@ absl::Status Journal::Mark() {
   return absl::OkStatus();
 }
 
-absl::Status Journal::Put(absl::string_view bytes) {
+absl::Status Journal::Put(absl::string_view bytes, uint32_t& crc) {
   while (!bytes.empty()) {
-    const size_t now = std::min(bytes.size(), kBufferBytes - buffered_);
-    std::memcpy(buffer_.get() + buffered_, bytes.data(), now);
-    buffered_ += now;
-    bytes.remove_prefix(now);
-    if (buffered_ == kBufferBytes) QUIPU_RETURN_IF_ERROR(FlushBuffer(/*last=*/false));
+    if (buffered_ == kBufferBytes) {
+      if (buffer_ == first_buffer_.get()) {
+        buffer_ = next_buffer_.get();
+        write_at_ += kBufferBytes;
+      } else {
+        QUIPU_RETURN_IF_ERROR(WriteBuffer());
+      }
+      buffered_ = 0;
+    }
+    const absl::string_view piece =
+        bytes.substr(0, std::min(kPieceBytes, kBufferBytes - buffered_));
+    crc = Crc32cExtend(crc, piece);
+    std::memcpy(buffer_ + buffered_, piece.data(), piece.size());
+    buffered_ += piece.size();
+    bytes.remove_prefix(piece.size());
   }
   return absl::OkStatus();
 }
 
-absl::Status Journal::FlushBuffer(bool last) {
-  if (last) {
-    const size_t whole = RoundUpToBlock(buffered_);
-    std::memset(buffer_.get() + buffered_, 0, whole - buffered_);
-    buffered_ = whole;
-  }
-  if (buffered_ == 0) return absl::OkStatus();
-  QUIPU_RETURN_IF_ERROR(file_->WriteAt(write_at_, {buffer_.get(), buffered_}));
-  write_at_ += buffered_;
-  buffered_ = 0;
+absl::Status Journal::WriteBuffer() {
+  const size_t whole = RoundUpToBlock(buffered_);
+  std::memset(buffer_ + buffered_, 0, whole - buffered_);
+  QUIPU_RETURN_IF_ERROR(file_->WriteAt(write_at_, {buffer_, whole}));
+  write_at_ += whole;
   return absl::OkStatus();
 }
 

@@ -113,8 +113,10 @@ class Journal {
   };
   absl::StatusOr<Found> FindFiles(uint64_t last);
   absl::Status SetAsideBehind(Found& found) const;
-  absl::Status Put(absl::string_view bytes);
-  absl::Status FlushBuffer(bool last);
+  // Adds bytes of the group to the buffer, and to the checksum; writes what is full.
+  absl::Status Put(absl::string_view bytes, uint32_t& crc);
+  // Whole blocks, with zeros behind what is there.
+  absl::Status WriteBuffer();
   absl::StatusOr<std::shared_ptr<OpenFile>> Reader(const Segment& segment) const;
   void Change(const std::function<void(SegmentMap&)>& change);
 
@@ -122,7 +124,9 @@ class Journal {
   std::unique_ptr<SegmentMaker> maker_;
 
   // Appending thread only.
-  std::unique_ptr<char, AlignedDeleter> buffer_;
+  std::unique_ptr<char, AlignedDeleter> first_buffer_;  // of a group
+  std::unique_ptr<char, AlignedDeleter> next_buffer_;   // of all that follows
+  char* buffer_ = nullptr;                              // the one in use
   size_t buffered_ = 0;
   uint64_t write_at_ = 0;  // of the buffer's first byte
   std::shared_ptr<const Segment> active_;
