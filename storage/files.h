@@ -20,6 +20,11 @@ class OpenFile {
   virtual ~OpenFile() = default;
   // Reads up to `length` bytes into `out`; fewer at the end of the file. Any thread.
   virtual absl::StatusOr<size_t> ReadAt(uint64_t position, size_t length, char* out) = 0;
+  // Whether a read of the byte there would wait for the disk; false when that is not known. Any
+  // thread.
+  [[nodiscard]] virtual bool WouldWait(uint64_t /*position*/) { return false; }
+  // A hint: this part will be read soon. Returns before it is read, and cannot fail. Any thread.
+  virtual void WillRead(uint64_t /*position*/, size_t /*length*/) {}
   // Writes all of `bytes`, beginning at byte `position`. Durable only after Sync. A file that was
   // opened past the page cache takes position, length and address in multiples of kDirectAlignment.
   virtual absl::Status WriteAt(uint64_t position, absl::string_view bytes) = 0;

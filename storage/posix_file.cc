@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -59,6 +60,17 @@ class PosixOpenFile final : public OpenFile {
       got += static_cast<size_t>(read);
     }
     return got;
+  }
+  bool WouldWait(uint64_t position) override {
+    char byte = 0;
+    const iovec to{.iov_base = &byte, .iov_len = 1};
+    return ::preadv2(fd_.get(), &to, 1, static_cast<off_t>(position), RWF_NOWAIT) < 0 &&
+           errno == EAGAIN;
+  }
+  void WillRead(uint64_t position, size_t length) override {
+    // Without it the read is as right, and later.
+    (void)::posix_fadvise(fd_.get(), static_cast<off_t>(position), static_cast<off_t>(length),
+                          POSIX_FADV_WILLNEED);
   }
   absl::Status WriteAt(uint64_t position, absl::string_view bytes) override {
     auto at = static_cast<off_t>(position);

@@ -339,6 +339,15 @@ absl::StatusOr<size_t> Journal::Read(const Segment& segment, uint64_t position, 
   return file->ReadAt(position, length, out);
 }
 
+bool Journal::WouldWait(const Segment& segment, uint64_t position) const {
+  const auto file = Reader(segment);
+  return file.ok() && (*file)->WouldWait(position);
+}
+
+void Journal::WillRead(const Segment& segment, uint64_t position, size_t length) const {
+  if (const auto file = Reader(segment); file.ok()) (*file)->WillRead(position, length);
+}
+
 void Journal::Free(const std::vector<uint64_t>& ids) {
   std::vector<std::shared_ptr<const Segment>> freed;
   Change([this, &ids, &freed](SegmentMap& segments) {

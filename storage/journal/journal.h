@@ -85,6 +85,10 @@ class Journal {
   absl::StatusOr<size_t> Read(const Segment& segment, uint64_t position, size_t length,
                               char* out) const;
 
+  // Whether a read there would wait for the disk, and a hint that this will be read soon.
+  [[nodiscard]] bool WouldWait(const Segment& segment, uint64_t position) const;
+  void WillRead(const Segment& segment, uint64_t position, size_t length) const;
+
   // Nothing in these is needed, now or after a restart. The newest one stays.
   void Free(const std::vector<uint64_t>& ids);
   [[nodiscard]] uint64_t active() const;

@@ -179,6 +179,21 @@ Bytes LogIterator::Unchecked() const {
   return source_.place.Load(value(), snapshot_.pin()).value_or(Bytes());
 }
 
+void LogIterator::BeginReads(size_t bytes) const {
+  if (unreadable_ || source_.place.IsInMemory(value())) return;
+  std::vector<std::string> values;
+  const LogRange range(source_.db, source_.family, log_id_, last_offset(), end_, snapshot_.get());
+  rocksdb::Iterator& it = range.iterator();
+  size_t found = 0;
+  size_t later = 0;  // the first one behind this read
+  for (it.SeekToFirst(); it.Valid() && found < 2 * bytes; it.Next()) {
+    values.emplace_back(ToView(it.value()));
+    found += source_.place.BytesOf(values.back());
+    if (found <= bytes) later = values.size();
+  }
+  if (!values.empty()) source_.place.WillLoad(values, later, snapshot_.pin());
+}
+
 DamagedBatch LogIterator::Place() const {
   const Offset last = last_offset();
   LogIterator before(source_, log_id_, Offset{0}, last, &snapshot_);

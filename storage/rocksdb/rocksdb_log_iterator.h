@@ -57,8 +57,9 @@ class LogRange {
 };
 
 // Batches of a log in offset order, with last offsets in [from, end). Stands on the first one, or
-// behind all. One thread. Read-ahead is left to the kernel: batches lie in blob files or in the
-// journal, each read by one pread of its own, and RocksDB's own read-ahead covers tables only.
+// behind all. One thread. Batches lie in blob files or in the journal, each read by one pread of
+// its own, and RocksDB's own read-ahead covers tables only: whoever reads many says so
+// (BeginReads).
 //
 // A value that the database itself cannot read (its blob fails RocksDB's checksum, the file is too
 // short, the disk reports an error) ends a rocksdb::Iterator without telling the key. The key is
@@ -87,6 +88,9 @@ class LogIterator {
   [[nodiscard]] absl::string_view value() const;
   // A checked copy of the batch: kCorruptMessage, naming log and offset (D5) and with its place.
   [[nodiscard]] absl::StatusOr<StoredBatch> Checked() const;
+  // Up to `bytes` of batches from this one on will be read, and most likely as many behind them:
+  // where reads wait for the disk, they are all begun now.
+  void BeginReads(size_t bytes) const;
   // Where this batch lies, by the keys alone.
   [[nodiscard]] DamagedBatch Place() const;
   // kCorruptMessage or kStorageError when the walk ended early.

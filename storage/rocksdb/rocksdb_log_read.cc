@@ -13,6 +13,14 @@
 #include "storage/rocksdb/rocksdb_status.h"
 
 namespace quipu {
+namespace {
+
+// A read of so much is one of many.
+constexpr size_t kLongRead = size_t{64} << 10;
+constexpr size_t kBegunMax = size_t{4} << 20;
+
+}  // namespace
+
 absl::StatusOr<Offset> RocksdbLogStore::LogStart(LogId log_id) const {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = logs_.find(log_id);
@@ -26,6 +34,7 @@ absl::StatusOr<std::vector<StoredBatch>> RocksdbLogStore::Read(LogId log_id, Off
   std::vector<StoredBatch> out;
   size_t bytes = 0;
   LogIterator it(source(), log_id, std::max(from, log_start), end, nullptr);
+  if (it.Valid() && bytes_max >= kLongRead) it.BeginReads(std::min(bytes_max, kBegunMax));
   for (; it.Valid(); it.Next()) {
     if (!out.empty() && bytes + it.batch_bytes() > bytes_max) return out;
     absl::StatusOr<StoredBatch> batch = it.Checked();

@@ -70,6 +70,12 @@ class BatchPlace {
   // The batch as it is stored, unchecked.
   [[nodiscard]] virtual absl::StatusOr<Bytes> Load(absl::string_view value,
                                                    const BatchPin& pin) const = 0;
+  // Whether nothing has to be read for this batch.
+  [[nodiscard]] virtual bool IsInMemory(absl::string_view /*value*/) const { return true; }
+  // A hint that these batches will be loaded, in this order, those from `later` on not at once.
+  // When the first can be had without the disk, an earlier hint was for all before `later`.
+  virtual void WillLoad(const std::vector<std::string>& /*values*/, size_t /*later*/,
+                        const BatchPin& /*pin*/) const {}
   // Whether the part of a batch that its own CRC does not cover is what was put.
   [[nodiscard]] virtual bool Matches(absl::string_view value, const Bytes& batch) const = 0;
 };

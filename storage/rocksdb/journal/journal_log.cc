@@ -324,6 +324,40 @@ absl::StatusOr<Bytes> JournalLog::Load(absl::string_view value, const BatchPin& 
   return Bytes(std::move(bytes));
 }
 
+bool JournalLog::IsInMemory(absl::string_view value) const {
+  const std::optional<BatchPointer> pointer = DecodeBatchPointer(value);
+  return !pointer.has_value() || tail_.Find(pointer->segment, pointer->position).has_value();
+}
+
+bool JournalLog::WouldWait(absl::string_view value, const SegmentMap& segments) const {
+  const std::optional<BatchPointer> pointer = DecodeBatchPointer(value);
+  const auto found = pointer.has_value() ? segments.find(pointer->segment) : segments.end();
+  return found != segments.end() && journal_->WouldWait(*found->second, pointer->position);
+}
+
+void JournalLog::WillLoad(const std::vector<std::string>& values, size_t later,
+                          const BatchPin& pin) const {
+  const auto& segments = *static_cast<const SegmentMap*>(pin.get());
+  const size_t from = WouldWait(values.front(), segments) ? 0 : later;
+  // Batches that lie one behind the other are one read.
+  BatchPointer run;
+  const auto tell = [&] {
+    const auto found = run.bytes == 0 ? segments.end() : segments.find(run.segment);
+    if (found != segments.end()) journal_->WillRead(*found->second, run.position, run.bytes);
+  };
+  for (size_t i = from; i < values.size(); ++i) {
+    const std::optional<BatchPointer> pointer = DecodeBatchPointer(values[i]);
+    if (!pointer.has_value()) continue;
+    if (pointer->segment == run.segment && pointer->position == run.position + run.bytes) {
+      run.bytes += pointer->bytes;
+      continue;
+    }
+    tell();
+    run = *pointer;
+  }
+  tell();
+}
+
 bool JournalLog::Matches(absl::string_view value, const Bytes& batch) const {
   return PointsTo(value, batch);
 }

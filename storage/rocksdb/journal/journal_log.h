@@ -48,6 +48,9 @@ class JournalLog final : public GroupLog, public BatchPlace {
   [[nodiscard]] TimestampMs MaxTimestampOf(absl::string_view value) const override;
   [[nodiscard]] absl::StatusOr<Bytes> Load(absl::string_view value,
                                            const BatchPin& pin) const override;
+  [[nodiscard]] bool IsInMemory(absl::string_view value) const override;
+  void WillLoad(const std::vector<std::string>& values, size_t later,
+                const BatchPin& pin) const override;
   [[nodiscard]] bool Matches(absl::string_view value, const Bytes& batch) const override;
 
   // ---- space ----
@@ -70,6 +73,7 @@ class JournalLog final : public GroupLog, public BatchPlace {
   // are never free.
   void KeepUnknown(const JournalReader& reader, const std::set<uint64_t>& walked, uint64_t active);
   absl::StatusOr<JournalReader> OpenReader() const;
+  [[nodiscard]] bool WouldWait(absl::string_view value, const SegmentMap& segments) const;
 
   const Options options_;
   TailBatches tail_;
