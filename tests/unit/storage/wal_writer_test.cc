@@ -32,6 +32,13 @@ class GatedStore final : public LogStore {
     if (fail_) return absl::DataLossError("the disk is gone");
     return memory_.Write(group);
   }
+  absl::Status AfterWrite() override {
+    std::unique_lock<std::mutex> lock(mutex_);
+    ++afterwards_;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return open_afterwards_; });
+    return fail_afterwards_ ? absl::DataLossError("the disk is gone") : absl::OkStatus();
+  }
   absl::StatusOr<LogId> CreateLog(PartitionUid uid) override { return memory_.CreateLog(uid); }
   absl::Status DropLog(PartitionUid uid) override { return memory_.DropLog(uid); }
   [[nodiscard]] std::vector<KnownLog> Logs() const override { return memory_.Logs(); }
@@ -74,6 +81,19 @@ class GatedStore final : public LogStore {
     const std::lock_guard<std::mutex> lock(mutex_);
     open_ = false;
   }
+  void OpenGateAfterwards(bool open) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    open_afterwards_ = open;
+    changed_.notify_all();
+  }
+  void FailAfterwards() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    fail_afterwards_ = true;
+  }
+  void WaitForAfterWrite(int count) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [&] { return afterwards_ >= count; });
+  }
   void FailFromNowOn() {
     const std::lock_guard<std::mutex> lock(mutex_);
     fail_ = true;
@@ -94,6 +114,9 @@ class GatedStore final : public LogStore {
   int arrived_ = 0;
   bool open_ = true;
   bool fail_ = false;
+  int afterwards_ = 0;
+  bool open_afterwards_ = true;
+  bool fail_afterwards_ = false;
   std::vector<size_t> groups_;
 };
 
@@ -161,6 +184,30 @@ TEST_F(WalWriterTest, WhatIsQueuedDuringASyncBecomesOneGroup) {
   writer_.reset();
   EXPECT_THAT(store_.groups(), ElementsAre(1, 9));
   EXPECT_EQ(done_.size(), 10U);
+}
+
+// What is written when all were told stalls with the disk, and what is queued then with it (D6).
+TEST_F(WalWriterTest, AStallAfterTheWriteIsSeen) {
+  Start();
+  store_.OpenGateAfterwards(false);
+  std::promise<void> told;
+  writer_->Submit({StateWrite(log_, 1)}, [&told] { told.set_value(); });
+  store_.WaitForAfterWrite(1);
+  EXPECT_EQ(told.get_future().wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  EXPECT_GT(writer_->WriteInProgressFor(), Duration::zero());
+  store_.OpenGateAfterwards(true);
+  writer_.reset();
+}
+
+TEST_F(WalWriterTest, AFailureAfterTheWriteIsFatalAndNothingFollows) {
+  Start();
+  store_.FailAfterwards();
+  writer_->Submit({StateWrite(log_, 1)}, Done(1));
+  store_.WaitForAfterWrite(1);
+  writer_->Submit({StateWrite(log_, 2)}, Done(2));
+  writer_.reset();
+  EXPECT_THAT(done_, ElementsAre(1));
+  EXPECT_EQ(fatal_.size(), 1U);
 }
 
 TEST_F(WalWriterTest, GroupsAreBoundedInBytes) {
