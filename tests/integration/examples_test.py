@@ -44,22 +44,26 @@ class ExamplesTest(programs.TestCase):
         self.check(done, 1, "persisted: no")
 
     def test_at_least_once_misses_nothing_when_killed(self):
-        self.topic("tasks", 300, numbered=True)
-        first = start(example("at-least-once"), self.cluster.bootstrap, "tasks", "workers", 300)
+        records = 40000  # more lines than a pipe holds: it cannot be done before it is killed
+        self.topic("tasks", records, numbered=True)
+        first = start(example("at-least-once"), self.cluster.bootstrap, "tasks", "workers", records)
         seen = [first.stdout.readline() for _ in range(100)]
         first.send_signal(signal.SIGKILL)
-        seen += first.communicate()[0].splitlines()
+        seen += first.stdout.readlines()
+        first.communicate()
         done_before = self.committed("workers")
         self.assertLessEqual(done_before, len(seen), "committed before it was handled")
-        left = 300 - done_before
+        left = records - done_before
         self.assertGreater(left, 0, "it was killed too late")
         second = programs.run(example("at-least-once"), self.cluster.bootstrap, "tasks", "workers",
                               left, seconds=90)
         self.check(second, 0)
         self.assertEqual(len(second.stdout.split()), left)
-        values = {line.split()[-1] for line in seen + second.stdout.splitlines() if line.strip()}
-        self.assertEqual(len(values), 300, "every payment was handled")
-        self.assertEqual(self.committed("workers"), 300)
+        whole = [line for line in seen if line.endswith("\n")]  # the last one may be cut
+        values = {line.split()[-1] for line in whole + second.stdout.splitlines()}
+        self.assertEqual(values, {f"account-{i % 7}:{i}" for i in range(records)},
+                         "every payment was handled")
+        self.assertEqual(self.committed("workers"), records)
 
     def test_the_batch_consumer_commits_batch_by_batch(self):
         self.topic("bulk", 25, partitions=1)
