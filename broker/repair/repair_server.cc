@@ -11,12 +11,15 @@ namespace quipu {
 
 void RepairServer::Answer(const ReplicaStreamPtr& stream, const RepairRequest& request,
                           ErrorCode error, Bytes records) {
+  const PartitionHost* host = context_.Find(request.uid);
   LeaderToReplica message;
-  message.repairs.push_back({.uid = request.uid,
-                             .leader_epoch = request.leader_epoch,
-                             .last_offset = request.last_offset,
-                             .error = error,
-                             .records = std::move(records)});
+  message.repairs.push_back(
+      {.uid = request.uid,
+       .leader_epoch = request.leader_epoch,
+       .last_offset = request.last_offset,
+       .error = error,
+       .records = std::move(records),
+       .log_start_offset = host == nullptr ? Offset{0} : host->core.log_start_offset()});
   stream->sender->Send(std::move(message));
 }
 

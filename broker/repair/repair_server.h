@@ -31,8 +31,8 @@ class RepairServer {
  private:
   [[nodiscard]] ErrorCode Check(const ReplicaStream& stream, const RepairRequest& request) const;
   void Read(const ReplicaStreamPtr& stream, const RepairRequest& request, LogId log_id);
-  static void Answer(const ReplicaStreamPtr& stream, const RepairRequest& request, ErrorCode error,
-                     Bytes records);
+  void Answer(const ReplicaStreamPtr& stream, const RepairRequest& request, ErrorCode error,
+              Bytes records);
 
   ShardContext& context_;
   Repairer& repairer_;

@@ -315,6 +315,7 @@ bool Read(const Bytes& bytes, RepairAnswer& out) {
     if (field.key == VarintField(3)) out.last_offset = Offset(field.AsInt64());
     if (field.key == VarintField(4)) out.error = ReadError(field);
     if (field.key == LengthField(5)) out.records = field.bytes;
+    if (field.key == VarintField(6)) out.log_start_offset = Offset(field.AsInt64());
     return true;
   });
 }

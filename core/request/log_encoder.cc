@@ -112,6 +112,7 @@ WireWriter Body(const RepairAnswer& answer) {
   out.Signed(3, answer.last_offset.value());
   out.Signed(4, WireError(answer.error));
   out.Shared(5, {answer.records});
+  out.Signed(6, answer.log_start_offset.value());
   return out;
 }
 

@@ -106,6 +106,7 @@ struct RepairAnswer {
   Offset last_offset;
   ErrorCode error = ErrorCode::kNone;
   Bytes records;
+  Offset log_start_offset{0};  // of who answers; 0 also when it does not know
 };
 struct ReplicaToLeader {
   bool has_open = false;

@@ -18,6 +18,7 @@ using ::testing::SizeIs;
 constexpr PartitionUid kRepairedUid(5);
 constexpr LeaderEpoch kLedIn(9);
 constexpr LeaderEpoch kBatchEpoch(3);
+constexpr Offset kLogEnd(40);
 constexpr DamagedBatch kPlace{.first_offset = Offset(10), .last_offset = Offset(12)};
 
 Bytes SoundBatch(int64_t base, int32_t records, LeaderEpoch epoch = kBatchEpoch) {
@@ -41,14 +42,15 @@ class BatchRepairTest : public ::testing::Test {
     return repair_.OnDamage(place, kBatchEpoch, now_, effects_);
   }
   void Answer(int32_t peer, ErrorCode error, Bytes records = {}, Offset last = kPlace.last_offset,
-              LeaderEpoch epoch_now = kBatchEpoch) {
+              LeaderEpoch epoch_now = kBatchEpoch, Offset log_start = Offset(0)) {
     repair_.OnAnswer(BrokerId(peer),
                      {.uid = kRepairedUid,
                       .leader_epoch = kLedIn,
                       .last_offset = last,
                       .error = error,
-                      .records = std::move(records)},
-                     epoch_now, now_, effects_);
+                      .records = std::move(records),
+                      .log_start_offset = log_start},
+                     epoch_now, kLogEnd, now_, effects_);
   }
   void Pass(Duration time) {
     now_.mono += time;
@@ -173,11 +175,11 @@ TEST_F(BatchRepairTest, NotRefusedWhileAReplicaIsAwayOrDidNotSay) {
 }
 
 // A replica that is away for good must not keep one out that needs nothing of it.
-TEST_F(BatchRepairTest, WhatTheLeaderDoesNotHaveIsWaitedForNoLonger) {
+TEST_F(BatchRepairTest, NothingIsWaitedForWhenTheLeaderBeginsBehindTheLog) {
   View({{BrokerId(2), true}, {BrokerId(3), false}});
   Damage();
   EXPECT_FALSE(repair_.AllGivenUp());
-  Answer(2, ErrorCode::kOffsetOutOfRange);
+  Answer(2, ErrorCode::kOffsetOutOfRange, {}, kPlace.last_offset, kBatchEpoch, kLogEnd + 1);
   EXPECT_TRUE(repair_.AllGivenUp());
   EXPECT_EQ(Damage(), BatchRepair::State::kRepairing);  // not proven lost: readers come back
   EXPECT_THAT(effects_.refused, IsEmpty());
@@ -190,8 +192,20 @@ TEST_F(BatchRepairTest, WhatAFollowerDoesNotHaveOrTheLeaderHasDamagedIsWaitedFor
   View({{BrokerId(2), true}, {BrokerId(3), true}, {BrokerId(4), false}});
   Damage();
   Answer(2, ErrorCode::kCorruptMessage);
-  Answer(3, ErrorCode::kOffsetOutOfRange);
+  Answer(3, ErrorCode::kOffsetOutOfRange, {}, kPlace.last_offset, kBatchEpoch, kLogEnd + 1);
   EXPECT_FALSE(repair_.AllGivenUp());
+}
+
+// The leader deleted the batch, but this log goes on behind the place: it would follow with what
+// the batch said of producers missing, and take a retry of theirs for new.
+TEST_F(BatchRepairTest, WhatWasDeletedBelowTheEndIsWaitedFor) {
+  View({{BrokerId(2), true}, {BrokerId(3), false}});
+  Damage();
+  for (const Offset log_start : {kPlace.last_offset + 1, kLogEnd}) {
+    Answer(2, ErrorCode::kOffsetOutOfRange, {}, kPlace.last_offset, kBatchEpoch, log_start);
+    EXPECT_FALSE(repair_.AllGivenUp());
+    Pass(BatchRepair::kPauseMax);
+  }
 }
 
 TEST_F(BatchRepairTest, OnlyReplicaRefusesAtOnce) {
