@@ -62,9 +62,9 @@ class ReplicaLog {
   [[nodiscard]] LeaderEpoch leader_epoch() const { return leader_epoch_; }
   [[nodiscard]] PartitionEpoch partition_epoch() const { return partition_epoch_; }
   [[nodiscard]] bool truncating() const { return truncating_; }
-  // False: a batch that would tell what producers have sent is damaged on every replica, so that
+  // False: a batch that would tell what producers have sent is damaged and was given up, so that
   // nothing can be said of the next sequence number of anybody (PR6, P03). Until it is repaired or
-  // given up (trimmed).
+  // trimmed.
   [[nodiscard]] bool producers_known() const { return offsets_.log_start() >= unknown_below_; }
   [[nodiscard]] const PartitionLimits& limits() const { return limits_; }
 

@@ -184,11 +184,8 @@ absl::Status Journal::GoOn(std::shared_ptr<const Segment> segment, uint64_t posi
   std::string head(kSegmentHeadBytes, '\0');
   QUIPU_ASSIGN_OR_RETURN(const size_t got, Read(*segment, 0, head.size(), head.data()));
   head.resize(got);
-  const std::optional<SegmentHeader> header = DecodeSegmentHeader(head);
-  const bool has_marks = header.has_value() && header->groups_begin == kSegmentHeadBytes;
   const uint64_t id = segment->id;
   QUIPU_RETURN_IF_ERROR(OpenActive(std::move(segment), position));
-  if (!has_marks) position_ = active_->bytes;  // full: the next group begins another
   const auto mark = [&](size_t slot) {
     const absl::string_view block = absl::ClippedSubstr(head, MarkPosition(slot));
     return DecodeMark(block, options_.directory_id, id).value_or(0);

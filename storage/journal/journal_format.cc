@@ -13,8 +13,6 @@ namespace {
 constexpr absl::string_view kSegmentMagic = "QuipuSeg";
 constexpr uint32_t kGroupMagic = 0x51476A01;
 constexpr uint32_t kMarkMagic = 0x514D6B01;
-constexpr uint32_t kSegmentVersion = 2;
-constexpr uint32_t kSegmentVersionWithoutMarks = 1;
 constexpr uint32_t kGroupVersion = 1;
 constexpr size_t kMarkBytes = 4 + 8 + 8;                    // without the checksum
 constexpr size_t kSegmentHeaderBytes = 8 + 4 + 16 + 8 + 8;  // without the checksum
@@ -38,7 +36,7 @@ uint64_t GroupHeader::bytes() const { return RoundUpToBlock(kGroupHeaderBytes + 
 
 std::string EncodeSegmentHeader(const SegmentHeader& header) {
   std::string out(kSegmentMagic);
-  AppendBigEndian(out, kSegmentVersion);
+  AppendBigEndian(out, header.version);
   AppendBigEndian(out, header.directory_id.high());
   AppendBigEndian(out, header.directory_id.low());
   AppendBigEndian(out, header.segment);
@@ -53,18 +51,15 @@ std::optional<SegmentHeader> DecodeSegmentHeader(absl::string_view block) {
     return std::nullopt;
   }
   const char* at = block.data() + kSegmentMagic.size();
-  const auto version = LoadBigEndian<uint32_t>(at);
   if (LoadBigEndian<uint32_t>(block.data() + kSegmentHeaderBytes) !=
-          Crc32c(block.substr(0, kSegmentHeaderBytes)) ||
-      (version != kSegmentVersion && version != kSegmentVersionWithoutMarks)) {
+      Crc32c(block.substr(0, kSegmentHeaderBytes))) {
     return std::nullopt;
   }
-  return SegmentHeader{.directory_id = DirectoryId(LoadBigEndian<uint64_t>(at + 4),
+  return SegmentHeader{.version = LoadBigEndian<uint32_t>(at),
+                       .directory_id = DirectoryId(LoadBigEndian<uint64_t>(at + 4),
                                                    LoadBigEndian<uint64_t>(at + 12)),
                        .segment = LoadBigEndian<uint64_t>(at + 20),
-                       .bytes = LoadBigEndian<uint64_t>(at + 28),
-                       .groups_begin = version == kSegmentVersionWithoutMarks ? kJournalBlockBytes
-                                                                              : kSegmentHeadBytes};
+                       .bytes = LoadBigEndian<uint64_t>(at + 28)};
 }
 
 std::string EncodeMark(uint64_t group, const DirectoryId& directory_id, uint64_t segment) {

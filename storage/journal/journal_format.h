@@ -12,8 +12,6 @@
 // recycled gets a new one, and the groups of its former life, which carry the old id, are nothing.
 // Checksums begin with the directory's id, so that nothing that came from elsewhere, such as the
 // bytes of a batch, passes for a header.
-//
-// Version 1 had no marks. Its segments are read, and not written to any more.
 #pragma once
 
 #include <cstdint>
@@ -32,15 +30,18 @@ inline constexpr size_t kSegmentMarks = 2;
 // Header and marks.
 inline constexpr uint64_t kSegmentHeadBytes = (1 + kSegmentMarks) * kJournalBlockBytes;
 
+// 1 had no marks, and was in no release.
+inline constexpr uint32_t kSegmentVersion = 2;
+
 struct SegmentHeader {
+  uint32_t version = kSegmentVersion;
   DirectoryId directory_id;
   uint64_t segment = 0;
   uint64_t bytes = 0;  // of the file
-  // Where the first group is; only of what was decoded. Below kSegmentHeadBytes: it has no marks.
-  uint64_t groups_begin = kSegmentHeadBytes;
 };
 // A whole block.
 std::string EncodeSegmentHeader(const SegmentHeader& header);
+// Of any version: what comes later may lie elsewhere then.
 std::optional<SegmentHeader> DecodeSegmentHeader(absl::string_view block);
 
 struct GroupHeader {

@@ -80,12 +80,14 @@ void JournalReader::Look(SegmentFile& file) const {
   if (header.has_value() && header->directory_id != directory_id_) {
     file.foreign = header->directory_id;
   }
-  if (header.has_value()) file.groups_begin = header->groups_begin;
+  if (header.has_value() && header->version != kSegmentVersion) {
+    file.sound = false;
+    file.other_version = header->version;
+  }
   const auto part = [&head](uint64_t position) {
     return absl::ClippedSubstr(absl::string_view(head), position);
   };
-  file.first = DecodeGroupHeader(part(file.groups_begin), directory_id_, file.segment);
-  if (file.groups_begin < kSegmentHeadBytes) return;
+  file.first = DecodeGroupHeader(part(kSegmentHeadBytes), directory_id_, file.segment);
   for (size_t slot = 0; slot < kSegmentMarks; ++slot) {
     const auto mark = DecodeMark(part(MarkPosition(slot)), directory_id_, file.segment);
     file.marked = std::max(file.marked, mark.value_or(0));
@@ -119,14 +121,14 @@ absl::StatusOr<JournalEnd> JournalReader::Walk(const JournalPoint& after, const 
   if (segments_[at].first->number == after.number + 1) {
     end = {.last = after,
            .segment = segments_[at].segment,
-           .position = segments_[at].groups_begin,
+           .position = kSegmentHeadBytes,
            .broken = {}};
   }
   while (true) {
     JournalEnd further = end;
     QUIPU_RETURN_IF_ERROR(WalkSegment(segments_[at], after, see, further));
     if (further.last.number == end.last.number) {  // its first group was cut short
-      QUIPU_RETURN_IF_ERROR(LookBehind(at, segments_[at].groups_begin, end));
+      QUIPU_RETURN_IF_ERROR(LookBehind(at, kSegmentHeadBytes, end));
       return end;
     }
     end = further;
@@ -157,7 +159,7 @@ absl::Status JournalReader::WalkSegment(const SegmentFile& file, const JournalPo
       const std::unique_ptr<OpenFile> open,
       files_->OpenForReading(absl::StrCat(folder_, "/", SegmentFileName(file.segment))));
   Window window(*open);
-  uint64_t position = file.groups_begin;
+  uint64_t position = kSegmentHeadBytes;
   bool lost = false;  // groups up to `after` were stepped over
   while (position + kGroupHeaderBytes <= file.bytes) {
     QUIPU_ASSIGN_OR_RETURN(const absl::string_view head, window.At(position, kGroupHeaderBytes));

@@ -19,10 +19,10 @@ namespace quipu {
 struct SegmentFile {
   uint64_t segment = 0;
   uint64_t bytes = 0;
-  bool sound = false;                  // its first block is that of this directory and segment
-  std::optional<DirectoryId> foreign;  // it is that of another directory
-  uint64_t groups_begin = kSegmentHeadBytes;
-  std::optional<GroupHeader> first;  // of its first group
+  bool sound = false;                     // its first block is that of this directory and segment
+  std::optional<DirectoryId> foreign;     // it is that of another directory
+  std::optional<uint32_t> other_version;  // it is of a version that this program does not read
+  std::optional<GroupHeader> first;       // of its first group
   // The last of its groups whose sync is known to have returned; 0: none is.
   uint64_t marked = 0;
   absl::Status unreadable;  // why neither is known

@@ -73,7 +73,8 @@ class BatchPlace {
   // Whether nothing has to be read for this batch.
   [[nodiscard]] virtual bool IsInMemory(absl::string_view /*value*/) const { return true; }
   // A hint that these batches will be loaded, in this order, those from `later` on not at once.
-  // When the first can be had without the disk, an earlier hint was for all before `later`.
+  // When the first can be had without the disk, an earlier hint was most likely for all before
+  // `later`: they are left out.
   virtual void WillLoad(const std::vector<std::string>& /*values*/, size_t /*later*/,
                         const BatchPin& /*pin*/) const {}
   // Whether the part of a batch that its own CRC does not cover is what was put.

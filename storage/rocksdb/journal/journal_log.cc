@@ -18,6 +18,8 @@ namespace {
 
 // Of one batch's entry in a WriteBatch: tag, family, lengths, key, pointer.
 constexpr size_t kEntryBytes = 1 + 1 + 2 + 16 + kBatchPointerBytes;
+// What lies between two batches and is read along with them rather than hinted at apart.
+constexpr uint64_t kHintGapBytes = uint64_t{16} << 10;
 // Of the records that seal a group, and of the entry of a full segment without its value.
 constexpr size_t kSealBytes = 256;
 
@@ -99,6 +101,13 @@ absl::StatusOr<DatabaseProof> ProveWithJournal(const std::string& path,
   QUIPU_ASSIGN_OR_RETURN(const JournalReader reader,
                          JournalReader::Open(*journal.files, journal.folder, journal.directory_id));
   for (const SegmentFile& file : reader.segments()) {
+    if (file.other_version.has_value()) {
+      return ToStatus(ErrorCode::kInvalidConfig,
+                      absl::StrCat(journal.folder, "/", SegmentFileName(file.segment),
+                                   " is of version ", *file.other_version,
+                                   " of the journal's format, and this program reads version ",
+                                   kSegmentVersion, " alone; start the program that wrote it"));
+    }
     if (!file.foreign.has_value()) continue;
     return ToStatus(ErrorCode::kInvalidConfig,
                     absl::StrCat(journal.folder, " holds a segment of directory ",
@@ -339,7 +348,7 @@ void JournalLog::WillLoad(const std::vector<std::string>& values, size_t later,
                           const BatchPin& pin) const {
   const auto& segments = *static_cast<const SegmentMap*>(pin.get());
   const size_t from = WouldWait(values.front(), segments) ? 0 : later;
-  // Batches that lie one behind the other are one read.
+  // Batches that lie close to each other are one read.
   BatchPointer run;
   const auto tell = [&] {
     const auto found = run.bytes == 0 ? segments.end() : segments.find(run.segment);
@@ -348,8 +357,11 @@ void JournalLog::WillLoad(const std::vector<std::string>& values, size_t later,
   for (size_t i = from; i < values.size(); ++i) {
     const std::optional<BatchPointer> pointer = DecodeBatchPointer(values[i]);
     if (!pointer.has_value()) continue;
-    if (pointer->segment == run.segment && pointer->position == run.position + run.bytes) {
-      run.bytes += pointer->bytes;
+    const uint64_t run_end = uint64_t{run.position} + run.bytes;
+    const bool close = run.bytes > 0 && pointer->segment == run.segment &&
+                       pointer->position >= run_end && pointer->position <= run_end + kHintGapBytes;
+    if (close) {
+      run.bytes = pointer->position + pointer->bytes - run.position;
       continue;
     }
     tell();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error_code.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "storage/file_watermark.h"
 #include "storage/journal/journal_reader.h"
@@ -33,14 +34,19 @@ class JournalMarksTest : public ::testing::Test {
     EXPECT_TRUE(storage_->watermark->StoreBrokerEpoch(BrokerEpoch(5)).ok());
   }
   void Open() {
+    const absl::Status status = TryOpen();
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  absl::Status TryOpen() {
     storage_.reset();
     auto storage = OpenBrokerStorage({.path = path_,
                                       .expected = {},
                                       .fatal = conformance::FailTest,
                                       .log_store = LogStoreKind::kJournal,
                                       .journal = {.segment_bytes = kSegmentBytes}});
-    ASSERT_TRUE(storage.ok()) << storage.status();
+    if (!storage.ok()) return storage.status();
     storage_ = std::make_unique<BrokerStorage>(*std::move(storage));
+    return absl::OkStatus();
   }
   // Groups of one block each.
   void Append(int count, size_t value_bytes = 500) {
@@ -186,6 +192,29 @@ TEST_F(JournalMarksTest, MarksOfASegmentsFormerLifeSayNothing) {
       << EncodeSegmentHeader(header);
   fs::remove(path);
   EXPECT_EQ(Marked(), 0U);
+}
+
+// One that a later program wrote is no damage: nothing is set aside.
+TEST_F(JournalMarksTest, ASegmentOfAnotherVersionIsRefusedAndLeftAsItIs) {
+  Append(5);
+  storage_.reset();
+  const std::string path = Groups().back().path;
+  const auto write_header = [&](uint32_t version) {
+    std::string block(kJournalBlockBytes, '\0');
+    std::ifstream(path, std::ios::binary).read(block.data(), kJournalBlockBytes);
+    auto header = *DecodeSegmentHeader(block);
+    header.version = version;
+    std::fstream(path, std::ios::in | std::ios::out | std::ios::binary)
+        << EncodeSegmentHeader(header);
+  };
+  write_header(kSegmentVersion + 1);
+  const absl::Status refused = TryOpen();
+  EXPECT_EQ(CodeOf(refused), ErrorCode::kInvalidConfig) << refused;
+  EXPECT_THAT(std::string(refused.message()), ::testing::HasSubstr("is of version 3"));
+  write_header(kSegmentVersion);
+  Open();
+  EXPECT_FALSE(storage_->watermark->unclean());
+  EXPECT_EQ(End(), 5);
 }
 
 // A mark that was torn, or rots, leaves the one before.
