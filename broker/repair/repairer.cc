@@ -74,12 +74,6 @@ LeaderEpoch Repairer::EpochOf(PartitionUid uid, Offset offset) {
   return item == nullptr ? kNoLeaderEpoch : EpochAt(item->epochs, offset);
 }
 
-Offset Repairer::EndOf(PartitionUid uid) {
-  if (const PartitionHost* host = context_.Find(uid)) return host->core.log_end_offset();
-  const Item* item = Find(uid);
-  return item == nullptr ? Offset::Max() : item->log_end;
-}
-
 std::string Repairer::Describe(PartitionUid uid, DamagedBatch place) const {
   Offset first = place.first_offset;
   if (const auto host = context_.hosts.find(uid); host != context_.hosts.end()) {
@@ -129,7 +123,6 @@ DamageVerdict Repairer::OnDamage(PartitionUid uid, const absl::Status& damage) {
 void Repairer::Await(PartitionUid uid, LogId log_id, const RecoveredLog& recovered, Done done) {
   Item& item = ItemOf(uid, log_id);
   item.epochs = recovered.epochs;
-  item.log_end = recovered.log_end_offset;
   item.waiting.push_back(std::move(done));
   RepairEffects effects;
   for (const DamagedBatch& place : recovered.damaged) {
@@ -173,8 +166,8 @@ void Repairer::OnAnswer(BrokerId peer, const RepairAnswer& answer) {
   Item* item = Find(answer.uid);
   if (item == nullptr) return;
   RepairEffects effects;
-  item->repair.OnAnswer(peer, answer, EpochOf(answer.uid, answer.last_offset), EndOf(answer.uid),
-                        context_.GetNow(), effects);
+  item->repair.OnAnswer(peer, answer, EpochOf(answer.uid, answer.last_offset), context_.GetNow(),
+                        effects);
   Absorb(answer.uid, effects);
 }
 

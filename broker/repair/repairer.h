@@ -49,8 +49,7 @@ class Repairer {
     Item(PartitionUid uid, LogId log) : log_id(log), repair(uid) {}
     const LogId log_id;
     BatchRepair repair;
-    std::vector<EpochEntry> epochs;  // while there is no host, as the next
-    Offset log_end;
+    std::vector<EpochEntry> epochs;  // while there is no host
     std::vector<Done> waiting;
     bool recovering = false;  // the state of the producers is read again
   };
@@ -59,7 +58,6 @@ class Repairer {
   [[nodiscard]] Item* Find(PartitionUid uid);
   [[nodiscard]] BatchRepair::View ViewOf(PartitionUid uid) const;
   [[nodiscard]] LeaderEpoch EpochOf(PartitionUid uid, Offset offset);
-  [[nodiscard]] Offset EndOf(PartitionUid uid);
   [[nodiscard]] std::string Describe(PartitionUid uid, DamagedBatch place) const;
   void OnAnswer(BrokerId peer, const RepairAnswer& answer);
   void OnLost(BrokerId peer);

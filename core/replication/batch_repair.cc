@@ -77,8 +77,8 @@ std::optional<StoredBatch> BatchRepair::Accept(const Entry& entry, const RepairA
                      .bytes = answer.records};
 }
 
-void BatchRepair::OnAnswer(BrokerId peer, const RepairAnswer& answer, LeaderEpoch epoch,
-                           Offset log_end, Now now, RepairEffects& effects) {
+void BatchRepair::OnAnswer(BrokerId peer, const RepairAnswer& answer, LeaderEpoch epoch, Now now,
+                           RepairEffects& effects) {
   Entry* entry = Asking(peer);
   if (entry == nullptr || answer.last_offset != entry->place.last_offset ||
       answer.leader_epoch != view_.leader_epoch) {
@@ -99,7 +99,7 @@ void BatchRepair::OnAnswer(BrokerId peer, const RepairAnswer& answer, LeaderEpoc
       entry->without_it.insert(peer);
     }
     entry->needless |= peer == view_.leader && answer.error == ErrorCode::kOffsetOutOfRange &&
-                       answer.log_start_offset > log_end;
+                       answer.log_start_offset > entry->place.last_offset;
   }
   Ask(*entry, now, effects);
   Proceed(now, effects);

@@ -34,10 +34,8 @@ struct RepairEffects {
 // Only when every other replica is alive and has said that its copy is damaged too, or that it has
 // none, the offsets are refused; they are asked for again later all the same.
 //
-// A leader whose log begins behind the end of this one makes it begin anew there, and tells what
-// producers have sent before: nothing in this log is needed, and nobody else's answer is waited
-// for. It is in no ISR then. A batch below a log start that this log reaches is waited for: what it
-// said of producers is said nowhere else.
+// A batch that lies below the log start of the leader is not needed, and nobody else's answer is
+// waited for: the leader also tells what producers have sent (ReplicaUpdate.producers_unknown).
 //
 // An answer is believed only if it is one whole batch with a matching CRC, ends at the key, begins
 // at or behind the end of the batch before it, and is of the epoch that this log's epoch entries
@@ -75,9 +73,9 @@ class BatchRepair {
   void OnView(View view, Now now, RepairEffects& effects);
   // A read met this batch, which `epoch` wrote.
   State OnDamage(DamagedBatch place, LeaderEpoch epoch, Now now, RepairEffects& effects);
-  // `epoch`: of the batch as of now, by the epoch entries of this log, which ends at `log_end`.
-  void OnAnswer(BrokerId peer, const RepairAnswer& answer, LeaderEpoch epoch, Offset log_end,
-                Now now, RepairEffects& effects);
+  // `epoch`: of the batch as of now, by the epoch entries of this log.
+  void OnAnswer(BrokerId peer, const RepairAnswer& answer, LeaderEpoch epoch, Now now,
+                RepairEffects& effects);
   // The stream to the peer ended, or could not be opened.
   void OnLost(BrokerId peer, Now now, RepairEffects& effects);
   // A repair that was handed out is durable. False when it is not known (cut off meanwhile).
@@ -100,7 +98,7 @@ class BatchRepair {
     LeaderEpoch epoch;
     Step step = Step::kWaiting;
     bool refused = false;
-    bool needless = false;                 // this view's leader begins behind this log
+    bool needless = false;                 // it lies below the log start of this view's leader
     BrokerId asked = kNoBroker;            // kAsking
     absl::btree_set<BrokerId> tried;       // in this round
     absl::btree_set<BrokerId> without_it;  // of these, who said so for sure

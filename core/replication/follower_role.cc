@@ -37,7 +37,8 @@ void FollowerRole::SendUpdate(bool restart, Now now, PartitionEffects& effects) 
        .log_start_offset = offsets.log_start(),
        .last_epoch = hides_epoch || offsets.empty() ? kNoLeaderEpoch
                                                     : log_->epochs().EpochBefore(offsets.log_end()),
-       .restart = restart});
+       .restart = restart,
+       .producers_unknown = !log_->producers_known()});
   told_end_ = AcknowledgedEnd();
   told_log_start_ = offsets.log_start();
   if (!restart) return;
@@ -87,6 +88,7 @@ void FollowerRole::OnReplicaPush(const ReplicaPush& push, Now now, PartitionEffe
     OnDivergence(push, now, effects);
     return;
   }
+  const bool taught = TakeProducers(push, effects);
   const Offset end_before = log_->offsets().log_end();
   const bool whole = AppendBatches(push, effects);
   const bool grew = log_->offsets().log_end() > end_before;
@@ -102,7 +104,22 @@ void FollowerRole::OnReplicaPush(const ReplicaPush& push, Now now, PartitionEffe
   leader_high_watermark_ = std::max(leader_high_watermark_, push.high_watermark);
   leader_log_start_ = std::max(leader_log_start_, push.log_start_offset);
   FollowMarks(effects);
-  TellNews(now, effects);
+  if (taught) {
+    SendUpdate(/*restart=*/false, now, effects);
+  } else {
+    TellNews(now, effects);
+  }
+}
+
+bool FollowerRole::TakeProducers(const ReplicaPush& push, PartitionEffects& effects) {
+  const bool asked = !log_->producers_known() && push.batches.empty();
+  if (!asked || push.base_offset == kNoOffset) return false;
+  // What came meanwhile is in no table: the next restart asks again.
+  if (push.base_offset != log_->offsets().log_end()) return false;
+  const auto producers = DecodeProducers(push.producers.view());
+  if (!producers) return false;
+  log_->LearnProducers(*producers, effects);
+  return true;
 }
 
 void FollowerRole::OnError(const ReplicaPush& push, Now now, PartitionEffects& effects) {

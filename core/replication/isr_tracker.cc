@@ -27,7 +27,8 @@ bool MayJoin(const FollowerProgress& follower, const IsrTracker::LogView& log) {
   const ReplicaInfo& info = follower.info;
   if (info.fenced || info.in_controlled_shutdown || info.disk_stalled) return false;
   if (info.epoch == kNoBrokerEpoch || follower.broker_epoch != info.epoch) return false;
-  return follower.matched && follower.durable_end >= log.high_watermark &&
+  return follower.matched && !follower.lacks_producers &&
+         follower.durable_end >= log.high_watermark &&
          (follower.durable_end >= log.epoch_start || IsPlanted(PlantedBug::kJoinWithoutEpochStart));
 }
 

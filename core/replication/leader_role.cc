@@ -77,6 +77,13 @@ void LeaderRole::SendToLogStart(BrokerId follower, PartitionEffects& effects) co
       EncodeProducers(log_->producers().Snapshot(log_->offsets().log_start()).producers);
 }
 
+void LeaderRole::SendProducers(BrokerId follower, Offset offset, PartitionEffects& effects) const {
+  AnswerError(follower, log_->leader_epoch(), ErrorCode::kNone, effects);
+  ReplicaPush& push = effects.replica_answers.back().second;
+  push.base_offset = offset;
+  push.producers = EncodeProducers(log_->producers().Snapshot(offset).producers);
+}
+
 bool LeaderRole::Match(const FollowerProgress& follower, const ReplicaUpdate& update,
                        PartitionEffects& effects) const {
   const BrokerId broker = follower.info.broker;
@@ -146,6 +153,8 @@ void LeaderRole::OnReplicaUpdate(BrokerId broker, BrokerEpoch broker_epoch,
     follower->sent_end = update.fetch_offset;
     follower->told_high_watermark = follower->told_log_start = kNoOffset;
     effects.log_end_moved = true;
+    follower->lacks_producers = update.producers_unknown && log_->producers_known();
+    if (follower->lacks_producers) SendProducers(broker, update.fetch_offset, effects);
   } else if (!follower->connected || !follower->matched) {
     AnswerError(broker, update.leader_epoch, ErrorCode::kReplicaNotAvailable, effects);
     return;
@@ -158,6 +167,7 @@ void LeaderRole::OnReplicaUpdate(BrokerId broker, BrokerEpoch broker_epoch,
                              ? update.durable_end_offset
                              : std::max(follower->durable_end, update.durable_end_offset);
   follower->NoteUpdate(durable, offsets.log_end(), now.mono);
+  follower->lacks_producers &= update.producers_unknown;
   follower->log_start = std::max(follower->log_start, update.log_start_offset);
   MaybeAdvanceHighWatermark(effects);
   MaybeExpandIsr(now, effects);

@@ -143,6 +143,12 @@ std::unique_ptr<ProducerTable::State> ProducerTable::StateOf(const ProducerEntry
   return state;
 }
 
+void ProducerTable::ForgetBelow(Offset offset) {
+  absl::erase_if(producers_, [offset](const auto& producer) {
+    return producer.second->newest().base_offset < offset;
+  });
+}
+
 void ProducerTable::Restore(const std::vector<ProducerEntry>& entries) {
   producers_.clear();
   for (const ProducerEntry& entry : entries) {

@@ -68,6 +68,9 @@ class ProducerTable {
   // outcome is still open (P07).
   void Expire(Instant now, Duration expiration, Offset high_watermark);
 
+  // Forgets producers whose newest batch begins below `offset`.
+  void ForgetBelow(Offset offset);
+
   // Takes over `entries`, instead of everything known.
   void Restore(const std::vector<ProducerEntry>& entries);
   // Everything, by ascending producer id.

@@ -64,12 +64,16 @@ void ReplicaLog::Append(const RecordBatchView& stamped, PartitionEffects& effect
   offsets_.Append(stamped.end_offset());
   PutState(effects);
   bytes_since_snapshot_ += static_cast<int64_t>(stamped.size());
-  // A new one only once the one before is below the high watermark, and never in place of one that
-  // a log start needs.
-  if (bytes_since_snapshot_ >= limits_.producer_snapshot_bytes && producers_known() &&
-      snapshot_as_of_ <= offsets_.high_watermark() && !effects.mutation.producers) {
+  if (bytes_since_snapshot_ >= limits_.producer_snapshot_bytes && MayPutProducers(effects)) {
     PutProducers(offsets_.log_end(), effects);
   }
+}
+
+bool ReplicaLog::MayPutProducers(const PartitionEffects& effects) const {
+  // A new one only once the one before is below the high watermark, and never in place of one that
+  // a log start needs.
+  return producers_known() && snapshot_as_of_ <= offsets_.high_watermark() &&
+         !effects.mutation.producers;
 }
 
 bool ReplicaLog::AdvanceHighWatermark(Offset high_watermark, PartitionEffects& effects) {
@@ -80,7 +84,11 @@ bool ReplicaLog::AdvanceHighWatermark(Offset high_watermark, PartitionEffects& e
 
 bool ReplicaLog::RaiseLogStart(Offset log_start, PartitionEffects& effects) {
   QUIPU_CHECK(!truncating_);
+  const bool knew_producers = producers_known();
   if (!offsets_.RaiseLogStart(std::min(log_start, offsets_.high_watermark()))) return false;
+  // A damaged batch that goes now may have held what a producer sent last: of who is not heard of
+  // behind it, nothing is known any more.
+  if (!knew_producers) producers_.ForgetBelow(offsets_.log_start());
   if (epochs_.TrimTo(offsets_.log_start())) PutEpochs(effects);
   PutState(effects);
   // Recovery can no longer read what lies below, so the producers of it must be in a snapshot that
@@ -107,6 +115,14 @@ void ReplicaLog::RestartAt(Offset offset, const std::vector<ProducerEntry>& prod
   producers_.Restore(producers);
   PutProducers(offset, effects);
   effects.log_start_moved = true;
+}
+
+void ReplicaLog::LearnProducers(const std::vector<ProducerEntry>& producers,
+                                PartitionEffects& effects) {
+  QUIPU_CHECK(!truncating_);
+  producers_.Restore(producers);
+  unknown_below_ = Offset{0};
+  if (MayPutProducers(effects)) PutProducers(offsets_.log_end(), effects);
 }
 
 void ReplicaLog::BeginTruncation(Offset truncate_to, PartitionEffects& effects) {

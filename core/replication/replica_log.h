@@ -43,6 +43,9 @@ class ReplicaLog {
   // the producers below it.
   void RestartAt(Offset offset, const std::vector<ProducerEntry>& producers,
                  PartitionEffects& effects);
+  // What a leader whose log this one is a prefix of knows of producers, as of the log end, instead
+  // of what damage here hides.
+  void LearnProducers(const std::vector<ProducerEntry>& producers, PartitionEffects& effects);
   // The truncation is durable. Batches are cut whole, so the log may end below what was asked for.
   void OnTruncated(RecoveredLog recovered, PartitionEffects& effects);
 
@@ -63,15 +66,16 @@ class ReplicaLog {
   [[nodiscard]] PartitionEpoch partition_epoch() const { return partition_epoch_; }
   [[nodiscard]] bool truncating() const { return truncating_; }
   // False: a batch that would tell what producers have sent is damaged and was given up, so that
-  // nothing can be said of the next sequence number of anybody (PR6, P03). Until it is repaired or
-  // trimmed.
+  // nothing can be said of the next sequence number of anybody (PR6, P03). Until it is repaired,
+  // the leader says what it knows, or the batch is trimmed; then who sent nothing behind the log
+  // start counts as unknown (P08).
   [[nodiscard]] bool producers_known() const { return offsets_.log_start() >= unknown_below_; }
   [[nodiscard]] const PartitionLimits& limits() const { return limits_; }
 
   void CheckInvariants() const;
   void AddTo(Fingerprint& state) const {
     state.Add(leader_epoch_, partition_epoch_, offsets_, epochs_, producers_, truncating_,
-              snapshot_as_of_, bytes_since_snapshot_);
+              unknown_below_, snapshot_as_of_, bytes_since_snapshot_);
   }
 
  private:
@@ -80,6 +84,8 @@ class ReplicaLog {
   // A snapshot in the mutation. A truncation must never leave the store without a usable one: there
   // is always one at or below the high watermark and at or above the log start.
   void PutProducers(Offset as_of, PartitionEffects& effects);
+  // A snapshot as of the log end may be put now, and would be true.
+  [[nodiscard]] bool MayPutProducers(const PartitionEffects& effects) const;
   void BeginTruncation(Offset truncate_to, PartitionEffects& effects);
 
   PartitionLimits limits_;

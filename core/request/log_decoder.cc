@@ -246,6 +246,9 @@ bool Read(const Bytes& bytes, ReplicaUpdate& out) {
       case VarintField(7):
         out.restart = field.number != 0;
         break;
+      case VarintField(8):
+        out.producers_unknown = field.number != 0;
+        break;
       default:
         break;
     }

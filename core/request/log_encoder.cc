@@ -78,6 +78,7 @@ WireWriter Body(const ReplicaUpdate& update) {
   out.Signed(5, update.log_start_offset.value());
   out.Signed(6, update.last_epoch.value());
   out.Unsigned(7, update.restart ? 1 : 0);
+  out.Unsigned(8, update.producers_unknown ? 1 : 0);
   return out;
 }
 

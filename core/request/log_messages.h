@@ -93,6 +93,7 @@ struct ReplicaUpdate {
   Offset log_start_offset;
   LeaderEpoch last_epoch = kNoLeaderEpoch;
   bool restart = false;
+  bool producers_unknown = false;  // the follower asks for the leader's, as of fetch_offset
 };
 struct RepairRequest {
   PartitionUid uid;
@@ -124,8 +125,10 @@ struct ReplicaPush {
   std::vector<Bytes> batches;
   LeaderEpoch diverging_epoch = kNoLeaderEpoch;
   Offset diverging_end_offset = kNoOffset;
-  Offset base_offset = kNoOffset;  // of the first batch; kNoOffset without batches
-  Bytes producers = {};            // with kOffsetOutOfRange: producer state below log_start_offset
+  // Of the first batch. Without batches: what `producers` is as of, or kNoOffset: it is none.
+  Offset base_offset = kNoOffset;
+  // Producer state: with kOffsetOutOfRange as of log_start_offset, else as base_offset says.
+  Bytes producers = {};
 };
 struct LeaderToReplica {
   ErrorCode error = ErrorCode::kNone;

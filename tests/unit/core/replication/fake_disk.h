@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -43,6 +44,10 @@ class FakeDisk {
     return write;
   }
   void Crash() { unsynced_.clear(); }
+  // Recoveries find the synced batch that begins at `base` damaged, until it is repaired. Other
+  // readers get it.
+  void Damage(Offset base) { damaged_.insert(base); }
+  void Repair(Offset base) { damaged_.erase(base); }
   // Nothing but a recovery after a crash reads it.
   void ForgetState() {
     state_ = {};
@@ -61,7 +66,13 @@ class FakeDisk {
       from = as_of;
     }
     for (const StoredBatch& batch : batches_) {
-      if (batch.base_offset >= from) table.Replay(*RecordBatchView::Parse(batch.bytes));
+      if (batch.base_offset < from) continue;
+      if (damaged_.contains(batch.base_offset)) {
+        log.damaged.push_back(
+            {.first_offset = batch.base_offset, .last_offset = batch.last_offset});
+      } else {
+        table.Replay(*RecordBatchView::Parse(batch.bytes));
+      }
     }
     log.producers = table.Entries();
     return log;
@@ -126,6 +137,7 @@ class FakeDisk {
   }
 
   std::vector<Write> unsynced_;
+  std::set<Offset> damaged_;
   PartitionState state_;
   std::vector<StoredBatch> batches_;
   std::vector<EpochEntry> epochs_;
