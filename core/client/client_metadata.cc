@@ -17,6 +17,11 @@ void ClientMetadata::AddTopic(const std::string& name) {
   if (topics_.insert(name).second) refresh_wanted_ = true;
 }
 
+void ClientMetadata::LookPast(const ServerAddress& silent) {
+  NoteUnreachable(silent, absl::StrCat("no answer for ", ToMillis(kAnswerStall), " ms"));
+  RequestRefresh();
+}
+
 void ClientMetadata::Pump(Instant now, std::vector<UnaryCall>& calls) {
   if (in_flight_ != 0) return;
   if (fresh_until_ && now >= *fresh_until_) refresh_wanted_ = true;

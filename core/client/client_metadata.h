@@ -18,6 +18,11 @@ namespace quipu {
 // created takes a moment to be known everywhere.
 inline constexpr Duration kUnknownTopicPatience = std::chrono::seconds(2);
 
+// A broker that leaves a request unanswered for so long may be gone without a word; the metadata
+// are looked at again and again then, as another may lead by now.
+inline constexpr Duration kAnswerStall = std::chrono::seconds(1);
+inline constexpr Duration kStallProbePause = std::chrono::milliseconds(200);
+
 struct ClientMetadataOptions {
   std::vector<ServerAddress> bootstrap_servers;  // bootstrap.servers
   Duration max_age = std::chrono::minutes(5);    // metadata.max.age.ms
@@ -38,6 +43,8 @@ class ClientMetadata {
   void AddTopic(const std::string& name);
   // What is known is out of date: ask again as soon as the back-off allows.
   void RequestRefresh() { refresh_wanted_ = true; }
+  // The same because `silent` owes an answer for kAnswerStall: others are asked first.
+  void LookPast(const ServerAddress& silent);
 
   // Appends the request that is due, if any.
   void Pump(Instant now, std::vector<UnaryCall>& calls);

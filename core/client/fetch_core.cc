@@ -10,8 +10,6 @@ namespace quipu {
 namespace {
 
 constexpr Duration kResetCallTimeout = std::chrono::seconds(5);
-// Beyond fetch.max.wait.ms without an answer: look whether another leads.
-constexpr Duration kFetchStall = std::chrono::seconds(1);
 constexpr int64_t kEarliestTimestamp = -2;
 constexpr int64_t kLatestTimestamp = -1;
 
@@ -204,10 +202,10 @@ void FetchCore::Pump(Instant now, std::vector<FetchSend>& fetches, std::vector<U
 
 void FetchCore::DropHungRequests(Instant now, std::vector<ServerAddress>& resets) {
   if (in_flight_.empty()) return;
-  const Instant oldest = in_flight_.begin()->second.sent_at + options_.fetch_max_wait;
-  if (now >= oldest + kFetchStall && now >= next_probe_) {
-    metadata_.RequestRefresh();
-    next_probe_ = now + kFetchStall;
+  const InFlightFetch& oldest = in_flight_.begin()->second;
+  if (now >= oldest.sent_at + options_.fetch_max_wait + kAnswerStall && now >= next_probe_) {
+    metadata_.LookPast(oldest.address);
+    next_probe_ = now + kStallProbePause;
   }
   for (auto it = in_flight_.begin(); it != in_flight_.end();) {
     if (now < it->second.sent_at + options_.fetch_max_wait + options_.request_timeout) break;
@@ -307,7 +305,7 @@ std::optional<Instant> FetchCore::NextDeadline() const {
   std::optional<Instant> next;
   if (!in_flight_.empty()) {
     const Instant oldest = in_flight_.begin()->second.sent_at + options_.fetch_max_wait;
-    next = std::max(oldest + kFetchStall, next_probe_);
+    next = std::max(oldest + kAnswerStall, next_probe_);
     next = Earlier(next, oldest + options_.request_timeout);
   }
   for (const auto& [id, partition] : partitions_) {

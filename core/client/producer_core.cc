@@ -12,8 +12,6 @@ namespace {
 
 // A produce message carries at most this much, or one larger batch alone.
 constexpr size_t kRequestBytesMax = size_t{1} << 20;
-// After this long without an answer the metadata are looked at again: the leader may hang.
-constexpr Duration kProduceStall = std::chrono::seconds(1);
 
 // Sequences wrap from 2^31-1 to 0 (Kafka's DefaultRecordBatch.incrementSequence).
 Sequence Advance(Sequence sequence, int32_t count) {
@@ -168,9 +166,10 @@ void ProducerCore::Pump(Instant now, ProducerEffects& effects) {
 
 void ProducerCore::ProbeWhenStalled(Instant now) {
   if (in_flight_.empty() || now < next_probe_) return;
-  if (now < in_flight_.begin()->second.sent_at + kProduceStall) return;
-  metadata_.RequestRefresh();
-  next_probe_ = now + kProduceStall;
+  const InFlightRequest& oldest = in_flight_.begin()->second;
+  if (now < oldest.sent_at + kAnswerStall) return;
+  metadata_.LookPast(oldest.address);
+  next_probe_ = now + kStallProbePause;
 }
 
 bool ProducerCore::MaySend(const PartitionQueue& queue, const OutgoingBatch& batch) const {
@@ -298,7 +297,7 @@ std::optional<Instant> ProducerCore::NextDeadline() const {
   if (!in_flight_.empty()) {
     const Instant oldest = in_flight_.begin()->second.sent_at;
     next = Earlier(next, oldest + options_.request_timeout);
-    next = Earlier(next, std::max(oldest + kProduceStall, next_probe_));
+    next = Earlier(next, std::max(oldest + kAnswerStall, next_probe_));
   }
   for (const PartitionQueue& queue : queues_) {
     if (queue.batches.empty()) continue;

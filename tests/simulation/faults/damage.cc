@@ -40,6 +40,8 @@ bool DiskDamage::MayDamage(const Place& place) const {
       !IsSound(place)) {
     return false;
   }
+  const auto deleted = asked_to_delete_.find(place.uid);
+  if (deleted != asked_to_delete_.end() && place.last_offset < deleted->second) return false;
   const StoredBatch* own = Find(place.broker, place.uid, place.last_offset);
   return GoodCopies(place, own->bytes, kNoBroker) >= good_copies_;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,9 @@ class DiskDamage {
 
   // Damages one to three batches in a row on one disk. False: there was nothing to damage.
   bool Strike(Kind kind);
+  // Somebody wants everything below `end` deleted: a replica may do so at any time, also a leader
+  // that was deposed and does not know it, so that its copy is no longer one to count on.
+  void OnDeletionAsked(PartitionUid uid, Offset end) { asked_to_delete_[uid] = end; }
   // Whether, without the disk of `broker`, enough sound copies of all that is damaged are left.
   [[nodiscard]] bool MayLose(BrokerId broker) const;
   // What is damaged still, on brokers that are running, in words; empty: everything is sound.
@@ -58,6 +62,7 @@ class DiskDamage {
     Bytes sound;  // what was there
   };
   std::vector<Damaged> damaged_;
+  std::map<PartitionUid, Offset> asked_to_delete_;
 };
 
 }  // namespace quipu::sim

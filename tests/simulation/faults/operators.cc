@@ -119,6 +119,7 @@ void Nemesis::DeleteRecordsNow() {
   std::erase_if(*batches, [&](const StoredBatch& batch) { return batch.last_offset >= to; });
   if (batches->empty()) return;
   archive_.Take(uid, *batches);
+  damage_.OnDeletionAsked(uid, archive_.End(uid));
   world_.Note("delete records of partition " + uid.ToString() + " below " +
               archive_.End(uid).ToString());
   message::DeleteRecordsRequest request;

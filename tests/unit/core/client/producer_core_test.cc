@@ -154,6 +154,25 @@ TEST(ProducerCoreTest, HungLeaderIsLeftWhenMetadataNamesAnother) {
   EXPECT_EQ(h.ReportOf(id)->base_offset, Offset(3));
 }
 
+// As soon as another leads, it is found: nothing waits for the one that is silent.
+TEST(ProducerCoreTest, OthersAreAskedOftenWhileALeaderHangs) {
+  ProducerHarness h;
+  h.Ready({{1, 3}});
+  h.Send(0);
+  const test::SeenBatch hung = h.seen.front();
+  h.Advance(999);
+  EXPECT_EQ(h.FindCall<message::MetadataRequest>(), nullptr);
+  for (int i = 0; i < 6; ++i) {
+    h.Advance(i == 0 ? 1 : 200);
+    ASSERT_EQ(h.calls.size(), 1U) << i;
+    EXPECT_NE(h.calls.front().address, hung.address);
+    h.Metadata({{1, 3}});
+  }
+  h.AnswerBatch(hung, ErrorCode::kNone, 3);
+  h.Advance(1000);
+  EXPECT_TRUE(h.calls.empty());
+}
+
 TEST(ProducerCoreTest, NeverSentBatchExpiresAsNotPersisted) {
   ProducerHarness h;
   h.Ready({{-1, 3}});
