@@ -42,8 +42,9 @@ class BrokerPorts {
   // Opens a stream; failures come as handler.on_closed. Any thread.
   virtual std::unique_ptr<MessageSender<message::BrokerToController>> OpenControlStream(
       const HostPort& controller, MessageHandler<message::ControllerToBroker> handler) = 0;
+  // For `shard`, on whose executor the transport may call the handler.
   virtual std::unique_ptr<MessageSender<ReplicaToLeader>> OpenReplicaStream(
-      const HostPort& leader, MessageHandler<LeaderToReplica> handler) = 0;
+      size_t shard, const HostPort& leader, MessageHandler<LeaderToReplica> handler) = 0;
 
   // ---- the rest ----
   // A seed that differs at each process start.

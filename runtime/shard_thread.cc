@@ -17,7 +17,8 @@ Now ReadClocks() {
              TimestampMs(std::chrono::duration_cast<std::chrono::milliseconds>(wall).count())};
 }
 
-ShardThread::ShardThread(std::string name) : name_(std::move(name)) {
+ShardThread::ShardThread(std::string name, std::shared_ptr<EventSource> events)
+    : events_(std::move(events)), name_(std::move(name)) {
   name_.resize(std::min<size_t>(name_.size(), 15));
   thread_ = std::thread([this] { Run(); });
 }
@@ -32,7 +33,7 @@ void ShardThread::Post(std::function<void()> work) {
     mailbox_.push_back(std::move(work));
     wake = std::exchange(sleeping_, false);
   }
-  if (wake) wake_.notify_one();
+  if (wake) Wake();
 }
 
 void ShardThread::PostAfter(Duration delay, std::function<void()> work) {
@@ -46,7 +47,15 @@ void ShardThread::PostAfter(Duration delay, std::function<void()> work) {
     std::push_heap(timed_.begin(), timed_.end(), RunsLater);
     if (first) wake = std::exchange(sleeping_, false);
   }
-  if (wake) wake_.notify_one();
+  if (wake) Wake();
+}
+
+void ShardThread::Wake() {
+  if (events_) {
+    events_->Wake();
+  } else {
+    wake_.notify_one();
+  }
 }
 
 Now ShardThread::GetNow() const { return ReadClocks(); }
@@ -72,15 +81,24 @@ bool ShardThread::NextBatch(std::vector<std::function<void()>>& batch) {
     }
     if (stopped_) return false;
     sleeping_ = true;
-    if (timed_.empty()) {
-      wake_.wait(lock, [this] { return !sleeping_ || stopped_; });
-    } else {
-      const auto due = std::chrono::steady_clock::time_point(
-          std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-              timed_.front().due.time_since_epoch()));
-      wake_.wait_until(lock, due, [this] { return !sleeping_ || stopped_; });
-    }
+    Sleep(lock);
     sleeping_ = false;
+  }
+}
+
+void ShardThread::Sleep(std::unique_lock<std::mutex>& lock) {
+  std::optional<Instant> due;
+  if (!timed_.empty()) due = timed_.front().due;
+  if (events_) {
+    lock.unlock();
+    events_->Wait(due);
+    lock.lock();
+  } else if (due) {
+    const auto until = std::chrono::steady_clock::time_point(
+        std::chrono::duration_cast<std::chrono::steady_clock::duration>(due->time_since_epoch()));
+    wake_.wait_until(lock, until, [this] { return !sleeping_ || stopped_; });
+  } else {
+    wake_.wait(lock, [this] { return !sleeping_ || stopped_; });
   }
 }
 
@@ -93,7 +111,9 @@ void ShardThread::Run() {
       work = nullptr;  // what it holds must not outlive its turn
     }
     batch.clear();
+    if (events_) events_->Poll();
   }
+  if (events_) events_->Stop();
 }
 
 void ShardThread::Stop() {
@@ -102,7 +122,7 @@ void ShardThread::Stop() {
     stopped_ = true;
     sleeping_ = false;
   }
-  wake_.notify_one();
+  Wake();
   if (thread_.joinable()) {
     QUIPU_CHECK_MSG(!IsCurrent(), "a ShardThread cannot stop itself");
     thread_.join();

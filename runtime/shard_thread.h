@@ -3,11 +3,14 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "runtime/event_source.h"
 #include "runtime/executor.h"
 
 namespace quipu {
@@ -18,11 +21,14 @@ namespace quipu {
 // The mailbox has no limit of its own: Post cannot fail. What fills it is bounded where it enters
 // the process (pending requests per stream, in-flight bytes, stream write queues).
 //
+// With an EventSource what happens there runs on the thread too, between two batches: no other
+// thread has to be woken for it.
+//
 // Post and PostAfter: any thread, also the own one. After Stop both drop their work.
 class ShardThread final : public Executor {
  public:
   // Starts the thread. `name` shows in `top -H`; at most 15 bytes of it are used.
-  explicit ShardThread(std::string name);
+  explicit ShardThread(std::string name, std::shared_ptr<EventSource> events = nullptr);
   // As Stop.
   ~ShardThread() override;
   ShardThread(const ShardThread&) = delete;
@@ -54,9 +60,13 @@ class ShardThread final : public Executor {
   void Run();
   // Takes what is due into `batch`, waiting while there is nothing. False: stopped and drained.
   bool NextBatch(std::vector<std::function<void()>>& batch);
+  // Until something is posted, happens or is due.
+  void Sleep(std::unique_lock<std::mutex>& lock);
+  void Wake();
 
+  const std::shared_ptr<EventSource> events_;
   mutable std::mutex mutex_;
-  std::condition_variable wake_;
+  std::condition_variable wake_;  // without events_
   std::vector<std::function<void()>> mailbox_;
   std::vector<Timed> timed_;  // a heap, earliest first
   uint64_t next_sequence_ = 0;

@@ -6,7 +6,7 @@
 #include "broker/grpc/services.h"
 #include "core/request/log_codec.h"
 #include "proto/rpc/services.grpc.pb.h"
-#include "runtime/grpc/answer_sender.h"
+#include "runtime/answer_sender.h"
 
 namespace quipu {
 namespace {
@@ -22,7 +22,8 @@ constexpr size_t kFetchesPerStreamMax = 256;
 
 RawHandler AcceptProduce(const NodeHolder& node, const std::shared_ptr<ServerStream>& stream) {
   ByteChain (*const encode)(const ProduceResponse&) = &Encode;
-  auto answers = std::make_shared<AnswerSender<ProduceResponse>>(stream, encode);
+  auto answers = std::make_shared<AnswerSender<ProduceResponse>>(stream, stream->method(),
+                                                                 stream->refusals(), encode);
   return RawHandler{.on_message =
                         [&node, stream, answers](const Bytes& bytes) {
                           absl::StatusOr<ProduceRequest> request = DecodeProduceRequest(bytes);
@@ -49,7 +50,8 @@ RawHandler AcceptProduce(const NodeHolder& node, const std::shared_ptr<ServerStr
 
 RawHandler AcceptFetch(const NodeHolder& node, const std::shared_ptr<ServerStream>& stream) {
   ByteChain (*const encode)(const FetchResponse&) = &Encode;
-  auto answers = std::make_shared<AnswerSender<FetchResponse>>(stream, encode);
+  auto answers = std::make_shared<AnswerSender<FetchResponse>>(stream, stream->method(),
+                                                               stream->refusals(), encode);
   return RawHandler{.on_message =
                         [&node, stream, answers](const Bytes& bytes) {
                           absl::StatusOr<FetchRequest> request = DecodeFetchRequest(bytes);

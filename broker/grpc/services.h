@@ -20,8 +20,5 @@ void AddLogService(GrpcServer& server, const NodeHolder& node);
 void AddBrokerService(GrpcServer& server, const NodeHolder& node);
 // Consumer groups (client listener).
 void AddGroupsService(GrpcServer& server, const NodeHolder& node);
-// Replica streams, and ends of logs for coordinators. On the peer listener only: who can open one
-// takes part in replication (CVE-2018-1288 is what happens otherwise).
-void AddReplicaService(GrpcServer& server, const NodeHolder& node);
 
 }  // namespace quipu

@@ -6,6 +6,7 @@
 #include "base/logging.h"
 #include "base/status_macros.h"
 #include "broker/grpc/services.h"
+#include "broker/process/peer_streams.h"
 #include "runtime/grpc/node_service.h"
 #include "storage/posix_file.h"
 
@@ -15,7 +16,6 @@ namespace {
 // Answers already written may still reach their clients for so long.
 constexpr Duration kClientGrace = std::chrono::milliseconds(200);
 // Parks nothing, carries acknowledgements only.
-constexpr size_t kPeerThreads = 1;
 
 kafka::KafkaListener::Options KafkaOptions(const BrokerSettings& settings,
                                            std::shared_ptr<Refusals> refusals) {
@@ -86,23 +86,20 @@ absl::Status BrokerProcess::BindListeners() {
   AddNodeService(*client_server_, [this](std::function<void(message::DescribeNodeResponse)> reply) {
     ports_->control_executor().Post([this, reply = std::move(reply)] { reply(Describe()); });
   });
-  peer_server_ = std::make_unique<GrpcServer>(
-      GrpcServer::Options{.name = "peer",
-                          .host = settings_.peer_listener.host,
-                          .port = settings_.peer_listener.port,
-                          .threads = kPeerThreads,
-                          .memory_bytes_max = settings_.network_memory_bytes_max,
-                          .refusals = refusals_});
-  AddReplicaService(*peer_server_, node_);
+  peer_listener_ =
+      std::make_unique<StreamListener>(StreamListenerOptions{.host = settings_.peer_listener.host,
+                                                             .port = settings_.peer_listener.port,
+                                                             .refusals = refusals_},
+                                       PeerStreams(node_, refusals_));
   QUIPU_RETURN_IF_ERROR(client_server_->Bind());
-  QUIPU_RETURN_IF_ERROR(peer_server_->Bind());
+  QUIPU_RETURN_IF_ERROR(peer_listener_->Bind());
   const auto told = [](const HostPort& advertised, const HostPort& listener, uint16_t port) {
     return advertised.host.empty() ? HostPort{listener.host, port} : advertised;
   };
   settings_.node.client_endpoint =
       told(settings_.advertised.client, settings_.client_listener, client_server_->port());
   settings_.node.peer_endpoint =
-      told(settings_.advertised.peer, settings_.peer_listener, peer_server_->port());
+      told(settings_.advertised.peer, settings_.peer_listener, peer_listener_->port());
   if (settings_.kafka_listener.host.empty()) return absl::OkStatus();
   kafka_ = std::make_unique<kafka::KafkaListener>(KafkaOptions(settings_, refusals_), node_,
                                                   settings_.node);
@@ -145,7 +142,7 @@ message::DescribeNodeResponse BrokerProcess::Describe() const {
 std::vector<std::pair<std::string, std::string>> BrokerProcess::Endpoints() const {
   std::vector<std::pair<std::string, std::string>> endpoints = {
       {"client", EndpointText({settings_.client_listener.host, client_server_->port()})},
-      {"peer", EndpointText({settings_.peer_listener.host, peer_server_->port()})}};
+      {"peer", EndpointText({settings_.peer_listener.host, peer_listener_->port()})}};
   if (kafka_) {
     endpoints.emplace_back("kafka", EndpointText({settings_.kafka_listener.host, kafka_->port()}));
   }
@@ -166,7 +163,7 @@ absl::Status BrokerProcess::Start(ExitCode& exit_code) {
   exit_code = ExitCode::kFailure;
   QUIPU_RETURN_IF_ERROR(StartMetrics());
   client_server_->Serve();
-  peer_server_->Serve();
+  peer_listener_->Serve(ports_->socket_loops());
   if (kafka_) kafka_->Serve();
   serving_ = true;
   if (!settings_.listeners_file.empty()) {
@@ -214,13 +211,13 @@ void BrokerProcess::End() {
   metrics_.reset();
   if (client_server_) client_server_->Shutdown(kClientGrace);
   if (kafka_) kafka_->Shutdown(kClientGrace);
-  if (peer_server_) peer_server_->Shutdown(Duration(0));
+  if (peer_listener_) peer_listener_->Shutdown();
   if (ports_) ports_->Stop();
   if (storage_) storage_->writer.reset();
   node_.reset();
   client_server_.reset();
   kafka_.reset();
-  peer_server_.reset();
+  peer_listener_.reset();
   ports_.reset();
   storage_.reset();
 }

@@ -17,6 +17,7 @@
 #include "runtime/process.h"
 #include "runtime/refusals.h"
 #include "runtime/service/supervision.h"
+#include "runtime/socket/socket_stream.h"
 #include "storage/rocksdb/open_storage.h"
 
 namespace quipu {
@@ -41,7 +42,7 @@ class BrokerProcess {
   [[nodiscard]] WatchedParts watched();
 
   [[nodiscard]] uint16_t client_port() const { return client_server_->port(); }
-  [[nodiscard]] uint16_t peer_port() const { return peer_server_->port(); }
+  [[nodiscard]] uint16_t peer_port() const { return peer_listener_->port(); }
 
  private:
   absl::Status OpenStorage();
@@ -59,7 +60,7 @@ class BrokerProcess {
   std::unique_ptr<Ballast> ballast_;
   std::unique_ptr<ProcessPorts> ports_;
   std::unique_ptr<GrpcServer> client_server_;
-  std::unique_ptr<GrpcServer> peer_server_;
+  std::unique_ptr<StreamListener> peer_listener_;
   std::unique_ptr<kafka::KafkaListener> kafka_;  // nullptr: no listener.kafka
   std::unique_ptr<BrokerNode> node_;
   std::unique_ptr<BrokerMetrics> metrics_;  // nullptr: no metrics.listener

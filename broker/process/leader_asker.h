@@ -1,27 +1,25 @@
 // Asks other brokers for the ends of logs that they lead.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <mutex>
-#include <utility>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "broker/metrics/leader_ends.h"
-#include "runtime/grpc/call_thread.h"
-#include "runtime/grpc/unary_client.h"
+#include "runtime/shard_thread.h"
+#include "runtime/socket/socket_stream.h"
 
 namespace quipu {
 
-// LeaderEnds with a network: one connection to each leader that was asked, answers on a thread of
-// its own. Ask: one thread; everything else from any.
+// LeaderEnds with a network: one stream to each leader that was asked, answers on a thread of its
+// own. Any thread.
 class LeaderAsker {
  public:
-  // `timeout` of one request; `age_max` as of LeaderEnds.
+  // `timeout` of one request, looked at by Ask; `age_max` as of LeaderEnds.
   LeaderAsker(BrokerId self, Duration timeout, Duration age_max)
       : timeout_(timeout), ends_(self, age_max) {}
-  // Gives up what is not answered.
-  ~LeaderAsker() { calls_.reset(); }
   LeaderAsker(const LeaderAsker&) = delete;
   LeaderAsker& operator=(const LeaderAsker&) = delete;
 
@@ -31,13 +29,30 @@ class LeaderAsker {
   [[nodiscard]] LeaderEnds::Failures failures() const;
 
  private:
-  using Link = std::pair<HostPort, std::unique_ptr<UnaryClient>>;
+  struct Link {
+    HostPort endpoint;
+    uint64_t generation = 0;
+    std::unique_ptr<MessageSender<message::ListOffsetsRequest>> stream;
+    std::deque<Instant> asked;  // not answered yet
+  };
+
+  // ---- with the lock ----
+  // Ends those that are late, or whose broker is gone or elsewhere.
+  void EndLinks(const MetadataImage& image);
+  void End(BrokerId leader, const absl::Status& why);
+  Link& LinkTo(const LeaderEnds::Request& request);
+  // ---- the thread ----
+  void OnAnswer(BrokerId leader, uint64_t generation, const message::ListOffsetsResponse& answer);
+  void OnClosed(BrokerId leader, uint64_t generation, const absl::Status& why);
 
   const Duration timeout_;
-  std::unique_ptr<CallThread> calls_ = std::make_unique<CallThread>();
-  absl::btree_map<BrokerId, Link> links_;  // of the thread that asks
   mutable std::mutex mutex_;
-  LeaderEnds ends_;  // under mutex_
+  LeaderEnds ends_;
+  absl::btree_map<BrokerId, Link> links_;
+  uint64_t next_generation_ = 1;
+  const std::shared_ptr<SocketLoop> sockets_ = std::make_shared<SocketLoop>();
+  // Last: it ends the streams, whose handlers refer to the rest.
+  ShardThread thread_{"leader-ends", sockets_};
 };
 
 }  // namespace quipu

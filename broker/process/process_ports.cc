@@ -7,6 +7,7 @@
 #include "core/request/log_codec.h"
 #include "runtime/grpc/stream_client.h"
 #include "runtime/process.h"
+#include "runtime/socket/socket_stream.h"
 #include "storage/posix_file.h"
 
 namespace quipu {
@@ -15,7 +16,8 @@ ProcessPorts::ProcessPorts(BrokerStorage& storage, Ballast& ballast, size_t shar
                            size_t cold_read_threads)
     : storage_(storage), ballast_(ballast), cold_reads_("cold-read", cold_read_threads) {
   for (size_t i = 0; i < shards; ++i) {
-    shards_.push_back(std::make_unique<ShardThread>(absl::StrCat("shard-", i)));
+    Shard& shard = shards_.emplace_back();
+    shard.thread = std::make_unique<ShardThread>(absl::StrCat("shard-", i), shard.sockets);
   }
 }
 
@@ -23,7 +25,7 @@ ProcessPorts::~ProcessPorts() { Stop(); }
 
 void ProcessPorts::Stop() {
   cold_reads_.Stop();
-  for (const auto& shard : shards_) shard->Stop();
+  for (const Shard& shard : shards_) shard.thread->Stop();
   control_.Stop();
   calls_.reset();
 }
@@ -31,11 +33,17 @@ void ProcessPorts::Stop() {
 std::vector<std::pair<std::string, size_t>> ProcessPorts::QueueDepths() const {
   std::vector<std::pair<std::string, size_t>> depths;
   for (size_t i = 0; i < shards_.size(); ++i) {
-    depths.emplace_back(absl::StrCat("shard-", i), shards_[i]->mailbox_size());
+    depths.emplace_back(absl::StrCat("shard-", i), shards_[i].thread->mailbox_size());
   }
   depths.emplace_back("control", control_.mailbox_size());
   depths.emplace_back("cold-read", cold_reads_.queued());
   return depths;
+}
+
+std::vector<std::shared_ptr<SocketLoop>> ProcessPorts::socket_loops() const {
+  std::vector<std::shared_ptr<SocketLoop>> loops;
+  for (const Shard& shard : shards_) loops.push_back(shard.sockets);
+  return loops;
 }
 
 int64_t ProcessPorts::disk_free_bytes() {
@@ -53,10 +61,12 @@ std::unique_ptr<MessageSender<message::BrokerToController>> ProcessPorts::OpenCo
 }
 
 std::unique_ptr<MessageSender<ReplicaToLeader>> ProcessPorts::OpenReplicaStream(
-    const HostPort& leader, MessageHandler<LeaderToReplica> handler) {
-  return OpenStream<ReplicaToLeader, LeaderToReplica>(
-      *calls_, {.host = leader.host, .port = leader.port, .method = kFollowMethod}, &Encode,
-      &DecodeLeaderToReplica, std::move(handler));
+    size_t shard, const HostPort& leader, MessageHandler<LeaderToReplica> handler) {
+  const StreamOpening opening{.purpose = StreamPurpose::kFollow,
+                              .lane = static_cast<uint8_t>(shard)};
+  return OpenSocketStream<ReplicaToLeader, LeaderToReplica>(
+      shards_[shard].sockets, {.host = leader.host, .port = leader.port, .opening = opening},
+      &Encode, &DecodeLeaderToReplica, std::move(handler));
 }
 
 uint64_t ProcessPorts::RandomSeed() { return SystemRandomSeed(); }

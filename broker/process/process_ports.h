@@ -10,6 +10,7 @@
 #include "broker/process/ballast.h"
 #include "runtime/grpc/call_thread.h"
 #include "runtime/shard_thread.h"
+#include "runtime/socket/socket_loop.h"
 #include "runtime/worker_pool.h"
 #include "storage/rocksdb/open_storage.h"
 
@@ -27,8 +28,10 @@ class ProcessPorts final : public BrokerPorts {
 
   // Work that waits in each thread's mailbox or each pool's queue, by the thread's name.
   [[nodiscard]] std::vector<std::pair<std::string, size_t>> QueueDepths() const;
+  // Sockets that each shard's thread serves.
+  [[nodiscard]] std::vector<std::shared_ptr<SocketLoop>> socket_loops() const;
 
-  Executor& shard_executor(size_t shard) override { return *shards_[shard]; }
+  Executor& shard_executor(size_t shard) override { return *shards_[shard].thread; }
   Executor& control_executor() override { return control_; }
   void RunColdRead(std::function<void()> work) override { cold_reads_.Run(std::move(work)); }
   LogStore& log_store() override { return *storage_.store; }
@@ -39,7 +42,7 @@ class ProcessPorts final : public BrokerPorts {
   std::unique_ptr<MessageSender<message::BrokerToController>> OpenControlStream(
       const HostPort& controller, MessageHandler<message::ControllerToBroker> handler) override;
   std::unique_ptr<MessageSender<ReplicaToLeader>> OpenReplicaStream(
-      const HostPort& leader, MessageHandler<LeaderToReplica> handler) override;
+      size_t shard, const HostPort& leader, MessageHandler<LeaderToReplica> handler) override;
   uint64_t RandomSeed() override;
   void RequestStop() override;
   [[noreturn]] void StopProcess(const std::string& reason) override;
@@ -47,7 +50,11 @@ class ProcessPorts final : public BrokerPorts {
  private:
   BrokerStorage& storage_;
   Ballast& ballast_;  // control executor only
-  std::vector<std::unique_ptr<ShardThread>> shards_;
+  struct Shard {
+    std::shared_ptr<SocketLoop> sockets = std::make_shared<SocketLoop>();
+    std::unique_ptr<ShardThread> thread;
+  };
+  std::vector<Shard> shards_;
   ShardThread control_{"control"};
   WorkerPool cold_reads_;
   std::unique_ptr<CallThread> calls_ = std::make_unique<CallThread>();

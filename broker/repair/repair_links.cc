@@ -48,7 +48,8 @@ RepairLinks::Link* RepairLinks::Open(BrokerId peer) {
       if (const auto alive = context.lock()) OnClosed(peer, generation);
     });
   };
-  link.sender = context_.ports.OpenReplicaStream(broker->peer_endpoint, std::move(handler));
+  link.sender =
+      context_.ports.OpenReplicaStream(context_.index, broker->peer_endpoint, std::move(handler));
   ReplicaToLeader open;
   open.has_open = true;
   open.open = {.cluster_id = context_.config->cluster_id,

@@ -91,7 +91,7 @@ void ReplicaFetcher::Open(BrokerId leader, Link& link) {
       if (const auto alive = context.lock()) OnClosed(leader, generation, status);
     });
   };
-  link.sender = context_.ports.OpenReplicaStream(link.endpoint, std::move(handler));
+  link.sender = context_.ports.OpenReplicaStream(context_.index, link.endpoint, std::move(handler));
   ReplicaToLeader open;
   open.has_open = true;
   open.open = {.cluster_id = context_.config->cluster_id,

@@ -5,9 +5,11 @@
 #include "absl/strings/str_cat.h"
 #include "base/version.h"
 #include "client/cli/cli.h"
+#include "runtime/grpc/grpc_setup.h"
 
 // Before the arguments are parsed only a mistake in the commands themselves can throw.
 int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
+  quipu::StopDeadlockSearch();
   CLI::App app{
       "Quipu: a partitioned, replicated log for ordered payment streams.\n"
       "Exit codes: 0 ok, 1 refused or failed, 2 wrong arguments, 3 no broker reachable,\n"

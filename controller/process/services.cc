@@ -4,8 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc/services.grpc.pb.h"
-#include "runtime/grpc/answer_sender.h"
-#include "runtime/grpc/typed_stream.h"
+#include "runtime/answer_sender.h"
+#include "runtime/typed_stream.h"
 
 namespace quipu {
 
@@ -61,10 +61,11 @@ void AddControlService(GrpcServer& server, const ControllerHolder& node) {
         service->RequestBroker(context, stream, queue, queue, tag);
       },
       NeverPause(),
-      [&node](std::shared_ptr<ServerStream> stream) {
+      [&node](const std::shared_ptr<ServerStream>& stream) {
         return ProtoHandler<message::BrokerToController>(
             node->AcceptControlStream(std::make_unique<AnswerSender<message::ControllerToBroker>>(
-                std::move(stream), &EncodeProto<message::ControllerToBroker>)));
+                stream, stream->method(), stream->refusals(),
+                &EncodeProto<message::ControllerToBroker>)));
       });
 }
 

@@ -9,7 +9,7 @@
 #include "base/byte_chain.h"
 #include "base/bytes.h"
 #include "base/time.h"
-#include "runtime/grpc/raw_stream.h"
+#include "runtime/raw_stream.h"
 
 namespace quipu {
 

@@ -14,7 +14,7 @@
 
 #include "absl/status/status.h"
 #include "base/time.h"
-#include "runtime/grpc/raw_stream.h"
+#include "runtime/raw_stream.h"
 #include "runtime/refusals.h"
 
 namespace quipu {
@@ -35,7 +35,7 @@ class ServerStream : public RawSender {
   // The name that its method was added with.
   [[nodiscard]] virtual const std::string& method() const = 0;
   // Where what its answers refuse is counted: see AnswerSender.
-  [[nodiscard]] virtual Refusals& refusals() const = 0;
+  [[nodiscard]] virtual const std::shared_ptr<Refusals>& refusals() const = 0;
 };
 
 struct StreamLimits {

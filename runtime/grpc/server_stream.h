@@ -38,7 +38,7 @@ class ServerStreamCall final : public ServerStream,
   void EndRequest(size_t bytes) override;
   [[nodiscard]] const std::string& peer() const override { return peer_; }
   [[nodiscard]] const std::string& method() const override { return method_->full_name; }
-  [[nodiscard]] Refusals& refusals() const override { return *refusals_; }
+  [[nodiscard]] const std::shared_ptr<Refusals>& refusals() const override { return refusals_; }
 
  private:
   void OnAccepted(bool ok);

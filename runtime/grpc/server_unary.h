@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "runtime/grpc/answer_errors.h"
+#include "runtime/answer_errors.h"
 #include "runtime/grpc/server.h"
 #include "runtime/grpc/server_core.h"
 

@@ -14,15 +14,14 @@
 
 #include "base/time.h"
 #include "runtime/grpc/call_thread.h"
-#include "runtime/grpc/raw_stream.h"
-#include "runtime/grpc/typed_stream.h"
+#include "runtime/raw_stream.h"
+#include "runtime/typed_stream.h"
 
 namespace quipu {
 
 // Full names of the stream methods (proto/rpc/services.proto).
 inline constexpr char kProduceMethod[] = "/quipu.rpc.Log/Produce";
 inline constexpr char kFetchMethod[] = "/quipu.rpc.Log/Fetch";
-inline constexpr char kFollowMethod[] = "/quipu.rpc.Replica/Follow";
 inline constexpr char kControlMethod[] = "/quipu.rpc.Control/Broker";
 inline constexpr char kRaftMethod[] = "/quipu.rpc.Raft/Messages";
 

@@ -17,7 +17,7 @@
 #include "base/bytes.h"
 #include "base/time.h"
 #include "runtime/grpc/call_thread.h"
-#include "runtime/grpc/typed_stream.h"
+#include "runtime/typed_stream.h"
 
 namespace quipu {
 

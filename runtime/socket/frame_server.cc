@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "base/logging.h"
 #include "runtime/shard_thread.h"
+#include "runtime/socket/listen.h"
 #include "runtime/socket/socket_connection.h"
 
 namespace quipu {
@@ -26,7 +27,6 @@ namespace {
 constexpr Duration kIdleCheck = std::chrono::seconds(1);
 // Before the next try when the process has no file descriptor left.
 constexpr Duration kAcceptRetry = std::chrono::milliseconds(100);
-constexpr int kBacklog = 1024;
 
 }  // namespace
 
@@ -182,29 +182,11 @@ FrameServer::~FrameServer() { Shutdown(Duration(0)); }
 
 absl::Status FrameServer::Bind() {
   const FrameServerOptions& options = parts_->shared->options;
-  const auto refuse = [&options](absl::string_view step, const std::error_code& error) {
-    return absl::UnavailableError(
-        absl::StrCat("the ", options.name, " listener cannot ", step, " ", options.host, ":",
-                     options.port, ": ", error.message(),
-                     error == asio::error::address_in_use
-                         ? "; another process listens there: stop it, or choose another port"
-                         : "; expected an address of this machine"));
-  };
   asio::io_context& context = *parts_->loops.front()->context;
-  std::error_code error;
-  asio::ip::tcp::resolver resolver(context);
-  const auto found = resolver.resolve(options.host, std::to_string(options.port),
-                                      asio::ip::resolver_base::passive, error);
-  if (error || found.empty()) return refuse("resolve", error);
-  const asio::ip::tcp::endpoint endpoint = found.begin()->endpoint();
-  auto listening = std::make_unique<asio::ip::tcp::acceptor>(context);
-  listening->open(endpoint.protocol(), error);
-  if (!error) listening->set_option(asio::ip::tcp::acceptor::reuse_address(true), error);
-  if (!error) listening->bind(endpoint, error);
-  if (!error) listening->listen(kBacklog, error);
-  if (error) return refuse("listen on", error);
-  parts_->port = listening->local_endpoint().port();
-  parts_->listening = std::move(listening);
+  auto listening = ListenOn(context, options.name, options.host, options.port);
+  if (!listening.ok()) return listening.status();
+  parts_->listening = *std::move(listening);
+  parts_->port = parts_->listening->local_endpoint().port();
   parts_->accept_timer = std::make_unique<asio::steady_timer>(context);
   return absl::OkStatus();
 }

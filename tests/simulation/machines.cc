@@ -247,7 +247,7 @@ void SimBroker::DamageSometimes(RepairAnswer& answer) {
 }
 
 std::unique_ptr<MessageSender<ReplicaToLeader>> SimBroker::OpenReplicaStream(
-    const HostPort& leader, MessageHandler<LeaderToReplica> handler) {
+    size_t /*shard*/, const HostPort& leader, MessageHandler<LeaderToReplica> handler) {
   using Stream = SimStream<ReplicaToLeader, LeaderToReplica>;
   handler.on_message = [this, take = std::move(handler.on_message)](LeaderToReplica message) {
     for (RepairAnswer& answer : message.repairs) DamageSometimes(answer);

@@ -116,7 +116,7 @@ class SimBroker final : public BrokerPorts {
   std::unique_ptr<MessageSender<message::BrokerToController>> OpenControlStream(
       const HostPort& controller, MessageHandler<message::ControllerToBroker> handler) override;
   std::unique_ptr<MessageSender<ReplicaToLeader>> OpenReplicaStream(
-      const HostPort& leader, MessageHandler<LeaderToReplica> handler) override;
+      size_t /*shard*/, const HostPort& leader, MessageHandler<LeaderToReplica> handler) override;
   uint64_t RandomSeed() override;
   void RequestStop() override { StopInOrder(std::chrono::seconds(10)); }
   [[noreturn]] void StopProcess(const std::string& reason) override;

@@ -10,7 +10,7 @@
 #include "base/logging.h"
 #include "broker/process/broker_process.h"
 #include "broker/process/broker_settings.h"
-#include "runtime/grpc/grpc_log.h"
+#include "runtime/grpc/grpc_setup.h"
 #include "runtime/metrics/metric_table.h"
 #include "runtime/process.h"
 #include "runtime/program_config.h"
@@ -67,6 +67,7 @@ int Run(int argc, char** argv) {
   }
   BlockTerminationSignals();
   RouteLibraryLogs();
+  StopDeadlockSearch();
   BrokerProcess process(*std::move(settings));
   ExitCode exit_code = ExitCode::kOk;
   const absl::Status started = process.Start(exit_code);

@@ -10,7 +10,7 @@
 #include "base/logging.h"
 #include "controller/process/controller_process.h"
 #include "controller/process/controller_settings.h"
-#include "runtime/grpc/grpc_log.h"
+#include "runtime/grpc/grpc_setup.h"
 #include "runtime/process.h"
 #include "runtime/program_config.h"
 #include "runtime/service/supervision.h"
@@ -60,6 +60,7 @@ int Run(int argc, char** argv) {
   }
   BlockTerminationSignals();
   RouteLibraryLogs();
+  StopDeadlockSearch();
   ControllerProcess process(*std::move(settings));
   ExitCode exit_code = ExitCode::kOk;
   const absl::Status started = process.Start(exit_code);

@@ -231,7 +231,8 @@ class ThreadedPorts final : public BrokerPorts {
     return controller.Open(std::move(handler));
   }
   std::unique_ptr<MessageSender<ReplicaToLeader>> OpenReplicaStream(
-      const HostPort& /*leader*/, MessageHandler<LeaderToReplica> /*handler*/) override {
+      size_t /*shard*/, const HostPort& /*leader*/,
+      MessageHandler<LeaderToReplica> /*handler*/) override {
     ADD_FAILURE() << "one broker follows nobody";
     return nullptr;
   }

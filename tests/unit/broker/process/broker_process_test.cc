@@ -14,6 +14,8 @@
 #include "core/request/log_codec.h"
 #include "runtime/grpc/stream_client.h"
 #include "runtime/grpc/unary_client.h"
+#include "runtime/shard_thread.h"
+#include "runtime/socket/socket_stream.h"
 #include "storage/data_directory.h"
 
 namespace quipu {
@@ -70,8 +72,21 @@ class BrokerProcessTest : public testing::Test {
     return end->get_future().get();
   }
 
+  // The same of a stream between brokers.
+  absl::Status EndOfPeerStream(uint16_t port, StreamPurpose purpose, std::string bytes) {
+    std::promise<absl::Status> end;
+    const auto sender = OpenRawSocketStream(
+        sockets_, {.host = "127.0.0.1", .port = port, .opening = {.purpose = purpose}},
+        {.on_message = [](const Bytes&) { return absl::OkStatus(); },
+         .on_closed = [&end](absl::Status status) { end.set_value(std::move(status)); }});
+    sender->Send({Bytes(std::move(bytes))});
+    return end.get_future().get();
+  }
+
   std::string dir_;
   CallThread calls_;
+  const std::shared_ptr<SocketLoop> sockets_ = std::make_shared<SocketLoop>();
+  ShardThread thread_{"peer", sockets_};
 };
 
 TEST_F(BrokerProcessTest, ItServesAndTellsItsPortsAndStops) {
@@ -114,7 +129,9 @@ TEST_F(BrokerProcessTest, GarbageOnAStreamEndsTheStreamOnly) {
     EXPECT_EQ(EndOfStream(process.client_port(), method, garbage).code(),
               absl::StatusCode::kInvalidArgument);
   }
-  EXPECT_EQ(EndOfStream(process.peer_port(), kFollowMethod, garbage).code(),
+  EXPECT_EQ(EndOfPeerStream(process.peer_port(), StreamPurpose::kFollow, garbage).code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(EndOfPeerStream(process.peer_port(), StreamPurpose::kListOffsets, garbage).code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(AskMetadata(process.client_port()), absl::OkStatus());
 }
@@ -125,11 +142,11 @@ TEST_F(BrokerProcessTest,
   BrokerProcess process(Settings("a"));
   ExitCode exit_code = ExitCode::kFailure;
   ASSERT_TRUE(process.Start(exit_code).ok());
-  EXPECT_EQ(EndOfStream(process.client_port(), kFollowMethod, "").code(),
-            absl::StatusCode::kUnimplemented);
+  // gRPC does not know what the opening of a stream between brokers is, and the other way round.
+  EXPECT_FALSE(EndOfPeerStream(process.client_port(), StreamPurpose::kFollow, "").ok());
   EXPECT_EQ(EndOfStream(process.peer_port(), kProduceMethod, "").code(),
-            absl::StatusCode::kUnimplemented);
-  EXPECT_EQ(AskMetadata(process.peer_port()).code(), absl::StatusCode::kUnimplemented);
+            absl::StatusCode::kUnavailable);
+  EXPECT_EQ(AskMetadata(process.peer_port()).code(), absl::StatusCode::kUnavailable);
 }
 
 TEST_F(BrokerProcessTest, OtherBrokersMayAskForOffsetsOnThePeerListener) {
@@ -139,17 +156,20 @@ TEST_F(BrokerProcessTest, OtherBrokersMayAskForOffsetsOnThePeerListener) {
   ASSERT_TRUE(process.Start(exit_code).ok());
   message::ListOffsetsRequest request;
   request.add_partitions()->set_topic_id(Uuid(9, 9).ToBytes());
-  UnaryClient client(calls_, "127.0.0.1", process.peer_port());
-  std::promise<absl::StatusOr<message::ListOffsetsResponse>> answer;
-  client.Call<message::ListOffsetsRequest, message::ListOffsetsResponse>(
-      "/quipu.rpc.Replica/ListOffsets", request, std::chrono::seconds(30),
-      [&](absl::StatusOr<message::ListOffsetsResponse> response) {
-        answer.set_value(std::move(response));
-      });
+  std::promise<message::ListOffsetsResponse> answer;
+  const auto stream = OpenSocketStream<message::ListOffsetsRequest, message::ListOffsetsResponse>(
+      sockets_,
+      {.host = "127.0.0.1",
+       .port = process.peer_port(),
+       .opening = {.purpose = StreamPurpose::kListOffsets}},
+      &EncodeProto<message::ListOffsetsRequest>, &DecodeProto<message::ListOffsetsResponse>,
+      {.on_message =
+           [&](message::ListOffsetsResponse response) { answer.set_value(std::move(response)); },
+       .on_closed = [](const absl::Status&) {}});
+  stream->Send(request);
   const auto response = answer.get_future().get();
-  ASSERT_TRUE(response.ok()) << response.status();
-  ASSERT_EQ(response->partitions_size(), 1);
-  EXPECT_EQ(response->partitions(0).error_code(),
+  ASSERT_EQ(response.partitions_size(), 1);
+  EXPECT_EQ(response.partitions(0).error_code(),
             static_cast<int32_t>(ErrorCode::kLeaderNotAvailable));
 }
 

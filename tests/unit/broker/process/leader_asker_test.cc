@@ -6,8 +6,8 @@
 
 #include <thread>
 
-#include "proto/rpc/services.grpc.pb.h"
-#include "runtime/grpc/server.h"
+#include "runtime/shard_thread.h"
+#include "runtime/socket/socket_stream.h"
 
 namespace quipu {
 namespace {
@@ -17,33 +17,37 @@ constexpr int64_t kEnd = 42;
 // Answers ListOffsets for every partition with kEnd.
 class FakeLeader {
  public:
-  FakeLeader() : server_({.name = "leader"}) {
-    using Service = rpc::Replica::WithAsyncMethod_ListOffsets<rpc::Replica::Service>;
-    auto owned = std::make_unique<Service>();
-    auto* service = owned.get();
-    server_.AddService(std::move(owned));
-    server_.AddUnary<message::ListOffsetsRequest, message::ListOffsetsResponse>(
-        "Replica/ListOffsets",
-        [service](auto* context, auto* request, auto* responder, auto* queue, void* tag) {
-          service->RequestListOffsets(context, request, responder, queue, queue, tag);
-        },
-        [](const message::ListOffsetsRequest& request,
-           const std::function<void(message::ListOffsetsResponse)>& reply) {
-          message::ListOffsetsResponse answer;
-          for (const auto& asked : request.partitions()) {
-            auto* told = answer.add_partitions();
-            told->set_topic_id(asked.topic_id());
-            told->set_partition(asked.partition());
-            told->set_offset(kEnd);
-          }
-          reply(std::move(answer));
-        });
-    EXPECT_TRUE(server_.Start().ok());
+  FakeLeader() : listener_({}, &Accept) {
+    EXPECT_TRUE(listener_.Bind().ok());
+    listener_.Serve({sockets_});
   }
-  [[nodiscard]] uint16_t port() const { return server_.port(); }
+  ~FakeLeader() { listener_.Shutdown(); }
+  FakeLeader(const FakeLeader&) = delete;
+  FakeLeader& operator=(const FakeLeader&) = delete;
+  [[nodiscard]] uint16_t port() const { return listener_.port(); }
 
  private:
-  GrpcServer server_;
+  static absl::StatusOr<RawHandler> Accept(const StreamOpening& opening,
+                                           const std::shared_ptr<RawSender>& stream) {
+    EXPECT_EQ(opening.purpose, StreamPurpose::kListOffsets);
+    return ProtoHandler<message::ListOffsetsRequest>(
+        {.on_message =
+             [stream](const message::ListOffsetsRequest& request) {
+               message::ListOffsetsResponse answer;
+               for (const auto& asked : request.partitions()) {
+                 auto* told = answer.add_partitions();
+                 told->set_topic_id(asked.topic_id());
+                 told->set_partition(asked.partition());
+                 told->set_offset(kEnd);
+               }
+               stream->Send(EncodeProto(answer));
+             },
+         .on_closed = [](const absl::Status&) {}});
+  }
+
+  const std::shared_ptr<SocketLoop> sockets_ = std::make_shared<SocketLoop>();
+  ShardThread thread_{"leader", sockets_};
+  StreamListener listener_;
 };
 
 // One partition of one topic, led by broker 2, whose peer listener is on `port`.
@@ -88,6 +92,26 @@ TEST_F(LeaderAskerTest, WhatTheLeaderAnswersIsKnown) {
   AskUntil(ImageWithLeaderOn(leader.port()), [&] { return !asker.Known().empty(); });
   const LeaderEnds::Ends expected{{{topic, PartitionIndex(0)}, Offset(kEnd)}};
   EXPECT_EQ(asker.Known(), expected);
+}
+
+// One that takes the question and never answers.
+TEST_F(LeaderAskerTest, ALateAnswerIsGivenUp) {
+  const std::shared_ptr<SocketLoop> sockets = std::make_shared<SocketLoop>();
+  ShardThread thread("silent", sockets);
+  StreamListener silent({}, [](const StreamOpening&, const std::shared_ptr<RawSender>&) {
+    return RawHandler{.on_message = [](const Bytes&) { return absl::OkStatus(); },
+                      .on_closed = [](const absl::Status&) {}};
+  });
+  ASSERT_TRUE(silent.Bind().ok());
+  silent.Serve({sockets});
+  LeaderAsker impatient(BrokerId(1), std::chrono::milliseconds(50), std::chrono::seconds(60));
+  const MetadataImage image = ImageWithLeaderOn(silent.port());
+  for (int i = 0; i < 6000 && impatient.failures().at("REQUEST_TIMED_OUT") < 2; ++i) {
+    impatient.Ask(image, {{topic, PartitionIndex(0)}});
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_GE(impatient.failures().at("REQUEST_TIMED_OUT"), 2U);
+  silent.Shutdown();
 }
 
 TEST_F(LeaderAskerTest, AFailureIsCountedAndTheLeaderIsFoundWhereItServesNext) {

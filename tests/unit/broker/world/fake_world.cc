@@ -236,7 +236,7 @@ std::unique_ptr<MessageSender<message::BrokerToController>> FakeMachine::OpenCon
 }
 
 std::unique_ptr<MessageSender<ReplicaToLeader>> FakeMachine::OpenReplicaStream(
-    const HostPort& leader, MessageHandler<LeaderToReplica> handler) {
+    size_t /*shard*/, const HostPort& leader, MessageHandler<LeaderToReplica> handler) {
   auto stream = std::make_shared<FollowStream>(world_.time);
   stream->client = std::move(handler);
   FakeMachine& target = world_.machine(leader.port - 9100);

@@ -223,7 +223,7 @@ class FakeMachine final : public BrokerPorts {
   std::unique_ptr<MessageSender<message::BrokerToController>> OpenControlStream(
       const HostPort& controller, MessageHandler<message::ControllerToBroker> handler) override;
   std::unique_ptr<MessageSender<ReplicaToLeader>> OpenReplicaStream(
-      const HostPort& leader, MessageHandler<LeaderToReplica> handler) override;
+      size_t /*shard*/, const HostPort& leader, MessageHandler<LeaderToReplica> handler) override;
   uint64_t RandomSeed() override { return ++seed_; }
   void RequestStop() override { ++stop_requests; }
   [[noreturn]] void StopProcess(const std::string& reason) override;

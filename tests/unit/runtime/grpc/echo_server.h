@@ -1,5 +1,5 @@
 // A real listener on 127.0.0.1 whose Produce stream echoes and whose unary calls do what the
-// request asks for; and what the tests of this folder use to wait.
+// request asks for.
 #pragma once
 
 #include <atomic>
@@ -16,79 +16,16 @@
 #include "runtime/grpc/server.h"
 #include "runtime/grpc/stream_client.h"
 #include "runtime/grpc/unary_client.h"
+#include "tests/unit/runtime/stream_probe.h"
 
 namespace quipu {
 
-// Waits on a condition over state that its own mutex guards. Long waits end in a failure, not in a
-// hang; no test passes by the time running out.
-class Gate {
- public:
-  template <typename Change>
-  void Update(Change change) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    change();
-    wake_.notify_all();
-  }
-  template <typename Condition>
-  [[nodiscard]] bool Await(Condition condition) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return wake_.wait_for(lock, std::chrono::seconds(60), condition);
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable wake_;
-};
-
-// The client's end of a stream: collects what comes.
-struct StreamProbe {
-  Gate gate;
-  std::vector<Bytes> messages;
-  bool closed = false;
-  absl::Status status;
-  bool opened = false;
-  std::unique_ptr<RawSender> sender;
-
-  StreamProbe() = default;
-  StreamProbe(const StreamProbe&) = delete;
-  StreamProbe& operator=(const StreamProbe&) = delete;
-  // The handler refers to this object until its on_closed has been.
-  ~StreamProbe() {
-    sender.reset();
-    EXPECT_TRUE(!opened || AwaitClosed());
-  }
-
-  RawHandler Handler() {
-    opened = true;
-    return RawHandler{.on_message =
-                          [this](Bytes message) {
-                            gate.Update([&] {
-                              EXPECT_FALSE(closed) << "a message after on_closed";
-                              messages.push_back(std::move(message));
-                            });
-                            return absl::OkStatus();
-                          },
-                      .on_closed =
-                          [this](absl::Status reason) {
-                            gate.Update([&] {
-                              EXPECT_FALSE(closed) << "on_closed twice";
-                              closed = true;
-                              status = std::move(reason);
-                            });
-                          }};
-  }
-  void Open(CallThread& calls, uint16_t port, const std::string& method = kProduceMethod) {
-    sender = OpenRawStream(
-        calls, {.host = "127.0.0.1", .port = port, .method = method, .queue_bytes_max = 1 << 30},
-        Handler());
-  }
-  [[nodiscard]] bool AwaitMessages(size_t count) {
-    return gate.Await([&] { return messages.size() >= count; });
-  }
-  [[nodiscard]] bool AwaitClosed() {
-    return gate.Await([&] { return closed; });
-  }
-};
+inline void Open(StreamProbe& probe, CallThread& calls, uint16_t port,
+                 const std::string& method = kProduceMethod) {
+  probe.sender = OpenRawStream(
+      calls, {.host = "127.0.0.1", .port = port, .method = method, .queue_bytes_max = 1 << 30},
+      probe.Handler());
+}
 
 class EchoServer {
  public:

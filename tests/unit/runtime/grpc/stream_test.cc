@@ -17,7 +17,7 @@ TEST(StreamTest, MessagesComeBackInOrder) {
   EchoServer echo;
   CallThread calls;
   StreamProbe probe;
-  probe.Open(calls, echo.port());
+  Open(probe, calls, echo.port());
   for (int i = 0; i < 5000; ++i) probe.sender->Send({Bytes(absl::StrCat("message ", i))});
   ASSERT_TRUE(probe.AwaitMessages(5000));
   for (int i = 0; i < 5000; ++i) {
@@ -32,7 +32,7 @@ TEST(StreamTest, SlicesOfAMessageArriveAsOneMessage) {
   EchoServer echo;
   CallThread calls;
   StreamProbe probe;
-  probe.Open(calls, echo.port());
+  Open(probe, calls, echo.port());
   const std::string big(100000, 'b');
   probe.sender->Send({Bytes(std::string("head")), Bytes(big), Bytes(std::string("mid")),
                       Bytes(std::string("dle")), Bytes(big)});
@@ -44,7 +44,7 @@ TEST(StreamTest, AMessageWithoutBytesIsAMessage) {
   EchoServer echo;
   CallThread calls;
   StreamProbe probe;
-  probe.Open(calls, echo.port());
+  Open(probe, calls, echo.port());
   probe.sender->Send({});
   probe.sender->Send({Bytes(std::string("x"))});
   ASSERT_TRUE(probe.AwaitMessages(2));
@@ -56,7 +56,7 @@ TEST(StreamTest, AMessageOfNearlyTheLimitPassesAndALargerOneEndsTheStreamOnly) {
   EchoServer echo;
   CallThread calls;
   StreamProbe probe;
-  probe.Open(calls, echo.port());
+  Open(probe, calls, echo.port());
   const std::string big(kMessageBytesMax - 100, 'x');
   probe.sender->Send({Bytes(big)});
   ASSERT_TRUE(probe.AwaitMessages(1));
@@ -65,7 +65,7 @@ TEST(StreamTest, AMessageOfNearlyTheLimitPassesAndALargerOneEndsTheStreamOnly) {
   ASSERT_TRUE(probe.AwaitClosed());
   EXPECT_FALSE(probe.status.ok());
   StreamProbe next;
-  next.Open(calls, echo.port());
+  Open(next, calls, echo.port());
   next.sender->Send({Bytes(std::string("still there"))});
   EXPECT_TRUE(next.AwaitMessages(1));
 }
@@ -102,7 +102,7 @@ TEST(StreamTest, ARefusedConnectionIsToldWithTheAddress) {
   CallThread calls;
   StreamProbe probe;
   const Instant begin = ReadClocks().mono;
-  probe.Open(calls, port);
+  Open(probe, calls, port);
   probe.sender->Send({Bytes(std::string("into the void"))});
   ASSERT_TRUE(probe.AwaitClosed());
   EXPECT_EQ(probe.status.code(), absl::StatusCode::kUnavailable) << probe.status;
@@ -114,7 +114,7 @@ TEST(StreamTest, AServerThatVanishesEndsTheStream) {
   auto echo = std::make_unique<EchoServer>();
   CallThread calls;
   StreamProbe probe;
-  probe.Open(calls, echo->port());
+  Open(probe, calls, echo->port());
   probe.sender->Send({Bytes(std::string("x"))});
   ASSERT_TRUE(probe.AwaitMessages(1));
   echo.reset();
@@ -129,7 +129,7 @@ TEST(StreamTest, AClientThatVanishesClosesTheServersEnd) {
   {
     CallThread calls;
     StreamProbe probe;
-    probe.Open(calls, echo.port());
+    Open(probe, calls, echo.port());
     probe.sender->Send({Bytes(std::string("x"))});
     ASSERT_TRUE(probe.AwaitMessages(1));
     probe.sender.reset();
@@ -143,7 +143,7 @@ TEST(StreamTest, TheEndOfTheCallThreadClosesItsStreams) {
   StreamProbe probe;
   {
     CallThread calls;
-    probe.Open(calls, echo.port());
+    Open(probe, calls, echo.port());
     probe.sender->Send({Bytes(std::string("x"))});
     ASSERT_TRUE(probe.AwaitMessages(1));
   }
@@ -156,7 +156,7 @@ TEST(StreamTest, AMessageThatTheHandlerRefusesEndsTheStreamWithItsReason) {
   EchoServer echo;
   CallThread calls;
   StreamProbe probe;
-  probe.Open(calls, echo.port());
+  Open(probe, calls, echo.port());
   probe.sender->Send({Bytes(std::string("good"))});
   probe.sender->Send({Bytes(std::string("bad"))});
   probe.sender->Send({Bytes(std::string("never seen"))});
@@ -172,7 +172,7 @@ TEST(StreamTest, AnUnknownMethodIsUnimplemented) {
   EchoServer echo;
   CallThread calls;
   StreamProbe probe;
-  probe.Open(calls, echo.port(), "/quipu.rpc.Replica/Follow");
+  Open(probe, calls, echo.port(), "/quipu.rpc.Replica/Follow");
   ASSERT_TRUE(probe.AwaitClosed());
   EXPECT_EQ(probe.status.code(), absl::StatusCode::kUnimplemented) << probe.status;
 }
@@ -204,7 +204,7 @@ TEST(StreamTest, ReadingPausesWhileTooManyRequestsAreUnanswered) {
       limits);
   CallThread calls;
   StreamProbe probe;
-  probe.Open(calls, echo.port(), kFetchMethod);
+  Open(probe, calls, echo.port(), kFetchMethod);
   constexpr size_t kMessages = 100;
   for (size_t i = 0; i < kMessages; ++i) probe.sender->Send({Bytes(std::string(1000, 'r'))});
   for (size_t answered = 0; answered < kMessages; ++answered) {

@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/request/log_messages.h"
-#include "runtime/grpc/answer_errors.h"
+#include "runtime/answer_errors.h"
 #include "tests/unit/runtime/grpc/echo_server.h"
 
 namespace quipu {

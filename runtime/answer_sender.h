@@ -2,11 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 
-#include "runtime/grpc/answer_errors.h"
-#include "runtime/grpc/server.h"
-#include "runtime/grpc/typed_stream.h"
+#include "runtime/answer_errors.h"
+#include "runtime/refusals.h"
+#include "runtime/typed_stream.h"
 
 namespace quipu {
 
@@ -15,21 +16,26 @@ template <typename Out>
 class AnswerSender final : public MessageSender<Out> {
  public:
   using EncodeFn = ByteChain (*)(const Out&);
-  AnswerSender(std::shared_ptr<ServerStream> stream, EncodeFn encode)
-      : stream_(std::move(stream)), encode_(encode) {}
+  // `call` ("Log/Produce") is what the refusals are counted as.
+  AnswerSender(std::shared_ptr<RawSender> stream, std::string call,
+               std::shared_ptr<Refusals> refusals, EncodeFn encode)
+      : stream_(std::move(stream)),
+        call_(std::move(call)),
+        refusals_(std::move(refusals)),
+        encode_(encode) {}
   void Send(Out message) override {
     Count(message);
     stream_->Send(encode_(message));
   }
   // An answer that the peer does not want to be sent.
-  void Count(const Out& message) const {
-    AnswerRefusals<Out>::Count(stream_->method(), message, stream_->refusals());
-  }
+  void Count(const Out& message) const { AnswerRefusals<Out>::Count(call_, message, *refusals_); }
   [[nodiscard]] size_t queued_bytes() const override { return stream_->queued_bytes(); }
   void Close(absl::Status reason) override { stream_->Close(std::move(reason)); }
 
  private:
-  const std::shared_ptr<ServerStream> stream_;
+  const std::shared_ptr<RawSender> stream_;
+  const std::string call_;
+  const std::shared_ptr<Refusals> refusals_;
   const EncodeFn encode_;
 };
 

@@ -1,10 +1,11 @@
-#include "runtime/grpc/grpc_log.h"
+#include "runtime/grpc/grpc_setup.h"
 
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 
 #include <string>
 
+#include "absl/synchronization/mutex.h"
 #include "base/logging.h"
 
 namespace quipu {
@@ -30,6 +31,10 @@ void RouteLibraryLogs() {
   gpr_set_log_function(&OnGrpcLog);
   gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
   google::protobuf::SetLogHandler(&OnProtobufLog);
+}
+
+void StopDeadlockSearch() {
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 }
 
 }  // namespace quipu

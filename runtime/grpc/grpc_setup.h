@@ -1,4 +1,4 @@
-// The log lines of gRPC and protobuf in our form.
+// What gRPC, protobuf and Abseil are told once in a program.
 #pragma once
 
 namespace quipu {
@@ -9,5 +9,9 @@ namespace quipu {
 // limited as every event is. Call it in main before any thread exists: protobuf's half is not
 // thread-safe.
 void RouteLibraryLogs();
+
+// Debian's Abseil looks for deadlocks at each lock of a mutex, under one lock of the whole process:
+// gRPC takes several for each message. Off from now on. Not for a library: it is the program's.
+void StopDeadlockSearch();
 
 }  // namespace quipu

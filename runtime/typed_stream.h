@@ -8,8 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "runtime/grpc/raw_stream.h"
 #include "runtime/message_stream.h"
+#include "runtime/raw_stream.h"
 
 namespace quipu {
 
