@@ -18,7 +18,7 @@ class EventSource {
   virtual void Wait(std::optional<Instant> due) = 0;
   // Nothing is polled or waited for any more: ends what is open. Own thread, last.
   virtual void Stop() = 0;
-  // Ends a Wait: the one under way, else the next. Any thread.
+  // Ends a Wait that is under way or about to begin. Any thread.
   virtual void Wake() = 0;
 };
 

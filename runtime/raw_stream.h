@@ -21,8 +21,9 @@ struct RawHandler {
   std::function<void(absl::Status)> on_closed;
 };
 
-// A message larger than this is refused by the receiver and ends its call (RESOURCE_EXHAUSTED):
-// max.message.bytes is capped at 8 MiB and a message carries at most one batch above 1 MiB.
+// A message larger than this is refused by the receiver and ends its call (RESOURCE_EXHAUSTED of
+// gRPC, INVALID_ARGUMENT of sockets): max.message.bytes is capped at 8 MiB and a message carries at
+// most one batch above 1 MiB.
 inline constexpr size_t kMessageBytesMax = size_t{16} << 20;
 
 }  // namespace quipu

@@ -300,6 +300,14 @@ constexpr ConfigSpec kBrokerKeys[] = {
      .high = kHourMs,
      .unit = "ms",
      .doc = "a write that takes so long ends the process; at least twice the above"},
+    {.name = "quipu.peer.connections.max",
+     .type = kNumber,
+     .fallback = "4096",
+     .low = 16,
+     .high = 1000000,
+     .unit = "connections",
+     .doc = "on listener.peer; each other broker opens up to two for each of its shards, and one; "
+            "more are closed at once"},
     // Clients of the Kafka protocol.
     {.name = "max.connections",
      .type = kNumber,

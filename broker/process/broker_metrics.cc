@@ -144,6 +144,7 @@ void BrokerMetrics::AddShards(const Gathered& shards, const BrokerMetricsState& 
   out.Set("quipu_parked_acknowledgements", static_cast<double>(all.parked_acks));
   out.Set("quipu_fetch_waiters", static_cast<double>(all.fetch_waiters));
   out.Set("quipu_unsynced_bytes", static_cast<double>(all.unsynced_bytes));
+  out.Set("quipu_peer_connections", static_cast<double>(sources_.peers.connections()));
   out.Set("quipu_replica_undurable_bytes", static_cast<double>(all.undurable_pushed_bytes));
   out.Set("quipu_damaged_batches", static_cast<double>(all.damaged_batches));
   out.Set("quipu_repaired_batches_total", static_cast<double>(all.repaired_batches));

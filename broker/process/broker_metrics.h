@@ -31,6 +31,7 @@ class BrokerMetrics {
     const BrokerStorage& storage;
     const Refusals& refusals;           // of all listeners
     const kafka::KafkaListener* kafka;  // nullptr: there is none
+    const StreamListener& peers;
   };
   // Listens at settings.metrics and begins to look at lags and sizes. The sources must outlive it,
   // and the node must have started. Errors of MetricsServer::Start.

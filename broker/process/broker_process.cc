@@ -15,7 +15,6 @@ namespace {
 
 // Answers already written may still reach their clients for so long.
 constexpr Duration kClientGrace = std::chrono::milliseconds(200);
-// Parks nothing, carries acknowledgements only.
 
 kafka::KafkaListener::Options KafkaOptions(const BrokerSettings& settings,
                                            std::shared_ptr<Refusals> refusals) {
@@ -86,11 +85,12 @@ absl::Status BrokerProcess::BindListeners() {
   AddNodeService(*client_server_, [this](std::function<void(message::DescribeNodeResponse)> reply) {
     ports_->control_executor().Post([this, reply = std::move(reply)] { reply(Describe()); });
   });
-  peer_listener_ =
-      std::make_unique<StreamListener>(StreamListenerOptions{.host = settings_.peer_listener.host,
-                                                             .port = settings_.peer_listener.port,
-                                                             .refusals = refusals_},
-                                       PeerStreams(node_, refusals_));
+  peer_listener_ = std::make_unique<StreamListener>(
+      StreamListenerOptions{.host = settings_.peer_listener.host,
+                            .port = settings_.peer_listener.port,
+                            .connections_max = settings_.peer_connections_max,
+                            .refusals = refusals_},
+      PeerStreams(node_, refusals_));
   QUIPU_RETURN_IF_ERROR(client_server_->Bind());
   QUIPU_RETURN_IF_ERROR(peer_listener_->Bind());
   const auto told = [](const HostPort& advertised, const HostPort& listener, uint16_t port) {
@@ -115,7 +115,8 @@ absl::Status BrokerProcess::StartMetrics() {
                                                                     .ports = *ports_,
                                                                     .storage = *storage_,
                                                                     .refusals = *refusals_,
-                                                                    .kafka = kafka_.get()}));
+                                                                    .kafka = kafka_.get(),
+                                                                    .peers = *peer_listener_}));
   metrics_endpoint_ = EndpointText({settings_.metrics.host, metrics_->port()});
   return absl::OkStatus();
 }

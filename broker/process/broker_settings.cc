@@ -49,6 +49,7 @@ void ReadProcessKeys(ConfigReader& reader, BrokerSettings& settings) {
     settings.node.controllers.push_back({.host = std::move(host), .port = port});
   }
   reader.Text("broker.rack", &settings.node.rack);
+  reader.Number("quipu.peer.connections.max", &settings.peer_connections_max);
   reader.Number("num.network.threads", &settings.network_threads);
   reader.Number("num.shards", &settings.node.num_shards);
   reader.Number("quipu.cold.read.threads", &settings.cold_read_threads);

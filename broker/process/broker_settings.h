@@ -43,6 +43,7 @@ struct BrokerSettings {
   AdvertisedListeners advertised;                   // advertised.listeners
   KafkaSettings kafka;
   std::string listeners_file;                            // listeners.file
+  size_t peer_connections_max = 4096;                    // quipu.peer.connections.max
   size_t network_threads = 1;                            // num.network.threads
   size_t cold_read_threads = 2;                          // quipu.cold.read.threads
   size_t network_memory_bytes_max = size_t{512} << 20;   // quipu.network.memory.bytes.max

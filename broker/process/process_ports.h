@@ -1,4 +1,4 @@
-// The real world of a broker: threads, RocksDB, gRPC.
+// The real world of a broker: threads, RocksDB, sockets, gRPC.
 #pragma once
 
 #include <memory>
@@ -22,8 +22,8 @@ class ProcessPorts final : public BrokerPorts {
   ProcessPorts(BrokerStorage& storage, Ballast& ballast, size_t shards, size_t cold_read_threads);
   ~ProcessPorts() override;
 
-  // Ends cold reads, executors and outgoing streams, in this order. Nothing of the node runs
-  // afterwards; then the node may be destroyed.
+  // Ends cold reads, executors with their sockets, and the control stream, in this order. Nothing
+  // of the node runs afterwards; then the node may be destroyed.
   void Stop();
 
   // Work that waits in each thread's mailbox or each pool's queue, by the thread's name.

@@ -260,6 +260,10 @@ void Repairer::RecoverProducers(PartitionUid uid) {
         PartitionHost* host = context_.Find(uid);
         if (again == nullptr || host == nullptr || again->log_id != log_id) return;
         again->recovering = false;
+        if (host->core.producers_known()) {  // its leader told it
+          Forget(uid);
+          return;
+        }
         if (recovered.ok() && host->core.OnProducersRecovered(*recovered)) {
           LogInfo("log.producers_recovered", {{"partition_uid", uid.ToString()}});
           Forget(uid);

@@ -67,7 +67,7 @@ void ReplicaSender::Answer(PartitionHost& host, BrokerId follower, ReplicaPush p
   if (found == followers_.end()) return;
   const auto it = found->second.find(follower);
   if (it == found->second.end()) return;       // its stream is gone, so is the wish for an answer
-  const size_t bytes = push.producers.size();  // the producers of a follower that begins anew
+  const size_t bytes = push.producers.size();  // for a follower that begins anew or lacks them
   Enqueue(OutgoingOf(it->second.stream), std::move(push), bytes);
 }
 

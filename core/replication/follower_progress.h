@@ -19,9 +19,11 @@ struct FollowerProgress {
   bool connected = false;  // there is a stream, and it has said where to send from
   // Its (last epoch, fetch offset) was found in this log: what it holds is a prefix of it.
   bool matched = false;
-  // It does not know what producers have sent, and this leader does: it must not join the ISR yet.
-  bool lacks_producers = false;
-  Offset durable_end = kNoOffset;  // the acknowledgement; valid when matched
+  // It does not know what producers have sent, and this leader does: it does not join the ISR yet.
+  bool wants_producers = false;
+  Offset producers_as_of = kNoOffset;  // what it was told of them last
+  Offset joins_at = kNoOffset;         // it must hold the log up to here to know all of them
+  Offset durable_end = kNoOffset;      // the acknowledgement; valid when matched
   Offset log_start = kNoOffset;
   // Marks of the replica sender.
   Offset sent_end = kNoOffset;
@@ -47,8 +49,8 @@ struct FollowerProgress {
   }
 
   void AddTo(Fingerprint& state) const {
-    state.Add(info, broker_epoch, connected, matched, lacks_producers, durable_end, log_start,
-              last_caught_up, last_update);
+    state.Add(info, broker_epoch, connected, matched, wants_producers, joins_at, durable_end,
+              log_start, last_caught_up, last_update);
     if (connected) state.Add(sent_end, told_high_watermark, told_log_start);
     // It decides nothing but whether to be caught up at last_update.
     if (state.counts_time() && last_update > last_caught_up) state.Add(log_end_at_last_update);
@@ -57,7 +59,8 @@ struct FollowerProgress {
   // Another life of that broker: nothing is known of it.
   void Forget(BrokerEpoch epoch) {
     broker_epoch = epoch;
-    connected = matched = lacks_producers = false;
+    connected = matched = wants_producers = false;
+    producers_as_of = joins_at = kNoOffset;
     durable_end = log_start = sent_end = kNoOffset;
     log_end_at_last_update = kNoOffset;
   }

@@ -38,7 +38,7 @@ void FollowerRole::SendUpdate(bool restart, Now now, PartitionEffects& effects) 
        .last_epoch = hides_epoch || offsets.empty() ? kNoLeaderEpoch
                                                     : log_->epochs().EpochBefore(offsets.log_end()),
        .restart = restart,
-       .producers_unknown = !log_->producers_known()});
+       .producers_unknown = log_->wants_producers()});
   told_end_ = AcknowledgedEnd();
   told_log_start_ = offsets.log_start();
   if (!restart) return;
@@ -112,13 +112,13 @@ void FollowerRole::OnReplicaPush(const ReplicaPush& push, Now now, PartitionEffe
 }
 
 bool FollowerRole::TakeProducers(const ReplicaPush& push, PartitionEffects& effects) {
-  const bool asked = !log_->producers_known() && push.batches.empty();
+  const bool asked = log_->wants_producers() && push.batches.empty();
   if (!asked || push.base_offset == kNoOffset) return false;
-  // What came meanwhile is in no table: the next restart asks again.
+  // What came meanwhile is in no table: the leader hears that it is still wanted.
   if (push.base_offset != log_->offsets().log_end()) return false;
   const auto producers = DecodeProducers(push.producers.view());
   if (!producers) return false;
-  log_->LearnProducers(*producers, effects);
+  log_->LearnProducers(*producers, push.producers_whole_at, effects);
   return true;
 }
 

@@ -27,8 +27,8 @@ bool MayJoin(const FollowerProgress& follower, const IsrTracker::LogView& log) {
   const ReplicaInfo& info = follower.info;
   if (info.fenced || info.in_controlled_shutdown || info.disk_stalled) return false;
   if (info.epoch == kNoBrokerEpoch || follower.broker_epoch != info.epoch) return false;
-  return follower.matched && !follower.lacks_producers &&
-         follower.durable_end >= log.high_watermark &&
+  return follower.matched && !follower.wants_producers &&
+         follower.durable_end >= std::max(log.high_watermark, follower.joins_at) &&
          (follower.durable_end >= log.epoch_start || IsPlanted(PlantedBug::kJoinWithoutEpochStart));
 }
 

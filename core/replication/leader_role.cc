@@ -77,10 +77,14 @@ void LeaderRole::SendToLogStart(BrokerId follower, PartitionEffects& effects) co
       EncodeProducers(log_->producers().Snapshot(log_->offsets().log_start()).producers);
 }
 
-void LeaderRole::SendProducers(BrokerId follower, Offset offset, PartitionEffects& effects) const {
-  AnswerError(follower, log_->leader_epoch(), ErrorCode::kNone, effects);
+void LeaderRole::SendProducers(FollowerProgress& follower, Offset offset,
+                               PartitionEffects& effects) const {
+  follower.producers_as_of = offset;
+  follower.joins_at = log_->offsets().log_end();
+  AnswerError(follower.info.broker, log_->leader_epoch(), ErrorCode::kNone, effects);
   ReplicaPush& push = effects.replica_answers.back().second;
   push.base_offset = offset;
+  push.producers_whole_at = follower.joins_at;
   push.producers = EncodeProducers(log_->producers().Snapshot(offset).producers);
 }
 
@@ -153,8 +157,7 @@ void LeaderRole::OnReplicaUpdate(BrokerId broker, BrokerEpoch broker_epoch,
     follower->sent_end = update.fetch_offset;
     follower->told_high_watermark = follower->told_log_start = kNoOffset;
     effects.log_end_moved = true;
-    follower->lacks_producers = update.producers_unknown && log_->producers_known();
-    if (follower->lacks_producers) SendProducers(broker, update.fetch_offset, effects);
+    follower->producers_as_of = follower->joins_at = kNoOffset;
   } else if (!follower->connected || !follower->matched) {
     AnswerError(broker, update.leader_epoch, ErrorCode::kReplicaNotAvailable, effects);
     return;
@@ -167,7 +170,10 @@ void LeaderRole::OnReplicaUpdate(BrokerId broker, BrokerEpoch broker_epoch,
                              ? update.durable_end_offset
                              : std::max(follower->durable_end, update.durable_end_offset);
   follower->NoteUpdate(durable, offsets.log_end(), now.mono);
-  follower->lacks_producers &= update.producers_unknown;
+  follower->wants_producers = update.producers_unknown && log_->producers_known();
+  if (follower->wants_producers && update.fetch_offset > follower->producers_as_of) {
+    SendProducers(*follower, follower->sent_end, effects);
+  }
   follower->log_start = std::max(follower->log_start, update.log_start_offset);
   MaybeAdvanceHighWatermark(effects);
   MaybeExpandIsr(now, effects);

@@ -101,8 +101,8 @@ class LeaderRole {
   // Tells a follower to begin anew at the log start: it lacks more than this log still has, or what
   // it has cannot be compared any more.
   void SendToLogStart(BrokerId follower, PartitionEffects& effects) const;
-  // The producer state as of `offset`, where the follower's log ends.
-  void SendProducers(BrokerId follower, Offset offset, PartitionEffects& effects) const;
+  // The producer state as of `offset`, where the follower's log will end when it hears of it.
+  void SendProducers(FollowerProgress& follower, Offset offset, PartitionEffects& effects) const;
   FollowerProgress* Find(BrokerId follower);
   [[nodiscard]] const FollowerProgress* Find(BrokerId follower) const;
 

@@ -1,4 +1,4 @@
-// Producer state on its way to a follower that begins anew.
+// Producer state on its way to a follower that begins anew, or that damage keeps from knowing it.
 #pragma once
 
 #include <optional>

@@ -9,6 +9,10 @@
 namespace quipu {
 namespace {
 
+Offset UnknownFrom(const RecoveredLog& recovered) {
+  return recovered.damaged.empty() ? Offset{0} : recovered.damaged.front().first_offset;
+}
+
 Offset UnknownBelow(const RecoveredLog& recovered) {
   if (recovered.damaged.empty()) return Offset{0};
   const bool all_named = recovered.damaged.size() < kDamagedBatchesNamed;
@@ -25,6 +29,7 @@ ReplicaLog::ReplicaLog(const PartitionLimits& limits, RecoveredLog recovered)
                recovered.log_end_offset),
       epochs_(std::move(recovered.epochs)),
       producers_(limits.producers_max),
+      unknown_from_(UnknownFrom(recovered)),
       unknown_below_(UnknownBelow(recovered)) {
   producers_.Restore(recovered.producers);
 }
@@ -84,11 +89,13 @@ bool ReplicaLog::AdvanceHighWatermark(Offset high_watermark, PartitionEffects& e
 
 bool ReplicaLog::RaiseLogStart(Offset log_start, PartitionEffects& effects) {
   QUIPU_CHECK(!truncating_);
-  const bool knew_producers = producers_known();
+  const bool wanted_producers = wants_producers();
   if (!offsets_.RaiseLogStart(std::min(log_start, offsets_.high_watermark()))) return false;
-  // A damaged batch that goes now may have held what a producer sent last: of who is not heard of
-  // behind it, nothing is known any more.
-  if (!knew_producers) producers_.ForgetBelow(offsets_.log_start());
+  // A damaged batch that is gone may have held what a producer sent last: of who is not heard of
+  // behind the log start, nothing is known any more.
+  if (wanted_producers && offsets_.log_start() > unknown_from_) {
+    producers_.ForgetBelow(offsets_.log_start());
+  }
   if (epochs_.TrimTo(offsets_.log_start())) PutEpochs(effects);
   PutState(effects);
   // Recovery can no longer read what lies below, so the producers of it must be in a snapshot that
@@ -117,11 +124,14 @@ void ReplicaLog::RestartAt(Offset offset, const std::vector<ProducerEntry>& prod
   effects.log_start_moved = true;
 }
 
-void ReplicaLog::LearnProducers(const std::vector<ProducerEntry>& producers,
+void ReplicaLog::LearnProducers(const std::vector<ProducerEntry>& producers, Offset whole_at,
                                 PartitionEffects& effects) {
   QUIPU_CHECK(!truncating_);
   producers_.Restore(producers);
   unknown_below_ = Offset{0};
+  whole_at_ = whole_at;
+  // As soon as it is whole: a start would find the damage again.
+  bytes_since_snapshot_ = limits_.producer_snapshot_bytes;
   if (MayPutProducers(effects)) PutProducers(offsets_.log_end(), effects);
 }
 
@@ -149,7 +159,9 @@ void ReplicaLog::OnTruncated(RecoveredLog recovered, PartitionEffects& effects) 
   epochs_ = LeaderEpochCache(std::move(recovered.epochs));
   if (epochs_.TruncateTo(offsets_.log_end())) PutEpochs(effects);
   producers_.Restore(recovered.producers);
+  unknown_from_ = UnknownFrom(recovered);
   unknown_below_ = UnknownBelow(recovered);
+  whole_at_ = Offset{0};
   if (snapshot_as_of_ > offsets_.log_end()) snapshot_as_of_ = kNoOffset;
 }
 
@@ -157,7 +169,7 @@ bool ReplicaLog::RestoreProducers(const RecoveredLog& recovered) {
   if (truncating_ || !recovered.damaged.empty()) return false;
   if (recovered.log_end_offset != offsets_.log_end()) return false;
   producers_.Restore(recovered.producers);
-  unknown_below_ = Offset{0};
+  unknown_below_ = whole_at_ = Offset{0};
   return true;
 }
 

@@ -44,8 +44,10 @@ class ReplicaLog {
   void RestartAt(Offset offset, const std::vector<ProducerEntry>& producers,
                  PartitionEffects& effects);
   // What a leader whose log this one is a prefix of knows of producers, as of the log end, instead
-  // of what damage here hides.
-  void LearnProducers(const std::vector<ProducerEntry>& producers, PartitionEffects& effects);
+  // of what damage here hides. Of some it may know only what lies behind: together with the
+  // batches up to `whole_at` this is all.
+  void LearnProducers(const std::vector<ProducerEntry>& producers, Offset whole_at,
+                      PartitionEffects& effects);
   // The truncation is durable. Batches are cut whole, so the log may end below what was asked for.
   void OnTruncated(RecoveredLog recovered, PartitionEffects& effects);
 
@@ -69,13 +71,17 @@ class ReplicaLog {
   // nothing can be said of the next sequence number of anybody (PR6, P03). Until it is repaired,
   // the leader says what it knows, or the batch is trimmed; then who sent nothing behind the log
   // start counts as unknown (P08).
-  [[nodiscard]] bool producers_known() const { return offsets_.log_start() >= unknown_below_; }
+  [[nodiscard]] bool producers_known() const {
+    return !wants_producers() && offsets_.log_end() >= whole_at_;
+  }
+  // There is such a batch still, and nobody has said what it would tell.
+  [[nodiscard]] bool wants_producers() const { return offsets_.log_start() < unknown_below_; }
   [[nodiscard]] const PartitionLimits& limits() const { return limits_; }
 
   void CheckInvariants() const;
   void AddTo(Fingerprint& state) const {
     state.Add(leader_epoch_, partition_epoch_, offsets_, epochs_, producers_, truncating_,
-              unknown_below_, snapshot_as_of_, bytes_since_snapshot_);
+              unknown_below_, whole_at_, snapshot_as_of_, bytes_since_snapshot_);
   }
 
  private:
@@ -95,7 +101,9 @@ class ReplicaLog {
   LeaderEpochCache epochs_;
   ProducerTable producers_;
   bool truncating_ = false;
-  Offset unknown_below_{0};            // see producers_known
+  Offset unknown_from_{0};             // first offset of the first damaged batch
+  Offset unknown_below_{0};            // end of the last; 0: there is none
+  Offset whole_at_{0};                 // see LearnProducers
   Offset snapshot_as_of_ = kNoOffset;  // of the newest producer snapshot; none known: kNoOffset
   int64_t bytes_since_snapshot_ = 0;
 };

@@ -224,34 +224,14 @@ bool Read(const Bytes& bytes, ReplicaOpen& out, bool& has_id) {
 bool Read(const Bytes& bytes, ReplicaUpdate& out) {
   out.last_epoch = LeaderEpoch(0);
   return ReadFields(bytes, [&](const WireField& field) {
-    switch (field.key) {
-      case VarintField(1):
-        out.uid = PartitionUid(field.number);
-        break;
-      case VarintField(2):
-        out.leader_epoch = LeaderEpoch(field.AsInt32());
-        break;
-      case VarintField(3):
-        out.fetch_offset = Offset(field.AsInt64());
-        break;
-      case VarintField(4):
-        out.durable_end_offset = Offset(field.AsInt64());
-        break;
-      case VarintField(5):
-        out.log_start_offset = Offset(field.AsInt64());
-        break;
-      case VarintField(6):
-        out.last_epoch = LeaderEpoch(field.AsInt32());
-        break;
-      case VarintField(7):
-        out.restart = field.number != 0;
-        break;
-      case VarintField(8):
-        out.producers_unknown = field.number != 0;
-        break;
-      default:
-        break;
-    }
+    if (field.key == VarintField(1)) out.uid = PartitionUid(field.number);
+    if (field.key == VarintField(2)) out.leader_epoch = LeaderEpoch(field.AsInt32());
+    if (field.key == VarintField(3)) out.fetch_offset = Offset(field.AsInt64());
+    if (field.key == VarintField(4)) out.durable_end_offset = Offset(field.AsInt64());
+    if (field.key == VarintField(5)) out.log_start_offset = Offset(field.AsInt64());
+    if (field.key == VarintField(6)) out.last_epoch = LeaderEpoch(field.AsInt32());
+    if (field.key == VarintField(7)) out.restart = field.number != 0;
+    if (field.key == VarintField(8)) out.producers_unknown = field.number != 0;
     return true;
   });
 }
@@ -293,6 +273,9 @@ bool Read(const Bytes& bytes, ReplicaPush& out, Bytes& records) {
         break;
       case LengthField(10):
         out.producers = field.bytes;
+        break;
+      case VarintField(11):
+        out.producers_whole_at = Offset(field.AsInt64());
         break;
       default:
         break;

@@ -93,6 +93,7 @@ WireWriter Body(const ReplicaPush& push) {
   out.Signed(8, push.diverging_end_offset.value());
   out.Signed(9, push.base_offset.value());
   if (!push.producers.empty()) out.Shared(10, {push.producers});
+  out.Signed(11, push.producers_whole_at.value());
   out.Shared(6, push.batches);
   return out;
 }

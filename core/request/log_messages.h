@@ -129,6 +129,8 @@ struct ReplicaPush {
   Offset base_offset = kNoOffset;
   // Producer state: with kOffsetOutOfRange as of log_start_offset, else as base_offset says.
   Bytes producers = {};
+  // Without an error: with `producers` and the batches up to here the state is whole.
+  Offset producers_whole_at{0};
 };
 struct LeaderToReplica {
   ErrorCode error = ErrorCode::kNone;

@@ -71,6 +71,8 @@ CLUSTER = [
     ("Waiting: acknowledgements and fetches", "short", "timeseries",
      [("quipu_parked_acknowledgements", "acknowledgements {{instance}}"),
       ("quipu_fetch_waiters", "fetches {{instance}}")]),
+    ("Connections of other brokers", "short", "timeseries",
+     [("quipu_peer_connections", "{{instance}}")]),
     ("Kafka listener: connections", "short", "timeseries",
      [("quipu_kafka_connections", "{{instance}}")]),
     ("Kafka listener: connections that came, and were ended", "short", "timeseries",

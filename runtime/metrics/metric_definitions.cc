@@ -118,6 +118,9 @@ void DefineBroker(Definitions& all) {
       "Produced and not yet answered; the limit is quipu.produce.in.flight.bytes.max");
   add("quipu_unsynced_bytes", kGauge, "bytes", {},
       "Accepted and not yet durable; the limit is quipu.unsynced.tail.bytes.max for each shard");
+  add("quipu_peer_connections", kGauge, "connections", {},
+      "Open connections of other brokers to listener.peer: one for each shard of each broker that "
+      "follows this one, at most quipu.peer.connections.max");
   add("quipu_replica_undurable_bytes", kGauge, "bytes", {},
       "Pushed by leaders and not yet durable here; the limit is quipu.replica.credit.bytes for "
       "each leader and shard");

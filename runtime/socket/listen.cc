@@ -16,9 +16,9 @@ absl::StatusOr<std::unique_ptr<asio::ip::tcp::acceptor>> ListenOn(asio::io_conte
   const auto refuse = [&](absl::string_view step, const std::error_code& error) {
     return absl::UnavailableError(absl::StrCat(
         "the ", name, " listener cannot ", step, " ", host, ":", port, ": ", error.message(),
-        error == asio::error::address_in_use
-            ? "; another process listens there: stop it, or choose another port"
-            : "; expected an address of this machine"));
+        error == asio::error::address_in_use ? "; another process listens there (see it with ss "
+                                               "-ltnp): stop it, or choose another port"
+                                             : "; expected an address of this machine"));
   };
   std::error_code error;
   asio::ip::tcp::resolver resolver(context);

@@ -29,15 +29,18 @@ void SocketLoop::Wait(std::optional<Instant> due) {
 }
 
 void SocketLoop::Stop() {
+  stopped_ = true;
   // One that ends leaves the set.
   const std::vector<std::shared_ptr<StreamConnection>> all(connections_.begin(),
                                                            connections_.end());
   for (const auto& connection : all) connection->Abandon();
-  context_.poll();  // what was waited for is told that it is over
+  // Also what was to be begun, and what was waited for, is told that it is over.
+  context_.poll();
 }
 
-void SocketLoop::Add(std::shared_ptr<StreamConnection> connection) {
-  connections_.insert(std::move(connection));
+bool SocketLoop::Add(const std::shared_ptr<StreamConnection>& connection) {
+  if (!stopped_) connections_.insert(connection);
+  return !stopped_;
 }
 
 void SocketLoop::Remove(const std::shared_ptr<StreamConnection>& connection) {

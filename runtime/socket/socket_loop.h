@@ -23,14 +23,15 @@ class SocketLoop final : public EventSource {
 
   // Any thread.
   [[nodiscard]] asio::io_context& context() { return context_; }
-  // Connections that Stop has to end.
-  void Add(std::shared_ptr<StreamConnection> connection);
+  // Connections that Stop has to end. False: it has been.
+  [[nodiscard]] bool Add(const std::shared_ptr<StreamConnection>& connection);
   void Remove(const std::shared_ptr<StreamConnection>& connection);
 
  private:
   asio::io_context context_{1};
   const asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
   absl::flat_hash_set<std::shared_ptr<StreamConnection>> connections_;
+  bool stopped_ = false;
 };
 
 }  // namespace quipu

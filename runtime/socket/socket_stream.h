@@ -66,9 +66,9 @@ struct StreamListenerOptions {
   std::string name = "peer";  // in logs
   std::string host = "127.0.0.1";
   uint16_t port = 0;                           // 0: any free one
-  size_t connections_max = 1024;               // more are closed as soon as they are accepted
+  size_t connections_max = 4096;               // more are closed as soon as they are accepted
   size_t queue_bytes_max = size_t{128} << 20;  // unsent bytes at which a stream is cut
-  std::shared_ptr<Refusals> refusals = {};     // where faults of peers are counted, as `name`
+  std::shared_ptr<Refusals> refusals = {};     // where faults of peers are counted
 };
 
 // One listening socket. Bind, Serve, Shutdown, each once, from one thread.

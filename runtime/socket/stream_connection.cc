@@ -22,7 +22,9 @@ constexpr int kUnansweredMillis = 15000;
 // Reads in a row before another connection has its turn.
 constexpr int kReadsInARow = 16;
 constexpr size_t kPartsPerSend = 64;
-// An accepted connection takes the reason of its end in this time.
+// An accepted connection says something in this time.
+constexpr Duration kFirstMessagePatience = std::chrono::seconds(10);
+// It takes the reason of its end in this time.
 constexpr Duration kEndPatience = std::chrono::seconds(1);
 
 void SetOptions(asio::ip::tcp::socket& socket) {
@@ -65,7 +67,11 @@ void StreamConnection::Open(std::string host, uint16_t port, Duration connect_ti
   opening_ = opening;
   asio::post(loop_->context(),
              [self = shared_from_this(), host = std::move(host), port, connect_timeout] {
-               self->loop_->Add(self);
+               if (self->finished_) return;
+               if (!self->loop_->Add(self)) {
+                 self->Abandon();
+                 return;
+               }
                self->FinishAfter(connect_timeout,
                                  absl::UnavailableError(absl::StrCat(
                                      "no connection within ", ToMillis(connect_timeout), " ms")));
@@ -120,10 +126,13 @@ void StreamConnection::Connected() {
 
 void StreamConnection::Accept(asio::ip::tcp::socket socket, const Acceptor& acceptor,
                               std::function<void(const absl::Status&)> on_fault) {
-  loop_->Add(shared_from_this());
   accepted_ = true;
   on_fault_ = std::move(on_fault);
   socket_ = std::move(socket);
+  if (!loop_->Add(shared_from_this())) {
+    Abandon();
+    return;
+  }
   SetOptions(socket_);
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -134,6 +143,9 @@ void StreamConnection::Accept(asio::ip::tcp::socket socket, const Acceptor& acce
     handler_ = *std::move(handler);
   } else {
     OnFault(handler.status());
+  }
+  if (!closing_) {
+    FinishAfter(kFirstMessagePatience, absl::DeadlineExceededError("it says nothing"));
   }
   WaitReadable();
 }
@@ -182,9 +194,10 @@ void StreamConnection::Flush() {
       return;
     }
     if (sent < 0) {
-      asio::post(loop_->context(),
-                 [self = shared_from_this(), why = Broken(errno)] { self->Finish(why); });
+      // The reader sees it too, behind what the peer said last.
       fd_ = -1;
+      unsent_.clear();
+      front_sent_ = queued_bytes_ = 0;
       return;
     }
     queued_bytes_ -= static_cast<size_t>(sent);
@@ -194,9 +207,10 @@ void StreamConnection::Flush() {
       unsent_.pop_front();
     }
   }
-  if (closing_) {
-    asio::post(loop_->context(), [self = shared_from_this()] { self->Finish(absl::OkStatus()); });
-  }
+  if (!closing_) return;
+  // All is told. What the peer still sends is read, so that no reset overtakes the reason.
+  ::shutdown(fd_, SHUT_WR);
+  fd_ = -1;
 }
 
 void StreamConnection::WaitWritable() {
@@ -251,7 +265,9 @@ absl::Status StreamConnection::OnFrame(Bytes body, bool last) {
     Finish(DecodeEnd(body.view()));
     return absl::CancelledError();
   }
-  return closing_ ? absl::OkStatus() : handler_.on_message(std::move(body));
+  if (closing_) return absl::OkStatus();
+  if (accepted_ && !std::exchange(heard_, true)) timer_.cancel();
+  return handler_.on_message(std::move(body));
 }
 
 void StreamConnection::OnFault(const absl::Status& fault) {
@@ -272,7 +288,7 @@ void StreamConnection::CloseLocked(absl::Status reason) {
   if (closing_) return;
   closing_ = true;
   reason_ = reason;
-  const bool told = accepted_ && fd_ >= 0;
+  const bool told = fd_ >= 0 && accepted_;
   if (told) {
     Append({Bytes(EncodeEnd(reason))}, /*last=*/true);
     if (!blocked_) Flush();

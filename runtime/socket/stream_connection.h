@@ -83,6 +83,7 @@ class StreamConnection final : public RawSender,
   StreamOpening opening_;
   std::function<void(const absl::Status&)> on_fault_;
   bool accepted_ = false;
+  bool heard_ = false;  // accepted_: the first message came
   bool finished_ = false;
 
   std::atomic<bool> closing_ = false;  // written with the lock

@@ -1,4 +1,5 @@
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <asio/post.hpp>
@@ -21,6 +22,8 @@ namespace {
 
 // In this time an accepted connection says what it wants.
 constexpr Duration kOpeningPatience = std::chrono::seconds(10);
+// Connections that have not said what they want.
+constexpr size_t kNewcomersMax = 256;
 // Before the next try when the process has no file descriptor left.
 constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
 
@@ -34,6 +37,7 @@ struct StreamListener::Parts : std::enable_shared_from_this<Parts> {
         : socket(std::move(given)), patience(socket.get_executor()) {}
     asio::ip::tcp::socket socket;
     asio::steady_timer patience;
+    bool heard = false;
     std::string peer;
     std::array<char, kOpeningBytes> opening;
   };
@@ -56,6 +60,11 @@ struct StreamListener::Parts : std::enable_shared_from_this<Parts> {
     const std::lock_guard<std::mutex> lock(mutex);
     return newcomers.size() + connections.size();
   }
+  [[nodiscard]] bool IsFull() const {
+    const std::lock_guard<std::mutex> lock(mutex);
+    return newcomers.size() >= kNewcomersMax ||
+           newcomers.size() + connections.size() >= options.connections_max;
+  }
 
   const StreamListenerOptions options;
   const SocketStreamAcceptor acceptor;
@@ -76,6 +85,7 @@ struct StreamListener::Parts : std::enable_shared_from_this<Parts> {
 // ---- accepting -------------------------------------------------------------------------------
 
 void StreamListener::Parts::AcceptNext() {
+  if (listening == nullptr) return;  // shut down while it waited to try again
   listening->async_accept(
       [self = shared_from_this()](std::error_code error, asio::ip::tcp::socket socket) {
         self->OnAccepted(error, std::move(socket));
@@ -97,7 +107,7 @@ void StreamListener::Parts::OnAccepted(std::error_code error, asio::ip::tcp::soc
   const auto endpoint = newcomer->socket.remote_endpoint(gone);
   if (!gone) {
     newcomer->peer = absl::StrCat(endpoint.address().to_string(), ":", endpoint.port());
-    if (open() >= options.connections_max) {
+    if (IsFull()) {
       LogWarn("listener.too_many_connections",
               {{"listener", options.name}, {"peer", newcomer->peer}});
     } else {
@@ -115,7 +125,7 @@ void StreamListener::Parts::ReadOpening(const NewcomerPtr& newcomer) {
   }
   newcomer->patience.expires_after(kOpeningPatience);
   newcomer->patience.async_wait([self = shared_from_this(), newcomer](std::error_code stopped) {
-    if (stopped) return;
+    if (stopped || newcomer->heard) return;
     self->OnFault(newcomer->peer, absl::DeadlineExceededError("it did not say what it wants"));
     std::error_code ignored;
     newcomer->socket.close(ignored);
@@ -128,11 +138,13 @@ void StreamListener::Parts::ReadOpening(const NewcomerPtr& newcomer) {
 
 void StreamListener::Parts::OnOpening(const NewcomerPtr& newcomer, std::error_code error,
                                       size_t got) {
+  newcomer->heard = true;
   newcomer->patience.cancel();
   const absl::StatusOr<StreamOpening> opening =
       error ? absl::InvalidArgumentError("it did not say what it wants")
             : DecodeOpening({newcomer->opening.data(), newcomer->opening.size()});
-  if (opening.ok()) {
+  // Shutdown may have closed it after it was read.
+  if (opening.ok() && newcomer->socket.is_open()) {
     // The socket moves to the thread that it will belong to.
     const std::shared_ptr<SocketLoop>& loop = loops[opening->lane % loops.size()];
     std::error_code failed;
@@ -143,7 +155,11 @@ void StreamListener::Parts::OnOpening(const NewcomerPtr& newcomer, std::error_co
       std::error_code no_socket;
       asio::ip::tcp::socket moved(loop->context());
       moved.assign(protocol, native, no_socket);
-      QUIPU_CHECK(!no_socket);
+      if (no_socket) {
+        ::close(native);
+        self->OnFault(peer, absl::ResourceExhaustedError(no_socket.message()));
+        return;
+      }
       self->Serve(loop, std::move(moved), peer, opening);
     });
   } else if (error != asio::error::operation_aborted && (!error || got > 0)) {
@@ -184,7 +200,7 @@ void StreamListener::Parts::Serve(const std::shared_ptr<SocketLoop>& loop,
 void StreamListener::Parts::OnFault(const std::string& peer, const absl::Status& fault) const {
   LogWarn("listener.connection_refused",
           {{"listener", options.name}, {"peer", peer}, {"error", std::string(fault.message())}});
-  if (options.refusals) options.refusals->Add(options.name, ErrorCode::kInvalidRequest);
+  if (options.refusals) options.refusals->Add("Replica/Stream", ErrorCode::kInvalidRequest);
 }
 
 void StreamListener::Parts::Forget(const std::shared_ptr<StreamConnection>& connection) {

@@ -184,7 +184,7 @@ class BadBytesTest(programs.TestCase):
                 (self.topic.cluster_id, follower, epoch, 77, None)):
             with self.subTest(broker=broker, epoch=broker_epoch, to=to):
                 opening = encode((1, encode((1, cluster), (2, broker), (3, broker_epoch), (4, to))))
-                answers, end = wire.call(self.peer(leader), "/quipu.rpc.Replica/Follow", [opening])
+                answers, end = wire.peer_call(self.peer(leader), [opening])
                 told = wire.one(wire.decode(answers[0]), 1) if answers else end
                 self.assertTrue(told, "accepted")
                 if number is not None and answers:
@@ -223,11 +223,14 @@ class BadBytesTest(programs.TestCase):
 
     def test_garbage_in_a_message_ends_the_call_only(self):
         garbage = b"\xff" * 9 + b"\x7f garbage"
-        methods = {"client": ["Log/Produce", "Log/Fetch"], "peer": ["Replica/Follow"],
-                   "controller": ["Control/Broker", "Raft/Messages"]}
+        methods = {"client": ["Log/Produce", "Log/Fetch"], "controller": ["Control/Broker", "Raft/Messages"]}
         for name, kind, address in self.listeners():
             if not name.endswith("-1"):
                 continue
+            for purpose in (wire.FOLLOW, wire.LIST_OFFSETS) if kind == "peer" else ():
+                with self.subTest(name=name, purpose=purpose):
+                    answers, end = wire.peer_call(address, [garbage], purpose)
+                    self.assertEqual((answers, end and end[0]), ([], GRPC_INVALID_ARGUMENT), end)
             for method in methods.get(kind, ()):  # the metrics' is no gRPC
                 with self.subTest(name=name, method=method):
                     answers, end = wire.call(address, f"/quipu.rpc.{method}", [garbage])
@@ -250,7 +253,8 @@ class BadBytesTest(programs.TestCase):
         settings = b"\0\0\0\4\0\0\0\0\0"
         huge_frame = b"\xff\xff\xff\0\0\0\0\0\1" + b"x" * 1000
         bad_headers = b"\0\0\x20\1\4\0\0\0\1" + b"\xff" * 32
-        methods = {"client": "Log/Produce", "peer": "Replica/Follow", "controller": "Control/Broker"}
+        methods = {"client": "Log/Produce", "controller": "Control/Broker"}
+        opening = wire.peer_opening()
         half_open = []
         for name, kind, address in self.listeners():
             # A message that is said to have 4 GiB, and one whose bytes never come.
@@ -260,7 +264,8 @@ class BadBytesTest(programs.TestCase):
             for data in (b"", b"\0", os.urandom(4096), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
                          b"\xff\xff\xff\xff" * 64, preface, preface + settings + huge_frame,
                          preface + settings + bad_headers, preface + settings + os.urandom(2000),
-                         *promises):
+                         opening, opening + b"\0\0", opening + wire.peer_frame(b"\xff" * 100),
+                         wire.peer_opening(purpose=9), wire.peer_opening(version=9), *promises):
                 with self.subTest(name=name, kind=kind, data=data[:20]):
                     with socket.create_connection((host, int(port)), timeout=10) as connection:
                         try:
@@ -268,7 +273,8 @@ class BadBytesTest(programs.TestCase):
                         except OSError:
                             pass  # closed on us: what we want
             # Connections that say nothing more, or nothing at all, and stay.
-            for data in (b"", preface, preface[:10], preface + settings + b"\0\0", *promises):
+            for data in (b"", preface, preface[:10], preface + settings + b"\0\0", opening[:5], opening,
+                         opening + struct.pack(">I", 1 << 20) + b"x", *promises):
                 connection = socket.create_connection((host, int(port)), timeout=10)
                 connection.sendall(data)
                 half_open.append(connection)
@@ -284,8 +290,10 @@ class BadBytesTest(programs.TestCase):
                     self.assertIn(b"quipu_", answer.read(), name)
 
     def test_a_message_that_is_too_large_ends_the_call_only(self):
-        for kind, method in (("client", "Log/Produce"), ("peer", "Replica/Follow"),
-                             ("controller", "Control/Broker")):
+        address = next(entry[2] for entry in self.listeners() if entry[1] == "peer")
+        answers, end = wire.peer_call(address, [b"\0" * (17 << 20)])
+        self.assertEqual((answers, end and end[0]), ([], GRPC_INVALID_ARGUMENT), end)
+        for kind, method in (("client", "Log/Produce"), ("controller", "Control/Broker")):
             address = next(entry[2] for entry in self.listeners() if entry[1] == kind)
             with self.subTest(kind):
                 answers, end = wire.call(address, f"/quipu.rpc.{method}", [b"\0" * (17 << 20)])

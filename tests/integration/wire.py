@@ -3,6 +3,7 @@
 Independent of the product's own encoders, so that what is wrong on purpose is wrong in one way only.
 A message is a dictionary of field numbers to lists of values: whole numbers or bytes.
 """
+import socket
 import struct
 import subprocess
 
@@ -87,6 +88,43 @@ def batch(values, codec=0, magic=2, count=None, producer=(-1, -1, -1), control=F
 
 
 # ---- calls ----
+FOLLOW, LIST_OFFSETS = 1, 2  # what a stream between brokers is for
+LAST_FRAME = 1 << 31
+
+
+def peer_opening(purpose=FOLLOW, version=1):
+    return struct.pack(">I", 8) + b"Quipu" + bytes([version, purpose, 0])
+
+
+def peer_frame(body):
+    return struct.pack(">I", len(body)) + body
+
+
+def peer_call(address, messages, purpose=FOLLOW):
+    """A stream between brokers: sends the messages and reads until the listener ends it. Answers, and the status
+    code and text of the end or None."""
+    host, port = address.split(":")
+    answers, data = [], b""
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        try:
+            connection.sendall(peer_opening(purpose) + b"".join(map(peer_frame, messages)))
+        except OSError:
+            pass  # closed on us: what was said before is read
+        while True:
+            while len(data) >= 4 and len(data) >= 4 + (size := struct.unpack(">I", data[:4])[0] & ~LAST_FRAME):
+                last, body, data = data[0] & 0x80, data[4:4 + size], data[4 + size:]
+                if last:
+                    return answers, (body[0], body[1:].decode())
+                answers.append(body)
+            try:
+                part = connection.recv(65536)
+            except ConnectionResetError:
+                part = b""
+            if not part:
+                return answers, None
+            data += part
+
+
 def call(address, method, messages, unary=False, seconds=20):
     """Answers, decoded, and how the call ended: (code, text), or None while it goes on."""
     from programs import RAW_CLIENT, environment  # the encoders above need no programs

@@ -105,9 +105,42 @@ TEST_F(ProducersUnknownTest, WhatIsAsOfAnotherOffsetIsNotTaken) {
   told.base_offset = Offset(3);
   c_.DeliverPush(2);
   EXPECT_FALSE(c_.core(2).producers_known());
-  c_.BreakStream(2);
+  // It is told again once the leader hears that it is behind that offset and still asks.
+  EXPECT_EQ(ErrorOf(1, Of(kFirst, 2)), ErrorCode::kNone);
+  EXPECT_TRUE(c_.core(2).producers_known());
+  EXPECT_EQ(c_.core(2).producers(), c_.core(1).producers());
+}
+
+// What the leader remembers of a producer may all lie behind the follower's log: that comes with
+// the batches, and before it is there the follower does not know the producer.
+TEST_F(ProducersUnknownTest, ItJoinsOnceItHoldsWhatTheTableLeavesOut) {
+  c_.Produce(1, {.producer_id = kFirst, .producer_epoch = 1, .sequence = 0, .value = "e1"});
+  c_.Sync(1);
+  RestartDamaged({2}, {1});
+  c_.decides = false;
+  c_.TellImages();
+  c_.DeliverUpdate(2);
+  c_.DeliverPush(2);
+  c_.DeliverUpdate(2);
+  EXPECT_EQ(c_.core(2).producers().size(), 1U);  // the second
+  EXPECT_FALSE(c_.core(2).producers_known());
+  EXPECT_TRUE(c_.proposals.empty());
   c_.Settle();
   EXPECT_TRUE(c_.core(2).producers_known());
+  EXPECT_EQ(c_.core(2).producers(), c_.core(1).producers());
+  EXPECT_EQ(c_.proposals.size(), 1U);
+  c_.Crash(2);
+  c_.Restart(2);
+  EXPECT_TRUE(c_.core(2).producers_known());
+}
+
+// A log start that does not reach the damage takes nothing away: a repair brings all back.
+TEST_F(ProducersUnknownTest, ALogStartBelowTheDamageForgetsNobody) {
+  RestartAllDamaged({3});
+  DeleteBefore(2);
+  c_.node(1).disk.Repair(Offset(3));
+  ASSERT_TRUE(c_.core(1).OnProducersRecovered(c_.node(1).disk.Recover()));
+  EXPECT_EQ(ErrorOf(1, Of(kFirst, 2)), ErrorCode::kNone);
 }
 
 TEST_F(ProducersUnknownTest, ALeaderThatDoesNotKnowRefusesAndItsFollowersJoin) {

@@ -29,7 +29,8 @@ TEST(LogCodecFieldsTest, ReplicaFieldsLandInTheirPlaces) {
                       .durable_end_offset = Offset(11),
                       .log_start_offset = Offset(12),
                       .last_epoch = LeaderEpoch(13),
-                      .restart = true}};
+                      .restart = true,
+                      .producers_unknown = true}};
   message.credit_bytes = 14;
   message::ReplicaToLeader generated;
   ASSERT_TRUE(generated.ParseFromString(Joined(Encode(message))));
@@ -44,6 +45,7 @@ TEST(LogCodecFieldsTest, ReplicaFieldsLandInTheirPlaces) {
   EXPECT_EQ(generated.updates(0).log_start_offset(), 12);
   EXPECT_EQ(generated.updates(0).last_epoch(), 13);
   EXPECT_TRUE(generated.updates(0).restart());
+  EXPECT_TRUE(generated.updates(0).producers_unknown());
   EXPECT_EQ(generated.credit_bytes(), 14);
 }
 
@@ -95,7 +97,9 @@ TEST(LogCodecFieldsTest, PushesLandInTheirPlaces) {
                      .batches = {batch},
                      .diverging_epoch = LeaderEpoch(7),
                      .diverging_end_offset = Offset(8),
-                     .base_offset = Offset(9)}};
+                     .base_offset = Offset(9),
+                     .producers = Bytes(std::string("p")),
+                     .producers_whole_at = Offset(10)}};
   message::LeaderToReplica generated;
   ASSERT_TRUE(generated.ParseFromString(Joined(Encode(message))));
   EXPECT_EQ(generated.error_code(), 77);
@@ -109,6 +113,8 @@ TEST(LogCodecFieldsTest, PushesLandInTheirPlaces) {
   EXPECT_EQ(generated.pushes(0).diverging_epoch(), 7);
   EXPECT_EQ(generated.pushes(0).diverging_end_offset(), 8);
   EXPECT_EQ(generated.pushes(0).base_offset(), 9);
+  EXPECT_EQ(generated.pushes(0).producers(), "p");
+  EXPECT_EQ(generated.pushes(0).producers_whole_at(), 10);
 }
 
 TEST(LogCodecFieldsTest, RepairsLandInTheirPlacesAndComeBack) {

@@ -145,7 +145,8 @@ ReplicaToLeader SomeReplicaToLeader(Rng& rng) {
                                .durable_end_offset = SomeStrong<Offset>(rng),
                                .log_start_offset = SomeStrong<Offset>(rng),
                                .last_epoch = SomeStrong<LeaderEpoch>(rng),
-                               .restart = rng.Chance(1, 2)});
+                               .restart = rng.Chance(1, 2),
+                               .producers_unknown = rng.Chance(1, 2)});
   }
   message.credit_bytes = SomeNumber(rng);
   return message;
@@ -164,7 +165,9 @@ LeaderToReplica SomeLeaderToReplica(Rng& rng) {
                               .batches = MakeBatches(rng),
                               .diverging_epoch = SomeStrong<LeaderEpoch>(rng),
                               .diverging_end_offset = SomeStrong<Offset>(rng),
-                              .base_offset = SomeStrong<Offset>(rng)});
+                              .base_offset = SomeStrong<Offset>(rng),
+                              .producers = Bytes(SomeText(rng)),
+                              .producers_whole_at = SomeStrong<Offset>(rng)});
   }
   return message;
 }

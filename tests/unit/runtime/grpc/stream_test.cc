@@ -76,7 +76,7 @@ TEST(StreamTest, ManyStreamsOfTwoThreadsKeepTheirOwnOrder) {
   std::vector<std::unique_ptr<StreamProbe>> probes;
   for (int s = 0; s < 100; ++s) {
     probes.push_back(std::make_unique<StreamProbe>());
-    probes.back()->Open(calls, echo.port());
+    Open(*probes.back(), calls, echo.port());
   }
   for (int i = 0; i < 50; ++i) {
     for (int s = 0; s < 100; ++s) {
