@@ -204,6 +204,14 @@ def controller_seeds():
     yield "controller_commands", "silence", start + topic + block(5, bytes(60)) + register(1)
 
 
+def stream_seeds():
+    opening = struct.pack(">I", 8) + b"Quipu\1\1\0"
+    yield "stream_frames", "opening", opening
+    yield "stream_frames", "end", struct.pack(">I", (1 << 31) + 5) + b"\x03bad."
+    yield "stream_frames", "sizes", struct.pack("<HB", 999, 6) + bytes([255, 9, 1, 1, 0, 0, 200, 8, 9, 3, 4, 5] * 3) + opening
+    yield "stream_frames", "pieces", struct.pack("<HB", 0, 3) + bytes([130, 9, 0, 64, 4, 1, 0, 0, 0])
+
+
 def group_seeds():
     def text(name):
         return struct.pack(">h", len(name)) + name
@@ -240,7 +248,7 @@ def broker_seeds():
 
 def main():
     for seeds in (record_seeds, codec_seeds, kafka_seeds, storage_seeds, text_seeds, raft_seeds, controller_seeds,
-                  group_seeds, broker_seeds):
+                  stream_seeds, group_seeds, broker_seeds):
         for target, name, data in seeds():
             folder = os.path.join(HERE, "corpus", target)
             os.makedirs(folder, exist_ok=True)

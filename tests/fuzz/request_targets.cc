@@ -1,6 +1,9 @@
 // Fuzz targets: the hand-written codecs of the fast path, against themselves and against protobuf,
-// and what members of classic groups tell each other.
+// frames between brokers, and what members of classic groups tell each other.
+#include <algorithm>
+#include <cstring>
 #include <string>
+#include <vector>
 
 #include "base/check.h"
 #include "core/coordinator/classic/consumer_protocol.h"
@@ -8,6 +11,7 @@
 #include "core/replication/producer_codec.h"
 #include "core/request/log_codec.h"
 #include "proto/message/stream.pb.h"
+#include "runtime/socket/stream_frames.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/targets.h"
 
@@ -82,6 +86,46 @@ void ConsumerProtocol(absl::string_view bytes) {
     size += sizeof(int16_t) + topic.size() + sizeof(int32_t) * (1 + partitions.size());
   }
   QUIPU_CHECK(size <= bytes.size());
+}
+
+void StreamFrames(absl::string_view bytes) {
+  constexpr size_t kBodyMax = 150000;
+  if (const auto opening = DecodeOpening(bytes); opening.ok()) {
+    QUIPU_CHECK(EncodeOpening(*opening) == bytes);
+  }
+  QUIPU_CHECK(EncodeEnd(DecodeEnd(bytes)).size() <= bytes.size() + 64);
+  // Frames with bodies of all sizes, whose lengths the bytes give, in pieces of a size that they
+  // give too; and the bytes themselves behind them.
+  Input input(bytes);
+  const size_t piece = 1 + input.Number<uint16_t>();
+  std::vector<std::string> sent;
+  std::string wire;
+  for (uint8_t frames = input.Byte() % 8; frames > 0; --frames) {
+    const size_t size = (size_t{input.Byte()} << (input.Byte() % 10)) + input.Byte();
+    sent.emplace_back(size, static_cast<char>(frames));
+    wire += FrameHead(size).ToString() + sent.back();
+  }
+  const size_t whole = wire.size();
+  wire.append(bytes.data(), bytes.size());
+  FrameReader reader(kBodyMax);
+  std::vector<Bytes> got;
+  size_t fed = 0;
+  bool ok = true;
+  for (size_t part = 0; ok && fed < wire.size(); fed += part) {
+    const std::span<char> space = reader.Space();
+    part = std::min({space.size(), piece, wire.size() - fed});
+    std::memcpy(space.data(), wire.data() + fed, part);
+    ok = reader
+             .Took(part,
+                   [&](Bytes body, bool) {
+                     got.push_back(std::move(body));
+                     return absl::OkStatus();
+                   })
+             .ok();
+  }
+  QUIPU_CHECK(ok || fed >= whole);
+  QUIPU_CHECK(got.size() >= sent.size());
+  for (size_t i = 0; i < sent.size(); ++i) QUIPU_CHECK(got[i].view() == sent[i]);
 }
 
 }  // namespace quipu::fuzz

@@ -31,6 +31,7 @@ std::vector<Target> AllTargets() {
       {"snappy", "snappy blocks with and without their frame, with a cap", Snappy},
       {"storage_keys", "keys of the databases", StorageKeys},
       {"storage_values", "small values, Raft entries, snapshots, stored batches", StorageValues},
+      {"stream_frames", "streams between brokers: opening, frames, end", StreamFrames},
       {"watermark_slots", "the watermark file", WatermarkSlots},
       {"zstd", "zstd frames, with a cap", Zstd},
   };

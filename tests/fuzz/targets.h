@@ -33,6 +33,7 @@ void Zstd(absl::string_view bytes);
 void LogCodec(absl::string_view bytes);
 void ProducerState(absl::string_view bytes);
 void ConsumerProtocol(absl::string_view bytes);
+void StreamFrames(absl::string_view bytes);
 
 // ---- kafka_targets.cc ----
 void KafkaMessages(absl::string_view bytes);
