@@ -262,6 +262,7 @@ absl::Status Journal::Append(GroupHeader header, const std::vector<absl::string_
   QUIPU_RETURN_IF_ERROR(WriteBuffer());
   QUIPU_RETURN_IF_ERROR(file_->Sync());
   position_ += header.bytes();
+  maker_->OnUsed(position_);
   unmarked_ = header.number;
   active_first_group_ = std::min(active_first_group_, header.number);
   return absl::OkStatus();

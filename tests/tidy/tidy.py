@@ -103,6 +103,8 @@ def functions(lines):
             if match and (")" in line or line.rstrip().endswith("override {")):
                 opener = lines[number - 2] if number > 1 and lines[number - 2].endswith("(") else line
                 start, indent = number, len(opener) - len(opener.lstrip())
+                if opener.lstrip().startswith(": "):  # a constructor's list stands four behind its end
+                    indent = max(0, indent - 4)
         elif re.match(r"^ {%d}\}" % indent, line):
             yield start, number - start + 1
             start = None
