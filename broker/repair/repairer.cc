@@ -261,7 +261,7 @@ void Repairer::RecoverProducers(PartitionUid uid) {
         if (again == nullptr || host == nullptr || again->log_id != log_id) return;
         again->recovering = false;
         if (host->core.producers_known()) {  // its leader told it
-          Forget(uid);
+          if (!host->recovering && again->repair.empty()) Forget(uid);
           return;
         }
         if (recovered.ok() && host->core.OnProducersRecovered(*recovered)) {

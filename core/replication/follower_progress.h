@@ -49,8 +49,8 @@ struct FollowerProgress {
   }
 
   void AddTo(Fingerprint& state) const {
-    state.Add(info, broker_epoch, connected, matched, wants_producers, joins_at, durable_end,
-              log_start, last_caught_up, last_update);
+    state.Add(info, broker_epoch, connected, matched, wants_producers, producers_as_of, joins_at,
+              durable_end, log_start, last_caught_up, last_update);
     if (connected) state.Add(sent_end, told_high_watermark, told_log_start);
     // It decides nothing but whether to be caught up at last_update.
     if (state.counts_time() && last_update > last_caught_up) state.Add(log_end_at_last_update);

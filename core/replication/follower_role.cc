@@ -38,7 +38,7 @@ void FollowerRole::SendUpdate(bool restart, Now now, PartitionEffects& effects) 
        .last_epoch = hides_epoch || offsets.empty() ? kNoLeaderEpoch
                                                     : log_->epochs().EpochBefore(offsets.log_end()),
        .restart = restart,
-       .producers_unknown = log_->wants_producers()});
+       .producers_unknown = restart ? !log_->producers_known() : log_->wants_producers()});
   told_end_ = AcknowledgedEnd();
   told_log_start_ = offsets.log_start();
   if (!restart) return;
@@ -88,7 +88,10 @@ void FollowerRole::OnReplicaPush(const ReplicaPush& push, Now now, PartitionEffe
     OnDivergence(push, now, effects);
     return;
   }
-  const bool taught = TakeProducers(push, effects);
+  // Without a batch an offset says what the state of producers is as of.
+  const bool told =
+      !log_->producers_known() && push.batches.empty() && push.base_offset != kNoOffset;
+  const bool taught = told && TakeProducers(push, effects);
   const Offset end_before = log_->offsets().log_end();
   const bool whole = AppendBatches(push, effects);
   const bool grew = log_->offsets().log_end() > end_before;
@@ -109,12 +112,11 @@ void FollowerRole::OnReplicaPush(const ReplicaPush& push, Now now, PartitionEffe
   } else {
     TellNews(now, effects);
   }
+  if (told && !taught) SeekLater(now);
 }
 
 bool FollowerRole::TakeProducers(const ReplicaPush& push, PartitionEffects& effects) {
-  const bool asked = log_->wants_producers() && push.batches.empty();
-  if (!asked || push.base_offset == kNoOffset) return false;
-  // What came meanwhile is in no table: the leader hears that it is still wanted.
+  // What came meanwhile is in no table: it is asked for again.
   if (push.base_offset != log_->offsets().log_end()) return false;
   const auto producers = DecodeProducers(push.producers.view());
   if (!producers) return false;

@@ -52,7 +52,7 @@ class FollowerRole {
   void SeekLater(Now now);
   void OnError(const ReplicaPush& push, Now now, PartitionEffects& effects);
   void OnDivergence(const ReplicaPush& push, Now now, PartitionEffects& effects);
-  // Damage here hides what producers have sent, and `push` says it, as of the end of this log.
+  // `push` tells the state of producers; false: not as of the end of this log.
   bool TakeProducers(const ReplicaPush& push, PartitionEffects& effects);
   // Appends the batches of `push` that are new. False when one is missing before them or one is
   // damaged; those before it are kept.

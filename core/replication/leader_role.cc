@@ -171,7 +171,9 @@ void LeaderRole::OnReplicaUpdate(BrokerId broker, BrokerEpoch broker_epoch,
                              : std::max(follower->durable_end, update.durable_end_offset);
   follower->NoteUpdate(durable, offsets.log_end(), now.mono);
   follower->wants_producers = update.producers_unknown && log_->producers_known();
-  if (follower->wants_producers && update.fetch_offset > follower->producers_as_of) {
+  // Not while what it holds has yet to be sent once more: it could not take it.
+  if (follower->wants_producers && update.fetch_offset > follower->producers_as_of &&
+      follower->sent_end >= update.fetch_offset) {
     SendProducers(*follower, follower->sent_end, effects);
   }
   follower->log_start = std::max(follower->log_start, update.log_start_offset);

@@ -40,6 +40,12 @@ void ReplicaLog::SetEpochs(LeaderEpoch leader_epoch, PartitionEpoch partition_ep
   QUIPU_INVARIANT("I30", leader_epoch >= leader_epoch_);
   QUIPU_CHECK(partition_epoch >= partition_epoch_);
   if (leader_epoch == leader_epoch_ && partition_epoch == partition_epoch_) return;
+  if (leader_epoch > leader_epoch_ && offsets_.log_end() < whole_at_) {
+    // The batches that were to make it whole were another leader's, and may never come.
+    unknown_from_ = offsets_.log_start();
+    unknown_below_ = offsets_.log_end();
+    whole_at_ = Offset{0};
+  }
   leader_epoch_ = leader_epoch;
   partition_epoch_ = partition_epoch;
   PutState(effects);

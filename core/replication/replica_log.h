@@ -81,7 +81,7 @@ class ReplicaLog {
   void CheckInvariants() const;
   void AddTo(Fingerprint& state) const {
     state.Add(leader_epoch_, partition_epoch_, offsets_, epochs_, producers_, truncating_,
-              unknown_below_, whole_at_, snapshot_as_of_, bytes_since_snapshot_);
+              unknown_from_, unknown_below_, whole_at_, snapshot_as_of_, bytes_since_snapshot_);
   }
 
  private:

@@ -110,7 +110,7 @@ void StreamConnection::Connect(const std::vector<asio::ip::tcp::endpoint>& endpo
 }
 
 void StreamConnection::Connected() {
-  timer_.cancel();
+  CancelTimer();
   SetOptions(socket_);
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -194,7 +194,10 @@ void StreamConnection::Flush() {
       return;
     }
     if (sent < 0) {
-      // The reader sees it too, behind what the peer said last.
+      // As a rule the reader sees it too, behind what the peer said last.
+      asio::post(loop_->context(), [self = shared_from_this(), why = Broken(errno)] {
+        self->FinishAfter(kEndPatience, why);
+      });
       fd_ = -1;
       unsent_.clear();
       front_sent_ = queued_bytes_ = 0;
@@ -266,7 +269,7 @@ absl::Status StreamConnection::OnFrame(Bytes body, bool last) {
     return absl::CancelledError();
   }
   if (closing_) return absl::OkStatus();
-  if (accepted_ && !std::exchange(heard_, true)) timer_.cancel();
+  if (accepted_ && !std::exchange(heard_, true)) CancelTimer();
   return handler_.on_message(std::move(body));
 }
 
@@ -301,15 +304,22 @@ void StreamConnection::CloseLocked(absl::Status reason) {
   });
 }
 
+void StreamConnection::CancelTimer() {
+  ++timing_;
+  timer_.cancel();
+}
+
 void StreamConnection::FinishAfter(Duration time, absl::Status reason) {
   if (finished_) return;
   if (time <= Duration(0)) {
     Finish(reason);
     return;
   }
+  ++timing_;
   timer_.expires_after(time);
-  timer_.async_wait([self = shared_from_this(), reason = std::move(reason)](std::error_code error) {
-    if (!error) self->Finish(reason);
+  timer_.async_wait([self = shared_from_this(), reason = std::move(reason),
+                     timing = timing_](std::error_code error) {
+    if (!error && timing == self->timing_) self->Finish(reason);
   });
 }
 

@@ -63,6 +63,7 @@ class StreamConnection final : public RawSender,
   // The end, for `reason` unless Close gave one before.
   void Finish(const absl::Status& reason);
   void FinishAfter(Duration time, absl::Status reason);
+  void CancelTimer();
   // ---- with the lock ----
   void Append(ByteChain body, bool last);
   // Hands to the socket what it takes.
@@ -83,7 +84,8 @@ class StreamConnection final : public RawSender,
   StreamOpening opening_;
   std::function<void(const absl::Status&)> on_fault_;
   bool accepted_ = false;
-  bool heard_ = false;  // accepted_: the first message came
+  bool heard_ = false;   // accepted_: the first message came
+  uint64_t timing_ = 0;  // what timer_ was set for last; one that is due cannot be cancelled
   bool finished_ = false;
 
   std::atomic<bool> closing_ = false;  // written with the lock

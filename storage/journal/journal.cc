@@ -186,6 +186,7 @@ absl::Status Journal::GoOn(std::shared_ptr<const Segment> segment, uint64_t posi
   head.resize(got);
   const uint64_t id = segment->id;
   QUIPU_RETURN_IF_ERROR(OpenActive(std::move(segment), position));
+  maker_->OnUsed(position);
   const auto mark = [&](size_t slot) {
     const absl::string_view block = absl::ClippedSubstr(head, MarkPosition(slot));
     return DecodeMark(block, options_.directory_id, id).value_or(0);

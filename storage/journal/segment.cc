@@ -72,13 +72,16 @@ void SegmentMaker::OnUsed(uint64_t bytes) {
   if (paced_at_ != 0 && paced_at_ <= Allowed(used_)) pace_.notify_all();
 }
 
-void SegmentMaker::AwaitPace(uint64_t at) {
+bool SegmentMaker::AwaitPace(uint64_t at) {
   std::unique_lock<std::mutex> lock(mutex_);
   paced_at_ = at;
-  // Free segments are room that a full disk may be waiting for: they are seen to behind this one.
-  pace_.wait(lock,
-             [&] { return stopping_ || takers_ > 0 || !free_.empty() || at <= Allowed(used_); });
+  // Free segments are room that a full disk may be waiting for: they are seen to behind this one;
+  // and as long as the last attempt failed, a segment is missing.
+  pace_.wait(lock, [&] {
+    return stopping_ || takers_ > 0 || !free_.empty() || !failed_.ok() || at <= Allowed(used_);
+  });
   paced_at_ = 0;
+  return !stopping_;
 }
 
 absl::StatusOr<std::shared_ptr<const Segment>> SegmentMaker::TakeOfSize(uint64_t bytes) {
@@ -120,6 +123,7 @@ void SegmentMaker::Run() {
   while (!stopping_) {
     absl::Status status = Reclaim(lock);
     if (status.ok() && prepared_ == nullptr && !stopping_) status = Prepare(lock);
+    if (absl::IsCancelled(status)) return;  // stopping_
     if (!status.ok() && CodeOf(status) != ErrorCode::kDiskFull) {
       failed_ = status;
       ready_.notify_all();
@@ -195,7 +199,7 @@ absl::Status SegmentMaker::WriteZeros(const std::string& path, OpenFile& file, u
   if (zeros == nullptr) throw std::bad_alloc();
   std::memset(zeros.get(), 0, kZerosBytes);
   for (uint64_t at = 0; at < bytes; at += kZerosBytes) {
-    if (paced) AwaitPace(at);
+    if (paced && !AwaitPace(at)) return absl::CancelledError("the journal is closed");
     QUIPU_RETURN_IF_ERROR(
         target.WriteAt(at, {zeros.get(), std::min<uint64_t>(kZerosBytes, bytes - at)}));
   }
@@ -222,7 +226,8 @@ absl::StatusOr<std::shared_ptr<const Segment>> SegmentMaker::Make(uint64_t id, u
   if (status.ok()) status = (*file)->Sync();
   if (!status.ok()) {
     file->reset();
-    if (CodeOf(status) == ErrorCode::kDiskFull) QUIPU_RETURN_IF_ERROR(files.Remove(before));
+    if (absl::IsCancelled(status) || CodeOf(status) == ErrorCode::kDiskFull)
+      QUIPU_RETURN_IF_ERROR(files.Remove(before));
     return status;
   }
   QUIPU_RETURN_IF_ERROR(files.Rename(before, path));

@@ -78,8 +78,8 @@ class SegmentMaker {
   absl::StatusOr<std::shared_ptr<const Segment>> Make(uint64_t id, uint64_t bytes,
                                                       const std::string& spare, bool paced);
   absl::Status WriteZeros(const std::string& path, OpenFile& file, uint64_t bytes, bool paced);
-  // Until zeros may be written at `at` of the next segment.
-  void AwaitPace(uint64_t at);
+  // Until zeros may be written at `at` of the next segment. False: nobody needs it any more.
+  [[nodiscard]] bool AwaitPace(uint64_t at);
   // A segment was taken: nothing of it is used.
   std::shared_ptr<const Segment> TakePrepared();
   // Waits until there is one. With the lock.

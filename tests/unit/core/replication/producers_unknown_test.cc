@@ -134,6 +134,42 @@ TEST_F(ProducersUnknownTest, ItJoinsOnceItHoldsWhatTheTableLeavesOut) {
   EXPECT_TRUE(c_.core(2).producers_known());
 }
 
+// What it was told is not whole yet when the stream is opened again: it asks once more.
+TEST_F(ProducersUnknownTest, AStreamThatIsOpenedAgainBeforeItIsWholeTellsItAnew) {
+  c_.Produce(1, {.producer_id = kFirst, .producer_epoch = 1, .sequence = 0, .value = "e1"});
+  c_.Sync(1);
+  RestartDamaged({2}, {1});
+  c_.decides = false;
+  c_.TellImages();
+  c_.DeliverUpdate(2);
+  c_.DeliverPush(2);
+  ASSERT_FALSE(c_.core(2).producers_known());
+  c_.BreakStream(2);
+  c_.DeliverUpdate(2);
+  EXPECT_TRUE(c_.proposals.empty());
+  c_.Settle();
+  EXPECT_TRUE(c_.core(2).producers_known());
+  EXPECT_EQ(c_.core(2).producers(), c_.core(1).producers());
+}
+
+// The batches that would make it whole are lost with their leader: the next one is asked.
+TEST_F(ProducersUnknownTest, AnotherLeaderTellsItAnew) {
+  c_.Produce(1, {.producer_id = kFirst, .producer_epoch = 1, .sequence = 0, .value = "e1"});
+  c_.Sync(1);
+  RestartDamaged({2}, {1});
+  c_.TellImages();
+  c_.DeliverUpdate(2);
+  c_.DeliverPush(2);
+  ASSERT_EQ(c_.core(2).producers().size(), 1U);
+  c_.Crash(1);
+  Fence(1);
+  c_.Elect(3);
+  c_.Settle();
+  EXPECT_TRUE(c_.core(2).producers_known());
+  EXPECT_EQ(c_.core(2).producers(), c_.core(3).producers());
+  EXPECT_EQ(c_.core(2).producers().size(), 2U);
+}
+
 // A log start that does not reach the damage takes nothing away: a repair brings all back.
 TEST_F(ProducersUnknownTest, ALogStartBelowTheDamageForgetsNobody) {
   RestartAllDamaged({3});
