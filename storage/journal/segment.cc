@@ -18,15 +18,9 @@
 namespace quipu {
 namespace {
 
-constexpr size_t kZerosBytes = size_t{512} << 10;
+constexpr size_t kZerosBytes = size_t{1} << 20;
 // After a full disk, and while a reader holds a segment that is free.
 constexpr auto kPause = std::chrono::milliseconds(200);
-
-// The next segment is whole when four fifths of the present one are used.
-uint64_t Allowed(uint64_t used) {
-  const uint64_t ahead = used / 4 + kZerosBytes;
-  return used + ahead;
-}
 
 }  // namespace
 
@@ -41,58 +35,27 @@ SegmentMaker::~SegmentMaker() {
     stopping_ = true;
   }
   wake_.notify_all();
-  pace_.notify_all();
   thread_.join();
 }
 
 absl::StatusOr<std::shared_ptr<const Segment>> SegmentMaker::Take() {
   std::unique_lock<std::mutex> lock(mutex_);
-  AwaitPrepared(lock);
+  ready_.wait(lock, [this] { return prepared_ != nullptr || !failed_.ok(); });
   if (prepared_ == nullptr) return failed_;
-  std::shared_ptr<const Segment> taken = TakePrepared();
+  std::shared_ptr<const Segment> taken = std::exchange(prepared_, nullptr);
   wake_.notify_all();
   return taken;
-}
-
-void SegmentMaker::AwaitPrepared(std::unique_lock<std::mutex>& lock) {
-  ++takers_;
-  pace_.notify_all();
-  ready_.wait(lock, [this] { return prepared_ != nullptr || !failed_.ok(); });
-  --takers_;
-}
-
-std::shared_ptr<const Segment> SegmentMaker::TakePrepared() {
-  used_ = 0;
-  return std::exchange(prepared_, nullptr);
-}
-
-void SegmentMaker::OnUsed(uint64_t bytes) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  used_ = bytes;
-  if (paced_at_ != 0 && paced_at_ <= Allowed(used_)) pace_.notify_all();
-}
-
-bool SegmentMaker::AwaitPace(uint64_t at) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  paced_at_ = at;
-  // Free segments are room that a full disk may be waiting for: they are seen to behind this one;
-  // and as long as the last attempt failed, a segment is missing.
-  pace_.wait(lock, [&] {
-    return stopping_ || takers_ > 0 || !free_.empty() || !failed_.ok() || at <= Allowed(used_);
-  });
-  paced_at_ = 0;
-  return !stopping_;
 }
 
 absl::StatusOr<std::shared_ptr<const Segment>> SegmentMaker::TakeOfSize(uint64_t bytes) {
   std::unique_lock<std::mutex> lock(mutex_);
   // Ids say the order of groups: one that was prepared before must not be used behind this.
-  AwaitPrepared(lock);
+  ready_.wait(lock, [this] { return prepared_ != nullptr || !failed_.ok(); });
   if (prepared_ == nullptr) return failed_;
-  free_.push_back(TakePrepared());
+  free_.push_back(std::exchange(prepared_, nullptr));
   const uint64_t id = next_id_++;
   lock.unlock();
-  absl::StatusOr<std::shared_ptr<const Segment>> made = Make(id, bytes, "", /*paced=*/false);
+  absl::StatusOr<std::shared_ptr<const Segment>> made = Make(id, bytes, "");
   lock.lock();
   if (made.ok()) ++stats_.made;
   wake_.notify_all();
@@ -105,7 +68,6 @@ void SegmentMaker::GiveBack(std::shared_ptr<const Segment> segment) {
     free_.push_back(std::move(segment));
   }
   wake_.notify_all();
-  pace_.notify_all();
 }
 
 SegmentMaker::Stats SegmentMaker::stats() const {
@@ -123,7 +85,6 @@ void SegmentMaker::Run() {
   while (!stopping_) {
     absl::Status status = Reclaim(lock);
     if (status.ok() && prepared_ == nullptr && !stopping_) status = Prepare(lock);
-    if (absl::IsCancelled(status)) return;  // stopping_
     if (!status.ok() && CodeOf(status) != ErrorCode::kDiskFull) {
       failed_ = status;
       ready_.notify_all();
@@ -174,8 +135,7 @@ absl::Status SegmentMaker::Prepare(std::unique_lock<std::mutex>& lock) {
     spares_.pop_back();
   }
   lock.unlock();
-  absl::StatusOr<std::shared_ptr<const Segment>> made =
-      Make(id, options_.segment_bytes, spare, /*paced=*/true);
+  absl::StatusOr<std::shared_ptr<const Segment>> made = Make(id, options_.segment_bytes, spare);
   lock.lock();
   QUIPU_RETURN_IF_ERROR(made.status());
   ++(spare.empty() ? stats_.made : stats_.recycled);
@@ -190,8 +150,7 @@ absl::Status SegmentMaker::Prepare(std::unique_lock<std::mutex>& lock) {
 
 // Past the page cache where that goes: nobody reads zeros, and their copies would cost as much as
 // what is written for good.
-absl::Status SegmentMaker::WriteZeros(const std::string& path, OpenFile& file, uint64_t bytes,
-                                      bool paced) {
+absl::Status SegmentMaker::WriteZeros(const std::string& path, OpenFile& file, uint64_t bytes) {
   QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<OpenFile> direct, options_.files->OpenDirect(path));
   OpenFile& target = direct != nullptr ? *direct : file;
   const std::unique_ptr<char, AlignedDeleter> zeros(
@@ -199,7 +158,6 @@ absl::Status SegmentMaker::WriteZeros(const std::string& path, OpenFile& file, u
   if (zeros == nullptr) throw std::bad_alloc();
   std::memset(zeros.get(), 0, kZerosBytes);
   for (uint64_t at = 0; at < bytes; at += kZerosBytes) {
-    if (paced && !AwaitPace(at)) return absl::CancelledError("the journal is closed");
     QUIPU_RETURN_IF_ERROR(
         target.WriteAt(at, {zeros.get(), std::min<uint64_t>(kZerosBytes, bytes - at)}));
   }
@@ -208,8 +166,7 @@ absl::Status SegmentMaker::WriteZeros(const std::string& path, OpenFile& file, u
 
 // The name comes last: a file that is called a segment is one.
 absl::StatusOr<std::shared_ptr<const Segment>> SegmentMaker::Make(uint64_t id, uint64_t bytes,
-                                                                  const std::string& spare,
-                                                                  bool paced) {
+                                                                  const std::string& spare) {
   Files& files = *options_.files;
   const std::string path = absl::StrCat(options_.folder, "/", SegmentFileName(id));
   const std::string before =
@@ -217,7 +174,7 @@ absl::StatusOr<std::shared_ptr<const Segment>> SegmentMaker::Make(uint64_t id, u
   absl::StatusOr<std::unique_ptr<OpenFile>> file =
       spare.empty() ? files.Create(before) : files.OpenExisting(before);
   QUIPU_RETURN_IF_ERROR(file.status());
-  absl::Status status = spare.empty() ? WriteZeros(before, **file, bytes, paced) : absl::OkStatus();
+  absl::Status status = spare.empty() ? WriteZeros(before, **file, bytes) : absl::OkStatus();
   if (status.ok()) {
     status = (*file)->WriteAt(
         0, EncodeSegmentHeader(
@@ -226,8 +183,7 @@ absl::StatusOr<std::shared_ptr<const Segment>> SegmentMaker::Make(uint64_t id, u
   if (status.ok()) status = (*file)->Sync();
   if (!status.ok()) {
     file->reset();
-    if (absl::IsCancelled(status) || CodeOf(status) == ErrorCode::kDiskFull)
-      QUIPU_RETURN_IF_ERROR(files.Remove(before));
+    if (CodeOf(status) == ErrorCode::kDiskFull) QUIPU_RETURN_IF_ERROR(files.Remove(before));
     return status;
   }
   QUIPU_RETURN_IF_ERROR(files.Rename(before, path));

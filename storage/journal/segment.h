@@ -34,9 +34,6 @@ using SegmentMap = std::map<uint64_t, std::shared_ptr<const Segment>>;
 
 // Keeps one segment ready, so that the committer never waits for zeros to reach the disk, and takes
 // back those that are free: a few are used again, the others removed. Thread-safe.
-//
-// Zeros reach the disk a little faster than what uses them up, not at once: groups would wait
-// behind them. Who waits for a segment, or gives one back, makes them come as fast as they can.
 class SegmentMaker {
  public:
   struct Options {
@@ -67,8 +64,6 @@ class SegmentMaker {
   absl::StatusOr<std::shared_ptr<const Segment>> Take();
   // The same, for a group that is too large for a common one. Made by the caller's thread.
   absl::StatusOr<std::shared_ptr<const Segment>> TakeOfSize(uint64_t bytes);
-  // So many bytes of the segment that was taken last are used: the pace of the next.
-  void OnUsed(uint64_t bytes);
   // Nothing in it is needed any more, and nothing durable refers to it.
   void GiveBack(std::shared_ptr<const Segment> segment);
   [[nodiscard]] Stats stats() const;
@@ -76,14 +71,8 @@ class SegmentMaker {
  private:
   void Run();
   absl::StatusOr<std::shared_ptr<const Segment>> Make(uint64_t id, uint64_t bytes,
-                                                      const std::string& spare, bool paced);
-  absl::Status WriteZeros(const std::string& path, OpenFile& file, uint64_t bytes, bool paced);
-  // Until zeros may be written at `at` of the next segment. False: nobody needs it any more.
-  [[nodiscard]] bool AwaitPace(uint64_t at);
-  // A segment was taken: nothing of it is used.
-  std::shared_ptr<const Segment> TakePrepared();
-  // Waits until there is one. With the lock.
-  void AwaitPrepared(std::unique_lock<std::mutex>& lock);
+                                                      const std::string& spare);
+  absl::Status WriteZeros(const std::string& path, OpenFile& file, uint64_t bytes);
   // Free segments that nobody reads any more become spares, or go.
   absl::Status Reclaim(std::unique_lock<std::mutex>& lock);
   absl::Status Prepare(std::unique_lock<std::mutex>& lock);
@@ -92,14 +81,10 @@ class SegmentMaker {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable ready_;
-  std::condition_variable pace_;
   uint64_t next_id_;                                  // under mutex_
   std::vector<std::string> spares_;                   // under mutex_; paths
   std::vector<std::shared_ptr<const Segment>> free_;  // under mutex_
   std::shared_ptr<const Segment> prepared_;           // under mutex_
-  size_t takers_ = 0;                                 // under mutex_; who wait for one
-  uint64_t used_ = 0;                                 // under mutex_; of the one taken last
-  uint64_t paced_at_ = 0;                             // under mutex_; waits to write there; 0: no
   absl::Status failed_;                               // under mutex_; of the last attempt
   bool stopping_ = false;                             // under mutex_
   Stats stats_;                                       // under mutex_

@@ -22,13 +22,12 @@ constexpr uint64_t kBytes = 16 << 10;
 
 class SegmentMakerTest : public ::testing::Test {
  protected:
-  void Start(size_t spares_max, uint64_t next_id = 5, std::vector<std::string> spares = {},
-             uint64_t bytes = kBytes) {
+  void Start(size_t spares_max, uint64_t next_id = 5, std::vector<std::string> spares = {}) {
     maker_ = std::make_unique<SegmentMaker>(
         SegmentMaker::Options{.files = &SystemFiles(),
                               .folder = folder_.path(),
                               .directory_id = id_,
-                              .segment_bytes = bytes,
+                              .segment_bytes = kBytes,
                               .spares_max = spares_max,
                               .fatal = [this](const std::string& why) { fatal_ = why; }},
         next_id, std::move(spares));
@@ -68,12 +67,6 @@ class SegmentMakerTest : public ::testing::Test {
              std::all_of(names.begin(), names.end(), SegmentOfFileName);
     }));
   }
-  // Bytes of the segment that is being made.
-  [[nodiscard]] uint64_t MadeOf(uint64_t id) const {
-    std::error_code gone;
-    const auto bytes = fs::file_size(PathOf(absl::StrCat("spare-new-", id)), gone);
-    return gone ? 0 : bytes;
-  }
   // The deadline only bounds a failing test.
   static bool Eventually(const std::function<bool()>& condition) {
     for (int i = 0; i < 20'000 && !condition(); ++i) {
@@ -96,35 +89,6 @@ TEST_F(SegmentMakerTest, SegmentsComeWithRisingIdsAndWhole) {
     EXPECT_EQ(segment->bytes, kBytes);
     ExpectWhole(*segment);
   }
-}
-
-// The next one's zeros go to the disk as the present one is used, or groups would wait for them
-// all.
-TEST_F(SegmentMakerTest, TheNextIsMadeAtThePaceOfUse) {
-  constexpr uint64_t kMiB = uint64_t{1} << 20;
-  Start(2, 5, {}, 16 * kMiB);
-  const auto first = Take();
-  ASSERT_TRUE(Eventually([&] { return MadeOf(6) >= kMiB / 2; }));
-  EXPECT_LE(MadeOf(6), 2 * kMiB);
-  maker_->OnUsed(8 * kMiB);
-  ASSERT_TRUE(Eventually([&] { return MadeOf(6) >= 10 * kMiB; }));
-  EXPECT_LE(MadeOf(6), 12 * kMiB);
-  maker_->OnUsed(13 * kMiB);
-  ASSERT_TRUE(Eventually([&] { return fs::exists(PathOf(SegmentFileName(6))); }));
-  const auto second = Take();
-  ExpectWhole(*second);
-  ASSERT_TRUE(Eventually([&] { return MadeOf(7) >= kMiB / 2; }));
-  EXPECT_LE(MadeOf(7), 2 * kMiB);
-}
-
-TEST_F(SegmentMakerTest, WhoWaitsOrGivesBackWaitsForNoPace) {
-  constexpr uint64_t kMiB = uint64_t{1} << 20;
-  Start(1, 5, {}, 16 * kMiB);
-  auto first = Take();
-  auto second = Take();  // nothing of the first was used
-  ExpectWhole(*second);
-  maker_->GiveBack(std::move(first));
-  ASSERT_TRUE(Eventually([&] { return fs::exists(PathOf("spare-5")); }));
 }
 
 // Ids say the order of groups: what was ready when a large one was asked for is not used behind it.
