@@ -22,7 +22,8 @@ namespace quipu {
 // clock and no network inside. One owner.
 class LeaderEnds {
  public:
-  static constexpr size_t kPartitionsPerRequestMax = 1000;
+  // So that a request is below FrameReader::kUntrustedBodyBytesMax.
+  static constexpr size_t kPartitionsPerRequestMax = 500;
 
   struct Request {
     BrokerId leader;

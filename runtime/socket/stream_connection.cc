@@ -124,9 +124,12 @@ void StreamConnection::Connected() {
   WaitReadable();
 }
 
-void StreamConnection::Accept(asio::ip::tcp::socket socket, const Acceptor& acceptor,
+void StreamConnection::Accept(asio::ip::tcp::socket socket, StreamPurpose purpose,
+                              const Acceptor& acceptor,
                               std::function<void(const absl::Status&)> on_fault) {
   accepted_ = true;
+  opening_.purpose = purpose;
+  reader_.set_body_bytes_max(FrameReader::kUntrustedBodyBytesMax);
   on_fault_ = std::move(on_fault);
   socket_ = std::move(socket);
   if (!loop_->Add(shared_from_this())) {
@@ -269,8 +272,13 @@ absl::Status StreamConnection::OnFrame(Bytes body, bool last) {
     return absl::CancelledError();
   }
   if (closing_) return absl::OkStatus();
-  if (accepted_ && !std::exchange(heard_, true)) CancelTimer();
-  return handler_.on_message(std::move(body));
+  const bool first = accepted_ && !std::exchange(heard_, true);
+  if (first) CancelTimer();
+  absl::Status taken = handler_.on_message(std::move(body));
+  if (first && !closing_ && opening_.purpose == StreamPurpose::kFollow) {
+    reader_.set_body_bytes_max(kMessageBytesMax);
+  }
+  return taken;
 }
 
 void StreamConnection::OnFault(const absl::Status& fault) {

@@ -37,8 +37,10 @@ class StreamConnection final : public RawSender,
             RawHandler handler);
   // On the loop's thread, with a socket of its context whose opening was read. `acceptor` is called
   // at once; an error of it refuses the stream. `on_fault` is told what the peer does wrong.
+  // Messages have up to kUntrustedBodyBytesMax; of replication more, once its handler has taken the
+  // first and not closed the stream: then it knows the peer (PR9).
   using Acceptor = std::function<absl::StatusOr<RawHandler>(std::shared_ptr<RawSender>)>;
-  void Accept(asio::ip::tcp::socket socket, const Acceptor& acceptor,
+  void Accept(asio::ip::tcp::socket socket, StreamPurpose purpose, const Acceptor& acceptor,
               std::function<void(const absl::Status&)> on_fault);
 
   // The loop stops. On its thread.

@@ -51,8 +51,12 @@ class FrameReader {
  public:
   static constexpr size_t kChunkBytes = size_t{64} << 10;
   static constexpr size_t kCopiedBytesMax = 1024;
+  // Up to here bodies are read to the chunk: no memory is taken because a length says so (PR9).
+  static constexpr size_t kUntrustedBodyBytesMax = kChunkBytes / 2 - 1;
 
   explicit FrameReader(size_t body_bytes_max) : body_bytes_max_(body_bytes_max) {}
+  // Of the frames behind the one that is handed out.
+  void set_body_bytes_max(size_t bytes) { body_bytes_max_ = bytes; }
 
   // Where to read to next; never empty. Valid until Took.
   std::span<char> Space();
@@ -65,7 +69,7 @@ class FrameReader {
   void MakeRoom(size_t body_size, bool last);
   void NewChunk();
 
-  const size_t body_bytes_max_;
+  size_t body_bytes_max_;
   std::shared_ptr<char[]> chunk_;
   size_t filled_ = 0;
   size_t parsed_ = 0;

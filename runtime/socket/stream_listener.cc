@@ -190,7 +190,7 @@ void StreamListener::Parts::Serve(const std::shared_ptr<SocketLoop>& loop,
     connections.insert(connection);
   }
   connection->Accept(
-      std::move(socket),
+      std::move(socket), opening.purpose,
       [this, &opening](std::shared_ptr<RawSender> sender) {
         return acceptor(opening, std::move(sender));
       },

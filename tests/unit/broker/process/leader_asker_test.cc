@@ -53,7 +53,7 @@ class FakeLeader {
 // One partition of one topic, led by broker 2, whose peer listener is on `port`.
 class LeaderAskerTest : public testing::Test {
  protected:
-  [[nodiscard]] MetadataImage ImageWithLeaderOn(uint16_t port) const {
+  [[nodiscard]] MetadataImage ImageWithLeaderOn(uint16_t port, int32_t partitions = 1) const {
     record::MetadataBatch batch;
     auto* broker = batch.add_records()->mutable_broker_registered();
     broker->set_broker_id(2);
@@ -64,12 +64,15 @@ class LeaderAskerTest : public testing::Test {
     auto* created = batch.add_records()->mutable_topic_created();
     created->set_topic_id(topic.ToBytes());
     created->set_name("t");
-    auto* partition = batch.add_records()->mutable_partition();
-    partition->set_topic_id(topic.ToBytes());
-    partition->set_partition_uid(1);
-    partition->set_leader(2);
-    partition->add_replicas(2);
-    partition->add_isr(2);
+    for (int32_t i = 0; i < partitions; ++i) {
+      auto* partition = batch.add_records()->mutable_partition();
+      partition->set_topic_id(topic.ToBytes());
+      partition->set_partition(i);
+      partition->set_partition_uid(static_cast<uint64_t>(i) + 1);
+      partition->set_leader(2);
+      partition->add_replicas(2);
+      partition->add_isr(2);
+    }
     MetadataImage image;
     image.Apply(LogIndex(1), batch);
     return image;
@@ -92,6 +95,21 @@ TEST_F(LeaderAskerTest, WhatTheLeaderAnswersIsKnown) {
   AskUntil(ImageWithLeaderOn(leader.port()), [&] { return !asker.Known().empty(); });
   const LeaderEnds::Ends expected{{{topic, PartitionIndex(0)}, Offset(kEnd)}};
   EXPECT_EQ(asker.Known(), expected);
+}
+
+// However many are wanted, no request is larger than what a listener takes from anybody (PR9).
+TEST_F(LeaderAskerTest, ManyPartitionsAreAskedInSmallRequests) {
+  constexpr int32_t kMany = 1100;
+  const FakeLeader leader;
+  const MetadataImage image = ImageWithLeaderOn(leader.port(), kMany);
+  absl::btree_set<TopicPartition> wanted;
+  for (int32_t i = 0; i < kMany; ++i) wanted.insert({topic, PartitionIndex(i)});
+  asker.Ask(image, wanted);
+  for (int i = 0; i < 6000 && asker.Known().size() < kMany; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(asker.Known().size(), size_t{kMany});
+  EXPECT_EQ(asker.failures().at("NOT_CONNECTED"), 0U);
 }
 
 // One that takes the question and never answers.

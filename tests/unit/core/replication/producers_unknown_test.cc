@@ -52,6 +52,19 @@ class ProducersUnknownTest : public ReplicationScenarioTest {
     c_.Settle();
     ASSERT_FALSE(c_.core(1).producers_known());
   }
+  // Broker 2 comes back damaged and is told of the second producer. What the leader remembers of
+  // the first lies behind what broker 2 holds, and is still to come. Nothing is decided meanwhile.
+  void TellAllButTheFirst() {
+    c_.Produce(1, {.producer_id = kFirst, .producer_epoch = 1, .sequence = 0, .value = "e1"});
+    c_.Sync(1);
+    RestartDamaged({2}, {1});
+    c_.decides = false;
+    c_.TellImages();
+    c_.DeliverUpdate(2);
+    c_.DeliverPush(2);
+    ASSERT_EQ(c_.core(2).producers().size(), 1U);
+    ASSERT_FALSE(c_.core(2).producers_known());
+  }
   // Takes the first records away, at the leader 1 and all others.
   void DeleteBefore(int64_t offset) {
     c_.DeleteRecords(1, offset);
@@ -114,16 +127,8 @@ TEST_F(ProducersUnknownTest, WhatIsAsOfAnotherOffsetIsNotTaken) {
 // What the leader remembers of a producer may all lie behind the follower's log: that comes with
 // the batches, and before it is there the follower does not know the producer.
 TEST_F(ProducersUnknownTest, ItJoinsOnceItHoldsWhatTheTableLeavesOut) {
-  c_.Produce(1, {.producer_id = kFirst, .producer_epoch = 1, .sequence = 0, .value = "e1"});
-  c_.Sync(1);
-  RestartDamaged({2}, {1});
-  c_.decides = false;
-  c_.TellImages();
+  TellAllButTheFirst();
   c_.DeliverUpdate(2);
-  c_.DeliverPush(2);
-  c_.DeliverUpdate(2);
-  EXPECT_EQ(c_.core(2).producers().size(), 1U);  // the second
-  EXPECT_FALSE(c_.core(2).producers_known());
   EXPECT_TRUE(c_.proposals.empty());
   c_.Settle();
   EXPECT_TRUE(c_.core(2).producers_known());
@@ -136,14 +141,7 @@ TEST_F(ProducersUnknownTest, ItJoinsOnceItHoldsWhatTheTableLeavesOut) {
 
 // What it was told is not whole yet when the stream is opened again: it asks once more.
 TEST_F(ProducersUnknownTest, AStreamThatIsOpenedAgainBeforeItIsWholeTellsItAnew) {
-  c_.Produce(1, {.producer_id = kFirst, .producer_epoch = 1, .sequence = 0, .value = "e1"});
-  c_.Sync(1);
-  RestartDamaged({2}, {1});
-  c_.decides = false;
-  c_.TellImages();
-  c_.DeliverUpdate(2);
-  c_.DeliverPush(2);
-  ASSERT_FALSE(c_.core(2).producers_known());
+  TellAllButTheFirst();
   c_.BreakStream(2);
   c_.DeliverUpdate(2);
   EXPECT_TRUE(c_.proposals.empty());
@@ -154,13 +152,7 @@ TEST_F(ProducersUnknownTest, AStreamThatIsOpenedAgainBeforeItIsWholeTellsItAnew)
 
 // The batches that would make it whole are lost with their leader: the next one is asked.
 TEST_F(ProducersUnknownTest, AnotherLeaderTellsItAnew) {
-  c_.Produce(1, {.producer_id = kFirst, .producer_epoch = 1, .sequence = 0, .value = "e1"});
-  c_.Sync(1);
-  RestartDamaged({2}, {1});
-  c_.TellImages();
-  c_.DeliverUpdate(2);
-  c_.DeliverPush(2);
-  ASSERT_EQ(c_.core(2).producers().size(), 1U);
+  TellAllButTheFirst();
   c_.Crash(1);
   Fence(1);
   c_.Elect(3);

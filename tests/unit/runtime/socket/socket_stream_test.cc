@@ -287,16 +287,23 @@ TEST_F(SocketStreamTest, WhatIsNoStreamIsEndedAndCountedAndOthersGoOn) {
     ASSERT_TRUE(half.Send(EncodeOpening({}).substr(0, 3)));
     const Peer looks(echo.port());  // and says nothing: no fault
   }
-  const std::string huge = EncodeOpening({}) + FrameHead((size_t{16} << 20) + 1).ToString();
-  const Peer peer(echo.port());
-  ASSERT_TRUE(peer.Send(huge));
-  EXPECT_TRUE(peer.Read(kFrameHeadBytes).has_value());
+  // A stranger's first message is small, one that is known may announce up to the limit.
+  const Peer stranger(echo.port());
+  ASSERT_TRUE(stranger.Send(EncodeOpening({}) +
+                            FrameHead(FrameReader::kUntrustedBodyBytesMax + 1).ToString()));
+  EXPECT_TRUE(stranger.Read(kFrameHeadBytes).has_value());
+  const Peer known(echo.port());
+  ASSERT_TRUE(known.Send(EncodeOpening({}) + Frame("known") + Frame(std::string(100000, 'x'))));
+  EXPECT_EQ(known.Next(), "known");
+  EXPECT_EQ(known.Next().value_or("").size(), 100000U);
+  ASSERT_TRUE(known.Send(FrameHead(kMessageBytesMax + 1).view()));
+  EXPECT_TRUE(known.Read(kFrameHeadBytes).has_value());
   probe.sender->Send({Bytes(std::string("still here"))});
   EXPECT_TRUE(probe.AwaitMessages(1));
-  for (int i = 0; i < 6000 && Faults(echo) < 7; ++i) {
+  for (int i = 0; i < 6000 && Faults(echo) < 8; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
-  EXPECT_EQ(Faults(echo), 7U);
+  EXPECT_EQ(Faults(echo), 8U);
 }
 
 TEST_F(SocketStreamTest, MoreConnectionsThanAllowedAreClosedAtOnce) {
