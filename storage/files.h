@@ -59,6 +59,8 @@ class Files {
   virtual absl::StatusOr<std::unique_ptr<OpenFile>> OpenDirect(const std::string& path) = 0;
   // The length of a file in bytes.
   virtual absl::StatusOr<uint64_t> SizeOf(const std::string& path) = 0;
+  // What a folder's file system has left for this process.
+  virtual absl::StatusOr<int64_t> FreeBytes(const std::string& path) = 0;
   // Removes a file. Durable after SyncFolder.
   virtual absl::Status Remove(const std::string& path) = 0;
   // Gives the file another name, in the place of one that may be there. Durable after SyncFolder.

@@ -146,6 +146,9 @@ class PosixFiles final : public Files {
     if (::stat(path.c_str(), &info) != 0) return FileError("cannot ask for the length of", path);
     return static_cast<uint64_t>(info.st_size);
   }
+  absl::StatusOr<int64_t> FreeBytes(const std::string& path) override {
+    return DiskFreeBytes(path);
+  }
   absl::Status Remove(const std::string& path) override {
     if (::unlink(path.c_str()) != 0) return FileError("cannot remove", path);
     return absl::OkStatus();

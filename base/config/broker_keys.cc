@@ -271,6 +271,13 @@ constexpr ConfigSpec kBrokerKeys[] = {
      .high = 1073741824,
      .unit = "bytes",
      .doc = "log.store=journal: size of a segment; its files are made and kept whole"},
+    {.name = "quipu.journal.spare.bytes",
+     .type = kNumber,
+     .fallback = "268435456",
+     .high = kTiB,
+     .unit = "bytes",
+     .doc = "log.store=journal: free segments that are kept to be used again, and made ahead once "
+            "one has filled, in at most a sixteenth of the free space; 0: none"},
     {.name = "quipu.journal.tail.bytes",
      .type = kNumber,
      .fallback = "33554432",

@@ -74,7 +74,7 @@ constexpr ConfigSpec kProducerKeys[] = {
     Millis("linger.ms", "5", 0, kIntMax, "how long a batch waits for more records"),
     Number("batch.size", "16384", 1, 8 * kMiB, "bytes", "size at which a batch is closed"),
     Choice("compression.type", "none", "none, gzip, snappy, lz4, zstd", "codec of the batches"),
-    Number("max.in.flight.requests.per.connection", "5", 1, 5, "batches",
+    Number("max.in.flight.requests.per.connection", "10", 1, 16, "batches",
            "unanswered batches for each partition"),
     Millis("delivery.timeout.ms", "120000", 1, kIntMax, "from Send to the report, at the latest"),
     Millis("request.timeout.ms", "30000", 1, kIntMax, "how long a broker may take to answer"),

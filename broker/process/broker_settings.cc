@@ -30,6 +30,7 @@ void ReadProcessKeys(ConfigReader& reader, BrokerSettings& settings) {
       reader.Choice("log.store") == 1 ? LogStoreKind::kJournal : LogStoreKind::kRocksdb;
   settings.log_store_given = reader.WasGiven("log.store");
   reader.Number("quipu.journal.segment.bytes", &settings.journal.segment_bytes);
+  reader.Number("quipu.journal.spare.bytes", &settings.journal.spare_bytes);
   reader.Number("quipu.journal.tail.bytes", &settings.journal.tail_bytes);
   reader.Number("quipu.journal.replay.bytes", &settings.journal.replay_bytes);
   reader.Endpoint("listener.client", &settings.client_listener.host,

@@ -23,7 +23,7 @@ struct ProducerOptions {
   ClientMetadataOptions metadata;
   AccumulatorOptions accumulator;
   std::string client_id = "quipu";  // client.id
-  int32_t in_flight_max = 5;  // max.in.flight.requests.per.connection, here batches per partition
+  int32_t in_flight_max = 10;  // max.in.flight.requests.per.connection, here batches per partition
   Duration request_timeout = std::chrono::seconds(30);          // request.timeout.ms
   Duration retry_backoff_max = std::chrono::milliseconds(100);  // retry.backoff.ms
   // The id and epoch of a former life of this producer, to be taken up with epoch + 1.

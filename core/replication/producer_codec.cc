@@ -14,6 +14,14 @@ namespace {
 constexpr size_t kEntryBytes = 19;
 constexpr size_t kBatchBytes = 32;
 
+// Of each of so many producers, when all are to fit: the newest at least.
+size_t BatchesToldMax(size_t producers) {
+  if (producers == 0) return 0;
+  const size_t bytes = kProducerStateBytesMax / producers;
+  if (bytes < kEntryBytes + kBatchBytes) return 1;
+  return std::min((bytes - kEntryBytes) / kBatchBytes, kProducerBatchesMax);
+}
+
 // Takes numbers off the front of `bytes`; the caller has checked the length.
 template <typename Strong>
 Strong Take(absl::string_view& bytes) {
@@ -26,16 +34,17 @@ Strong Take(absl::string_view& bytes) {
 }  // namespace
 
 Bytes EncodeProducers(const std::vector<ProducerEntry>& producers) {
+  const size_t told_max = BatchesToldMax(producers.size());
   std::string out;
   for (auto entry = producers.rbegin(); entry != producers.rend(); ++entry) {
-    if (out.size() + kEntryBytes + entry->batches.size() * kBatchBytes > kProducerStateBytesMax) {
-      break;
-    }
+    const size_t told = std::min(entry->batches.size(), told_max);
+    if (out.size() + kEntryBytes + told * kBatchBytes > kProducerStateBytesMax) break;
     AppendBigEndian(out, entry->producer_id.value());
     AppendBigEndian(out, entry->producer_epoch.value());
     AppendBigEndian(out, entry->last_timestamp.value());
-    AppendBigEndian(out, static_cast<uint8_t>(entry->batches.size()));
-    for (const ProducerBatch& batch : entry->batches) {
+    AppendBigEndian(out, static_cast<uint8_t>(told));
+    for (size_t i = entry->batches.size() - told; i < entry->batches.size(); ++i) {
+      const ProducerBatch& batch = entry->batches[i];
       AppendBigEndian(out, batch.base_sequence.value());
       AppendBigEndian(out, batch.last_sequence.value());
       AppendBigEndian(out, batch.base_offset.value());

@@ -18,8 +18,9 @@
 
 namespace quipu {
 
-// Batches of a producer that are remembered: as many as it may have in flight (KIP-98).
-inline constexpr size_t kProducerBatchesMax = 5;
+// Batches of a producer that are remembered: as many as it may have in flight. Kafka's five
+// (KIP-98) bind its own clients alone.
+inline constexpr size_t kProducerBatchesMax = 16;
 
 // The sequence that follows `sequence`; 2^31-1 is followed by 0.
 Sequence NextSequence(Sequence sequence);

@@ -129,6 +129,7 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Start(Options options, const J
                                                            .directory_id = settings.directory_id,
                                                            .segment_bytes = settings.segment_bytes,
                                                            .spares_max = settings.spares_max,
+                                                           .spares_ahead = settings.spares_ahead,
                                                            .fatal = settings.fatal},
                                      found.next_id, std::move(found.spares));
   const auto last = found.segments.find(end.segment);

@@ -35,7 +35,9 @@ class Journal {
     FatalHandler fatal;
     Files* files = &SystemFiles();
     uint64_t segment_bytes = JournalSettings().segment_bytes;  // whole blocks
-    size_t spares_max = 4;  // free segments that are kept to be used again
+    // Free segments that are kept to be used again, and those of them that are made ahead.
+    size_t spares_max = 4;
+    size_t spares_ahead = 0;
   };
 
   // A group that is there, but not known to be synced.

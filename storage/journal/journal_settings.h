@@ -8,6 +8,8 @@ namespace quipu {
 
 struct JournalSettings {
   uint64_t segment_bytes = uint64_t{64} << 20;  // quipu.journal.segment.bytes
+  // Free segments that are kept, and made ahead of use (quipu.journal.spare.bytes).
+  uint64_t spare_bytes = uint64_t{256} << 20;
   // Of the newest batches, kept in memory (quipu.journal.tail.bytes).
   size_t tail_bytes = size_t{32} << 20;
   // Groups that a start may have to apply again; with more, tables are written

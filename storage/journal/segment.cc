@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/check.h"
 #include "base/error_code.h"
 #include "base/logging.h"
@@ -18,14 +19,31 @@
 namespace quipu {
 namespace {
 
-constexpr size_t kZerosBytes = size_t{1} << 20;
+constexpr size_t kZerosBytes = size_t{256} << 10;
 // After a full disk, and while a reader holds a segment that is free.
 constexpr auto kPause = std::chrono::milliseconds(200);
+// Spares that are made ahead take at most this part of what is free.
+constexpr uint64_t kFreePart = 16;
+// With no spare the disk is let be for as long as a piece took, with all of them for so many times.
+constexpr double kPausesMost = 8;
+
+std::unique_ptr<char, AlignedDeleter> MakeZeros() {
+  std::unique_ptr<char, AlignedDeleter> zeros(
+      static_cast<char*>(std::aligned_alloc(kDirectAlignment, kZerosBytes)));
+  if (zeros == nullptr) throw std::bad_alloc();
+  std::memset(zeros.get(), 0, kZerosBytes);
+  return zeros;
+}
+
+std::string SparePath(const std::string& folder, uint64_t id) {
+  return absl::StrCat(folder, "/spare-", id);
+}
 
 }  // namespace
 
 SegmentMaker::SegmentMaker(Options options, uint64_t next_id, std::vector<std::string> spares)
-    : options_(std::move(options)), next_id_(next_id), spares_(std::move(spares)) {
+    : options_(std::move(options)), zeros_(MakeZeros()), next_id_(next_id) {
+  for (std::string& path : spares) spares_.push_back({.path = std::move(path)});
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -43,6 +61,7 @@ absl::StatusOr<std::shared_ptr<const Segment>> SegmentMaker::Take() {
   ready_.wait(lock, [this] { return prepared_ != nullptr || !failed_.ok(); });
   if (prepared_ == nullptr) return failed_;
   std::shared_ptr<const Segment> taken = std::exchange(prepared_, nullptr);
+  ++taken_;
   wake_.notify_all();
   return taken;
 }
@@ -54,11 +73,13 @@ absl::StatusOr<std::shared_ptr<const Segment>> SegmentMaker::TakeOfSize(uint64_t
   if (prepared_ == nullptr) return failed_;
   free_.push_back(std::exchange(prepared_, nullptr));
   const uint64_t id = next_id_++;
-  lock.unlock();
-  absl::StatusOr<std::shared_ptr<const Segment>> made = Make(id, bytes, "");
-  lock.lock();
-  if (made.ok()) ++stats_.made;
   wake_.notify_all();
+  lock.unlock();
+  QUIPU_ASSIGN_OR_RETURN(Blank blank, Begin(id, bytes));
+  QUIPU_RETURN_IF_ERROR(RemoveIfFull(WriteZeros(blank, bytes), blank.path));
+  QUIPU_ASSIGN_OR_RETURN(std::shared_ptr<const Segment> made, Finish(blank.path, id, bytes));
+  lock.lock();
+  ++stats_.made;
   return made;
 }
 
@@ -83,8 +104,14 @@ void SegmentMaker::Run() {
   pthread_setname_np(pthread_self(), "segment-maker");
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_) {
+    std::optional<absl::Duration> pause;
     absl::Status status = Reclaim(lock);
     if (status.ok() && prepared_ == nullptr && !stopping_) status = Prepare(lock);
+    if (status.ok() && prepared_ != nullptr && WantsAhead()) {
+      absl::StatusOr<std::optional<absl::Duration>> made = MakeAhead(lock);
+      status = made.status();
+      if (made.ok()) pause = *made;
+    }
     if (!status.ok() && CodeOf(status) != ErrorCode::kDiskFull) {
       failed_ = status;
       ready_.notify_all();
@@ -95,10 +122,13 @@ void SegmentMaker::Run() {
     failed_ = status;
     ready_.notify_all();
     if (stopping_) return;
-    if (!status.ok() || !free_.empty()) {
+    const auto wanted = [this] { return stopping_ || prepared_ == nullptr; };
+    if (status.ok() && pause.has_value()) {
+      wake_.wait_for(lock, absl::ToChronoNanoseconds(*pause), wanted);
+    } else if (!status.ok() || !free_.empty()) {
       wake_.wait_for(lock, kPause);
     } else {
-      wake_.wait(lock, [this] { return stopping_ || prepared_ == nullptr || !free_.empty(); });
+      wake_.wait(lock, [&] { return wanted() || !free_.empty(); });
     }
   }
 }
@@ -111,9 +141,9 @@ absl::Status SegmentMaker::Reclaim(std::unique_lock<std::mutex>& lock) {
     free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(i));
   }
   for (const auto& segment : unread) {
-    const bool keep =
-        segment->bytes == options_.segment_bytes && spares_.size() < options_.spares_max;
-    const std::string spare = absl::StrCat(options_.folder, "/spare-", segment->id);
+    const size_t spares = spares_.size() + (blank_.has_value() ? 1 : 0);
+    const bool keep = segment->bytes == options_.segment_bytes && spares < options_.spares_max;
+    const std::string spare = SparePath(options_.folder, segment->id);
     lock.unlock();
     absl::Status status =
         keep ? options_.files->Rename(segment->path, spare) : options_.files->Remove(segment->path);
@@ -121,24 +151,25 @@ absl::Status SegmentMaker::Reclaim(std::unique_lock<std::mutex>& lock) {
     if (status.ok()) status = options_.files->SyncFolder(options_.folder);
     lock.lock();
     QUIPU_RETURN_IF_ERROR(status);
-    if (keep) spares_.push_back(spare);
+    if (keep) spares_.push_back({.path = spare});
     if (!keep) ++stats_.removed;
   }
   return absl::OkStatus();
 }
 
 absl::Status SegmentMaker::Prepare(std::unique_lock<std::mutex>& lock) {
-  const uint64_t id = next_id_++;
-  std::string spare;
-  if (!spares_.empty()) {
-    spare = spares_.back();
-    spares_.pop_back();
-  }
+  while (spares_.empty()) QUIPU_RETURN_IF_ERROR(MakeSpare(options_.segment_bytes, lock));
+  const Spare spare = std::move(spares_.back());
+  spares_.pop_back();
+  // The id under which zeros were written is free, and good where none came behind it.
+  const bool used = spare.unused_id == 0;
+  const uint64_t id = !used && spare.unused_id + 1 == next_id_ ? spare.unused_id : next_id_++;
   lock.unlock();
-  absl::StatusOr<std::shared_ptr<const Segment>> made = Make(id, options_.segment_bytes, spare);
+  absl::StatusOr<std::shared_ptr<const Segment>> made =
+      Finish(spare.path, id, options_.segment_bytes);
   lock.lock();
   QUIPU_RETURN_IF_ERROR(made.status());
-  ++(spare.empty() ? stats_.made : stats_.recycled);
+  if (used) ++stats_.recycled;
   // Another thread may have made a large one meanwhile, behind which this one must not be used.
   if (id + 1 == next_id_) {
     prepared_ = *std::move(made);
@@ -148,50 +179,100 @@ absl::Status SegmentMaker::Prepare(std::unique_lock<std::mutex>& lock) {
   return absl::OkStatus();
 }
 
+bool SegmentMaker::WantsAhead() const {
+  return taken_ > 1 && spares_.size() < options_.spares_ahead;
+}
+
+absl::StatusOr<std::optional<absl::Duration>> SegmentMaker::MakeAhead(
+    std::unique_lock<std::mutex>& lock) {
+  if (!blank_.has_value()) {
+    QUIPU_ASSIGN_OR_RETURN(const int64_t free_bytes, options_.files->FreeBytes(options_.folder));
+    const uint64_t room = static_cast<uint64_t>(free_bytes) / kFreePart;
+    if (options_.spares_ahead * options_.segment_bytes > room) return std::nullopt;
+  }
+  const double there =
+      static_cast<double>(spares_.size()) / static_cast<double>(options_.spares_ahead);
+  const absl::Time before = absl::Now();
+  const absl::Status status = MakeSpare(kZerosBytes, lock);
+  // It was only for later.
+  if (!status.ok() && CodeOf(status) == ErrorCode::kDiskFull) return std::nullopt;
+  QUIPU_RETURN_IF_ERROR(status);
+  return (absl::Now() - before) * (1 + (kPausesMost - 1) * there);
+}
+
+absl::Status SegmentMaker::MakeSpare(uint64_t piece, std::unique_lock<std::mutex>& lock) {
+  const uint64_t id = blank_.has_value() ? blank_->id : next_id_++;
+  lock.unlock();
+  const std::string path = SparePath(options_.folder, id);
+  bool whole = false;
+  absl::Status status = [&]() -> absl::Status {
+    if (!blank_.has_value()) {
+      QUIPU_ASSIGN_OR_RETURN(blank_, Begin(id, options_.segment_bytes));
+    }
+    QUIPU_RETURN_IF_ERROR(WriteZeros(*blank_, piece));
+    whole = blank_->at == blank_->bytes;
+    if (!whole) return absl::OkStatus();
+    // A spare that is there at a start is taken for whole.
+    QUIPU_RETURN_IF_ERROR(blank_->file->Sync());
+    return options_.files->Rename(blank_->path, path);
+  }();
+  if (!status.ok() && blank_.has_value()) status = RemoveIfFull(status, blank_->path);
+  if (!status.ok() || whole) blank_.reset();
+  lock.lock();
+  QUIPU_RETURN_IF_ERROR(status);
+  if (!whole) return absl::OkStatus();
+  spares_.push_back({.path = path, .unused_id = id});
+  ++stats_.made;
+  return absl::OkStatus();
+}
+
 // Past the page cache where that goes: nobody reads zeros, and their copies would cost as much as
 // what is written for good.
-absl::Status SegmentMaker::WriteZeros(const std::string& path, OpenFile& file, uint64_t bytes) {
-  QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<OpenFile> direct, options_.files->OpenDirect(path));
-  OpenFile& target = direct != nullptr ? *direct : file;
-  const std::unique_ptr<char, AlignedDeleter> zeros(
-      static_cast<char*>(std::aligned_alloc(kDirectAlignment, kZerosBytes)));
-  if (zeros == nullptr) throw std::bad_alloc();
-  std::memset(zeros.get(), 0, kZerosBytes);
-  for (uint64_t at = 0; at < bytes; at += kZerosBytes) {
-    QUIPU_RETURN_IF_ERROR(
-        target.WriteAt(at, {zeros.get(), std::min<uint64_t>(kZerosBytes, bytes - at)}));
+absl::StatusOr<SegmentMaker::Blank> SegmentMaker::Begin(uint64_t id, uint64_t bytes) const {
+  Blank blank{.id = id, .bytes = bytes, .path = absl::StrCat(options_.folder, "/spare-new-", id)};
+  QUIPU_ASSIGN_OR_RETURN(blank.file, options_.files->Create(blank.path));
+  QUIPU_ASSIGN_OR_RETURN(blank.direct, options_.files->OpenDirect(blank.path));
+  return blank;
+}
+
+absl::Status SegmentMaker::WriteZeros(Blank& blank, uint64_t piece) const {
+  OpenFile& file = blank.direct != nullptr ? *blank.direct : *blank.file;
+  const uint64_t end = std::min(blank.bytes, blank.at + piece);
+  while (blank.at < end) {
+    const uint64_t count = std::min<uint64_t>(kZerosBytes, end - blank.at);
+    QUIPU_RETURN_IF_ERROR(file.WriteAt(blank.at, {zeros_.get(), count}));
+    blank.at += count;
   }
   return absl::OkStatus();
 }
 
 // The name comes last: a file that is called a segment is one.
-absl::StatusOr<std::shared_ptr<const Segment>> SegmentMaker::Make(uint64_t id, uint64_t bytes,
-                                                                  const std::string& spare) {
+absl::StatusOr<std::shared_ptr<const Segment>> SegmentMaker::Finish(const std::string& spare,
+                                                                    uint64_t id,
+                                                                    uint64_t bytes) const {
   Files& files = *options_.files;
   const std::string path = absl::StrCat(options_.folder, "/", SegmentFileName(id));
-  const std::string before =
-      spare.empty() ? absl::StrCat(options_.folder, "/spare-new-", id) : spare;
-  absl::StatusOr<std::unique_ptr<OpenFile>> file =
-      spare.empty() ? files.Create(before) : files.OpenExisting(before);
-  QUIPU_RETURN_IF_ERROR(file.status());
-  absl::Status status = spare.empty() ? WriteZeros(before, **file, bytes) : absl::OkStatus();
-  if (status.ok()) {
-    status = (*file)->WriteAt(
-        0, EncodeSegmentHeader(
-               {.directory_id = options_.directory_id, .segment = id, .bytes = bytes}));
+  const std::string head =
+      EncodeSegmentHeader({.directory_id = options_.directory_id, .segment = id, .bytes = bytes});
+  {
+    QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<OpenFile> file, files.OpenExisting(spare));
+    absl::Status status = file->WriteAt(0, head);
+    if (status.ok()) status = file->Sync();
+    QUIPU_RETURN_IF_ERROR(RemoveIfFull(status, spare));
   }
-  if (status.ok()) status = (*file)->Sync();
-  if (!status.ok()) {
-    file->reset();
-    if (CodeOf(status) == ErrorCode::kDiskFull) QUIPU_RETURN_IF_ERROR(files.Remove(before));
-    return status;
-  }
-  QUIPU_RETURN_IF_ERROR(files.Rename(before, path));
+  QUIPU_RETURN_IF_ERROR(files.Rename(spare, path));
   // It has its name for now: nothing but an end of the process makes up for that (D3).
-  if (status = files.SyncFolder(options_.folder); !status.ok()) {
+  if (const absl::Status status = files.SyncFolder(options_.folder); !status.ok()) {
     return ToStatus(ErrorCode::kStorageError, status.message());
   }
   return std::make_shared<const Segment>(Segment{.id = id, .bytes = bytes, .path = path});
+}
+
+absl::Status SegmentMaker::RemoveIfFull(const absl::Status& status, const std::string& path) const {
+  if (!status.ok() && CodeOf(status) == ErrorCode::kDiskFull) {
+    QUIPU_RETURN_IF_ERROR(options_.files->Remove(path));
+  }
+  return status;
 }
 
 }  // namespace quipu

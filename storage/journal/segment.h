@@ -7,12 +7,14 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "storage/files.h"
 #include "storage/journal/journal_format.h"
 #include "storage/wal_writer.h"
@@ -33,7 +35,9 @@ struct Segment {
 using SegmentMap = std::map<uint64_t, std::shared_ptr<const Segment>>;
 
 // Keeps one segment ready, so that the committer never waits for zeros to reach the disk, and takes
-// back those that are free: a few are used again, the others removed. Thread-safe.
+// back those that are free: a few are used again, the others removed. Once a segment has filled,
+// spares are made before there is a use for them, the more slowly the more there are: zeros that
+// are written all at once take the disk from the groups. Thread-safe.
 class SegmentMaker {
  public:
   struct Options {
@@ -42,6 +46,8 @@ class SegmentMaker {
     DirectoryId directory_id;
     uint64_t segment_bytes = 0;  // whole blocks
     size_t spares_max = 0;       // free segments that are kept for use
+    // So many of them are made ahead, where they take no more than a sixteenth of what is free.
+    size_t spares_ahead = 0;  // <= spares_max
     FatalHandler fatal;
   };
   struct Stats {
@@ -69,25 +75,54 @@ class SegmentMaker {
   [[nodiscard]] Stats stats() const;
 
  private:
+  // A file of zeros that is being made.
+  struct Blank {
+    uint64_t id = 0;
+    uint64_t bytes = 0;
+    std::string path;
+    std::unique_ptr<OpenFile> file{};
+    std::unique_ptr<OpenFile> direct{};  // null where there is no direct I/O
+    uint64_t at = 0;                     // zeros were written up to here
+  };
+  struct Spare {
+    std::string path;
+    uint64_t unused_id = 0;  // 0: it holds groups of a former life
+  };
+
   void Run();
-  absl::StatusOr<std::shared_ptr<const Segment>> Make(uint64_t id, uint64_t bytes,
-                                                      const std::string& spare);
-  absl::Status WriteZeros(const std::string& path, OpenFile& file, uint64_t bytes);
   // Free segments that nobody reads any more become spares, or go.
   absl::Status Reclaim(std::unique_lock<std::mutex>& lock);
+  // Makes the next segment of a spare; of zeros, at once, where there is none.
   absl::Status Prepare(std::unique_lock<std::mutex>& lock);
+  [[nodiscard]] bool WantsAhead() const;
+  // Writes a piece of a spare, and says how long to let the disk be before the next; nullopt where
+  // the disk has no room for spares.
+  absl::StatusOr<std::optional<absl::Duration>> MakeAhead(std::unique_lock<std::mutex>& lock);
+  // Writes at most `piece` bytes of blank_, which becomes a spare when it is whole.
+  absl::Status MakeSpare(uint64_t piece, std::unique_lock<std::mutex>& lock);
+
+  absl::StatusOr<Blank> Begin(uint64_t id, uint64_t bytes) const;
+  absl::Status WriteZeros(Blank& blank, uint64_t piece) const;
+  // Gives a file its head and its name, by which it is a segment. One that does not fit is removed.
+  absl::StatusOr<std::shared_ptr<const Segment>> Finish(const std::string& path, uint64_t id,
+                                                        uint64_t bytes) const;
+  // A full disk ends nothing, and gets back what was not finished.
+  absl::Status RemoveIfFull(const absl::Status& status, const std::string& path) const;
 
   const Options options_;
+  const std::unique_ptr<char, AlignedDeleter> zeros_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable ready_;
   uint64_t next_id_;                                  // under mutex_
-  std::vector<std::string> spares_;                   // under mutex_; paths
+  std::vector<Spare> spares_;                         // under mutex_
   std::vector<std::shared_ptr<const Segment>> free_;  // under mutex_
   std::shared_ptr<const Segment> prepared_;           // under mutex_
   absl::Status failed_;                               // under mutex_; of the last attempt
+  uint64_t taken_ = 0;                                // under mutex_
   bool stopping_ = false;                             // under mutex_
   Stats stats_;                                       // under mutex_
+  std::optional<Blank> blank_;                        // of thread_: that is made ahead
   std::thread thread_;
 };
 

@@ -78,11 +78,15 @@ class BrokerLogOpener {
     return storage_.directory->identity().log_store == LogStoreKind::kJournal;
   }
   [[nodiscard]] Journal::Options JournalOptions() const {
+    const uint64_t segment_bytes = RoundUpToBlock(options_.journal.segment_bytes);
+    const size_t spares = options_.journal.spare_bytes / segment_bytes;
     return {.folder = journal_path(),
             .directory_id = storage_.directory->identity().directory_id,
             .fatal = options_.fatal,
             .files = &files_,
-            .segment_bytes = RoundUpToBlock(options_.journal.segment_bytes)};
+            .segment_bytes = segment_bytes,
+            .spares_max = spares,
+            .spares_ahead = spares};
   }
 
   absl::Status OpenWatermark() {

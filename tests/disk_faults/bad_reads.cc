@@ -75,6 +75,7 @@ class BadDisk {
     options.env = &machine_.env();
     options.log_store = machine_.journal() ? LogStoreKind::kJournal : LogStoreKind::kRocksdb;
     options.journal.segment_bytes = kTestSegmentBytes;
+    options.journal.spare_bytes = 2 * kTestSegmentBytes;
     return options;
   }
 

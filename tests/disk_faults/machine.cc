@@ -121,7 +121,8 @@ absl::StatusOr<std::unique_ptr<RocksdbLogStore>> Machine::OpenLog(bool& acknowle
                                                       .fatal = fatal(),
                                                       .files = &files_,
                                                       .segment_bytes = kTestSegmentBytes,
-                                                      .spares_max = 2},
+                                                      .spares_max = 2,
+                                                      .spares_ahead = 1},
                                           .tail_bytes = 4096};
     options.cleaner = {.flush_bytes = 3 * kTestSegmentBytes, .dead_percent = 25, .newest_kept = 1};
   }

@@ -77,6 +77,12 @@ void FaultDisk::SetUnorderedNames(bool unordered) {
   unordered_names_ = unordered;
 }
 
+int64_t FaultDisk::free_bytes() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const uint64_t used = std::min(used_->load(), capacity_);
+  return static_cast<int64_t>(std::min(capacity_ - used, uint64_t{1} << 50));
+}
+
 void FaultDisk::SetCapacity(uint64_t bytes) {
   const std::lock_guard<std::mutex> lock(mutex_);
   capacity_ = bytes;

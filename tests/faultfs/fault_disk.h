@@ -129,6 +129,7 @@ class FaultDisk {
   // Writes that would leave more than so many bytes in all files fail as on a full disk.
   void SetCapacity(uint64_t bytes);
   [[nodiscard]] uint64_t used_bytes() const { return used_->load(); }
+  [[nodiscard]] int64_t free_bytes() const;
   [[nodiscard]] uint64_t calls() const;
   // Lets every stalled call go on.
   void EndStalls();

@@ -89,6 +89,10 @@ absl::StatusOr<uint64_t> FaultFiles::SizeOf(const std::string& path) {
   return size;
 }
 
+absl::StatusOr<int64_t> FaultFiles::FreeBytes(const std::string& /*path*/) {
+  return disk_.free_bytes();
+}
+
 absl::Status FaultFiles::Remove(const std::string& path) {
   return ToOurs(disk_.Remove(path), "cannot remove", path);
 }

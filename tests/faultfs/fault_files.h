@@ -20,6 +20,7 @@ class FaultFiles final : public Files {
   absl::StatusOr<std::unique_ptr<OpenFile>> OpenForReading(const std::string& path) override;
   absl::StatusOr<std::unique_ptr<OpenFile>> OpenDirect(const std::string& path) override;
   absl::StatusOr<uint64_t> SizeOf(const std::string& path) override;
+  absl::StatusOr<int64_t> FreeBytes(const std::string& path) override;
   absl::Status Remove(const std::string& path) override;
   absl::Status Rename(const std::string& from, const std::string& to) override;
   absl::Status MakeFolder(const std::string& path) override;

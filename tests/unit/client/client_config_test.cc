@@ -28,7 +28,7 @@ TEST(ClientConfigTest, DefaultsAreThoseOfTheDocumentation) {
   EXPECT_EQ(settings->core.accumulator.batch_bytes, 16384U);
   EXPECT_EQ(settings->core.accumulator.buffer_bytes_max, size_t{32} << 20);
   EXPECT_EQ(settings->core.accumulator.delivery_timeout, std::chrono::seconds(120));
-  EXPECT_EQ(settings->core.in_flight_max, 5);
+  EXPECT_EQ(settings->core.in_flight_max, 10);
 }
 
 TEST(ClientConfigTest, UnknownKeyNamesTheNearest) {
@@ -58,8 +58,8 @@ TEST(ClientConfigTest, MissingServersAreNamed) {
 
 TEST(ClientConfigTest, ValuesOutOfRangeNameTheRange) {
   const auto settings = ParseProducerConfig(
-      {{"bootstrap.servers", "a:1"}, {"max.in.flight.requests.per.connection", "6"}});
-  EXPECT_THAT(Message(settings.status()), HasSubstr("from 1 to 5"));
+      {{"bootstrap.servers", "a:1"}, {"max.in.flight.requests.per.connection", "17"}});
+  EXPECT_THAT(Message(settings.status()), HasSubstr("from 1 to 16"));
 }
 
 TEST(ClientConfigTest, UnsafeChoicesAreRefused) {

@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "storage/journal/segment.h"
+#include "storage/posix_file.h"
 #include "tests/conformance/temporary_folder.h"
 
 namespace quipu {
@@ -22,13 +23,15 @@ constexpr uint64_t kBytes = 16 << 10;
 
 class SegmentMakerTest : public ::testing::Test {
  protected:
-  void Start(size_t spares_max, uint64_t next_id = 5, std::vector<std::string> spares = {}) {
+  void Start(size_t spares_max, uint64_t next_id = 5, std::vector<std::string> spares = {},
+             size_t spares_ahead = 0) {
     maker_ = std::make_unique<SegmentMaker>(
         SegmentMaker::Options{.files = &SystemFiles(),
                               .folder = folder_.path(),
                               .directory_id = id_,
                               .segment_bytes = kBytes,
                               .spares_max = spares_max,
+                              .spares_ahead = spares_ahead,
                               .fatal = [this](const std::string& why) { fatal_ = why; }},
         next_id, std::move(spares));
   }
@@ -167,6 +170,54 @@ TEST_F(SegmentMakerTest, SparesOfAFormerProcessAreUsedFirst) {
   ExpectWhole(*segment);
   EXPECT_EQ(maker_->stats().recycled, 1U);
   EXPECT_FALSE(fs::exists(PathOf("spare-3")));
+}
+
+// A broker that takes little keeps no more than it needs.
+TEST_F(SegmentMakerTest, SparesAreMadeAheadOnceASegmentHasFilled) {
+  Start(3, 5, {}, 3);
+  std::vector<std::shared_ptr<const Segment>> taken{Take()};
+  WaitUntilOneIsReady(1);
+  EXPECT_EQ(maker_->stats().free, 0U);
+  taken.push_back(Take());
+  ASSERT_TRUE(Eventually([&] { return maker_->stats().free == 3; }));
+  EXPECT_EQ(maker_->stats().made, 6U);  // two in use, one ready
+  uint64_t last = taken.back()->id;
+  for (int i = 0; i < 9; ++i) {
+    taken.push_back(Take());
+    EXPECT_GT(taken.back()->id, last);
+    last = taken.back()->id;
+    ExpectWhole(*taken.back());
+  }
+  ASSERT_TRUE(Eventually([&] { return maker_->stats().free == 3; }));
+  EXPECT_EQ(maker_->stats().recycled, 0U);
+  for (auto& segment : taken) maker_->GiveBack(std::move(segment));
+  ASSERT_TRUE(Eventually([&] { return maker_->stats().removed == 11; }));
+  EXPECT_EQ(maker_->stats().free, 3U);
+}
+
+TEST_F(SegmentMakerTest, NoneIsMadeAheadWhereAllWouldTakeMoreThanASixteenthOfWhatIsFree) {
+  const size_t more = static_cast<size_t>(DiskFreeBytes(folder_.path()).value()) / kBytes / 8;
+  Start(more, 5, {}, more);
+  std::vector<std::shared_ptr<const Segment>> taken{Take(), Take(), Take()};
+  WaitUntilOneIsReady(3);
+  EXPECT_EQ(maker_->stats().made, 4U);
+  EXPECT_EQ(maker_->stats().free, 0U);
+}
+
+TEST_F(SegmentMakerTest, SparesThatWereMadeAheadAreThereForTheNextProcess) {
+  Start(2, 5, {}, 2);
+  const auto first = Take();
+  const auto second = Take();
+  ASSERT_TRUE(Eventually([&] { return maker_->stats().free == 2; }));
+  maker_.reset();
+  size_t spares = 0;
+  for (const std::string& name : Names()) {
+    if (!name.starts_with("spare-")) continue;
+    ++spares;
+    EXPECT_FALSE(name.starts_with("spare-new-"));
+    EXPECT_EQ(SystemFiles().SizeOf(PathOf(name)).value(), kBytes);
+  }
+  EXPECT_EQ(spares, 2U);
 }
 
 TEST_F(SegmentMakerTest, AFailureEndsTheProcessAndIsToldToWhoeverWaits) {

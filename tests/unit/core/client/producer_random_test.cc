@@ -90,7 +90,7 @@ class RandomRun {
     ProducerOptions options = ProducerHarness::Options();
     options.accumulator.delivery_timeout = std::chrono::milliseconds(rng.Between(300, 4000));
     options.request_timeout = std::chrono::milliseconds(rng.Between(200, 2000));
-    options.in_flight_max = static_cast<int32_t>(rng.Between(1, 5));
+    options.in_flight_max = static_cast<int32_t>(rng.Between(1, 16));
     return options;
   }
   size_t PartitionOf(const SeenBatch& batch) const {

@@ -42,8 +42,10 @@ TEST_F(ProducerTableTest, ADuplicateIsAnsweredWithItsFirstOffset) {
   EXPECT_EQ(verdict.duplicate_of->last_offset, Offset{102});
 }
 
-TEST_F(ProducerTableTest, FiveBatchesAreRememberedAndOlderOnesAreDuplicatesWithoutOffset) {
-  for (int i = 0; i < 6; ++i) Store(Batch(i));
+TEST_F(ProducerTableTest,
+       AsManyAreRememberedAsMayBeInFlightAndOlderOnesAreDuplicatesWithoutOffset) {
+  constexpr int kRemembered = 16;  // at most: max.in.flight.requests.per.connection
+  for (int i = 0; i <= kRemembered; ++i) Store(Batch(i));
   EXPECT_EQ(table_.Check(Batch(1)).duplicate_of->base_offset, Offset{101});
   EXPECT_EQ(Check(Batch(0)), ErrorCode::kDuplicateSequence);
 }
@@ -138,7 +140,7 @@ TEST_F(ProducerTableTest, AProducerThatSendsDoesNotExpire) {
 }
 
 TEST_F(ProducerTableTest, ASnapshotBringsEverythingBack) {
-  for (int i = 0; i < 7; ++i) Store(Batch(i));
+  for (int i = 0; i < 20; ++i) Store(Batch(i));
   Store(Batch(0, 2, 3, 11));
   ProducerTable other;
   other.Restore(table_.Snapshot(end_).producers);
@@ -146,7 +148,7 @@ TEST_F(ProducerTableTest, ASnapshotBringsEverythingBack) {
 }
 
 TEST_F(ProducerTableTest, TheCodecBringsEverythingBack) {
-  for (int i = 0; i < 7; ++i) Store(Batch(i));
+  for (int i = 0; i < 20; ++i) Store(Batch(i));
   Store(Batch(0, 2, 3, 11));
   const Bytes bytes = EncodeProducers(table_.Entries());
   EXPECT_EQ(DecodeProducers(bytes.view()), table_.Entries());
@@ -157,12 +159,39 @@ TEST_F(ProducerTableTest, TheCodecBringsEverythingBack) {
   EXPECT_FALSE(DecodeProducers(std::string(19, 'x')));
 }
 
+TEST_F(ProducerTableTest, OfManyProducersTheNewestBatchesAreTold) {
+  constexpr int64_t kProducers = 100'000;
+  ProducerEntry full;
+  for (int i = 0; i < 16; ++i) {
+    full.batches.push_back({.base_sequence = Sequence{i},
+                            .last_sequence = Sequence{i},
+                            .base_offset = Offset{i},
+                            .last_offset = Offset{i},
+                            .timestamp = TimestampMs{i}});
+  }
+  std::vector<ProducerEntry> all(kProducers, full);
+  for (int64_t i = 0; i < kProducers; ++i) all[static_cast<size_t>(i)].producer_id = ProducerId{i};
+  const auto told = DecodeProducers(EncodeProducers(all).view());
+  ASSERT_TRUE(told.has_value());
+  ASSERT_EQ(told->size(), all.size());
+  for (const ProducerEntry& entry : *told) {
+    ASSERT_EQ(entry.batches.size(), 1U);
+    ASSERT_EQ(entry.batches.front(), full.batches.back());
+  }
+  all.resize(30'000);
+  const auto more = DecodeProducers(EncodeProducers(all).view());
+  ASSERT_TRUE(more.has_value());
+  ASSERT_EQ(more->size(), all.size());
+  EXPECT_EQ(more->front().batches.size(), 5U);
+  EXPECT_EQ(more->front().batches.front(), full.batches[11]);
+}
+
 TEST_F(ProducerTableTest, ASnapshotOfAnEarlierOffsetAndTheBatchesFromThereGiveTheWholeState) {
-  for (int i = 0; i < 9; ++i) Store(Batch(i));
-  for (int64_t as_of = 100; as_of <= 109; ++as_of) {
+  for (int i = 0; i < 20; ++i) Store(Batch(i));
+  for (int64_t as_of = 100; as_of <= 120; ++as_of) {
     ProducerTable other;
     other.Restore(table_.Snapshot(Offset{as_of}).producers);
-    for (int64_t offset = as_of; offset < 109; ++offset) {
+    for (int64_t offset = as_of; offset < 120; ++offset) {
       other.ReplayAt(Batch(static_cast<int32_t>(offset - 100)), Offset{offset});
     }
     EXPECT_EQ(other.Entries(), table_.Entries()) << as_of;
