@@ -149,7 +149,7 @@ void DefineBroker(Definitions& all) {
       "log.store=journal (0 without it, as all of these): segments that hold batches, or may");
   add("quipu_journal_segment_bytes", kGauge, "bytes", {}, "log.store=journal: of these segments");
   add("quipu_journal_spare_bytes", kGauge, "bytes", {},
-      "log.store=journal: of segments that are kept to be used again");
+      "log.store=journal: of segments that are kept to be used again, or made ahead");
   add("quipu_journal_segments_total", kCounter, "segments", {"event"},
       "log.store=journal: segments made of zeros, recycled from free ones, and freed since nothing "
       "lived in them any more");
