@@ -151,6 +151,8 @@ absl::Status SegmentMaker::Reclaim(std::unique_lock<std::mutex>& lock) {
     if (status.ok()) status = options_.files->SyncFolder(options_.folder);
     lock.lock();
     QUIPU_RETURN_IF_ERROR(status);
+    // Zeros would be written for nothing where retention frees as much as is taken.
+    growing_ = false;
     if (keep) spares_.push_back({.path = spare});
     if (!keep) ++stats_.removed;
   }
@@ -158,7 +160,10 @@ absl::Status SegmentMaker::Reclaim(std::unique_lock<std::mutex>& lock) {
 }
 
 absl::Status SegmentMaker::Prepare(std::unique_lock<std::mutex>& lock) {
-  while (spares_.empty()) QUIPU_RETURN_IF_ERROR(MakeSpare(options_.segment_bytes, lock));
+  while (spares_.empty()) {
+    growing_ = true;
+    QUIPU_RETURN_IF_ERROR(MakeSpare(options_.segment_bytes, lock));
+  }
   const Spare spare = std::move(spares_.back());
   spares_.pop_back();
   // The id under which zeros were written is free, and good where none came behind it.
@@ -180,7 +185,7 @@ absl::Status SegmentMaker::Prepare(std::unique_lock<std::mutex>& lock) {
 }
 
 bool SegmentMaker::WantsAhead() const {
-  return taken_ > 1 && spares_.size() < options_.spares_ahead;
+  return growing_ && taken_ > 1 && spares_.size() < options_.spares_ahead;
 }
 
 absl::StatusOr<std::optional<absl::Duration>> SegmentMaker::MakeAhead(

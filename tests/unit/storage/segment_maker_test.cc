@@ -204,6 +204,28 @@ TEST_F(SegmentMakerTest, NoneIsMadeAheadWhereAllWouldTakeMoreThanASixteenthOfWha
   EXPECT_EQ(maker_->stats().free, 0U);
 }
 
+// Where retention frees as much as is taken, no zeros are written.
+TEST_F(SegmentMakerTest, NoneIsMadeAheadWhileSegmentsComeBack) {
+  Start(3, 5, {}, 3);
+  std::vector<std::shared_ptr<const Segment>> taken{Take(), Take()};
+  ASSERT_TRUE(Eventually([&] { return maker_->stats().free == 3; }));
+  const uint64_t made = maker_->stats().made;
+  for (int i = 0; i < 20; ++i) {
+    const uint64_t recycled = maker_->stats().recycled + maker_->stats().removed;
+    maker_->GiveBack(std::exchange(taken.front(), taken.back()));
+    taken.back() = Take();
+    ASSERT_TRUE(Eventually([&] {
+      const auto stats = maker_->stats();
+      return stats.free == 3 || stats.recycled + stats.removed > recycled;
+    }));
+  }
+  EXPECT_EQ(maker_->stats().made, made);
+  // Too few come back: the log grows again.
+  for (int i = 0; i < 6; ++i) taken.push_back(Take());
+  EXPECT_TRUE(Eventually([&] { return maker_->stats().free == 3; }));
+  EXPECT_GT(maker_->stats().made, made);
+}
+
 TEST_F(SegmentMakerTest, SparesThatWereMadeAheadAreThereForTheNextProcess) {
   Start(2, 5, {}, 2);
   const auto first = Take();
