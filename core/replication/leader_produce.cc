@@ -108,6 +108,12 @@ void LeaderRole::OnProduce(const ProduceInput& input, Now now, PartitionEffects&
   if (reply.error == ErrorCode::kNone && !input.from_coordinator) {
     verdict = log_->producers().Check(*parsed);
     reply.error = verdict.error;
+    // It may be above the high watermark where less is remembered than is in flight (producers told
+    // by EncodeProducers): not acknowledged before it is committed (I41, P02).
+    if (reply.error == ErrorCode::kDuplicateSequence &&
+        verdict.stored_below > log_->offsets().high_watermark()) {
+      reply.error = ErrorCode::kNotEnoughReplicasAfterAppend;
+    }
   }
   if (reply.error != ErrorCode::kNone) {
     reply.message =

@@ -14,10 +14,12 @@ namespace {
 constexpr size_t kEntryBytes = 19;
 constexpr size_t kBatchBytes = 32;
 
-// Of each of so many producers, when all are to fit: the newest at least.
-size_t BatchesToldMax(size_t producers) {
-  if (producers == 0) return 0;
-  const size_t bytes = kProducerStateBytesMax / producers;
+// Of each producer, when all are to fit: the newest at least.
+size_t BatchesToldMax(const std::vector<ProducerEntry>& producers) {
+  size_t all = producers.size() * kEntryBytes;
+  for (const ProducerEntry& entry : producers) all += entry.batches.size() * kBatchBytes;
+  if (all <= kProducerStateBytesMax) return kProducerBatchesMax;
+  const size_t bytes = kProducerStateBytesMax / producers.size();
   if (bytes < kEntryBytes + kBatchBytes) return 1;
   return std::min((bytes - kEntryBytes) / kBatchBytes, kProducerBatchesMax);
 }
@@ -34,7 +36,7 @@ Strong Take(absl::string_view& bytes) {
 }  // namespace
 
 Bytes EncodeProducers(const std::vector<ProducerEntry>& producers) {
-  const size_t told_max = BatchesToldMax(producers.size());
+  const size_t told_max = BatchesToldMax(producers);
   std::string out;
   for (auto entry = producers.rbegin(); entry != producers.rend(); ++entry) {
     const size_t told = std::min(entry->batches.size(), told_max);

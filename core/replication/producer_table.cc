@@ -48,26 +48,27 @@ ProducerTable::ProducerTable(const ProducerTable& other) : producers_max_(other.
 ProducerTable::Verdict ProducerTable::Check(const RecordBatchView& batch) const {
   if (batch.producer_id() < ProducerId{0}) return {};
   if (batch.producer_epoch() < ProducerEpoch{0} || batch.base_sequence() < Sequence{0}) {
-    return {ErrorCode::kInvalidRecord, std::nullopt};
+    return {ErrorCode::kInvalidRecord, std::nullopt, kNoOffset};
   }
   const auto found = producers_.find(batch.producer_id());
   if (found != producers_.end()) return CheckKnown(*found->second, batch);
   if (IsPlanted(PlantedBug::kDuplicateAfterFailover)) return {};
   if (batch.base_sequence() != Sequence{0} && !IsPlanted(PlantedBug::kFirstSequenceNotZero)) {
-    return {ErrorCode::kUnknownProducerId, std::nullopt};
+    return {ErrorCode::kUnknownProducerId, std::nullopt, kNoOffset};
   }
-  if (producers_.size() >= producers_max_) return {ErrorCode::kLimitReached, std::nullopt};
+  if (producers_.size() >= producers_max_)
+    return {ErrorCode::kLimitReached, std::nullopt, kNoOffset};
   return {};
 }
 
 ProducerTable::Verdict ProducerTable::CheckKnown(const State& state, const RecordBatchView& batch) {
   if (batch.producer_epoch() < state.epoch) {
-    return {ErrorCode::kInvalidProducerEpoch, std::nullopt};
+    return {ErrorCode::kInvalidProducerEpoch, std::nullopt, kNoOffset};
   }
   const Sequence base = batch.base_sequence();
   if (batch.producer_epoch() > state.epoch) {
     if (base == Sequence{0}) return {};
-    return {ErrorCode::kOutOfOrderSequence, std::nullopt};
+    return {ErrorCode::kOutOfOrderSequence, std::nullopt, kNoOffset};
   }
   const Sequence expected = NextSequence(state.newest().last_sequence);
   if (base == expected) return {};
@@ -77,16 +78,16 @@ ProducerTable::Verdict ProducerTable::CheckKnown(const State& state, const Recor
     const ProducerBatch& known = state.batches[i];
     if (known.base_sequence == base && known.last_sequence == last) {
       if (IsPlanted(PlantedBug::kDuplicateNotRecognised)) return {};
-      return {ErrorCode::kNone, known};
+      return {ErrorCode::kNone, known, kNoOffset};
     }
   }
   // [base .. last] [oldest remembered .. newest] expected: wholly before the oldest means that it
   // was stored, since sequences of an epoch have no gap.
   const Sequence oldest = state.batches[0].base_sequence;
   if (IsBehind(base, oldest) && IsBehind(last, oldest)) {
-    return {ErrorCode::kDuplicateSequence, std::nullopt};
+    return {ErrorCode::kDuplicateSequence, std::nullopt, state.batches[0].base_offset};
   }
-  return {ErrorCode::kOutOfOrderSequence, std::nullopt};
+  return {ErrorCode::kOutOfOrderSequence, std::nullopt, kNoOffset};
 }
 
 void ProducerTable::Replay(const RecordBatchView& batch) { ReplayAt(batch, batch.base_offset()); }

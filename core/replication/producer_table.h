@@ -39,6 +39,8 @@ class ProducerTable {
     ErrorCode error = ErrorCode::kNone;
     // Set with kNone: the batch is stored already, here. Answer with its first offset.
     std::optional<ProducerBatch> duplicate_of;
+    // Set with kDuplicateSequence: the batch is stored below this offset.
+    Offset stored_below = kNoOffset;
   };
 
   explicit ProducerTable(size_t producers_max = 100000) : producers_max_(producers_max) {}

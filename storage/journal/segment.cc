@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "base/check.h"
 #include "base/error_code.h"
 #include "base/logging.h"
@@ -87,6 +87,7 @@ void SegmentMaker::GiveBack(std::shared_ptr<const Segment> segment) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     free_.push_back(std::move(segment));
+    came_back_ = true;
   }
   wake_.notify_all();
 }
@@ -108,6 +109,8 @@ void SegmentMaker::Run() {
     absl::Status status = Reclaim(lock);
     if (status.ok() && prepared_ == nullptr && !stopping_) status = Prepare(lock);
     if (status.ok() && prepared_ != nullptr && WantsAhead()) {
+      failed_ = absl::OkStatus();
+      ready_.notify_all();  // not behind what is only for later
       absl::StatusOr<std::optional<absl::Duration>> made = MakeAhead(lock);
       status = made.status();
       if (made.ok()) pause = *made;
@@ -141,8 +144,8 @@ absl::Status SegmentMaker::Reclaim(std::unique_lock<std::mutex>& lock) {
     free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(i));
   }
   for (const auto& segment : unread) {
-    const size_t spares = spares_.size() + (blank_.has_value() ? 1 : 0);
-    const bool keep = segment->bytes == options_.segment_bytes && spares < options_.spares_max;
+    const bool keep =
+        segment->bytes == options_.segment_bytes && spares_.size() < options_.spares_max;
     const std::string spare = SparePath(options_.folder, segment->id);
     lock.unlock();
     absl::Status status =
@@ -151,8 +154,6 @@ absl::Status SegmentMaker::Reclaim(std::unique_lock<std::mutex>& lock) {
     if (status.ok()) status = options_.files->SyncFolder(options_.folder);
     lock.lock();
     QUIPU_RETURN_IF_ERROR(status);
-    // Zeros would be written for nothing where retention frees as much as is taken.
-    growing_ = false;
     if (keep) spares_.push_back({.path = spare});
     if (!keep) ++stats_.removed;
   }
@@ -160,10 +161,7 @@ absl::Status SegmentMaker::Reclaim(std::unique_lock<std::mutex>& lock) {
 }
 
 absl::Status SegmentMaker::Prepare(std::unique_lock<std::mutex>& lock) {
-  while (spares_.empty()) {
-    growing_ = true;
-    QUIPU_RETURN_IF_ERROR(MakeSpare(options_.segment_bytes, lock));
-  }
+  while (spares_.empty()) QUIPU_RETURN_IF_ERROR(MakeSpare(options_.segment_bytes, lock));
   const Spare spare = std::move(spares_.back());
   spares_.pop_back();
   // The id under which zeros were written is free, and good where none came behind it.
@@ -185,7 +183,7 @@ absl::Status SegmentMaker::Prepare(std::unique_lock<std::mutex>& lock) {
 }
 
 bool SegmentMaker::WantsAhead() const {
-  return growing_ && taken_ > 1 && spares_.size() < options_.spares_ahead;
+  return !came_back_ && taken_ > 1 && spares_.size() < options_.spares_ahead;
 }
 
 absl::StatusOr<std::optional<absl::Duration>> SegmentMaker::MakeAhead(
@@ -197,12 +195,13 @@ absl::StatusOr<std::optional<absl::Duration>> SegmentMaker::MakeAhead(
   }
   const double there =
       static_cast<double>(spares_.size()) / static_cast<double>(options_.spares_ahead);
-  const absl::Time before = absl::Now();
+  const auto before = std::chrono::steady_clock::now();
   const absl::Status status = MakeSpare(kZerosBytes, lock);
   // It was only for later.
   if (!status.ok() && CodeOf(status) == ErrorCode::kDiskFull) return std::nullopt;
   QUIPU_RETURN_IF_ERROR(status);
-  return (absl::Now() - before) * (1 + (kPausesMost - 1) * there);
+  const auto took = absl::FromChrono(std::chrono::steady_clock::now() - before);
+  return std::min(took * (1 + (kPausesMost - 1) * there), absl::FromChrono(kPause));
 }
 
 absl::Status SegmentMaker::MakeSpare(uint64_t piece, std::unique_lock<std::mutex>& lock) {

@@ -37,8 +37,8 @@ using SegmentMap = std::map<uint64_t, std::shared_ptr<const Segment>>;
 // Keeps one segment ready, so that the committer never waits for zeros to reach the disk, and takes
 // back those that are free: a few are used again, the others removed. Once a segment has filled,
 // spares are made before there is a use for them, the more slowly the more there are: zeros that
-// are written all at once take the disk from the groups. Where segments come back, none is made
-// until there are too few. Thread-safe.
+// are written all at once take the disk from the groups. Once one came back none is made ahead:
+// beside those they would be written for nothing. Thread-safe.
 class SegmentMaker {
  public:
   struct Options {
@@ -121,7 +121,7 @@ class SegmentMaker {
   std::shared_ptr<const Segment> prepared_;           // under mutex_
   absl::Status failed_;                               // under mutex_; of the last attempt
   uint64_t taken_ = 0;                                // under mutex_
-  bool growing_ = true;                               // under mutex_; less comes back than is taken
+  bool came_back_ = false;                            // under mutex_; a segment did
   bool stopping_ = false;                             // under mutex_
   Stats stats_;                                       // under mutex_
   std::optional<Blank> blank_;                        // of thread_: that is made ahead

@@ -1,6 +1,7 @@
 // Everything durable of a process, and what happens to a broker's log that is unproven (D4).
 #include "storage/rocksdb/open_storage.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -16,6 +17,9 @@
 
 namespace quipu {
 namespace {
+
+// What retention frees at once is used again, however large segments are.
+constexpr size_t kSparesMin = 2;
 
 // The owner of a directory, as its database remembers it.
 std::string IdentityText(const DirectoryIdentity& identity) {
@@ -85,7 +89,7 @@ class BrokerLogOpener {
             .fatal = options_.fatal,
             .files = &files_,
             .segment_bytes = segment_bytes,
-            .spares_max = spares,
+            .spares_max = options_.journal.spare_bytes == 0 ? 0 : std::max(spares, kSparesMin),
             .spares_ahead = spares};
   }
 

@@ -41,6 +41,16 @@ TEST_F(IdempotenceScenarioTest, P01ARetryWaitsUntilTheFirstIsCommitted) {
   EXPECT_EQ(c_.Log(1), "s0,s1");
 }
 
+// Which no producer with a window of what is remembered sends.
+TEST_F(IdempotenceScenarioTest,
+       P02ARetryOfWhatIsNoLongerRememberedIsAcknowledgedOnceItIsCommitted) {
+  for (int i = 0; i < 20; ++i) c_.Produce(1, Of(i));
+  EXPECT_EQ(ErrorOf(c_.Produce(1, Of(0))), ErrorCode::kNotEnoughReplicasAfterAppend);
+  c_.Settle();
+  EXPECT_EQ(ErrorOf(c_.Produce(1, Of(0))), ErrorCode::kDuplicateSequence);
+  EXPECT_EQ(c_.End(1), 20);
+}
+
 TEST_F(IdempotenceScenarioTest, P02ARetryAfterFailoverIsAnsweredWithTheFirstOffset) {
   c_.Produce(1, Of(0));
   c_.Produce(1, Of(1));
@@ -55,7 +65,7 @@ TEST_F(IdempotenceScenarioTest, P02ARetryAfterFailoverIsAnsweredWithTheFirstOffs
 }
 
 TEST_F(IdempotenceScenarioTest, P02ARestartedReplicaStillKnows) {
-  for (int i = 0; i < 8; ++i) c_.Produce(1, Of(i));
+  for (int i = 0; i < 20; ++i) c_.Produce(1, Of(i));
   c_.Settle();
   const auto before = c_.core(2).producers();
   c_.Crash(2);
