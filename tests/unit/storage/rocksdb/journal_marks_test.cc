@@ -39,11 +39,12 @@ class JournalMarksTest : public ::testing::Test {
   }
   absl::Status TryOpen() {
     storage_.reset();
-    auto storage = OpenBrokerStorage({.path = path_,
-                                      .expected = {},
-                                      .fatal = conformance::FailTest,
-                                      .log_store = LogStoreKind::kJournal,
-                                      .journal = {.segment_bytes = kSegmentBytes}});
+    auto storage =
+        OpenBrokerStorage({.path = path_,
+                           .expected = {},
+                           .fatal = conformance::FailTest,
+                           .log_store = LogStoreKind::kJournal,
+                           .journal = {.segment_bytes = kSegmentBytes, .spare_bytes = 0}});
     if (!storage.ok()) return storage.status();
     storage_ = std::make_unique<BrokerStorage>(*std::move(storage));
     return absl::OkStatus();

@@ -36,11 +36,12 @@ class OfflineStoreTest : public ::testing::TestWithParam<LogStoreKind> {
   [[nodiscard]] std::string copy() const { return folder_.path() + "/copy"; }
 
   void Open(const std::string& where) {
-    auto storage = OpenBrokerStorage({.path = where,
-                                      .expected = {},
-                                      .fatal = conformance::FailTest,
-                                      .log_store = GetParam(),
-                                      .journal = {.segment_bytes = kSegmentBytes}});
+    auto storage =
+        OpenBrokerStorage({.path = where,
+                           .expected = {},
+                           .fatal = conformance::FailTest,
+                           .log_store = GetParam(),
+                           .journal = {.segment_bytes = kSegmentBytes, .spare_bytes = 0}});
     ASSERT_TRUE(storage.ok()) << storage.status();
     storage_.emplace(*std::move(storage));
   }
