@@ -276,8 +276,9 @@ constexpr ConfigSpec kBrokerKeys[] = {
      .fallback = "268435456",
      .high = kTiB,
      .unit = "bytes",
-     .doc = "log.store=journal: free segments that are kept to be used again, and made ahead once "
-            "one has filled, in at most a sixteenth of the free space; 0: none"},
+     .doc = "log.store=journal: free segments that are kept to be used again (two at least), and "
+            "made ahead once one has filled, where all take at most a sixteenth of the free "
+            "space; 0: none"},
     {.name = "quipu.journal.tail.bytes",
      .type = kNumber,
      .fallback = "33554432",

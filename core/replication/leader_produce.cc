@@ -108,16 +108,17 @@ void LeaderRole::OnProduce(const ProduceInput& input, Now now, PartitionEffects&
   if (reply.error == ErrorCode::kNone && !input.from_coordinator) {
     verdict = log_->producers().Check(*parsed);
     reply.error = verdict.error;
-    // It may be above the high watermark where less is remembered than is in flight (producers told
-    // by EncodeProducers): not acknowledged before it is committed (I41, P02).
-    if (reply.error == ErrorCode::kDuplicateSequence &&
-        verdict.stored_below > log_->offsets().high_watermark()) {
-      reply.error = ErrorCode::kNotEnoughReplicasAfterAppend;
-    }
   }
   if (reply.error != ErrorCode::kNone) {
     reply.message =
         parsed.ok() ? RefusalText(reply.error, &*parsed) : std::string(parsed.status().message());
+    if (reply.error == ErrorCode::kDuplicateSequence) {
+      // It acknowledges too. What it stands for may not be committed: of many producers a replica
+      // is told less than is in flight (EncodeProducers).
+      reply.end_offset = verdict.stored_below;
+      Park(input, std::move(reply), now, effects);
+      return;
+    }
     effects.replies.push_back(std::move(reply));
     return;
   }

@@ -56,7 +56,8 @@ class PartitionCore {
   // watermark passes the batch. Errors: kNotLeaderOrFollower, kFencedLeaderEpoch,
   // kUnknownLeaderEpoch, kNotEnoughReplicas, kInvalidProducerEpoch, kOutOfOrderSequence,
   // kUnknownProducerId, kDuplicateSequence, kLimitReached and those of ValidateBatch. A
-  // duplicate is answered with its first offset once that is committed (I41). After `timeout`:
+  // duplicate is answered with its first offset once that is committed (I41); kDuplicateSequence,
+  // where it is no longer known, also. After `timeout`:
   // kRequestTimedOut, meaning unknown. Each token is answered exactly once; acks=0 at once, which
   // promises nothing.
   void OnProduce(const ProduceInput& input, Now now, PartitionEffects& effects);

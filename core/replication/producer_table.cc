@@ -48,27 +48,26 @@ ProducerTable::ProducerTable(const ProducerTable& other) : producers_max_(other.
 ProducerTable::Verdict ProducerTable::Check(const RecordBatchView& batch) const {
   if (batch.producer_id() < ProducerId{0}) return {};
   if (batch.producer_epoch() < ProducerEpoch{0} || batch.base_sequence() < Sequence{0}) {
-    return {ErrorCode::kInvalidRecord, std::nullopt, kNoOffset};
+    return {ErrorCode::kInvalidRecord, std::nullopt};
   }
   const auto found = producers_.find(batch.producer_id());
   if (found != producers_.end()) return CheckKnown(*found->second, batch);
   if (IsPlanted(PlantedBug::kDuplicateAfterFailover)) return {};
   if (batch.base_sequence() != Sequence{0} && !IsPlanted(PlantedBug::kFirstSequenceNotZero)) {
-    return {ErrorCode::kUnknownProducerId, std::nullopt, kNoOffset};
+    return {ErrorCode::kUnknownProducerId, std::nullopt};
   }
-  if (producers_.size() >= producers_max_)
-    return {ErrorCode::kLimitReached, std::nullopt, kNoOffset};
+  if (producers_.size() >= producers_max_) return {ErrorCode::kLimitReached, std::nullopt};
   return {};
 }
 
 ProducerTable::Verdict ProducerTable::CheckKnown(const State& state, const RecordBatchView& batch) {
   if (batch.producer_epoch() < state.epoch) {
-    return {ErrorCode::kInvalidProducerEpoch, std::nullopt, kNoOffset};
+    return {ErrorCode::kInvalidProducerEpoch, std::nullopt};
   }
   const Sequence base = batch.base_sequence();
   if (batch.producer_epoch() > state.epoch) {
     if (base == Sequence{0}) return {};
-    return {ErrorCode::kOutOfOrderSequence, std::nullopt, kNoOffset};
+    return {ErrorCode::kOutOfOrderSequence, std::nullopt};
   }
   const Sequence expected = NextSequence(state.newest().last_sequence);
   if (base == expected) return {};
@@ -78,7 +77,7 @@ ProducerTable::Verdict ProducerTable::CheckKnown(const State& state, const Recor
     const ProducerBatch& known = state.batches[i];
     if (known.base_sequence == base && known.last_sequence == last) {
       if (IsPlanted(PlantedBug::kDuplicateNotRecognised)) return {};
-      return {ErrorCode::kNone, known, kNoOffset};
+      return {ErrorCode::kNone, known};
     }
   }
   // [base .. last] [oldest remembered .. newest] expected: wholly before the oldest means that it
@@ -87,7 +86,7 @@ ProducerTable::Verdict ProducerTable::CheckKnown(const State& state, const Recor
   if (IsBehind(base, oldest) && IsBehind(last, oldest)) {
     return {ErrorCode::kDuplicateSequence, std::nullopt, state.batches[0].base_offset};
   }
-  return {ErrorCode::kOutOfOrderSequence, std::nullopt, kNoOffset};
+  return {ErrorCode::kOutOfOrderSequence, std::nullopt};
 }
 
 void ProducerTable::Replay(const RecordBatchView& batch) { ReplayAt(batch, batch.base_offset()); }

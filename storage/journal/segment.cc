@@ -35,10 +35,6 @@ std::unique_ptr<char, AlignedDeleter> MakeZeros() {
   return zeros;
 }
 
-std::string SparePath(const std::string& folder, uint64_t id) {
-  return absl::StrCat(folder, "/spare-", id);
-}
-
 }  // namespace
 
 SegmentMaker::SegmentMaker(Options options, uint64_t next_id, std::vector<std::string> spares)
@@ -126,10 +122,12 @@ void SegmentMaker::Run() {
     ready_.notify_all();
     if (stopping_) return;
     const auto wanted = [this] { return stopping_ || prepared_ == nullptr; };
-    if (status.ok() && pause.has_value()) {
-      wake_.wait_for(lock, absl::ToChronoNanoseconds(*pause), wanted);
-    } else if (!status.ok() || !free_.empty()) {
+    if (!status.ok()) {
       wake_.wait_for(lock, kPause);
+    } else if (pause.has_value()) {
+      wake_.wait_for(lock, absl::ToChronoNanoseconds(*pause), wanted);
+    } else if (!free_.empty()) {
+      wake_.wait_for(lock, kPause, wanted);
     } else {
       wake_.wait(lock, [&] { return wanted() || !free_.empty(); });
     }
@@ -146,7 +144,7 @@ absl::Status SegmentMaker::Reclaim(std::unique_lock<std::mutex>& lock) {
   for (const auto& segment : unread) {
     const bool keep =
         segment->bytes == options_.segment_bytes && spares_.size() < options_.spares_max;
-    const std::string spare = SparePath(options_.folder, segment->id);
+    const std::string spare = absl::StrCat(options_.folder, "/spare-", segment->id);
     lock.unlock();
     absl::Status status =
         keep ? options_.files->Rename(segment->path, spare) : options_.files->Remove(segment->path);
@@ -189,8 +187,11 @@ bool SegmentMaker::WantsAhead() const {
 absl::StatusOr<std::optional<absl::Duration>> SegmentMaker::MakeAhead(
     std::unique_lock<std::mutex>& lock) {
   if (!blank_.has_value()) {
-    QUIPU_ASSIGN_OR_RETURN(const int64_t free_bytes, options_.files->FreeBytes(options_.folder));
-    const uint64_t room = static_cast<uint64_t>(free_bytes) / kFreePart;
+    lock.unlock();
+    const absl::StatusOr<int64_t> free_bytes = options_.files->FreeBytes(options_.folder);
+    lock.lock();
+    QUIPU_RETURN_IF_ERROR(free_bytes.status());
+    const uint64_t room = static_cast<uint64_t>(*free_bytes) / kFreePart;
     if (options_.spares_ahead * options_.segment_bytes > room) return std::nullopt;
   }
   const double there =
@@ -207,25 +208,18 @@ absl::StatusOr<std::optional<absl::Duration>> SegmentMaker::MakeAhead(
 absl::Status SegmentMaker::MakeSpare(uint64_t piece, std::unique_lock<std::mutex>& lock) {
   const uint64_t id = blank_.has_value() ? blank_->id : next_id_++;
   lock.unlock();
-  const std::string path = SparePath(options_.folder, id);
-  bool whole = false;
-  absl::Status status = [&]() -> absl::Status {
+  const absl::Status status = [&]() -> absl::Status {
     if (!blank_.has_value()) {
       QUIPU_ASSIGN_OR_RETURN(blank_, Begin(id, options_.segment_bytes));
     }
-    QUIPU_RETURN_IF_ERROR(WriteZeros(*blank_, piece));
-    whole = blank_->at == blank_->bytes;
-    if (!whole) return absl::OkStatus();
-    // A spare that is there at a start is taken for whole.
-    QUIPU_RETURN_IF_ERROR(blank_->file->Sync());
-    return options_.files->Rename(blank_->path, path);
+    return RemoveIfFull(WriteZeros(*blank_, piece), blank_->path);
   }();
-  if (!status.ok() && blank_.has_value()) status = RemoveIfFull(status, blank_->path);
-  if (!status.ok() || whole) blank_.reset();
+  if (!status.ok()) blank_.reset();
   lock.lock();
   QUIPU_RETURN_IF_ERROR(status);
-  if (!whole) return absl::OkStatus();
-  spares_.push_back({.path = path, .unused_id = id});
+  if (blank_->at < blank_->bytes) return absl::OkStatus();
+  spares_.push_back({.path = blank_->path, .unused_id = id});
+  blank_.reset();
   ++stats_.made;
   return absl::OkStatus();
 }

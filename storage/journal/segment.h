@@ -99,7 +99,8 @@ class SegmentMaker {
   // Writes a piece of a spare, and says how long to let the disk be before the next; nullopt where
   // the disk has no room for spares.
   absl::StatusOr<std::optional<absl::Duration>> MakeAhead(std::unique_lock<std::mutex>& lock);
-  // Writes at most `piece` bytes of blank_, which becomes a spare when it is whole.
+  // Writes at most `piece` bytes of blank_, which is a spare when it is whole: synced with its
+  // head, and until then gone at a start.
   absl::Status MakeSpare(uint64_t piece, std::unique_lock<std::mutex>& lock);
 
   absl::StatusOr<Blank> Begin(uint64_t id, uint64_t bytes) const;
@@ -124,7 +125,7 @@ class SegmentMaker {
   bool came_back_ = false;                            // under mutex_; a segment did
   bool stopping_ = false;                             // under mutex_
   Stats stats_;                                       // under mutex_
-  std::optional<Blank> blank_;                        // of thread_: that is made ahead
+  std::optional<Blank> blank_;                        // of thread_
   std::thread thread_;
 };
 

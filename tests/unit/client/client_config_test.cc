@@ -8,8 +8,10 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "absl/strings/str_cat.h"
 #include "base/config/config_tables.h"
 #include "client/client_settings.h"
+#include "core/replication/producer_table.h"
 
 namespace quipu {
 namespace {
@@ -54,6 +56,16 @@ TEST(ClientConfigTest, AServerWithAnIpv6AddressKeepsItsBrackets) {
 
 TEST(ClientConfigTest, MissingServersAreNamed) {
   EXPECT_THAT(Message(ParseConsumerConfig({}).status()), HasSubstr("bootstrap.servers"));
+}
+
+// A retry of more would be answered without its offset.
+TEST(ClientConfigTest, AProducerHasNoMoreInFlightThanBrokersRemember) {
+  const auto parse = [](size_t window) {
+    return ParseProducerConfig({{"bootstrap.servers", "a:1"},
+                                {"max.in.flight.requests.per.connection", absl::StrCat(window)}});
+  };
+  EXPECT_TRUE(parse(kProducerBatchesMax).ok());
+  EXPECT_FALSE(parse(kProducerBatchesMax + 1).ok());
 }
 
 TEST(ClientConfigTest, ValuesOutOfRangeNameTheRange) {

@@ -44,8 +44,7 @@ TEST_F(ProducerTableTest, ADuplicateIsAnsweredWithItsFirstOffset) {
 
 TEST_F(ProducerTableTest,
        AsManyAreRememberedAsMayBeInFlightAndOlderOnesAreDuplicatesWithoutOffset) {
-  constexpr int kRemembered = 16;  // at most: max.in.flight.requests.per.connection
-  for (int i = 0; i <= kRemembered; ++i) Store(Batch(i));
+  for (size_t i = 0; i <= kProducerBatchesMax; ++i) Store(Batch(static_cast<int32_t>(i)));
   EXPECT_EQ(table_.Check(Batch(1)).duplicate_of->base_offset, Offset{101});
   EXPECT_EQ(Check(Batch(0)), ErrorCode::kDuplicateSequence);
 }
