@@ -32,6 +32,8 @@ class AccountsCase(programs.TestCase):
         """What each account holds, in the order of its partition."""
         marks = [p["high_watermark"] for p in
                  self.cluster.json("topic", "describe", "payments")["partitions"]]
+        if sum(marks) == 0:
+            return {}  # -n 0 would be without a limit
         done = self.cluster.quipu("consume", "payments", "--from-beginning", "-n", sum(marks))
         self.check(done, 0)
         accounts = {}

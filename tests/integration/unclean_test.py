@@ -50,14 +50,15 @@ class UncleanTest(AccountsCase):
         self.pay(20)
         self.check_nothing_is_lost()
 
-    def pay_twice(self):
-        """So that the middle of each log is not in its last group: the loss of that one alone may
-        go unnoticed (the limit of D4)."""
+    def pay_thrice(self):
+        """So that the middle of each log is neither in its first group, whose loss would leave nothing,
+        nor in its last, whose loss alone may go unnoticed (the limit of D4)."""
+        self.pay(20)
         self.pay(200)
         self.pay(20)
 
     def test_a_flipped_byte_in_the_wal_is_found_and_repaired(self):
-        self.pay_twice()
+        self.pay_thrice()
         self.cluster.kill("broker-1")
         self.flip_a_byte_in_the_middle_of_the_wal("broker-1")
         self.cluster.up()
@@ -79,7 +80,7 @@ class UncleanTest(AccountsCase):
         self.check_nothing_is_lost()
 
     def test_when_all_are_damaged_a_person_decides(self):
-        self.pay_twice()
+        self.pay_thrice()
         for name in ("broker-1", "broker-2", "broker-3"):
             self.cluster.kill(name)
             self.flip_a_byte_in_the_middle_of_the_wal(name)
