@@ -38,6 +38,26 @@ constexpr Tables MakeTables() {
 
 constexpr Tables kTables = MakeTables();
 
+// The product of two polynomials modulo the CRC's; bit 31 is the constant term.
+constexpr uint32_t Multiply(uint32_t a, uint32_t b) {
+  uint32_t product = 0;
+  for (int i = 31; i >= 0; --i) {
+    product ^= b & (0U - ((a >> static_cast<unsigned>(i)) & 1U));
+    b = (b >> 1U) ^ (kPolynomialReflected & (0U - (b & 1U)));
+  }
+  return product;
+}
+
+// [k]: x to the power of the bits of 2^k bytes. A state times that is what 2^k zeros make of it.
+constexpr std::array<uint32_t, 64> MakePowers() {
+  std::array<uint32_t, 64> powers{};
+  powers[0] = 0x80000000U >> 8U;
+  for (size_t k = 1; k < powers.size(); ++k) powers[k] = Multiply(powers[k - 1], powers[k - 1]);
+  return powers;
+}
+
+constexpr std::array<uint32_t, 64> kPowers = MakePowers();
+
 using ExtendFunction = uint32_t (*)(uint32_t, absl::string_view);
 
 ExtendFunction ChooseExtend() {
@@ -158,6 +178,13 @@ uint32_t ExtendBySse42(uint32_t /*crc*/, absl::string_view /*data*/) {
 uint32_t Crc32cExtend(uint32_t crc, absl::string_view data) {
   static const ExtendFunction extend = ChooseExtend();
   return extend(crc, data);
+}
+
+uint32_t Crc32cConcat(uint32_t first, uint32_t second, size_t second_bytes) {
+  for (size_t k = 0; second_bytes != 0; ++k, second_bytes >>= 1U) {
+    if ((second_bytes & 1U) != 0) first = Multiply(kPowers[k], first);
+  }
+  return first ^ second;
 }
 
 }  // namespace quipu

@@ -1,6 +1,7 @@
 // CRC32C (Castagnoli): the checksum of record batches, snapshots and the watermark file.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
@@ -13,6 +14,10 @@ namespace quipu {
 uint32_t Crc32cExtend(uint32_t crc, absl::string_view data);
 
 inline uint32_t Crc32c(absl::string_view data) { return Crc32cExtend(0, data); }
+
+// The CRC32C of two pieces one after another, from that of each and the length of the second, which
+// are not read again. Takes some 0.1 us. Thread-safe.
+uint32_t Crc32cConcat(uint32_t first, uint32_t second, size_t second_bytes);
 
 // The two ways to compute it, apart so that a test can hold one against the other.
 namespace crc32c_internal {

@@ -19,8 +19,6 @@ namespace quipu {
 namespace {
 
 constexpr size_t kBufferBytes = size_t{1} << 20;
-// Summed up and copied at a time, so that the second finds in the cache what the first has read.
-constexpr size_t kPieceBytes = size_t{64} << 10;
 constexpr size_t kReadersMax = 128;  // file descriptors
 constexpr absl::string_view kEvidence = ".unproven";
 
@@ -236,10 +234,16 @@ absl::StatusOr<Journal::Room> Journal::MakeRoom(uint64_t bytes) {
               .sealed = sealed == nullptr ? std::nullopt : std::optional<uint64_t>(sealed->id)};
 }
 
-absl::Status Journal::Append(GroupHeader header, const std::vector<absl::string_view>& payload,
+absl::Status Journal::Append(GroupHeader header, const std::vector<Piece>& payload,
                              absl::string_view index) {
   uint64_t payload_bytes = 0;
-  for (const absl::string_view part : payload) payload_bytes += part.size();
+  for (const Piece& piece : payload) {
+    payload_bytes += piece.bytes.size();
+    const absl::string_view unsummed = piece.bytes.substr(0, piece.summed_from);
+    header.body_crc = Crc32cConcat(Crc32cExtend(header.body_crc, unsummed), piece.sum,
+                                   piece.bytes.size() - unsummed.size());
+  }
+  header.body_crc = Crc32cExtend(header.body_crc, index);
   QUIPU_CHECK(payload_bytes <= UINT32_MAX && index.size() <= UINT32_MAX);
   header.segment = active_->id;
   header.payload_bytes = static_cast<uint32_t>(payload_bytes);
@@ -250,8 +254,8 @@ absl::Status Journal::Append(GroupHeader header, const std::vector<absl::string_
   write_at_ = position_;
   buffer_ = first_buffer_.get();
   buffered_ = kGroupHeaderBytes;
-  for (const absl::string_view part : payload) QUIPU_RETURN_IF_ERROR(Put(part, header.body_crc));
-  QUIPU_RETURN_IF_ERROR(Put(index, header.body_crc));
+  for (const Piece& piece : payload) QUIPU_RETURN_IF_ERROR(Put(piece.bytes));
+  QUIPU_RETURN_IF_ERROR(Put(index));
   if (buffer_ != first_buffer_.get()) {
     QUIPU_RETURN_IF_ERROR(WriteBuffer());
     buffer_ = first_buffer_.get();
@@ -279,7 +283,7 @@ absl::Status Journal::Mark() {
   return absl::OkStatus();
 }
 
-absl::Status Journal::Put(absl::string_view bytes, uint32_t& crc) {
+absl::Status Journal::Put(absl::string_view bytes) {
   while (!bytes.empty()) {
     if (buffered_ == kBufferBytes) {
       if (buffer_ == first_buffer_.get()) {
@@ -290,9 +294,7 @@ absl::Status Journal::Put(absl::string_view bytes, uint32_t& crc) {
       }
       buffered_ = 0;
     }
-    const absl::string_view piece =
-        bytes.substr(0, std::min(kPieceBytes, kBufferBytes - buffered_));
-    crc = Crc32cExtend(crc, piece);
+    const absl::string_view piece = bytes.substr(0, kBufferBytes - buffered_);
     std::memcpy(buffer_ + buffered_, piece.data(), piece.size());
     buffered_ += piece.size();
     bytes.remove_prefix(piece.size());

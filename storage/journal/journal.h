@@ -66,9 +66,17 @@ class Journal {
   };
   // Where a group of at most `bytes` (header and all) goes.
   absl::StatusOr<Room> MakeRoom(uint64_t bytes);
+  // A piece of a group's payload, alive during Append. Where `summed_from` is in it, the CRC32C of
+  // what lies there and behind is taken to be `sum`, and not computed again. Only for what was
+  // checked when it came in: a walk takes a group with another sum for a damaged one.
+  struct Piece {
+    absl::string_view bytes;
+    size_t summed_from = absl::string_view::npos;
+    uint32_t sum = 0;
+  };
   // Writes and syncs the group there. Any error is final (D3): what the disk holds is not known.
   // `header` without its checksums of the body.
-  absl::Status Append(GroupHeader header, const std::vector<absl::string_view>& payload,
+  absl::Status Append(GroupHeader header, const std::vector<Piece>& payload,
                       absl::string_view index);
   // Marks the group that was appended last. Append does it for the group before when nobody has:
   // whoever has time to spare between two groups keeps it off the way of the next. Errors as there.
@@ -119,8 +127,8 @@ class Journal {
   };
   absl::StatusOr<Found> FindFiles(uint64_t last);
   absl::Status SetAsideBehind(Found& found) const;
-  // Adds bytes of the group to the buffer, and to the checksum; writes what is full.
-  absl::Status Put(absl::string_view bytes, uint32_t& crc);
+  // Adds bytes of the group to the buffer; writes what is full.
+  absl::Status Put(absl::string_view bytes);
   // Whole blocks, with zeros behind what is there.
   absl::Status WriteBuffer();
   absl::StatusOr<std::shared_ptr<OpenFile>> Reader(const Segment& segment) const;

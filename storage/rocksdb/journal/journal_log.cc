@@ -5,9 +5,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/big_endian.h"
 #include "base/error_code.h"
 #include "base/logging.h"
 #include "base/status_macros.h"
+#include "core/record/batch_layout.h"
 #include "storage/key_encoding.h"
 #include "storage/rocksdb/log_families.h"
 #include "storage/rocksdb/rocksdb_options.h"
@@ -22,6 +24,9 @@ constexpr size_t kEntryBytes = 1 + 1 + 2 + 16 + kBatchPointerBytes;
 constexpr uint64_t kHintGapBytes = uint64_t{16} << 10;
 // Of the records that seal a group, and of the entry of a full segment without its value.
 constexpr size_t kSealBytes = 256;
+
+// Bytes of a batch.
+constexpr size_t kSumAgainBelow = 4096;
 
 rocksdb::WriteOptions UnloggedWrite() {
   rocksdb::WriteOptions options;
@@ -52,6 +57,15 @@ class PutFinder final : public rocksdb::WriteBatch::Handler {
   const uint32_t log_family_;
   SegmentUses& uses_;
 };
+
+// Every batch was checked against its own CRC before it came here: the journal need not read it for
+// its sum. Small ones are read sooner than that is worked out.
+Journal::Piece SummedBatch(absl::string_view batch) {
+  if (batch.size() < kSumAgainBelow) return {.bytes = batch};
+  return {.bytes = batch,
+          .summed_from = batch_layout::kAttributes,
+          .sum = LoadBigEndian<uint32_t>(batch.data() + batch_layout::kCrc)};
+}
 
 absl::Status CannotRead(const BatchPointer& pointer, absl::string_view why) {
   return ToStatus(ErrorCode::kStorageError,
@@ -274,7 +288,7 @@ absl::StatusOr<GroupRecord> JournalLog::Write(rocksdb::WriteBatch& batch,
         batch.Put(families_[kMeta], ToSlice(key.view()), EncodeSegmentUse(uses_.Get(*room.sealed)));
   }
   uint64_t position = room.position + kGroupHeaderBytes;
-  std::vector<absl::string_view> payload;
+  std::vector<Journal::Piece> payload;
   payload.reserve(puts.size());
   for (const auto& [log_id, stored] : puts) {
     const absl::string_view bytes = stored.bytes.view();
@@ -285,7 +299,7 @@ absl::StatusOr<GroupRecord> JournalLog::Write(rocksdb::WriteBatch& batch,
                                                   .max_timestamp = stored.max_timestamp,
                                                   .checksum = EncodeBatchChecksum(bytes)});
     KeepFirst(status, batch.Put(families_[kLog], ToSlice(key.view()), value));
-    payload.push_back(bytes);
+    payload.push_back(SummedBatch(bytes));
     position += bytes.size();
   }
   QUIPU_RETURN_IF_ERROR(FromRocksdb(status, "cannot put batches into a group"));

@@ -72,5 +72,18 @@ TEST(Crc32cTest, TableAndInstructionAgreeOnLongData) {
   }
 }
 
+TEST(Crc32cTest, PiecesArePutTogether) {
+  Rng rng(4);
+  const std::string text = RandomText(rng, 200'000);
+  for (int i = 0; i < 500; ++i) {
+    const absl::string_view whole = absl::string_view(text).substr(0, rng.Below(text.size() + 1));
+    const size_t cut = i == 0 ? 0 : i == 1 ? whole.size() : rng.Below(whole.size() + 1);
+    EXPECT_EQ(
+        Crc32cConcat(Crc32c(whole.substr(0, cut)), Crc32c(whole.substr(cut)), whole.size() - cut),
+        Crc32c(whole))
+        << whole.size() << " cut at " << cut;
+  }
+}
+
 }  // namespace
 }  // namespace quipu

@@ -38,7 +38,7 @@ class JournalTest : public ::testing::Test {
                              .number = next.number,
                              .previous_chain = last_.chain,
                              .chain = next.chain};
-    EXPECT_TRUE(journal.Append(header, {payload}, kIndex).ok());
+    EXPECT_TRUE(journal.Append(header, {{.bytes = payload}}, kIndex).ok());
     last_ = next;
     return room->segment;
   }
