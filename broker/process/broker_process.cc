@@ -156,8 +156,9 @@ absl::Status BrokerProcess::Start(ExitCode& exit_code) {
   QUIPU_RETURN_IF_ERROR(OpenStorage());
   exit_code = ExitCode::kFailure;
   QUIPU_RETURN_IF_ERROR(BindListeners());
-  ports_ = std::make_unique<ProcessPorts>(*storage_, *ballast_, settings_.node.num_shards,
-                                          settings_.cold_read_threads);
+  ports_ =
+      std::make_unique<ProcessPorts>(*storage_, *ballast_, settings_.node.num_shards,
+                                     settings_.cold_read_threads, client_server_->MakeCallThread());
   node_ = std::make_unique<BrokerNode>(settings_.node, *ports_);
   exit_code = ExitCode::kStorageRefused;
   QUIPU_RETURN_IF_ERROR(node_->Start());

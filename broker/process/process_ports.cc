@@ -13,8 +13,11 @@
 namespace quipu {
 
 ProcessPorts::ProcessPorts(BrokerStorage& storage, Ballast& ballast, size_t shards,
-                           size_t cold_read_threads)
-    : storage_(storage), ballast_(ballast), cold_reads_("cold-read", cold_read_threads) {
+                           size_t cold_read_threads, std::unique_ptr<CallThread> calls)
+    : storage_(storage),
+      ballast_(ballast),
+      cold_reads_("cold-read", cold_read_threads),
+      calls_(std::move(calls)) {
   for (size_t i = 0; i < shards; ++i) {
     Shard& shard = shards_.emplace_back();
     shard.thread = std::make_unique<ShardThread>(absl::StrCat("shard-", i), shard.sockets);

@@ -16,10 +16,11 @@
 
 namespace quipu {
 
-// Owns the threads; `storage` and `ballast` must outlive it. Thread-safe.
+// Owns the threads; `storage` and `ballast`, and what drives `calls`, must outlive it. Thread-safe.
 class ProcessPorts final : public BrokerPorts {
  public:
-  ProcessPorts(BrokerStorage& storage, Ballast& ballast, size_t shards, size_t cold_read_threads);
+  ProcessPorts(BrokerStorage& storage, Ballast& ballast, size_t shards, size_t cold_read_threads,
+               std::unique_ptr<CallThread> calls);
   ~ProcessPorts() override;
 
   // Ends cold reads, executors with their sockets, and the control stream, in this order. Nothing
@@ -57,7 +58,7 @@ class ProcessPorts final : public BrokerPorts {
   std::vector<Shard> shards_;
   ShardThread control_{"control"};
   WorkerPool cold_reads_;
-  std::unique_ptr<CallThread> calls_ = std::make_unique<CallThread>();
+  std::unique_ptr<CallThread> calls_;
 };
 
 }  // namespace quipu

@@ -12,11 +12,12 @@
 namespace quipu {
 
 CallThread::CallThread(std::string name) : impl_(std::make_unique<Impl>(std::move(name))) {}
+CallThread::CallThread(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 CallThread::~CallThread() = default;
 
-CallThread::Impl::Impl(std::string name) : name_(std::move(name)) {
-  name_.resize(std::min<size_t>(name_.size(), 15));
-  thread_ = std::thread([this] { Run(); });
+CallThread::Impl::Impl(std::string name)
+    : own_queue_(std::make_unique<grpc::CompletionQueue>()), queue_(*own_queue_) {
+  thread_ = std::thread([this, name = name.substr(0, 15)] { RunQueue(queue_, name); });
 }
 
 CallThread::Impl::~Impl() {
@@ -27,6 +28,7 @@ CallThread::Impl::~Impl() {
     for (CancellableCall* call : calls_) call->Cancel();
     idle_.wait(lock, [this] { return calls_.empty(); });
   }
+  if (!thread_.joinable()) return;
   queue_.Shutdown();
   thread_.join();
 }
@@ -44,11 +46,15 @@ void CallThread::Impl::Unregister(CancellableCall* call) {
   if (calls_.empty()) idle_.notify_all();
 }
 
-void CallThread::Impl::Run() {
-  pthread_setname_np(pthread_self(), name_.c_str());
+void RunQueue(grpc::CompletionQueue& queue, const std::string& name) {
+  pthread_setname_np(pthread_self(), name.c_str());
+  EmptyQueue(queue);
+}
+
+void EmptyQueue(grpc::CompletionQueue& queue) {
   void* tag = nullptr;
   bool ok = false;
-  while (queue_.Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->OnEvent(ok);
+  while (queue.Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->OnEvent(ok);
 }
 
 std::string AddressText(const std::string& host, uint16_t port) {

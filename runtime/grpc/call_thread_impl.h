@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -25,6 +26,8 @@ class CancellableCall {
 class CallThread::Impl {
  public:
   explicit Impl(std::string name);
+  // On a queue that somebody else empties until this object has gone.
+  explicit Impl(grpc::CompletionQueue& shared) : queue_(shared) {}
   ~Impl();
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -36,16 +39,18 @@ class CallThread::Impl {
   void Unregister(CancellableCall* call);
 
  private:
-  void Run();
-
-  grpc::CompletionQueue queue_;
+  std::unique_ptr<grpc::CompletionQueue> own_queue_;  // null: shared
+  grpc::CompletionQueue& queue_;
   std::mutex mutex_;
   std::condition_variable idle_;
   std::set<CancellableCall*> calls_;
   bool stopping_ = false;
-  std::string name_;
-  std::thread thread_;
+  std::thread thread_;  // of the queue of its own
 };
+
+// Calls back until the queue is shut down and empty; the first under the thread's new name.
+void RunQueue(grpc::CompletionQueue& queue, const std::string& name);
+void EmptyQueue(grpc::CompletionQueue& queue);
 
 // A channel to one server: no proxy, no service config, no retries, no connection shared with
 // another channel.

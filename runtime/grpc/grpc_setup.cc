@@ -33,8 +33,6 @@ void RouteLibraryLogs() {
   google::protobuf::SetLogHandler(&OnProtobufLog);
 }
 
-void StopDeadlockSearch() {
-  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-}
+void StopDeadlockSearch() { absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore); }
 
 }  // namespace quipu

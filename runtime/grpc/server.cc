@@ -2,7 +2,6 @@
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/resource_quota.h>
-#include <pthread.h>
 
 #include <algorithm>
 #include <chrono>
@@ -16,12 +15,6 @@
 
 namespace quipu {
 namespace {
-
-void RunQueue(grpc::ServerCompletionQueue* queue) {
-  void* tag = nullptr;
-  bool ok = false;
-  while (queue->Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->OnEvent(ok);
-}
 
 void SetLimits(const GrpcServer::Options& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(kMessageBytesMax));
@@ -54,7 +47,11 @@ GrpcServer::GrpcServer(Options options) : state_(std::make_unique<State>(std::mo
   core_ = &state_->core;
 }
 
-GrpcServer::~GrpcServer() { Shutdown(Duration(0)); }
+GrpcServer::~GrpcServer() {
+  Shutdown(Duration(0));
+  for (auto& queue : core_->queues) queue->Shutdown();
+  for (std::thread& thread : core_->threads) thread.join();
+}
 
 void GrpcServer::AddService(std::unique_ptr<grpc::Service> service) {
   core_->services.push_back(std::move(service));
@@ -85,13 +82,16 @@ absl::Status GrpcServer::Bind() {
   if (core_->server == nullptr) {
     for (auto& queue : core_->queues) {
       queue->Shutdown();
-      RunQueue(queue.get());
+      EmptyQueue(*queue);  // gRPC asks for it
     }
     core_->queues.clear();
     return absl::UnavailableError(absl::StrCat("cannot listen on ", address, " (", options.name,
                                                "): the address is in use or not of this machine. "
                                                "Stop the process that has it (`ss -ltnp`) "
                                                "or choose another port."));
+  }
+  for (auto& queue : core_->queues) {
+    core_->threads.emplace_back(&RunQueue, std::ref(*queue), options.name.substr(0, 15));
   }
   return absl::OkStatus();
 }
@@ -103,16 +103,17 @@ absl::Status GrpcServer::Start() {
 }
 
 void GrpcServer::Serve() {
-  QUIPU_CHECK(core_->server != nullptr && core_->threads.empty());
+  QUIPU_CHECK(core_->server != nullptr);
   for (auto& queue : core_->queues) {
     for (const ServerCore::AcceptFirstFn& accept_first : core_->methods) {
       accept_first(*core_, queue.get());
     }
-    core_->threads.emplace_back([name = state_->options.name.substr(0, 15), raw = queue.get()] {
-      pthread_setname_np(pthread_self(), name.c_str());
-      RunQueue(raw);
-    });
   }
+}
+
+std::unique_ptr<CallThread> GrpcServer::MakeCallThread() {
+  QUIPU_CHECK(core_->server != nullptr);
+  return std::make_unique<CallThread>(std::make_unique<CallThread::Impl>(*core_->queues.front()));
 }
 
 uint16_t GrpcServer::port() const { return static_cast<uint16_t>(core_->port); }
@@ -121,13 +122,6 @@ void GrpcServer::Shutdown(Duration grace) {
   if (core_->server == nullptr || core_->stopping.exchange(true)) return;
   core_->server->Shutdown(std::chrono::system_clock::now() + grace);
   core_->live.WaitIdle();
-  for (auto& queue : core_->queues) queue->Shutdown();
-  for (std::thread& thread : core_->threads) thread.join();
-  // A queue that was never served is emptied here: gRPC asks for it.
-  if (core_->threads.empty()) {
-    for (auto& queue : core_->queues) RunQueue(queue.get());
-  }
-  core_->threads.clear();
 }
 
 std::string HostOfPeer(const std::string& peer) {

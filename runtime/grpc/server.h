@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "base/time.h"
+#include "runtime/grpc/call_thread.h"
 #include "runtime/raw_stream.h"
 #include "runtime/refusals.h"
 
@@ -106,8 +107,12 @@ class GrpcServer {
   absl::Status Start();
   // The port that is listened on, after Bind.
   [[nodiscard]] uint16_t port() const;
+  // For calls to others, after Bind: they get their callbacks on a thread of this server, which is
+  // one hand-over less than two threads that wait for the same process's sockets. Destroy it before
+  // the server, not on that thread.
+  std::unique_ptr<CallThread> MakeCallThread();
   // Refuses new calls at once and cuts what is still open after `grace`. Blocks until every
-  // on_closed has returned and the threads have ended. Not from a handler. Late replies are
+  // on_closed has returned; the threads end with this object. Not from a handler. Late replies are
   // dropped.
   void Shutdown(Duration grace);
 
