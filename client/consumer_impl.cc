@@ -22,8 +22,8 @@ Consumer::Impl::Impl(ConsumerSettings settings, std::unique_ptr<Admin> admin, Co
       admin_(std::move(admin)),
       observer_(std::move(hooks)),
       core_(settings_.core, Rng(seed)),
-      owner_("quipu-consumer"),
-      connections_(calls_, owner_,
+      owner_("quipu-consumer", calls_->events()),
+      connections_(*calls_, owner_,
                    {.on_produce_response = [](const ServerAddress&, ProduceResponse) {},
                     .on_produce_closed = [](const ServerAddress&, absl::Status) {},
                     .on_fetch_response =

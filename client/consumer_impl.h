@@ -112,8 +112,8 @@ class Consumer::Impl {
   bool turn_wanted_ = false;      // owner thread
   std::optional<Instant> timer_;  // guarded
 
+  const std::unique_ptr<CallThread> calls_ = CallThread::ForExecutor();
   ShardThread owner_;
-  CallThread calls_;
   BrokerConnections connections_;
 };
 

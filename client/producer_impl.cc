@@ -12,8 +12,8 @@ Producer::Impl::Impl(ProducerSettings settings, ProducerHooks hooks, uint64_t se
       observer_(std::move(hooks)),
       accumulator_(settings_.core.accumulator, Rng(seed)),
       core_(settings_.core, accumulator_, Rng(seed + 1)),
-      owner_("quipu-producer"),
-      connections_(calls_, owner_,
+      owner_("quipu-producer", calls_->events()),
+      connections_(*calls_, owner_,
                    {.on_produce_response =
                         [this](const ServerAddress& address, ProduceResponse response) {
                           ProducerEffects effects;

@@ -88,8 +88,8 @@ class Producer::Impl {
   bool turn_wanted_ = false;      // owner thread
   std::optional<Instant> timer_;  // owner thread: the earliest one pending
 
+  const std::unique_ptr<CallThread> calls_ = CallThread::ForExecutor();
   ShardThread owner_;
-  CallThread calls_;
   BrokerConnections connections_;
 };
 

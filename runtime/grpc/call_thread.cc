@@ -8,29 +8,60 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "runtime/grpc/call_thread_impl.h"
+#include "runtime/grpc/queue_events.h"
 
 namespace quipu {
 
-CallThread::CallThread(std::string name) : impl_(std::make_unique<Impl>(std::move(name))) {}
-CallThread::CallThread(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+CallThread::CallThread(std::string name) : impl_(std::make_shared<Impl>(name)) {}
+CallThread::CallThread(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 CallThread::~CallThread() = default;
 
-CallThread::Impl::Impl(std::string name)
-    : own_queue_(std::make_unique<grpc::CompletionQueue>()), queue_(*own_queue_) {
+std::unique_ptr<CallThread> CallThread::ForExecutor() {
+  return std::make_unique<CallThread>(std::make_shared<Impl>());
+}
+
+std::shared_ptr<EventSource> CallThread::events() const {
+  return std::make_shared<QueueEvents>(impl_);
+}
+
+CallThread::Impl::Impl(const std::string& name) : Impl() {
   thread_ = std::thread([this, name = name.substr(0, 15)] { RunQueue(queue_, name); });
 }
 
 CallThread::Impl::~Impl() {
   QUIPU_CHECK_MSG(std::this_thread::get_id() != thread_.get_id(), "a CallThread cannot end itself");
+  if (own_queue_ != nullptr && !thread_.joinable()) {
+    End();
+    return;
+  }
+  CancelAll();
   {
     std::unique_lock<std::mutex> lock(mutex_);
-    stopping_ = true;
-    for (CancellableCall* call : calls_) call->Cancel();
     idle_.wait(lock, [this] { return calls_.empty(); });
   }
-  if (!thread_.joinable()) return;
+  if (own_queue_ == nullptr) return;
   queue_.Shutdown();
   thread_.join();
+}
+
+void CallThread::Impl::CancelAll() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  stopping_ = true;
+  for (CancellableCall* call : calls_) call->Cancel();
+}
+
+void CallThread::Impl::End() {
+  if (std::exchange(ended_, true)) return;
+  CancelAll();
+  const auto under_way = [this] {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return !calls_.empty();
+  };
+  void* tag = nullptr;
+  bool ok = false;
+  while (under_way() && queue_.Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->OnEvent(ok);
+  queue_.Shutdown();
+  EmptyQueue(queue_);
 }
 
 bool CallThread::Impl::Register(CancellableCall* call) {

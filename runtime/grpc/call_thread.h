@@ -4,29 +4,37 @@
 #include <memory>
 #include <string>
 
+#include "runtime/event_source.h"
+
 namespace quipu {
 
-// One gRPC completion queue and its thread, its own or a server's (GrpcServer::MakeCallThread). All
-// outgoing streams (stream_client.h) and unary calls (unary_client.h) given this object get their
-// callbacks on this one thread, one at a time.
+// One gRPC completion queue and who empties it: a thread of its own, a server's
+// (GrpcServer::MakeCallThread) or an executor's. All outgoing streams (stream_client.h) and unary
+// calls (unary_client.h) given this object get their callbacks on this one thread, one at a time.
 //
-// The destructor cancels every open stream and call, delivers each `on_closed` and `done`, and
-// joins; it must not run on the thread itself. Calls begun while it runs fail at once, with their
-// callback on the caller's thread. Thread-safe otherwise.
+// The end, of this object or of the executor, cancels every open stream and call and delivers each
+// `on_closed` and `done`; the destructor must not run on a thread of its own or of a server. Calls
+// begun meanwhile or later fail at once, with their callback on the caller's thread. Thread-safe
+// otherwise.
 class CallThread {
  public:
+  // With a thread of its own.
   explicit CallThread(std::string name = "grpc-client");
   ~CallThread();
   CallThread(const CallThread&) = delete;
   CallThread& operator=(const CallThread&) = delete;
+  // For the thread of an executor: what goes out and what comes back are no hand-over then. Give it
+  // events() and stop it before the destruction.
+  static std::unique_ptr<CallThread> ForExecutor();
+  [[nodiscard]] std::shared_ptr<EventSource> events() const;
 
   // For the transport's own files.
   class Impl;
-  explicit CallThread(std::unique_ptr<Impl> impl);
+  explicit CallThread(std::shared_ptr<Impl> impl);
   [[nodiscard]] Impl& impl() { return *impl_; }
 
  private:
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace quipu

@@ -25,7 +25,10 @@ class CancellableCall {
 
 class CallThread::Impl {
  public:
-  explicit Impl(std::string name);
+  // On a queue of its own that nobody empties yet.
+  Impl() : own_queue_(std::make_unique<grpc::CompletionQueue>()), queue_(*own_queue_) {}
+  // On a queue of its own, with a thread.
+  explicit Impl(const std::string& name);
   // On a queue that somebody else empties until this object has gone.
   explicit Impl(grpc::CompletionQueue& shared) : queue_(shared) {}
   ~Impl();
@@ -37,15 +40,22 @@ class CallThread::Impl {
   [[nodiscard]] bool Register(CancellableCall* call);
   // The call has nothing under way any more and will begin nothing.
   void Unregister(CancellableCall* call);
+  // Cancels all calls and empties the queue of its own, on the thread that has emptied it so far.
+  // Once more: nothing.
+  void End();
 
  private:
+  // Lets no call begin any more.
+  void CancelAll();
+
   std::unique_ptr<grpc::CompletionQueue> own_queue_;  // null: shared
   grpc::CompletionQueue& queue_;
   std::mutex mutex_;
   std::condition_variable idle_;
   std::set<CancellableCall*> calls_;
   bool stopping_ = false;
-  std::thread thread_;  // of the queue of its own
+  bool ended_ = false;  // thread of the queue only
+  std::thread thread_;  // of the queue of its own; none: an executor's
 };
 
 // Calls back until the queue is shut down and empty; the first under the thread's new name.

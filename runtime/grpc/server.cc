@@ -113,7 +113,7 @@ void GrpcServer::Serve() {
 
 std::unique_ptr<CallThread> GrpcServer::MakeCallThread() {
   QUIPU_CHECK(core_->server != nullptr);
-  return std::make_unique<CallThread>(std::make_unique<CallThread::Impl>(*core_->queues.front()));
+  return std::make_unique<CallThread>(std::make_shared<CallThread::Impl>(*core_->queues.front()));
 }
 
 uint16_t GrpcServer::port() const { return static_cast<uint16_t>(core_->port); }
