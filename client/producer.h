@@ -55,7 +55,7 @@ struct DeliveryResult {
 };
 
 // An idempotent producer with acks=all. Finds leaders, batches, retries and keeps the order of each
-// partition by itself. Thread-safe; it has two threads of its own.
+// partition by itself. Thread-safe; it has a thread of its own.
 class Producer {
  public:
   // Runs on a thread of the producer, in the order of sending per partition; must not block. It may

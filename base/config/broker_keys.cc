@@ -152,7 +152,9 @@ constexpr ConfigSpec kBrokerKeys[] = {
      .low = 1,
      .high = kDayMs,
      .unit = "ms",
-     .doc = "how often retention is applied"},
+     .doc =
+         "how often retention is applied to logs that do not grow; one that does is looked at for "
+         "each eighth of its `retention.bytes`, or 4 MiB"},
     // Groups.
     {.name = "offsets.topic.num.partitions",
      .type = kNumber,

@@ -70,6 +70,7 @@ void BrokerShard::EndTurn() {
       ReportProgress(*host, role_changed);
       coordinators_.OnHostChanged(*host);
     }
+    if (readable) retention_.OnGrown(*host);
     if (host->dropping) reconciler_.OnSettled(*host);
   }
   reconciler_.Flush();

@@ -7,6 +7,11 @@
 namespace quipu {
 namespace {
 
+// By how much a log grows before its retention is looked at.
+constexpr size_t kGrownBytesMin = size_t{256} << 10;
+constexpr size_t kGrownBytesMax = size_t{4} << 20;
+constexpr size_t kGrownParts = 8;  // of retention.bytes
+
 // Where what is older than `limit` ends, at most `end`; zero: nowhere. How old a batch without a
 // time is nobody knows (librdkafka claims 0 for one that it compressed): it goes when one behind it
 // does that has a time. `end` itself is where an old batch ends, or a young one begins.
@@ -49,18 +54,28 @@ void Retention::Start() {
 
 void Retention::CheckAll() {
   for (const auto& [uid, host] : context_.hosts) {
-    const PartitionConfig& config = host->core.config();
-    const bool limited = config.retention_ms >= 0 || config.retention_bytes >= 0;
-    if (host->core.role() != PartitionRole::kLeader || !limited || host->retention_running ||
-        host->core.identity().internal || host->dropping) {
-      continue;
-    }
-    Check(*host);
+    if (MayCheck(*host)) Check(*host);
   }
+}
+
+bool Retention::MayCheck(const PartitionHost& host) {
+  const PartitionConfig& config = host.core.config();
+  const bool limited = config.retention_ms >= 0 || config.retention_bytes >= 0;
+  return host.core.role() == PartitionRole::kLeader && limited && !host.retention_running &&
+         !host.core.identity().internal && !host.dropping;
+}
+
+void Retention::OnGrown(PartitionHost& host) {
+  if (host.grown_bytes < kGrownBytesMin) return;
+  const int64_t limit = host.core.config().retention_bytes;
+  const auto part = limit < 0 ? kGrownBytesMax : static_cast<size_t>(limit) / kGrownParts;
+  if (host.grown_bytes < std::min(part, kGrownBytesMax) || !MayCheck(host)) return;
+  Check(host);
 }
 
 void Retention::Check(PartitionHost& host) {
   host.retention_running = true;
+  host.grown_bytes = 0;
   // The high watermark of now: batches that come later are younger than the limit.
   context_.ReadCold(
       [log_id = host.log_id, config = host.core.config(), now = context_.GetNow().wall,

@@ -16,7 +16,10 @@ void ShardLog::Add(PartitionHost& host, PartitionEffects& effects) {
     QUIPU_CHECK(!host.truncation);
     context_.tail.Truncate(host.uid, *mutation.truncate_to);
   }
-  for (const StoredBatch& batch : mutation.appends) context_.tail.Append(host.uid, batch);
+  for (const StoredBatch& batch : mutation.appends) {
+    context_.tail.Append(host.uid, batch);
+    host.grown_bytes += batch.bytes.size();
+  }
   if (host.truncation) {
     MergeIntoTruncation(*host.truncation, std::move(mutation));
     return;

@@ -7,7 +7,7 @@ from results import Row
 from station import Station
 
 PARTITIONS = 24
-KEPT_BYTES = 4 << 20  # of a partition
+KEPT_BYTES = 16 << 20  # of a partition
 KEEPS_LITTLE = ("--broker-set", "log.retention.check.interval.ms=500")
 # name, bytes of a record, of a batch, unit; each beside the floor of the same batches
 SHAPES = (("1 KiB records, 16 KiB batches", 1024, 16384), ("1 KiB records, 64 KiB batches", 1024, 65536),
@@ -23,10 +23,12 @@ class Full:
     for what, record, _ in SHAPES:
         small = record == 100
         rows += [
-            Row(f"durable produce, replication 3, {what}", f"{what}: rate", "records/s" if small else "MB/s",
+            Row(f"durable produce, replication 3, {what}, at the limit of retention.bytes", f"{what}: rate", "records/s" if small else "MB/s",
                 f"{what}: three-copy floor", at_least=0.75 if small else 0.8,
                 or_figure_at_least=2e6 if small else None),
-            Row("beside it: the same without any store", f"{what}: three-copy floor",
+            Row("beside it: while the log grows", f"{what}: growing", "records/s" if small else "MB/s",
+                f"{what}: three-copy floor"),
+            Row("beside it: the floor, and the same without any store", f"{what}: three-copy floor",
                 "records/s" if small else "MB/s", f"{what}: transport floor"),
             Row("beside it: CPU seconds for each GiB, all processes", f"{what}: CPU", "s", f"{what}: floor CPU"),
             Row("beside it: CPU seconds for each GiB, of the client", f"{what}: client CPU", "s"),
@@ -44,18 +46,18 @@ class Full:
         for what, record, batch in SHAPES:
             self.floors(number, what, record, batch)
             with Station() as station:
-                self.quipu(number, station, what, record, batch)
+                self.growing(number, station, what, record, batch)
+            with Station(KEEPS_LITTLE) as station:
+                self.kept(number, station, what, record, batch)
         with Station(KEEPS_LITTLE) as station:
-            for what, record, batch in (("64 KiB", 1024, 65536), ("300 B", 300 - 72, 1)):  # 72: a batch's head, a record's
-                self.written(number, station, what, record, batch)
+            told = self.at_the_limit(station, 300 - 72, 1)  # 72: a batch's head, a record's
+            self.results.add(number, "written, 300 B", told["written_per_byte"])
 
-    def written(self, number, station, what, record, batch):
-        """Once as much is given up as comes."""
-        topic = f"kept-{record}"
-        station.make_topic(topic, PARTITIONS, "-c", f"retention.bytes={KEPT_BYTES}")
-        station.produce(topic, record, batch, self.plan.seconds(3))  # until the limit is reached
-        told = station.measured_produce(topic, record, batch, self.plan.seconds(5))
-        self.results.add(number, f"written, {what}", told["written_per_byte"])
+    def at_the_limit(self, station, record, batch):
+        """Once as much is given up as comes: segments are used again, as the floor's file is."""
+        station.make_topic("kept", PARTITIONS, "-c", f"retention.bytes={KEPT_BYTES}")
+        station.produce("kept", record, batch, self.plan.seconds(3))  # until the limit is reached
+        return station.measured_produce("kept", record, batch, self.plan.seconds(4))
 
     @staticmethod
     def rate(told, record):
@@ -72,16 +74,22 @@ class Full:
         self.results.add(number, f"{what}: floor CPU", floor["cpu_seconds_per_gib"])
         self.results.add(number, f"{what}: floor syncs", floor["nodes"][0]["syncs_per_second"])
 
-    def quipu(self, number, station, what, record, batch):
+    def growing(self, number, station, what, record, batch):
         station.make_topic("t", PARTITIONS)
         told = station.measured_produce("t", record, batch, self.plan.seconds(4))
+        self.results.add(number, f"{what}: growing", self.rate(told, record))
+        if (record, batch) == (1024, 65536):
+            self.results.add(number, "written, growing", told["written_per_byte"])
+
+    def kept(self, number, station, what, record, batch):
+        told = self.at_the_limit(station, record, batch)
         self.results.add(number, f"{what}: rate", self.rate(told, record))
         self.results.add(number, f"{what}: CPU", told["servers_cpu_per_gib"] + told["client_cpu_per_gib"])
         self.results.add(number, f"{what}: client CPU", told["client_cpu_per_gib"])
         self.results.add(number, f"{what}: broker memory",
                          max(processes.resident_mib(pid) for pid in station.pids("broker")))
         if (record, batch) == (1024, 65536):
-            self.results.add(number, "written, growing", told["written_per_byte"])
+            self.results.add(number, "written, 64 KiB", told["written_per_byte"])
 
 
 class Latency:
