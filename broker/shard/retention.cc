@@ -10,7 +10,7 @@ namespace {
 // By how much a log grows before its retention is looked at.
 constexpr size_t kGrownBytesMin = size_t{256} << 10;
 constexpr size_t kGrownBytesMax = size_t{4} << 20;
-constexpr size_t kGrownParts = 8;  // of retention.bytes
+constexpr size_t kGrownParts = 4;  // of retention.bytes
 
 // Where what is older than `limit` ends, at most `end`; zero: nowhere. How old a batch without a
 // time is nobody knows (librdkafka claims 0 for one that it compressed): it goes when one behind it

@@ -14,7 +14,7 @@ class Retention {
   void Start();
   // One round over all partitions led here that have a limit.
   void CheckAll();
-  // Checks a log that has grown by an eighth of its retention.bytes, or by 4 MiB, without waiting
+  // Checks a log that has grown by a quarter of its retention.bytes, or by 4 MiB, without waiting
   // for the round: what it gives back comes in small parts, whose space the next appends can use.
   void OnGrown(PartitionHost& host);
 

@@ -7,8 +7,8 @@ from results import Row
 from station import Station
 
 PARTITIONS = 24
-KEPT_BYTES = 16 << 20  # of a partition
-KEEPS_LITTLE = ("--broker-set", "log.retention.check.interval.ms=500")
+KEPT_BYTES = 32 << 20  # of a partition
+KEPT_BYTES_SLOW = 4 << 20  # the same, where few bytes come
 # name, bytes of a record, of a batch, unit; each beside the floor of the same batches
 SHAPES = (("1 KiB records, 16 KiB batches", 1024, 16384), ("1 KiB records, 64 KiB batches", 1024, 65536),
           ("100 B records, 64 KiB batches", 100, 65536))
@@ -47,15 +47,15 @@ class Full:
             self.floors(number, what, record, batch)
             with Station() as station:
                 self.growing(number, station, what, record, batch)
-            with Station(KEEPS_LITTLE) as station:
+            with Station() as station:
                 self.kept(number, station, what, record, batch)
-        with Station(KEEPS_LITTLE) as station:
-            told = self.at_the_limit(station, 300 - 72, 1)  # 72: a batch's head, a record's
+        with Station() as station:
+            told = self.at_the_limit(station, 300 - 72, 1, KEPT_BYTES_SLOW)  # 72: a batch's head, a record's
             self.results.add(number, "written, 300 B", told["written_per_byte"])
 
-    def at_the_limit(self, station, record, batch):
+    def at_the_limit(self, station, record, batch, kept_bytes=KEPT_BYTES):
         """Once as much is given up as comes: segments are used again, as the floor's file is."""
-        station.make_topic("kept", PARTITIONS, "-c", f"retention.bytes={KEPT_BYTES}")
+        station.make_topic("kept", PARTITIONS, "-c", f"retention.bytes={kept_bytes}")
         station.produce("kept", record, batch, self.plan.seconds(3))  # until the limit is reached
         return station.measured_produce("kept", record, batch, self.plan.seconds(4))
 

@@ -76,6 +76,7 @@ class RocksdbStoreUnderTest final : public StoreUnderTest {
                                                         .fatal = FailTest,
                                                         .segment_bytes = kSegmentBytes},
                                             .tail_bytes = kTailBytes};
+      options.cleaner.pause = std::chrono::milliseconds(1);
     }
     auto store = RocksdbLogStore::Open(std::move(options), *watermark_);
     if (!store.ok()) return store.status();

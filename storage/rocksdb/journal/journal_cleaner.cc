@@ -35,14 +35,14 @@ void JournalCleaner::Wake() {
 
 void JournalCleaner::WaitUntilIdle() {
   std::unique_lock<std::mutex> lock(mutex_);
-  idle_.wait(lock, [this] { return !woken_ && !busy_; });
+  idle_.wait(lock, [this] { return !woken_ && !busy_ && !waits_; });
 }
 
 void JournalCleaner::Run() {
   pthread_setname_np(pthread_self(), "journal-cleaner");
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return stopping_ || woken_; });
+    wake_.wait(lock, [this] { return stopping_ || woken_ || waits_; });
     if (stopping_) return;
     woken_ = false;
     busy_ = true;
@@ -51,8 +51,10 @@ void JournalCleaner::Run() {
     if (!status.ok() && !canceled_.load()) ports_.fatal(std::string(status.message()));
     lock.lock();
     busy_ = false;
-    if (!woken_) idle_.notify_all();
+    waits_ = !dying_.empty();
+    if (!woken_ && !waits_) idle_.notify_all();
     if (!status.ok()) return;  // the process ends
+    wake_.wait_for(lock, options_.pause, [this] { return stopping_ || MustFlush(); });
   }
 }
 
@@ -68,23 +70,18 @@ bool JournalCleaner::IsDead(LogId log_id, const SegmentLogUse& use) const {
 }
 
 absl::Status JournalCleaner::Clean() {
-  if (ports_.log->unflushed_bytes() > options_.flush_bytes) QUIPU_RETURN_IF_ERROR(Flush());
+  if (MustFlush()) QUIPU_RETURN_IF_ERROR(Flush());
+  dying_before_ = std::exchange(dying_, {});
   // In this order: what is in use is known before a segment is left behind.
   const std::shared_ptr<const SegmentMap> segments = ports_.log->journal().segments();
   const uint64_t active = ports_.log->journal().active();
   std::map<uint64_t, SegmentUse> uses = ports_.log->uses().All();
   // A segment in which nothing is known to lie, and one whose file is gone, count too.
   for (const auto& [id, segment] : *segments) uses.try_emplace(id);
-  uint64_t movable_below = active;
-  size_t newer = 0;
-  for (auto it = segments->rbegin(); it != segments->rend() && newer < options_.newest_kept; ++it) {
-    movable_below = std::min(movable_below, it->first);
-    ++newer;
-  }
   std::vector<uint64_t> free;
   for (const auto& [id, use] : uses) {
     if (id >= active || canceled_.load()) break;
-    const bool movable = id < movable_below && segments->contains(id);
+    const bool movable = id + options_.newest_kept <= active && segments->contains(id);
     QUIPU_ASSIGN_OR_RETURN(const bool is_free, IsFree(id, use, movable));
     if (is_free) free.push_back(id);
   }
@@ -105,7 +102,15 @@ absl::StatusOr<bool> JournalCleaner::IsFree(uint64_t segment, const SegmentUse& 
   if (!any_alive) return true;
   const bool worth_it = dead > 0 && dead * 100 >= all * options_.dead_percent;
   if (!movable || !worth_it || use.contains(SegmentUses::kUnknown)) return false;
+  if (!HasSettled(segment, dead)) return false;
   return Move(segment, use);
+}
+
+bool JournalCleaner::HasSettled(uint64_t segment, uint64_t dead_bytes) {
+  const auto before = dying_before_.find(segment);
+  if (before != dying_before_.end() && before->second == dead_bytes) return true;
+  dying_[segment] = dead_bytes;
+  return false;
 }
 
 // The group that says so comes first: what it is written behind lies in a newer segment, so the one

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/time.h"
 #include "storage/rocksdb/journal/journal_log.h"
 #include "storage/rocksdb/proven_db.h"
 #include "storage/rocksdb/rocksdb_log_iterator.h"
@@ -26,14 +28,17 @@ namespace quipu {
 //     tables are written out: no later start, however much of the journal it finds, has an index
 //     that points into the segment.
 //   - moves what lives of a segment that is mostly dead into a group of its own, by which only the
-//     batches' places change.
+//     batches' places change. Not while it goes on dying: under retention the rest follows by
+//     itself.
+// It pauses between two rounds, so that what dies meanwhile is freed with one flush of the tables.
 class JournalCleaner {
  public:
   struct Options {
     uint64_t flush_bytes = JournalSettings().replay_bytes;
-    uint64_t dead_percent = 75;           // of a segment's batches, before the rest is moved
-    size_t newest_kept = 2;               // segments of which nothing is moved
+    uint64_t dead_percent = 75;  // of a segment's batches, before the rest is moved
+    uint64_t newest_kept = 2;    // segment ids, the active one's too, of which none is moved
     size_t move_bytes = size_t{4} << 20;  // in one group
+    Duration pause = std::chrono::milliseconds(250);
   };
   struct Ports {
     JournalLog* log;
@@ -56,7 +61,7 @@ class JournalCleaner {
 
   // A group was written; cheap. Any thread.
   void OnWrite() {
-    if (ports_.log->unflushed_bytes() > options_.flush_bytes) Wake();
+    if (MustFlush()) Wake();
   }
   // Something died. Any thread.
   void Wake();
@@ -65,11 +70,17 @@ class JournalCleaner {
 
  private:
   void Run();
+  [[nodiscard]] bool MustFlush() const {
+    return ports_.log->unflushed_bytes() > options_.flush_bytes;
+  }
   absl::Status Clean();
   absl::Status Flush();
   [[nodiscard]] bool IsDead(LogId log_id, const SegmentLogUse& use) const;
   // Whether nothing lives in the segment, if need be because it was moved.
   absl::StatusOr<bool> IsFree(uint64_t segment, const SegmentUse& use, bool movable);
+  // Whether a segment that is mostly dead has had no death for a whole round; looked at again if
+  // not.
+  bool HasSettled(uint64_t segment, uint64_t dead_bytes);
   // Whether everything that lives in the segment was moved.
   absl::StatusOr<bool> Move(uint64_t segment, const SegmentUse& use);
   absl::StatusOr<bool> MoveLog(uint64_t segment, LogId log_id, const SegmentLogUse& use);
@@ -86,6 +97,10 @@ class JournalCleaner {
   // written down that nothing lives in them. Gone with the last reader, and the name. This thread
   // only.
   std::map<uint64_t, std::weak_ptr<const Segment>> given_back_;
+  // Segments that are mostly dead, with their dead bytes in the last round and in this one. The
+  // same.
+  std::map<uint64_t, uint64_t> dying_before_;
+  std::map<uint64_t, uint64_t> dying_;
   std::atomic<uint64_t> moved_bytes_{0};
   std::atomic<uint64_t> freed_{0};
   std::atomic<bool> canceled_{false};
@@ -94,6 +109,7 @@ class JournalCleaner {
   std::condition_variable idle_;
   bool woken_ = true;      // under mutex_; a start may find something to free
   bool busy_ = false;      // under mutex_
+  bool waits_ = false;     // under mutex_; for a segment to settle
   bool stopping_ = false;  // under mutex_
   std::thread thread_;
 };

@@ -78,6 +78,7 @@ class JournalStore {
                                                     .segment_bytes = kSegmentBytes,
                                                     .spares_max = kSparesMax},
                                         .tail_bytes = 0},
+         .cleaner = {.pause = std::chrono::milliseconds(1)},
          .env = env_.get()},
         *watermark_);
     if (!store.ok()) return store.status();
