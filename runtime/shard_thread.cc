@@ -31,7 +31,7 @@ void ShardThread::Post(std::function<void()> work) {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (stopped_) return;
     mailbox_.push_back(std::move(work));
-    wake = std::exchange(sleeping_, false);
+    wake = std::exchange(sleeping_, false) && !IsCurrent();
   }
   if (wake) Wake();
 }
@@ -45,7 +45,7 @@ void ShardThread::PostAfter(Duration delay, std::function<void()> work) {
     const bool first = timed_.empty() || due < timed_.front().due;
     timed_.push_back(Timed{due, next_sequence_++, std::move(work)});
     std::push_heap(timed_.begin(), timed_.end(), RunsLater);
-    if (first) wake = std::exchange(sleeping_, false);
+    if (first) wake = std::exchange(sleeping_, false) && !IsCurrent();
   }
   if (wake) Wake();
 }
@@ -104,6 +104,7 @@ void ShardThread::Sleep(std::unique_lock<std::mutex>& lock) {
 
 void ShardThread::Run() {
   pthread_setname_np(pthread_self(), name_.c_str());
+  runs_on_.store(std::this_thread::get_id());
   std::vector<std::function<void()>> batch;
   while (NextBatch(batch)) {
     for (std::function<void()>& work : batch) {

@@ -1,6 +1,7 @@
 // The production Executor: one thread, one mailbox, one deadline heap.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -44,7 +45,7 @@ class ShardThread final : public Executor {
   // thread. Work dropped is destroyed here.
   void Stop();
   // Whether the caller runs on this executor.
-  [[nodiscard]] bool IsCurrent() const { return std::this_thread::get_id() == thread_.get_id(); }
+  [[nodiscard]] bool IsCurrent() const { return std::this_thread::get_id() == runs_on_.load(); }
   // Posted and not yet run, roughly; for metrics.
   [[nodiscard]] size_t mailbox_size() const;
 
@@ -60,7 +61,8 @@ class ShardThread final : public Executor {
   void Run();
   // Takes what is due into `batch`, waiting while there is nothing. False: stopped and drained.
   bool NextBatch(std::vector<std::function<void()>>& batch);
-  // Until something is posted, happens or is due.
+  // Until something is posted, happens or is due. What happens may post: it need not wake anybody,
+  // for the wait ends with it.
   void Sleep(std::unique_lock<std::mutex>& lock);
   void Wake();
 
@@ -73,6 +75,7 @@ class ShardThread final : public Executor {
   bool sleeping_ = false;
   bool stopped_ = false;
   std::string name_;
+  std::atomic<std::thread::id> runs_on_;  // set by the thread itself
   std::thread thread_;
 };
 

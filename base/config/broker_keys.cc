@@ -154,7 +154,7 @@ constexpr ConfigSpec kBrokerKeys[] = {
      .unit = "ms",
      .doc =
          "how often retention is applied to logs that do not grow; one that does is looked at for "
-         "each quarter of its `retention.bytes`, or 4 MiB"},
+         "each quarter of its `retention.bytes`, of 1 to 4 MiB"},
     // Groups.
     {.name = "offsets.topic.num.partitions",
      .type = kNumber,

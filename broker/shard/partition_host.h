@@ -41,7 +41,8 @@ struct PartitionHost {
   std::optional<Instant> scheduled;     // its entry in the shard's deadlines
   TimestampMs last_ack = kNoTimestamp;  // newest acknowledgement
   bool retention_running = false;
-  size_t grown_bytes = 0;  // appended since retention was looked at
+  bool retention_failed = false;  // the last time
+  size_t grown_bytes = 0;         // appended since retention was looked at
 
   StageTimes stages;
 

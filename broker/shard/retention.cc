@@ -8,7 +8,7 @@ namespace quipu {
 namespace {
 
 // By how much a log grows before its retention is looked at.
-constexpr size_t kGrownBytesMin = size_t{256} << 10;
+constexpr size_t kGrownBytesMin = size_t{1} << 20;
 constexpr size_t kGrownBytesMax = size_t{4} << 20;
 constexpr size_t kGrownParts = 4;  // of retention.bytes
 
@@ -66,7 +66,7 @@ bool Retention::MayCheck(const PartitionHost& host) {
 }
 
 void Retention::OnGrown(PartitionHost& host) {
-  if (host.grown_bytes < kGrownBytesMin) return;
+  if (host.grown_bytes < kGrownBytesMin || host.retention_failed) return;
   const int64_t limit = host.core.config().retention_bytes;
   const auto part = limit < 0 ? kGrownBytesMax : static_cast<size_t>(limit) / kGrownParts;
   if (host.grown_bytes < std::min(part, kGrownBytesMax) || !MayCheck(host)) return;
@@ -86,6 +86,7 @@ void Retention::Check(PartitionHost& host) {
         PartitionHost* again = context_.Find(uid);
         if (again == nullptr) return;
         again->retention_running = false;
+        again->retention_failed = !start.ok();
         if (!start.ok()) {
           context_.OnDamage(uid, start.status());
           LogError("retention.failed", {{"partition_uid", uid.ToString()},

@@ -14,8 +14,9 @@ class Retention {
   void Start();
   // One round over all partitions led here that have a limit.
   void CheckAll();
-  // Checks a log that has grown by a quarter of its retention.bytes, or by 4 MiB, without waiting
-  // for the round: what it gives back comes in small parts, whose space the next appends can use.
+  // Checks a log that has grown by a quarter of its retention.bytes, 1 MiB at least and 4 MiB at
+  // most, without waiting for the round (which alone tries again what has failed): what it gives
+  // back comes in small parts, whose space the next appends can use.
   void OnGrown(PartitionHost& host);
 
  private:

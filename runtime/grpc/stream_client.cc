@@ -5,6 +5,7 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
@@ -200,8 +201,10 @@ void ClientStream::OnFinish(bool /*ok*/) {
     context_.reset();
     channel_.reset();
   }
-  const RawHandler handler = std::move(handler_);
-  handler.on_closed(std::move(status));
+  {  // what it holds may go with whoever waits for the end of all calls
+    const RawHandler handler = std::exchange(handler_, {});
+    handler.on_closed(std::move(status));
+  }
   calls_.Unregister(this);
 }
 

@@ -46,6 +46,7 @@ class UnaryCall final : public CancellableCall, public CompletionTag {
     } else {
       done_(ToBytes(response_));
     }
+    done_ = nullptr;  // what it holds may go with whoever waits for the end of all calls
     calls_.Unregister(this);
     delete this;
   }

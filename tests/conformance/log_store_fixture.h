@@ -77,6 +77,7 @@ class RocksdbStoreUnderTest final : public StoreUnderTest {
                                                         .segment_bytes = kSegmentBytes},
                                             .tail_bytes = kTailBytes};
       options.cleaner.pause = std::chrono::milliseconds(1);
+      options.cleaner.settle = Duration(0);
     }
     auto store = RocksdbLogStore::Open(std::move(options), *watermark_);
     if (!store.ok()) return store.status();

@@ -51,7 +51,7 @@ void JournalCleaner::Run() {
     if (!status.ok() && !canceled_.load()) ports_.fatal(std::string(status.message()));
     lock.lock();
     busy_ = false;
-    waits_ = !dying_.empty();
+    waits_ = status.ok() && !dying_.empty();
     if (!woken_ && !waits_) idle_.notify_all();
     if (!status.ok()) return;  // the process ends
     wake_.wait_for(lock, options_.pause, [this] { return stopping_ || MustFlush(); });
@@ -107,9 +107,14 @@ absl::StatusOr<bool> JournalCleaner::IsFree(uint64_t segment, const SegmentUse& 
 }
 
 bool JournalCleaner::HasSettled(uint64_t segment, uint64_t dead_bytes) {
+  const auto now = std::chrono::steady_clock::now();
+  Dying dying{.dead_bytes = dead_bytes, .since = now};
   const auto before = dying_before_.find(segment);
-  if (before != dying_before_.end() && before->second == dead_bytes) return true;
-  dying_[segment] = dead_bytes;
+  if (before != dying_before_.end() && before->second.dead_bytes == dead_bytes) {
+    dying.since = before->second.since;
+  }
+  if (now - dying.since >= options_.settle && before != dying_before_.end()) return true;
+  dying_.emplace(segment, dying);
   return false;
 }
 

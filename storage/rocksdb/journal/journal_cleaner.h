@@ -39,6 +39,8 @@ class JournalCleaner {
     uint64_t newest_kept = 2;    // segment ids, the active one's too, of which none is moved
     size_t move_bytes = size_t{4} << 20;  // in one group
     Duration pause = std::chrono::milliseconds(250);
+    // Without a death in a segment that is mostly dead, before the rest is moved.
+    Duration settle = std::chrono::seconds(5);
   };
   struct Ports {
     JournalLog* log;
@@ -78,8 +80,7 @@ class JournalCleaner {
   [[nodiscard]] bool IsDead(LogId log_id, const SegmentLogUse& use) const;
   // Whether nothing lives in the segment, if need be because it was moved.
   absl::StatusOr<bool> IsFree(uint64_t segment, const SegmentUse& use, bool movable);
-  // Whether a segment that is mostly dead has had no death for a whole round; looked at again if
-  // not.
+  // Whether a segment that is mostly dead has had no death for long; looked at again if not.
   bool HasSettled(uint64_t segment, uint64_t dead_bytes);
   // Whether everything that lives in the segment was moved.
   absl::StatusOr<bool> Move(uint64_t segment, const SegmentUse& use);
@@ -97,10 +98,13 @@ class JournalCleaner {
   // written down that nothing lives in them. Gone with the last reader, and the name. This thread
   // only.
   std::map<uint64_t, std::weak_ptr<const Segment>> given_back_;
-  // Segments that are mostly dead, with their dead bytes in the last round and in this one. The
-  // same.
-  std::map<uint64_t, uint64_t> dying_before_;
-  std::map<uint64_t, uint64_t> dying_;
+  // Segments that are mostly dead, in the last round and in this one. The same.
+  struct Dying {
+    uint64_t dead_bytes;
+    std::chrono::steady_clock::time_point since;  // no byte more
+  };
+  std::map<uint64_t, Dying> dying_before_;
+  std::map<uint64_t, Dying> dying_;
   std::atomic<uint64_t> moved_bytes_{0};
   std::atomic<uint64_t> freed_{0};
   std::atomic<bool> canceled_{false};

@@ -196,14 +196,14 @@ TEST(Retention, DropsWholeBatchesBeyondTheSizeLimit) {
 
 TEST(Retention, AGrowingLogDoesNotWaitForTheRound) {
   FakeWorld world;
-  const TopicId topic = world.CreateTopic("payments", 1, 1, {{"retention.bytes", "2000000"}});
+  const TopicId topic = world.CreateTopic("payments", 1, 1, {{"retention.bytes", "3000000"}});
   const TopicId kept = world.CreateTopic("kept", 1);
   for (int i = 0; i < 12; ++i) {
     world.Produce(1, topic, 0, MakeBatch(i, 1, -1, 0, 0, 1000, 300'000));
     world.Produce(1, kept, 0, MakeBatch(i, 1, -1, 0, 0, 1000, 300'000));
   }
   world.RunFor(std::chrono::seconds(1));
-  EXPECT_EQ(ListOffset(world, topic, 0, -2).offset(), 6);
+  EXPECT_EQ(ListOffset(world, topic, 0, -2).offset(), 3);
   EXPECT_EQ(ListOffset(world, kept, 0, -2).offset(), 0);
 }
 

@@ -28,6 +28,57 @@ TEST(StreamTest, MessagesComeBackInOrder) {
   EXPECT_EQ(probe.status.message(), "test over");
 }
 
+// The same thread sends, is called back and runs what is posted.
+TEST(StreamTest, AnExecutorEmptiesTheQueueItself) {
+  EchoServer echo;
+  const std::unique_ptr<CallThread> calls = CallThread::ForExecutor();
+  StreamProbe probe;
+  {
+    ShardThread owner("owner", calls->events());
+    owner.Post([&] { Open(probe, *calls, echo.port()); });
+    for (int i = 0; i < 2000; ++i) {
+      owner.Post([&, i] { probe.sender->Send({Bytes(absl::StrCat("message ", i))}); });
+    }
+    ASSERT_TRUE(probe.AwaitMessages(2000));
+    for (int i = 0; i < 2000; ++i) {
+      EXPECT_EQ(probe.messages[static_cast<size_t>(i)].view(), absl::StrCat("message ", i));
+    }
+    std::promise<void> later;
+    owner.PostAfter(std::chrono::milliseconds(5), [&later] { later.set_value(); });
+    EXPECT_EQ(later.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+    // Its end closes what is open.
+  }
+  ASSERT_TRUE(probe.AwaitClosed());
+  StreamProbe late;
+  Open(late, *calls, echo.port());
+  ASSERT_TRUE(late.AwaitClosed());
+}
+
+TEST(StreamTest, AnExecutorsQueueThatWasNeverServedEndsWithItsCalls) {
+  EchoServer echo;
+  StreamProbe probe;
+  {
+    const std::unique_ptr<CallThread> calls = CallThread::ForExecutor();
+    Open(probe, *calls, echo.port());
+  }
+  EXPECT_TRUE(probe.AwaitClosed());
+}
+
+TEST(StreamTest, CallsOnAServersThreadOutliveItsShutdown) {
+  EchoServer other;
+  EchoServer echo;
+  std::unique_ptr<CallThread> calls = echo.server().MakeCallThread();
+  StreamProbe probe;
+  Open(probe, *calls, other.port());
+  probe.sender->Send({Bytes(std::string("before"))});
+  ASSERT_TRUE(probe.AwaitMessages(1));
+  echo.server().Shutdown(Duration(0));
+  probe.sender->Send({Bytes(std::string("after"))});
+  ASSERT_TRUE(probe.AwaitMessages(2));
+  calls.reset();
+  EXPECT_TRUE(probe.AwaitClosed());
+}
+
 TEST(StreamTest, SlicesOfAMessageArriveAsOneMessage) {
   EchoServer echo;
   CallThread calls;

@@ -176,6 +176,17 @@ TEST_F(JournalCleanerTest, WhatLivesInAMostlyDeadSegmentIsMovedAndReadTheSame) {
   EXPECT_EQ(Told(kept_), more);
 }
 
+// What goes on dying is not written again: it will be free by itself.
+TEST_F(JournalCleanerTest, NothingIsMovedBeforeASegmentHasSettled) {
+  on_disk_.cleaner_settle = std::chrono::seconds(1);
+  on_disk_.Reopen();
+  Fill(40);
+  ASSERT_TRUE(store().DropLog(PartitionUid(1)).ok());
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  EXPECT_EQ(store().GetJournalStats().moved_bytes, 0U);
+  EXPECT_TRUE(Eventually([&] { return store().GetJournalStats().moved_bytes > 0; }));
+}
+
 // The newest segments are left alone: what lives there may die soon by itself.
 TEST_F(JournalCleanerTest, NothingIsMovedOutOfTheNewestSegments) {
   Fill(4);

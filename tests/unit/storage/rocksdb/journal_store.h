@@ -57,6 +57,9 @@ class JournalStore {
   static std::string folder() { return "/data/journal"; }
   static std::string PathOf(const std::string& name) { return absl::StrCat(folder(), "/", name); }
 
+  // For the next Open.
+  Duration cleaner_settle{0};
+
   void Open() {
     const absl::Status status = TryOpen();
     ASSERT_TRUE(status.ok()) << status;
@@ -78,7 +81,7 @@ class JournalStore {
                                                     .segment_bytes = kSegmentBytes,
                                                     .spares_max = kSparesMax},
                                         .tail_bytes = 0},
-         .cleaner = {.pause = std::chrono::milliseconds(1)},
+         .cleaner = {.pause = std::chrono::milliseconds(1), .settle = cleaner_settle},
          .env = env_.get()},
         *watermark_);
     if (!store.ok()) return store.status();
