@@ -16,7 +16,7 @@ uint32_t Crc32cExtend(uint32_t crc, absl::string_view data);
 inline uint32_t Crc32c(absl::string_view data) { return Crc32cExtend(0, data); }
 
 // The CRC32C of two pieces one after another, from that of each and the length of the second, which
-// are not read again. Takes some 0.1 us. Thread-safe.
+// are not read again. Thread-safe.
 uint32_t Crc32cConcat(uint32_t first, uint32_t second, size_t second_bytes);
 
 // The two ways to compute it, apart so that a test can hold one against the other.

@@ -23,8 +23,8 @@ class Full:
     for what, record, _ in SHAPES:
         small = record == 100
         rows += [
-            Row(f"durable produce, replication 3, {what}, at the limit of retention.bytes", f"{what}: rate", "records/s" if small else "MB/s",
-                f"{what}: three-copy floor", at_least=0.75 if small else 0.8,
+            Row(f"durable produce, replication 3, {what}, at the limit of retention.bytes", f"{what}: rate",
+                "records/s" if small else "MB/s", f"{what}: three-copy floor", at_least=0.75 if small else 0.8,
                 or_figure_at_least=2e6 if small else None),
             Row("beside it: while the log grows", f"{what}: growing", "records/s" if small else "MB/s",
                 f"{what}: three-copy floor"),

@@ -42,7 +42,12 @@ void JournalCleaner::Run() {
   pthread_setname_np(pthread_self(), "journal-cleaner");
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return stopping_ || woken_ || waits_; });
+    const auto wanted = [this] { return stopping_ || woken_; };
+    if (waits_) {
+      wake_.wait_for(lock, options_.settle, wanted);
+    } else {
+      wake_.wait(lock, wanted);
+    }
     if (stopping_) return;
     woken_ = false;
     busy_ = true;
@@ -54,8 +59,17 @@ void JournalCleaner::Run() {
     waits_ = status.ok() && !dying_.empty();
     if (!woken_ && !waits_) idle_.notify_all();
     if (!status.ok()) return;  // the process ends
-    wake_.wait_for(lock, options_.pause, [this] { return stopping_ || MustFlush(); });
+    Pause(lock);
   }
+}
+
+void JournalCleaner::Pause(std::unique_lock<std::mutex>& lock) {
+  const uint64_t full_at = round_began_at_ + options_.pause_segments;
+  hurry_at_.store(full_at);
+  wake_.wait_for(lock, options_.pause, [&] {
+    return stopping_ || MustFlush() || ports_.log->journal().active() >= full_at;
+  });
+  hurry_at_.store(~uint64_t{0});
 }
 
 absl::Status JournalCleaner::Flush() {
@@ -75,6 +89,7 @@ absl::Status JournalCleaner::Clean() {
   // In this order: what is in use is known before a segment is left behind.
   const std::shared_ptr<const SegmentMap> segments = ports_.log->journal().segments();
   const uint64_t active = ports_.log->journal().active();
+  round_began_at_ = active;
   std::map<uint64_t, SegmentUse> uses = ports_.log->uses().All();
   // A segment in which nothing is known to lie, and one whose file is gone, count too.
   for (const auto& [id, segment] : *segments) uses.try_emplace(id);

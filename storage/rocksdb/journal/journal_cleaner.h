@@ -30,7 +30,8 @@ namespace quipu {
 //   - moves what lives of a segment that is mostly dead into a group of its own, by which only the
 //     batches' places change. Not while it goes on dying: under retention the rest follows by
 //     itself.
-// It pauses between two rounds, so that what dies meanwhile is freed with one flush of the tables.
+// It pauses between two rounds, so that what dies meanwhile is freed with one flush of the tables;
+// not for longer than some segments take to be filled, or the spares would not last.
 class JournalCleaner {
  public:
   struct Options {
@@ -39,6 +40,7 @@ class JournalCleaner {
     uint64_t newest_kept = 2;    // segment ids, the active one's too, of which none is moved
     size_t move_bytes = size_t{4} << 20;  // in one group
     Duration pause = std::chrono::milliseconds(250);
+    uint64_t pause_segments = 2;  // filled since a round began, which end the pause
     // Without a death in a segment that is mostly dead, before the rest is moved.
     Duration settle = std::chrono::seconds(5);
   };
@@ -63,7 +65,7 @@ class JournalCleaner {
 
   // A group was written; cheap. Any thread.
   void OnWrite() {
-    if (MustFlush()) Wake();
+    if (MustFlush() || ports_.log->journal().active() >= hurry_at_.load()) Wake();
   }
   // Something died. Any thread.
   void Wake();
@@ -72,6 +74,8 @@ class JournalCleaner {
 
  private:
   void Run();
+  // Before the next round.
+  void Pause(std::unique_lock<std::mutex>& lock);
   [[nodiscard]] bool MustFlush() const {
     return ports_.log->unflushed_bytes() > options_.flush_bytes;
   }
@@ -98,6 +102,7 @@ class JournalCleaner {
   // written down that nothing lives in them. Gone with the last reader, and the name. This thread
   // only.
   std::map<uint64_t, std::weak_ptr<const Segment>> given_back_;
+  uint64_t round_began_at_ = 0;  // the active segment. The same.
   // Segments that are mostly dead, in the last round and in this one. The same.
   struct Dying {
     uint64_t dead_bytes;
@@ -105,6 +110,7 @@ class JournalCleaner {
   };
   std::map<uint64_t, Dying> dying_before_;
   std::map<uint64_t, Dying> dying_;
+  std::atomic<uint64_t> hurry_at_{~uint64_t{0}};  // active segment that ends the pause
   std::atomic<uint64_t> moved_bytes_{0};
   std::atomic<uint64_t> freed_{0};
   std::atomic<bool> canceled_{false};

@@ -181,10 +181,11 @@ TEST_F(JournalCleanerTest, NothingIsMovedBeforeASegmentHasSettled) {
   on_disk_.cleaner_settle = std::chrono::seconds(1);
   on_disk_.Reopen();
   Fill(40);
-  ASSERT_TRUE(store().DropLog(PartitionUid(1)).ok());
-  std::this_thread::sleep_for(std::chrono::milliseconds(500));
   EXPECT_EQ(store().GetJournalStats().moved_bytes, 0U);
+  const auto died = std::chrono::steady_clock::now();
+  ASSERT_TRUE(store().DropLog(PartitionUid(1)).ok());
   EXPECT_TRUE(Eventually([&] { return store().GetJournalStats().moved_bytes > 0; }));
+  EXPECT_GE(std::chrono::steady_clock::now() - died, on_disk_.cleaner_settle);
 }
 
 // The newest segments are left alone: what lives there may die soon by itself.
