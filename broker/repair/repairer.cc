@@ -76,8 +76,8 @@ LeaderEpoch Repairer::EpochOf(PartitionUid uid, Offset offset) {
 
 std::string Repairer::Describe(PartitionUid uid, DamagedBatch place) const {
   Offset first = place.first_offset;
-  if (const auto host = context_.hosts.find(uid); host != context_.hosts.end()) {
-    first = std::max(first, host->second->core.log_start_offset());
+  if (const PartitionHost* host = context_.Find(uid)) {
+    first = std::max(first, host->core.log_start_offset());
   }
   return absl::StrCat("offsets ", first.value(), " to ", place.last_offset.value());
 }

@@ -34,7 +34,7 @@ void Scrubber::LeavePartition() {
 }
 
 void Scrubber::Step() {
-  auto host = context_.hosts.lower_bound(uid_);
+  const auto host = context_.hosts.From(uid_);
   if (host == context_.hosts.end()) {
     uid_ = PartitionUid(0);
     offset_ = Offset(0);

@@ -10,6 +10,7 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "broker/shard/shard_context.h"
 
 namespace quipu {
@@ -80,7 +81,8 @@ class ReplicaSender {
   static void SendMessage(Outgoing& outgoing);
 
   ShardContext& context_;
-  absl::btree_map<PartitionUid, absl::btree_map<BrokerId, Follower>> followers_;
+  absl::flat_hash_map<PartitionUid, absl::btree_map<BrokerId, Follower>>
+      followers_;  // never walked
   absl::btree_map<uint64_t, Outgoing> streams_;
   absl::btree_set<PartitionUid> deferred_;  // high watermarks to tell; empty: no timer runs
 };

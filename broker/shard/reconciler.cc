@@ -147,7 +147,7 @@ void Reconciler::MakeHost(const PartitionImage& partition, LogId log_id, Recover
                                  .limits = context_.config->partition};
   auto host = std::make_unique<PartitionHost>(std::move(options), std::move(recovered), log_id);
   PartitionHost& made = *host;
-  context_.hosts.emplace(partition.uid, std::move(host));
+  context_.hosts.Add(partition.uid, std::move(host));
   context_.ports.log_store().PublishTrim(log_id, log_start);
   Assign(made, partition);
 }
@@ -230,7 +230,7 @@ void Reconciler::OnSettled(PartitionHost& host) {
   if (!MayDrop(uid)) return;  // the image does not know it yet: kept until it does
   removed_(host);
   context_.tail.Drop(uid);
-  context_.hosts.erase(uid);
+  context_.hosts.Remove(uid);
   StartDrop(uid);
 }
 

@@ -16,6 +16,7 @@
 #include "broker/broker_ports.h"
 #include "broker/metrics/shard_metrics.h"
 #include "broker/shard/partition_host.h"
+#include "broker/shard/partition_hosts.h"
 #include "broker/shard/unsynced_tail.h"
 
 namespace quipu {
@@ -29,8 +30,6 @@ struct DamageVerdict {
 
 class ShardContext : public std::enable_shared_from_this<ShardContext> {
  public:
-  using Hosts = absl::btree_map<PartitionUid, std::unique_ptr<PartitionHost>>;
-
   ShardContext(std::shared_ptr<const BrokerConfig> broker_config, BrokerPorts& broker_ports,
                size_t shard_index, Rng shard_rng)
       : config(std::move(broker_config)),
@@ -57,10 +56,7 @@ class ShardContext : public std::enable_shared_from_this<ShardContext> {
   // The replica goes, or has been cut: what was damaged is of no interest any more.
   virtual void ForgetRepair(PartitionUid uid) = 0;
 
-  [[nodiscard]] PartitionHost* Find(PartitionUid uid) {
-    const auto it = hosts.find(uid);
-    return it == hosts.end() ? nullptr : it->second.get();
-  }
+  [[nodiscard]] PartitionHost* Find(PartitionUid uid) { return hosts.Find(uid); }
 
   // Who leads the partition, as its replica here (nullptr: none) knows, else the metadata.
   // `Result`: that of a produce or a fetch.
@@ -117,7 +113,7 @@ class ShardContext : public std::enable_shared_from_this<ShardContext> {
 
   UnsyncedTail tail;
   ShardCounters counters;
-  Hosts hosts;
+  PartitionHosts hosts;
   // Logs without a host yet: what their producers have sent is not known before a repair.
   absl::btree_set<PartitionUid> under_repair;
   // Never older than this registration: see MetadataFollower.

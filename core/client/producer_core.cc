@@ -84,6 +84,7 @@ void ProducerCore::OnMetadataChanged(Instant now, ProducerEffects& effects) {
 // ---- pull ----------------------------------------------------------------------------------
 
 void ProducerCore::Pull(Instant now, ProducerEffects& effects) {
+  ForgetIdleQueues();
   FailQueued(effects);  // before anything is taken to be sent
   if (topics_changed_) {
     topics_changed_ = false;
@@ -107,12 +108,7 @@ void ProducerCore::Pull(Instant now, ProducerEffects& effects) {
     const absl::string_view why = ErrorDescription(fatal_);
     FailAll(fatal_, absl::StrCat("never sent: ", why), effects);
   } else {
-    room_.resize(queues_.size());
-    for (size_t i = 0; i < queues_.size(); ++i) {
-      const auto held = static_cast<int32_t>(queues_[i].batches.size());
-      room_[i] = bump_wanted_ ? 0 : options_.in_flight_max - held;
-    }
-    accumulator_.TakeReady(now, room_, taken);
+    accumulator_.TakeReady(now, [this](PartitionSlot slot) { return RoomOf(slot); }, taken);
     for (PendingBatch& batch : taken) TakeBatch(std::move(batch));
     taken.clear();
     accumulator_.TakeExpired(now, taken);
@@ -132,6 +128,20 @@ void ProducerCore::Pull(Instant now, ProducerEffects& effects) {
   released_bytes_ = 0;
 }
 
+int32_t ProducerCore::RoomOf(PartitionSlot slot) const {
+  if (bump_wanted_) return 0;
+  return options_.in_flight_max - static_cast<int32_t>(queues_[slot].batches.size());
+}
+
+void ProducerCore::ForgetIdleQueues() {
+  for (auto it = unsent_.begin(); it != unsent_.end();) {
+    const PartitionQueue& queue = queues_[*it];
+    if (queue.batches.empty()) busy_.erase(*it);
+    const bool all_sent = queue.batches.size() == static_cast<size_t>(queue.in_flight);
+    it = all_sent ? unsent_.erase(it) : std::next(it);
+  }
+}
+
 void ProducerCore::TakeBatch(PendingBatch batch) {
   OutgoingBatch out;
   out.batch_id = batch.batch_id;
@@ -139,6 +149,9 @@ void ProducerCore::TakeBatch(PendingBatch batch) {
   out.record_count = batch.builder.record_count();
   out.reserved_bytes = batch.builder.size_bytes();
   out.builder = std::move(batch.builder);
+  busy_.insert(batch.slot);
+  unsent_.insert(batch.slot);
+  next_expiry_ = std::min(next_expiry_, out.created + options_.accumulator.delivery_timeout);
   queues_[batch.slot].batches.push_back(std::move(out));
   ++batch_count_;
 }
@@ -154,7 +167,7 @@ void ProducerCore::Pump(Instant now, ProducerEffects& effects) {
   identity_.Pump(now, metadata_, effects.calls);
   OpenRequests open;
   if (identity_.ready() && fatal_ == ErrorCode::kNone) {
-    for (PartitionSlot slot = 0; slot < queues_.size(); ++slot) {
+    for (const PartitionSlot slot : unsent_) {
       if (!queues_[slot].batches.empty()) SendPartition(now, slot, open);
     }
   }
@@ -268,7 +281,8 @@ void ProducerCore::PrepareBytes(PartitionQueue& queue, OutgoingBatch& batch) {
 }
 
 bool ProducerCore::AllSettled() const {
-  for (const PartitionQueue& queue : queues_) {
+  for (const PartitionSlot slot : busy_) {
+    const PartitionQueue& queue = queues_[slot];
     if (queue.in_flight > 0) return false;
     for (const OutgoingBatch& batch : queue.batches) {
       if (batch.outcome_unknown) return false;
@@ -293,15 +307,16 @@ void ProducerCore::StartNewEpoch() {
 
 std::optional<Instant> ProducerCore::NextDeadline() const {
   std::optional<Instant> next = Earlier(metadata_.NextDeadline(), identity_.NextDeadline());
-  if (room_.size() == queues_.size()) next = Earlier(next, accumulator_.NextDeadline(room_));
+  next =
+      Earlier(next, accumulator_.NextDeadline([this](PartitionSlot slot) { return RoomOf(slot); }));
   if (!in_flight_.empty()) {
     const Instant oldest = in_flight_.begin()->second.sent_at;
     next = Earlier(next, oldest + options_.request_timeout);
     next = Earlier(next, std::max(oldest + kAnswerStall, next_probe_));
   }
-  for (const PartitionQueue& queue : queues_) {
-    if (queue.batches.empty()) continue;
-    next = Earlier(next, queue.batches.front().created + options_.accumulator.delivery_timeout);
+  if (!busy_.empty()) next = Earlier(next, next_expiry_);
+  for (const PartitionSlot slot : unsent_) {
+    const PartitionQueue& queue = queues_[slot];
     const bool waits = queue.in_flight == 0 && identity_.ready() &&
                        metadata_.view().AddressOf(queue.leader.broker).has_value();
     if (waits && std::any_of(queue.batches.begin(), queue.batches.end(),
@@ -324,10 +339,14 @@ ProducerLatencies ProducerCore::TakeLatencies() {
 void ProducerCore::CheckInvariants() const {
   size_t batches = 0;
   for (const PartitionQueue& queue : queues_) {
+    QUIPU_CHECK(queue.batches.empty() || busy_.contains(queue.slot));
     batches += queue.batches.size();
+    const bool all_sent = queue.batches.size() == static_cast<size_t>(queue.in_flight);
+    QUIPU_CHECK(all_sent || unsent_.contains(queue.slot));
     int in_flight = 0;
     bool unsequenced = false;
     for (const OutgoingBatch& batch : queue.batches) {
+      QUIPU_CHECK(next_expiry_ <= batch.created + options_.accumulator.delivery_timeout);
       if (batch.request_id != 0) ++in_flight;
       if (batch.base_sequence == kNoSequence) unsequenced = true;
       // Sequences follow the queue's order: none behind a batch that has none.

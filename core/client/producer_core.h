@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/status/status.h"
 #include "base/rng.h"
 #include "core/client/client_metadata.h"
@@ -162,6 +163,9 @@ class ProducerCore {
   // producer_core.cc
   void OnMetadataChanged(Instant now, ProducerEffects& effects);
   void TakeBatch(PendingBatch batch);
+  void ForgetIdleQueues();
+  // How many batches more a partition may hold here.
+  [[nodiscard]] int32_t RoomOf(PartitionSlot slot) const;
   void ProbeWhenStalled(Instant now);
   void SendPartition(Instant now, PartitionSlot slot, OpenRequests& open);
   void SendBatch(Instant now, PartitionSlot slot, OutgoingBatch& batch,
@@ -186,6 +190,7 @@ class ProducerCore {
   bool TakeAlong(PartitionQueue& queue, size_t index, ProducerEffects& effects);
   void ReportBehindFailure(PartitionQueue& queue, ProducerEffects& effects);
   void FailAll(ErrorCode error, const std::string& message, ProducerEffects& effects);
+  void ExpireQueues(Instant now, ProducerEffects& effects);
   void ExpireQueue(Instant now, PartitionQueue& queue, ProducerEffects& effects);
   void LoseRequests(Instant now, const ServerAddress& address, const std::string& why);
   void LeaveFlight(PartitionQueue& queue, OutgoingBatch& batch);
@@ -197,8 +202,12 @@ class ProducerCore {
   ClientMetadata metadata_;
   ProducerIdentity identity_;
   std::vector<PartitionQueue> queues_;  // by slot
+  // Slots of queues that hold a batch, and of those that hold one that is not in flight; and some
+  // that did until the last Pull. A turn's work grows with the second, not with the partitions.
+  absl::btree_set<PartitionSlot> busy_;
+  absl::btree_set<PartitionSlot> unsent_;
+  Instant next_expiry_ = Instant::max();  // no batch meets delivery.timeout.ms before
   absl::btree_map<uint64_t, InFlightRequest> in_flight_;
-  std::vector<int32_t> room_;  // by slot; filled by Pull
   uint64_t last_request_id_ = 0;
   size_t batch_count_ = 0;
   size_t released_bytes_ = 0;

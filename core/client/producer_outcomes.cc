@@ -139,6 +139,7 @@ void ProducerCore::LeaveFlight(PartitionQueue& queue, OutgoingBatch& batch) {
   if (batch.request_id == 0) return;
   batch.request_id = 0;
   --queue.in_flight;
+  unsent_.insert(queue.slot);
   QUIPU_CHECK(queue.in_flight >= 0);
 }
 
@@ -253,7 +254,8 @@ void ProducerCore::FailAlone(PartitionQueue& queue, size_t index, ErrorCode erro
 }
 
 void ProducerCore::FailAll(ErrorCode error, const std::string& message, ProducerEffects& effects) {
-  for (PartitionQueue& queue : queues_) {
+  for (const PartitionSlot slot : busy_) {
+    PartitionQueue& queue = queues_[slot];
     while (!queue.batches.empty()) {
       const OutgoingBatch& batch = queue.batches.front();
       FailAlone(queue, 0, error, WithLastError(message, batch.last_error, batch.last_message),
@@ -310,7 +312,19 @@ void ProducerCore::OnTime(Instant now, ProducerEffects& effects) {
     metadata_.RequestRefresh();
     LoseRequests(now, address, absl::StrCat(address, " gave no answer within request.timeout.ms"));
   }
-  for (PartitionQueue& queue : queues_) ExpireQueue(now, queue, effects);
+  ExpireQueues(now, effects);
+}
+
+void ProducerCore::ExpireQueues(Instant now, ProducerEffects& effects) {
+  if (now < next_expiry_) return;
+  next_expiry_ = Instant::max();
+  for (const PartitionSlot slot : busy_) {
+    PartitionQueue& queue = queues_[slot];
+    ExpireQueue(now, queue, effects);
+    if (queue.batches.empty()) continue;
+    next_expiry_ = std::min(next_expiry_,
+                            queue.batches.front().created + options_.accumulator.delivery_timeout);
+  }
 }
 
 void ProducerCore::ExpireQueue(Instant now, PartitionQueue& queue, ProducerEffects& effects) {

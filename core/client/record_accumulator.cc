@@ -116,11 +116,10 @@ std::vector<SlotInfo> RecordAccumulator::SetTopic(const std::string& name, Topic
   return added;
 }
 
-void RecordAccumulator::TakeReady(Instant now, std::vector<int32_t>& room,
-                                  std::vector<PendingBatch>& out) {
+void RecordAccumulator::TakeReady(Instant now, RoomOf room_of, std::vector<PendingBatch>& out) {
   for (auto it = active_.begin(); it != active_.end();) {
     Slot& slot = slots_[*it];
-    int32_t& left = room[*it];
+    int32_t left = room_of(*it);
     while (left > 0 && !slot.closed.empty()) {
       out.push_back(std::move(slot.closed.front()));
       slot.closed.pop_front();
@@ -129,7 +128,6 @@ void RecordAccumulator::TakeReady(Instant now, std::vector<int32_t>& room,
     if (left > 0 && slot.open && now >= slot.open->created + options_.linger) {
       out.push_back(std::move(*slot.open));
       slot.open.reset();
-      --left;
     }
     it = slot.closed.empty() && !slot.open ? active_.erase(it) : std::next(it);
   }
@@ -173,12 +171,12 @@ bool RecordAccumulator::has_closed() const {
   return false;
 }
 
-std::optional<Instant> RecordAccumulator::NextDeadline(const std::vector<int32_t>& room) const {
+std::optional<Instant> RecordAccumulator::NextDeadline(RoomOf room_of) const {
   std::optional<Instant> next;
   for (PartitionSlot index : active_) {
     const Slot& slot = slots_[index];
     const Instant created = slot.closed.empty() ? slot.open->created : slot.closed.front().created;
-    if (room[index] <= 0) {
+    if (room_of(index) <= 0) {
       next = Earlier(next, created + options_.delivery_timeout);
     } else if (!slot.closed.empty()) {
       next = Earlier(next, created);

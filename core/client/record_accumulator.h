@@ -10,6 +10,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "base/rng.h"
 #include "core/client/client_types.h"
@@ -74,9 +75,11 @@ class RecordAccumulator {
   std::vector<SlotInfo> SetTopic(const std::string& name, TopicId topic_id,
                                  int32_t partition_count);
 
+  // How many batches of a slot may be taken.
+  using RoomOf = absl::FunctionRef<int32_t(PartitionSlot)>;
   // Moves out, in order, what is ready and fits: closed batches, and open ones whose linger has
-  // passed. `room[slot]` is how many batches of the slot may be taken; it is lowered.
-  void TakeReady(Instant now, std::vector<int32_t>& room, std::vector<PendingBatch>& out);
+  // passed.
+  void TakeReady(Instant now, RoomOf room_of, std::vector<PendingBatch>& out);
   // Moves out batches that are older than delivery.timeout.ms.
   void TakeExpired(Instant now, std::vector<PendingBatch>& out);
   // Moves out, in order, what `slot` holds.
@@ -85,8 +88,8 @@ class RecordAccumulator {
   void TakeAll(std::vector<PendingBatch>& out);
   // Closes all open batches: they no longer wait for linger.
   void FlushOpen();
-  // When TakeReady or TakeExpired will next have something, given `room`.
-  [[nodiscard]] std::optional<Instant> NextDeadline(const std::vector<int32_t>& room) const;
+  // When TakeReady or TakeExpired will next have something, given that room.
+  [[nodiscard]] std::optional<Instant> NextDeadline(RoomOf room_of) const;
 
   // Gives back the memory of finished batches (their builders' size_bytes at TakeReady).
   void Release(size_t bytes);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
 #include "storage/log_store.h"
 #include "storage/rocksdb/journal/journal_cleaner.h"
 #include "storage/rocksdb/journal/journal_log.h"
@@ -152,12 +153,12 @@ class RocksdbLogStore final : public LogStore {
   std::shared_ptr<JournalLog> journal_;  // null: there is none
 
   // Writer's thread only.
-  absl::btree_map<LogId, WriterLog> writer_logs_;
+  absl::flat_hash_map<LogId, WriterLog> writer_logs_;
   rocksdb::WriteBatch batch_;  // kept for its memory
   LogId next_log_id_{1};
 
   mutable std::mutex mutex_;
-  absl::btree_map<LogId, Log> logs_;  // under mutex_; only the writer's thread changes it
+  absl::flat_hash_map<LogId, Log> logs_;  // under mutex_; only the writer's thread changes it
   absl::btree_map<PartitionUid, LogId> by_uid_;  // the same
 
   // Last: they end before the database closes.

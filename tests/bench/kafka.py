@@ -178,6 +178,7 @@ class Kafka:
     def measured(self, bootstrap, topic, pids, record, batch):
         """(records a second, CPU seconds of all nodes for each GiB)"""
         count = self.plan.count(300000 if record == 1024 else 2000000, 20000)
+        os.sync()  # what others left to be written is not written meanwhile
         before = processes.cpu_seconds(pids)
         done = subprocess.run(
             [self.program, "-b", bootstrap, "-P", "-t", topic, "-c", str(count), "-s", str(record), "-a", "-1", "-q", "-X",
@@ -191,6 +192,7 @@ class Kafka:
     def latency(self, number, whose, address, topic):
         program = bench_program("quipu-kafka-latency")
         records = int(RATE * self.plan.seconds(8))
+        os.sync()
         told([program, *address.rsplit(":", 1), topic, RATE, records // 4])  # warm
         result = told([program, *address.rsplit(":", 1), topic, RATE, records])
         for name, key in (("p50", "p50_ms"), ("p99", "p99_ms"), ("p99.9", "p99_9_ms")):

@@ -17,9 +17,8 @@ RecordInput Record(const std::string& value) {
 }
 
 std::vector<PendingBatch> Take(RecordAccumulator& accumulator, Instant now, int32_t room = 5) {
-  std::vector<int32_t> rooms(8, room);
   std::vector<PendingBatch> out;
-  accumulator.TakeReady(now, rooms, out);
+  accumulator.TakeReady(now, [room](PartitionSlot) { return room; }, out);
   return out;
 }
 
@@ -28,7 +27,7 @@ TEST(RecordAccumulatorTest, OpenBatchWaitsForLinger) {
   accumulator.SetTopic("t", test::kTopic, 1);
   accumulator.Append("t", PartitionIndex(0), Record("a"), At(0));
   EXPECT_TRUE(Take(accumulator, At(4)).empty());
-  EXPECT_EQ(accumulator.NextDeadline(std::vector<int32_t>(1, 5)), At(5));
+  EXPECT_EQ(accumulator.NextDeadline([](PartitionSlot) { return 5; }), At(5));
   EXPECT_EQ(Take(accumulator, At(5)).size(), 1U);
   EXPECT_TRUE(accumulator.empty());
 }
