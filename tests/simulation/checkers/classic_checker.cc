@@ -151,8 +151,11 @@ void ClassicChecker::CheckOwners(const State& next) const {
         return Name(next.generation) + ": partition index " + std::to_string(index) +
                " is given to " + id + " and to " + owner->second;
       });
-      // A static member that was renamed says what it says, and keeps what it had.
-      const bool new_plan = next.generation != now_.generation && next.is_planned;
+      // A static member that was renamed says what it says, and keeps what it had. With "range"
+      // whoever joins has given up everything; what one claims that did not join again, and was
+      // served by the other protocol before, counts for nothing.
+      const bool new_plan =
+          next.generation != now_.generation && next.is_planned && next.protocol == kCooperative;
       Require(!new_plan || !IsClaimedByAnother(claims, id, index), "I52", [&] {
         return Name(next.generation) + ": partition index " + std::to_string(index) +
                " is given to " + id + " while another member has not given it up";
