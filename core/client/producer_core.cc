@@ -1,6 +1,7 @@
 #include "core/client/producer_core.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <utility>
 

@@ -50,9 +50,11 @@ size_t SegmentUses::EncodedBytes(uint64_t segment) const {
   return kUseFrameBytes + (found == uses_.end() ? 0 : found->second.size() * kUseBytes);
 }
 
-std::map<uint64_t, SegmentUse> SegmentUses::All() const {
+std::set<uint64_t> SegmentUses::Segments() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return uses_;
+  std::set<uint64_t> segments;
+  for (const auto& [segment, use] : uses_) segments.insert(segment);
+  return segments;
 }
 
 }  // namespace quipu

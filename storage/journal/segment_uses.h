@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,8 @@ class SegmentUses {
   [[nodiscard]] SegmentUse Get(uint64_t segment) const;
   // Of EncodeSegmentUse, at most.
   [[nodiscard]] size_t EncodedBytes(uint64_t segment) const;
-  [[nodiscard]] std::map<uint64_t, SegmentUse> All() const;
+  // Of which something is known.
+  [[nodiscard]] std::set<uint64_t> Segments() const;
 
  private:
   mutable std::mutex mutex_;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -69,7 +70,14 @@ void JournalCleaner::Pause(std::unique_lock<std::mutex>& lock) {
   wake_.wait_for(lock, options_.pause, [&] {
     return stopping_ || MustFlush() || ports_.log->journal().active() >= full_at;
   });
-  hurry_at_.store(~uint64_t{0});
+  hurry_at_.store(kNoPause);
+}
+
+void JournalCleaner::EndPause() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+  }  // it sleeps, or has yet to look
+  wake_.notify_one();
 }
 
 absl::Status JournalCleaner::Flush() {
@@ -90,13 +98,15 @@ absl::Status JournalCleaner::Clean() {
   const std::shared_ptr<const SegmentMap> segments = ports_.log->journal().segments();
   const uint64_t active = ports_.log->journal().active();
   round_began_at_ = active;
-  std::map<uint64_t, SegmentUse> uses = ports_.log->uses().All();
+  std::set<uint64_t> ids = ports_.log->uses().Segments();
   // A segment in which nothing is known to lie, and one whose file is gone, count too.
-  for (const auto& [id, segment] : *segments) uses.try_emplace(id);
+  for (const auto& [id, segment] : *segments) ids.insert(id);
   std::vector<uint64_t> free;
-  for (const auto& [id, use] : uses) {
+  for (const uint64_t id : ids) {
     if (id >= active || canceled_.load()) break;
     const bool movable = id + options_.newest_kept <= active && segments->contains(id);
+    // One at a time: all of them may be millions of logs' shares, and the writer waits meanwhile.
+    const SegmentUse use = ports_.log->uses().Get(id);
     QUIPU_ASSIGN_OR_RETURN(const bool is_free, IsFree(id, use, movable));
     if (is_free) free.push_back(id);
   }

@@ -65,7 +65,9 @@ class JournalCleaner {
 
   // A group was written; cheap. Any thread.
   void OnWrite() {
-    if (MustFlush() || ports_.log->journal().active() >= hurry_at_.load()) Wake();
+    if (MustFlush()) Wake();
+    const uint64_t hurry_at = hurry_at_.load();
+    if (hurry_at != kNoPause && ports_.log->journal().active() >= hurry_at) EndPause();
   }
   // Something died. Any thread.
   void Wake();
@@ -73,9 +75,13 @@ class JournalCleaner {
   [[nodiscard]] Stats stats() const { return {moved_bytes_.load(), freed_.load()}; }
 
  private:
+  static constexpr uint64_t kNoPause = ~uint64_t{0};
+
   void Run();
   // Before the next round.
   void Pause(std::unique_lock<std::mutex>& lock);
+  // Begins no round: that takes something that died.
+  void EndPause();
   [[nodiscard]] bool MustFlush() const {
     return ports_.log->unflushed_bytes() > options_.flush_bytes;
   }
@@ -110,7 +116,7 @@ class JournalCleaner {
   };
   std::map<uint64_t, Dying> dying_before_;
   std::map<uint64_t, Dying> dying_;
-  std::atomic<uint64_t> hurry_at_{~uint64_t{0}};  // active segment that ends the pause
+  std::atomic<uint64_t> hurry_at_{kNoPause};  // active segment that ends the pause
   std::atomic<uint64_t> moved_bytes_{0};
   std::atomic<uint64_t> freed_{0};
   std::atomic<bool> canceled_{false};

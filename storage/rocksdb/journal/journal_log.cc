@@ -258,15 +258,15 @@ absl::Status JournalLog::LoadUses(rocksdb::DB& db) {
 // known is none that nobody needs. But for one that was ready and had to give way to a larger one.
 void JournalLog::KeepUnknown(const JournalReader& reader, const std::set<uint64_t>& walked,
                              uint64_t active) {
-  const std::map<uint64_t, SegmentUse> known = uses_.All();
+  const std::set<uint64_t> known = uses_.Segments();
   for (const SegmentFile& file : reader.segments()) {
     const bool never_used = file.unreadable.ok() && file.sound && !file.first.has_value();
     if (file.segment >= active || never_used) continue;
     if (walked.contains(file.segment) || known.contains(file.segment)) continue;
     uses_.AddUnknown(file.segment);
   }
-  for (const auto& [segment, use] : uses_.All()) {
-    if (!use.contains(SegmentUses::kUnknown)) continue;
+  for (const uint64_t segment : uses_.Segments()) {
+    if (!uses_.Get(segment).contains(SegmentUses::kUnknown)) continue;
     LogWarn("storage.segment_unknown",
             {{"folder", options_.journal.folder}, {"segment", std::to_string(segment)}});
   }

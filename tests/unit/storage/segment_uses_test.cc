@@ -21,7 +21,7 @@ TEST(SegmentUsesTest, KeepsTheRangeOfOffsetsAndTheBytesOfEachLog) {
   EXPECT_EQ(use.at(kLog).last_offset, Offset(20));
   EXPECT_EQ(use.at(kLog).bytes, 151U);
   EXPECT_EQ(use.at(LogId(4)).bytes, 5U);
-  EXPECT_EQ(uses.All().size(), 2U);
+  EXPECT_EQ(uses.Segments(), (std::set<uint64_t>{7, 8}));
   EXPECT_TRUE(uses.Get(9).empty());
 }
 
@@ -43,8 +43,7 @@ TEST(SegmentUsesTest, WhatAFormerProcessWroteDownIsNotCountedTwice) {
 TEST(SegmentUsesTest, ASegmentWithoutBatchesIsKnownOnceItWasWrittenDown) {
   SegmentUses uses;
   uses.Merge(7, {});
-  EXPECT_TRUE(uses.All().contains(7));
-  EXPECT_FALSE(uses.All().contains(8));
+  EXPECT_EQ(uses.Segments(), std::set<uint64_t>{7});
 }
 
 TEST(SegmentUsesTest, TheUnknownIsWrittenDownToo) {

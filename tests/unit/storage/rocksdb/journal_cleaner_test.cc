@@ -188,6 +188,30 @@ TEST_F(JournalCleanerTest, NothingIsMovedBeforeASegmentHasSettled) {
   EXPECT_GE(std::chrono::steady_clock::now() - died, on_disk_.cleaner_settle);
 }
 
+// What a busy log gives up comes back as fast as it fills segments, however long the pause.
+TEST_F(JournalCleanerTest, FilledSegmentsEndThePause) {
+  on_disk_.cleaner_pause = std::chrono::hours(1);
+  on_disk_.Reopen();
+  const LogId first = Create(1);
+  const LogId second = Create(2);
+  const LogId third = Create(3);
+  for (int64_t i = 0; i < 12; ++i) AppendFiller(first, i);
+  for (int64_t i = 0; i < 12; ++i) AppendFiller(second, i);
+  int64_t filled = 0;
+  const auto freed_as_it_fills = [&](uint64_t more_than) {
+    return Eventually([&] {
+      AppendFiller(third, filled++);
+      return store().GetJournalStats().freed > more_than;
+    });
+  };
+  ASSERT_TRUE(store().DropLog(PartitionUid(1)).ok());
+  ASSERT_TRUE(freed_as_it_fills(0));
+  const uint64_t freed = store().GetJournalStats().freed;
+  ASSERT_TRUE(store().DropLog(PartitionUid(2)).ok());
+  EXPECT_EQ(store().GetJournalStats().freed, freed);  // it pauses
+  EXPECT_TRUE(freed_as_it_fills(freed));
+}
+
 // The newest segments are left alone: what lives there may die soon by itself.
 TEST_F(JournalCleanerTest, NothingIsMovedOutOfTheNewestSegments) {
   Fill(4);

@@ -59,6 +59,7 @@ class JournalStore {
 
   // For the next Open.
   Duration cleaner_settle{0};
+  Duration cleaner_pause = std::chrono::milliseconds(1);
 
   void Open() {
     const absl::Status status = TryOpen();
@@ -81,7 +82,7 @@ class JournalStore {
                                                     .segment_bytes = kSegmentBytes,
                                                     .spares_max = kSparesMax},
                                         .tail_bytes = 0},
-         .cleaner = {.pause = std::chrono::milliseconds(1), .settle = cleaner_settle},
+         .cleaner = {.pause = cleaner_pause, .settle = cleaner_settle},
          .env = env_.get()},
         *watermark_);
     if (!store.ok()) return store.status();
