@@ -1,6 +1,10 @@
 #include "broker/control/controller_requests.h"
 
+#include <optional>
 #include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "broker/control/wire_text.h"
 
 namespace quipu {
 namespace {
@@ -19,6 +23,22 @@ message::AdminResponse AdminError(ErrorCode error, const std::string& detail) {
 constexpr char kUnknownOutcome[] =
     "the controller did not answer: the request may or may not have been carried out";
 constexpr char kNotSent[] = "no active controller was found; nothing was changed";
+
+// Why the controllers could not take it, whatever it asks; nullopt where they can.
+std::optional<message::AdminResponse> Unsendable(const message::AdminRequest& request,
+                                                 size_t bytes) {
+  if (bytes > ControllerRequests::kAdminRequestBytesMax) {
+    return AdminError(ErrorCode::kInvalidRequest,
+                      absl::StrCat("the request has ", bytes, " bytes; at most ",
+                                   ControllerRequests::kAdminRequestBytesMax,
+                                   " of one are passed on to the controllers"));
+  }
+  const std::optional<std::string> field = FieldThatIsNotUtf8(request);
+  if (!field) return std::nullopt;
+  const bool is_topic = *field == "name" || *field == "topic";
+  return AdminError(is_topic ? ErrorCode::kInvalidTopic : ErrorCode::kInvalidConfig,
+                    absl::StrCat("the request's ", *field, " is not UTF-8"));
+}
 
 }  // namespace
 
@@ -110,12 +130,25 @@ void ControllerRequests::Admin(message::AdminRequest request, Instant now, Admin
     done(AdminError(ErrorCode::kLimitReached, "too many admin requests are waiting"));
     return;
   }
-  AdminCall call{std::move(request), now + config_->request_timeout, std::move(done)};
+  const size_t bytes = request.ByteSizeLong();
+  if (const auto refusal = Unsendable(request, bytes)) return done(*refusal);
+  if (AdminBytes() + bytes > kAdminBytesMax) {
+    done(AdminError(ErrorCode::kLimitReached, "too many bytes of admin requests are waiting"));
+    return;
+  }
+  AdminCall call{std::move(request), bytes, now + config_->request_timeout, std::move(done)};
   if (ready_) {
     SendAdmin(std::move(call));
   } else {
     admin_waiting_.push_back(std::move(call));
   }
+}
+
+size_t ControllerRequests::AdminBytes() const {
+  size_t bytes = 0;
+  for (const AdminCall& call : admin_waiting_) bytes += call.bytes;
+  for (const auto& [id, call] : admin_sent_) bytes += call.bytes;
+  return bytes;
 }
 
 void ControllerRequests::SendAdmin(AdminCall call) {

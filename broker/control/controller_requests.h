@@ -31,7 +31,10 @@ class ControllerRequests {
       : config_(std::move(config)), channel_(channel), on_isr_(std::move(on_isr)) {}
 
   void ProposeIsr(IsrProposal proposal);
-  // At most kAdminRequestsMax wait at a time; more are answered with kLimitReached.
+  // At most kAdminRequestsMax of kAdminBytesMax together wait at a time; more are answered with
+  // kLimitReached. One of more than kAdminRequestBytesMax is refused with kInvalidRequest, one with
+  // a text that is not UTF-8 with kInvalidTopic or kInvalidConfig: the controller would end the
+  // stream for either, and with it all that others have asked.
   void Admin(message::AdminRequest request, Instant now, AdminDone done);
   void AllocateProducerIds(Instant now, AllocateDone done);
 
@@ -48,10 +51,13 @@ class ControllerRequests {
   [[nodiscard]] size_t admin_requests() const { return admin_waiting_.size() + admin_sent_.size(); }
 
   static constexpr size_t kAdminRequestsMax = 1000;
+  static constexpr size_t kAdminRequestBytesMax = size_t{4} << 20;  // a stream takes 16 MiB
+  static constexpr size_t kAdminBytesMax = size_t{32} << 20;        // a stream queues 64 MiB
 
  private:
   struct AdminCall {
     message::AdminRequest request;
+    size_t bytes;
     Instant deadline;
     AdminDone done;
   };
@@ -64,6 +70,7 @@ class ControllerRequests {
   void SendIsr();
   // Each proposal is answered once, also one that a newer one has made needless.
   void AnswerUnsent(const IsrProposal& proposal);
+  [[nodiscard]] size_t AdminBytes() const;
   void SendAdmin(AdminCall call);
   void OnIsrAnswer(const message::AlterPartitionsResponse& response);
   static void OnAllocated(AllocateCall call, const message::AllocateProducerIdsResponse& response);

@@ -39,6 +39,11 @@ DescribeConfigsResponse::Config Find(const std::vector<DescribeConfigsResponse::
   return {.name = name, .value = "?"};
 }
 
+// Of `bytes` together; each value is as long as Kafka's strings may be.
+std::vector<CreateTopicsRequest::Config> LongConfigs(size_t bytes) {
+  return {bytes / 32767, {.name = "retention.ms", .value = std::string(32767, '1')}};
+}
+
 TEST(KafkaCreateTopicsTest, EachTopicIsMadeOrRefusedByItself) {
   KafkaWorld kafka(3);
   CreateTopicsRequest request;
@@ -120,6 +125,73 @@ TEST(KafkaCreateTopicsTest, ManyAreMadeAlthoughFewAreAskedForAtATime) {
   const auto response = kafka.Ask<CreateTopicsResponse>(HandleCreateTopics, request, 7);
   for (const auto& topic : response.topics) EXPECT_EQ(topic.error_code, ErrorCode::kNone);
   EXPECT_EQ(kafka.world.controller.image().topics().size(), 1500U);
+}
+
+TEST(KafkaAdminTest, WhatTheControllersCouldNotReadIsNotSent) {
+  KafkaWorld kafka;
+  kafka.world.CreateTopic("t", 1);
+  const size_t registrations = kafka.world.controller.registrations;
+  CreateTopicsRequest create;
+  create.topics = {{.name = "\xff", .num_partitions = 1, .replication_factor = 1},
+                   {.name = "key",
+                    .num_partitions = 1,
+                    .replication_factor = 1,
+                    .configs = {{.name = "\xc0", .value = "5"}}},
+                   {.name = "value",
+                    .num_partitions = 1,
+                    .replication_factor = 1,
+                    .configs = {{.name = "retention.ms", .value = "\xed\xa0\x80"}}},
+                   {.name = "long",
+                    .num_partitions = 1,
+                    .replication_factor = 1,
+                    .configs = LongConfigs(size_t{5} << 20)},
+                   {.name = "good", .num_partitions = 1, .replication_factor = 1}};
+  const auto created = kafka.Ask<CreateTopicsResponse>(HandleCreateTopics, create, 7);
+  EXPECT_THAT(Errors(created.topics),
+              ElementsAre(ErrorCode::kInvalidTopic, ErrorCode::kInvalidConfig,
+                          ErrorCode::kInvalidConfig, ErrorCode::kInvalidRequest, ErrorCode::kNone));
+  EXPECT_EQ(*created.topics[0].error_message, "the request's name is not UTF-8");
+
+  CreatePartitionsRequest partitions;
+  partitions.topics = {{.name = "\xff", .count = 2}};
+  EXPECT_THAT(
+      Errors(kafka.Ask<CreatePartitionsResponse>(HandleCreatePartitions, partitions, 3).results),
+      ElementsAre(ErrorCode::kInvalidTopic));
+  DeleteTopicsRequest remove;
+  remove.topics = {{.name = "\xff"}};
+  EXPECT_THAT(Errors(kafka.Ask<DeleteTopicsResponse>(HandleDeleteTopics, remove, 6).responses),
+              ElementsAre(ErrorCode::kInvalidTopic));
+  IncrementalAlterConfigsRequest alter;
+  alter.resources = {{.resource_type = 2,
+                      .resource_name = "t",
+                      .configs = {{.name = "\xff", .config_operation = 1}}},
+                     {.resource_type = 2, .resource_name = "\xff"},
+                     {.resource_type = 4,
+                      .resource_name = "",
+                      .configs = {{.name = "num.partitions", .value = "\xff"}}}};
+  EXPECT_THAT(
+      Errors(kafka.Ask<IncrementalAlterConfigsResponse>(HandleIncrementalAlterConfigs, alter, 1)
+                 .responses),
+      ElementsAre(ErrorCode::kInvalidConfig, ErrorCode::kInvalidTopic, ErrorCode::kInvalidConfig));
+  EXPECT_EQ(kafka.world.controller.unreadable_messages, 0U);
+  EXPECT_EQ(kafka.world.controller.registrations, registrations);
+}
+
+// A client that asks for a lot at once takes no more than its share of the stream's room.
+TEST(KafkaAdminTest, ManyLongRequestsEndNoStream) {
+  KafkaWorld kafka;
+  CreateTopicsRequest request;
+  for (int i = 0; i < 20; ++i) {
+    request.topics.push_back({.name = "t" + std::to_string(i),
+                              .num_partitions = 1,
+                              .replication_factor = 1,
+                              .configs = LongConfigs(size_t{3} << 20)});
+  }
+  const auto response = kafka.Ask<CreateTopicsResponse>(HandleCreateTopics, request, 7);
+  EXPECT_THAT(Errors(response.topics),
+              ::testing::Contains(ErrorCode::kPolicyViolation).Times(::testing::Ge(9)));
+  EXPECT_THAT(Errors(response.topics), ::testing::Contains(ErrorCode::kInvalidConfig));
+  EXPECT_EQ(kafka.world.controller.registrations, 1U);
 }
 
 TEST(KafkaDeleteTopicsTest, ByNameOrById) {

@@ -188,8 +188,15 @@ bool Decide(ControllerCore& core, const message::BrokerToController& message, In
 }
 
 void FakeController::OnMessage(const std::shared_ptr<ControlStream>& stream,
-                               const message::BrokerToController& message) {
+                               const message::BrokerToController& sent) {
   if (silent) return;
+  // As it comes over the wire: what protobuf does not take back ends the stream.
+  message::BrokerToController message;
+  if (!message.ParseFromString(sent.SerializeAsString())) {
+    ++unreadable_messages;
+    stream->Close(absl::InvalidArgumentError("the message could not be parsed"));
+    return;
+  }
   message::ControllerToBroker out;
   out.set_request_id(message.request_id());
   if (message.has_register_()) ++registrations;

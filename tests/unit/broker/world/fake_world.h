@@ -188,11 +188,12 @@ class FakeController {
   std::optional<ErrorCode> refuse_registration;
   size_t registrations = 0;
   size_t alter_requests = 0;
+  size_t unreadable_messages = 0;  // that protobuf refused; each ended its stream
 
  private:
   void Begin();
   void OnMessage(const std::shared_ptr<ControlStream>& stream,
-                 const message::BrokerToController& message);
+                 const message::BrokerToController& sent);
   void SendEntries(const std::shared_ptr<ControlStream>& stream, uint64_t from);
   void Tick();
   LogIndex CommitAt(const record::MetadataBatch& batch);
