@@ -30,6 +30,7 @@ struct BrokerConfig {
   size_t fetch_bytes_max = size_t{1} << 20;           // fetch.max.bytes
   size_t replica_credit_bytes = size_t{8} << 20;      // quipu.replica.credit.bytes
   size_t unsynced_tail_bytes_max = size_t{64} << 20;  // quipu.unsynced.tail.bytes.max, per shard
+  size_t tail_bytes = size_t{8} << 20;                // quipu.tail.bytes, per shard
   Duration retention_check_interval = std::chrono::minutes(5);  // log.retention.check.interval.ms
   int32_t offsets_topic_partitions = 8;                         // offsets.topic.num.partitions
   int32_t offsets_topic_replication_factor = 3;                 // offsets.topic.replication.factor
@@ -38,8 +39,8 @@ struct BrokerConfig {
   int32_t classic_group_size_max = 1000;                        // group.max.size
   int32_t groups_max = 10000;                                   // quipu.groups.max
   GroupMigrationPolicy group_migration_policy =
-      GroupMigrationPolicy::kBidirectional;  // group.consumer.migration.policy
-  Duration group_session_timeout = std::chrono::seconds(45);    // group.consumer.session.timeout.ms
+      GroupMigrationPolicy::kBidirectional;                   // group.consumer.migration.policy
+  Duration group_session_timeout = std::chrono::seconds(45);  // group.consumer.session.timeout.ms
   Duration group_heartbeat_interval =
       std::chrono::seconds(5);  // group.consumer.heartbeat.interval.ms
   Duration group_initial_rebalance_delay =

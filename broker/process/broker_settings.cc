@@ -79,6 +79,7 @@ void ReadNodeKeys(ConfigReader& reader, BrokerConfig& node) {
   reader.Number("fetch.max.bytes", &node.fetch_bytes_max);
   reader.Number("quipu.replica.credit.bytes", &node.replica_credit_bytes);
   reader.Number("quipu.unsynced.tail.bytes.max", &node.unsynced_tail_bytes_max);
+  reader.Number("quipu.tail.bytes", &node.tail_bytes);
   reader.Millis("log.retention.check.interval.ms", &node.retention_check_interval);
   reader.Number("offsets.topic.num.partitions", &node.offsets_topic_partitions);
   reader.Number("offsets.topic.replication.factor", &node.offsets_topic_replication_factor);

@@ -36,7 +36,7 @@ class ShardContext : public std::enable_shared_from_this<ShardContext> {
         executor(broker_ports.shard_executor(shard_index)),
         index(shard_index),
         rng(shard_rng),
-        tail(config->unsynced_tail_bytes_max) {}
+        tail(config->unsynced_tail_bytes_max, config->tail_bytes) {}
   virtual ~ShardContext() = default;
 
   // Takes over what an input to `host.core` brought about; carried out at the end of the turn.

@@ -66,7 +66,7 @@ void UnsyncedTail::Evict() {
       order_.pop_front();  // truncated or dropped before
       continue;
     }
-    if (bytes_ <= bytes_max_ || it->second.synced == 0) return;
+    if (bytes_ - unsynced_bytes_ <= synced_bytes_max_ || it->second.synced == 0) return;
     bytes_ -= it->second.entries.front().batch.bytes.size();
     it->second.entries.pop_front();
     --it->second.synced;

@@ -1,5 +1,5 @@
 // The newest batches of a shard's partitions, in memory: those not yet durable, which can be read
-// nowhere else, and behind them as many recent ones as fit.
+// nowhere else, and behind them as many recent ones as are to stay.
 //
 // Followers and consumers at the tail are served from here without touching the disk. Of each
 // partition it holds a contiguous run of batches that ends at the log end (or nothing). Batches
@@ -18,8 +18,9 @@ namespace quipu {
 
 class UnsyncedTail {
  public:
-  // `bytes_max`: quipu.unsynced.tail.bytes.max.
-  explicit UnsyncedTail(size_t bytes_max) : bytes_max_(bytes_max) {}
+  // `unsynced_bytes_max`: quipu.unsynced.tail.bytes.max. `synced_bytes_max`: quipu.tail.bytes.
+  UnsyncedTail(size_t unsynced_bytes_max, size_t synced_bytes_max)
+      : unsynced_bytes_max_(unsynced_bytes_max), synced_bytes_max_(synced_bytes_max) {}
 
   // Takes the batch that follows the newest one of `uid`, not yet durable.
   void Append(PartitionUid uid, const StoredBatch& batch);
@@ -43,7 +44,7 @@ class UnsyncedTail {
   [[nodiscard]] size_t bytes() const { return bytes_; }
   [[nodiscard]] size_t unsynced_bytes() const { return unsynced_bytes_; }
   // No room for more: everything held is still waiting for its sync.
-  [[nodiscard]] bool full() const { return unsynced_bytes_ >= bytes_max_; }
+  [[nodiscard]] bool full() const { return unsynced_bytes_ >= unsynced_bytes_max_; }
 
  private:
   struct Entry {
@@ -61,7 +62,8 @@ class UnsyncedTail {
   void Evict();
   void PopBack(Run& run);
 
-  const size_t bytes_max_;
+  const size_t unsynced_bytes_max_;
+  const size_t synced_bytes_max_;
   RunMap runs_;  // looked up, never iterated
   // Every entry in order of Append; an entry that is gone is skipped by its sequence.
   std::deque<std::pair<PartitionUid, uint64_t>> order_;

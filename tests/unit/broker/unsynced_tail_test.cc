@@ -24,7 +24,7 @@ std::vector<int64_t> Bases(const std::vector<StoredBatch>& batches) {
 using BaseList = std::vector<int64_t>;
 
 TEST(UnsyncedTail, ReadsWholeBatchesUpToTheEnd) {
-  UnsyncedTail tail(1000);
+  UnsyncedTail tail(1000, 1000);
   tail.Append(kOne, Batch(0, 4, 10));
   tail.Append(kOne, Batch(5, 9, 10));
   tail.Append(kOne, Batch(10, 14, 10));
@@ -35,7 +35,7 @@ TEST(UnsyncedTail, ReadsWholeBatchesUpToTheEnd) {
 }
 
 TEST(UnsyncedTail, NeverEvictsWhatIsNotDurable) {
-  UnsyncedTail tail(100);
+  UnsyncedTail tail(100, 100);
   for (int i = 0; i < 5; ++i) tail.Append(kOne, Batch(i, i, 60));
   EXPECT_TRUE(tail.Covers(kOne, Offset(0)));
   EXPECT_TRUE(tail.full());
@@ -48,18 +48,32 @@ TEST(UnsyncedTail, NeverEvictsWhatIsNotDurable) {
 }
 
 TEST(UnsyncedTail, EvictsTheOldestOfAllPartitionsFirst) {
-  UnsyncedTail tail(100);
+  UnsyncedTail tail(100, 100);
   tail.Append(kOne, Batch(0, 0, 50));
   tail.Append(kTwo, Batch(0, 0, 50));
   tail.OnDurable(kOne, Offset(1));
   tail.OnDurable(kTwo, Offset(1));
   tail.Append(kTwo, Batch(1, 1, 50));
+  EXPECT_TRUE(tail.Covers(kOne, Offset(0)));  // what is not durable takes no room of what is
+  tail.OnDurable(kTwo, Offset(2));
   EXPECT_FALSE(tail.Covers(kOne, Offset(0)));
   EXPECT_TRUE(tail.Covers(kTwo, Offset(0)));
 }
 
+TEST(UnsyncedTail, WhatIsDurableStaysOnlyAsFarAsItIsToldTo) {
+  UnsyncedTail tail(1000, 60);
+  for (int i = 0; i < 5; ++i) tail.Append(kOne, Batch(i, i, 60));
+  EXPECT_EQ(tail.bytes(), 300U);
+  tail.OnDurable(kOne, Offset(3));
+  EXPECT_EQ(tail.bytes(), 180U);
+  EXPECT_TRUE(tail.Covers(kOne, Offset(2)));
+  EXPECT_FALSE(tail.Covers(kOne, Offset(1)));
+  tail.OnDurable(kOne, Offset(5));
+  EXPECT_EQ(tail.bytes(), 60U);
+}
+
 TEST(UnsyncedTail, TruncationForgetsTheEndAndItsBytes) {
-  UnsyncedTail tail(1000);
+  UnsyncedTail tail(1000, 1000);
   tail.Append(kOne, Batch(0, 4, 10));
   tail.Append(kOne, Batch(5, 9, 10));
   tail.OnDurable(kOne, Offset(5));
@@ -75,7 +89,7 @@ TEST(UnsyncedTail, TruncationForgetsTheEndAndItsBytes) {
 }
 
 TEST(UnsyncedTail, ADroppedPartitionDoesNotBlockEviction) {
-  UnsyncedTail tail(100);
+  UnsyncedTail tail(100, 100);
   tail.Append(kOne, Batch(0, 0, 50));  // never durable
   tail.Append(kTwo, Batch(0, 0, 50));
   tail.OnDurable(kTwo, Offset(1));
@@ -88,7 +102,7 @@ TEST(UnsyncedTail, ADroppedPartitionDoesNotBlockEviction) {
 }
 
 TEST(UnsyncedTail, BytesBetweenAreKnownOnlyWhereItReaches) {
-  UnsyncedTail tail(100);
+  UnsyncedTail tail(100, 100);
   for (int i = 0; i < 4; ++i) {
     tail.Append(kOne, Batch(i, i, 40));
     tail.OnDurable(kOne, Offset(i + 1));
