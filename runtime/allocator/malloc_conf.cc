@@ -1,5 +1,6 @@
 // How the allocator of brokers and controllers treats memory that was given back. jemalloc reads
-// this symbol of the program before main (its manual, "TUNING"); the environment's MALLOC_CONF wins.
+// this symbol of the program before main (its manual, "TUNING"); the environment's MALLOC_CONF
+// wins.
 //
 // What a burst of load had dirtied stays with the process by default, until a later allocation of
 // the same arena happens to look: an idle broker would keep it for ever. Here a thread of jemalloc
