@@ -58,6 +58,8 @@ inline constexpr LogEventSpec kLogEvents[] = {
     // Disks.
     {"storage.segment_unknown", "broker",
      "not all that a segment of the journal holds is known: it is never freed"},
+    {"storage.group_damaged", "broker",
+     "bytes of batches in a synced group changed: those are repaired when they are read"},
     {"storage.unproven", "broker",
      "the log cannot be shown to be complete: why, and what was kept or set aside"},
     {"broker.disk_full", "broker", "less free space than quipu.disk.free.bytes.min"},

@@ -43,8 +43,9 @@ class Window {
 }  // namespace
 
 absl::StatusOr<JournalReader> JournalReader::Open(Files& files, const std::string& folder,
-                                                  const DirectoryId& directory_id) {
-  JournalReader reader(files, folder, directory_id);
+                                                  const DirectoryId& directory_id,
+                                                  IndexHolds index_holds) {
+  JournalReader reader(files, folder, directory_id, std::move(index_holds));
   QUIPU_ASSIGN_OR_RETURN(const std::vector<std::string> beside, files.List(FolderOf(folder)));
   const std::string name = folder.substr(folder.rfind('/') + 1);
   if (std::find(beside.begin(), beside.end(), name) == beside.end()) return reader;
@@ -176,12 +177,18 @@ absl::Status JournalReader::WalkSegment(const SegmentFile& file, const JournalPo
     QUIPU_ASSIGN_OR_RETURN(const absl::string_view body,
                            window.At(position + kGroupHeaderBytes, header->body_bytes()));
     const bool whole = body.size() == header->body_bytes() && Crc32c(body) == header->body_crc;
-    if (!whole && header->number > after.number) break;
+    const bool applied = header->number <= after.number;
+    const bool replayable = !whole && !applied && body.size() == header->body_bytes() &&
+                            header->number <= marked() &&
+                            index_holds_(*header, body.substr(header->payload_bytes));
+    if (!whole && !applied && !replayable) break;
+    const bool index_is_known = whole || replayable;
     QUIPU_RETURN_IF_ERROR(see({.header = *header,
                                .position = position,
-                               .damaged = !whole || lost,
+                               .damaged = !index_is_known || lost,
+                               .payload_damaged = !whole,
                                .payload = whole ? body.substr(0, header->payload_bytes) : "",
-                               .index = whole ? body.substr(header->payload_bytes) : ""}));
+                               .index = index_is_known ? body.substr(header->payload_bytes) : ""}));
     lost = false;
     position += header->bytes();
     end = {.last = {.number = header->number, .chain = header->chain},

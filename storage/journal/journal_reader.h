@@ -35,9 +35,15 @@ struct JournalGroup {
   // Of a group that need not be applied any more: it, or groups before it, cannot be read. What its
   // segment holds is then not known.
   bool damaged = false;
+  // The payload is not what was written, and is not shown; the index is.
+  bool payload_damaged = false;
   absl::string_view payload;
   absl::string_view index;
 };
+
+// Whether `index` is what was written with the group of this header, told from the index alone, as
+// by a chain over it. Thread-safe.
+using IndexHolds = std::function<bool(const GroupHeader& header, absl::string_view index)>;
 
 // A group that the log goes on behind; 0: its beginning.
 struct JournalPoint {
@@ -62,7 +68,8 @@ class JournalReader {
 
   // Finds the segments. A folder that is not there holds none. kStorageError.
   static absl::StatusOr<JournalReader> Open(Files& files, const std::string& folder,
-                                            const DirectoryId& directory_id);
+                                            const DirectoryId& directory_id,
+                                            IndexHolds index_holds);
 
   [[nodiscard]] const std::vector<SegmentFile>& segments() const { return segments_; }  // ascending
   // Whether some segment begins with a group.
@@ -71,13 +78,19 @@ class JournalReader {
   [[nodiscard]] uint64_t marked() const;
   // Shows each group from the beginning of the segment in which the one behind `after` lies, as
   // long as each continues the one before. Up to `after`, whose groups are known to be applied,
-  // damage is stepped over; the end lies below `after` when that group itself is not there. Error:
-  // that of `see`, or kStorageError when a segment cannot be read.
+  // damage is stepped over; the end lies below `after` when that group itself is not there. Behind
+  // it a group that a segment marks as synced, and whose index holds, is shown though its payload
+  // is damaged: that is damage to batches, each of which has its own checksum (D5), and not the
+  // log's end. Error: that of `see`, or kStorageError when a segment cannot be read.
   absl::StatusOr<JournalEnd> Walk(const JournalPoint& after, const See& see) const;
 
  private:
-  JournalReader(Files& files, std::string folder, const DirectoryId& directory_id)
-      : files_(&files), folder_(std::move(folder)), directory_id_(directory_id) {}
+  JournalReader(Files& files, std::string folder, const DirectoryId& directory_id,
+                IndexHolds index_holds)
+      : files_(&files),
+        folder_(std::move(folder)),
+        directory_id_(directory_id),
+        index_holds_(std::move(index_holds)) {}
   void Look(SegmentFile& file) const;
   absl::Status WalkSegment(const SegmentFile& file, const JournalPoint& after, const See& see,
                            JournalEnd& end) const;
@@ -91,6 +104,7 @@ class JournalReader {
   Files* files_;
   std::string folder_;
   DirectoryId directory_id_;
+  IndexHolds index_holds_;
   std::vector<SegmentFile> segments_;
 };
 

@@ -10,11 +10,15 @@ import programs
 from accounts import ACCOUNTS, AccountsCase
 from programs import eventually
 
+JOURNAL_BLOCK = 4096
+GROUP_MAGIC = b"\x51\x47\x6a\x01"
+GROUP_HEADER, BATCH_HEADER = 48, 61
 
 class UncleanTest(AccountsCase):
     settings = ("--broker-set", "log.store=rocksdb")
 
-    def flip_a_byte_in_the_middle_of_the_wal(self, name):
+    def flip_a_byte_in_the_middle_of_the_wal(self, name, of_a_batch=False):
+        """Of a journal, in the header of the group there, or in its batches."""
         def written(path):
             """Up to the last byte that is not zero: segments are made of zeros."""
             with open(path, "rb") as file:
@@ -22,7 +26,13 @@ class UncleanTest(AccountsCase):
         pattern = ("journal", "*.seg") if self.has_journal(name) else ("log", "*.log")
         path = max(glob.glob(os.path.join(self.data(name), *pattern)), key=lambda path: len(written(path)))
         before = written(path)
-        place = next(i for i in range(len(before) // 2, len(before)) if before[i])  # no padding
+        place = len(before) // 2
+        if self.has_journal(name):
+            place -= place % JOURNAL_BLOCK
+            while before[place:place + len(GROUP_MAGIC)] != GROUP_MAGIC:
+                place -= JOURNAL_BLOCK
+            place += GROUP_HEADER + BATCH_HEADER if of_a_batch else len(GROUP_MAGIC)
+        place = next(i for i in range(place, len(before)) if before[i])  # no padding
         with open(path, "r+b") as file:
             file.seek(place)
             file.write(bytes([before[place] ^ 0x10]))
@@ -122,6 +132,21 @@ class UncleanTest(AccountsCase):
 class UncleanJournalTest(UncleanTest):
     """The same with log.store=journal."""
     settings = ("--broker-set", "log.store=journal")
+
+    def test_a_flipped_byte_of_a_batch_costs_that_batch_alone(self):
+        self.pay_thrice()
+        self.cluster.kill("broker-1")
+        self.flip_a_byte_in_the_middle_of_the_wal("broker-1", of_a_batch=True)
+        self.cluster.up()
+        self.await_full_isrs()
+        log = self.log("broker-1")
+        self.assertIn("storage.group_damaged", log)
+        self.assertNotIn("storage.unproven", log)
+        self.assertNotIn("broker.registered_unclean", log)
+        eventually(lambda: "log.batch_repaired" in self.log("broker-1"), "the batch to be repaired")
+        self.check_replicas_are_equal()
+        self.pay(20)
+        self.check_nothing_is_lost()
 
 
 if __name__ == "__main__":

@@ -108,12 +108,20 @@ absl::StatusOr<JournalPoint> LowestApplied(
   return JournalPoint{.number = lowest->number, .chain = lowest->chain};
 }
 
+IndexHolds SealedIndex(size_t family_count) {
+  return [family_count](const GroupHeader& header, absl::string_view index) {
+    const std::optional<GroupRecord> sealed = ReadSealedGroup(index, family_count);
+    return sealed.has_value() && sealed->number == header.number && sealed->chain == header.chain;
+  };
+}
+
 absl::StatusOr<DatabaseProof> ProveWithJournal(const std::string& path,
                                                const std::vector<std::string>& families,
                                                uint64_t watermark, rocksdb::Env& env,
                                                const Journal::Options& journal) {
   QUIPU_ASSIGN_OR_RETURN(const JournalReader reader,
-                         JournalReader::Open(*journal.files, journal.folder, journal.directory_id));
+                         JournalReader::Open(*journal.files, journal.folder, journal.directory_id,
+                                             SealedIndex(families.size())));
   for (const SegmentFile& file : reader.segments()) {
     if (file.other_version.has_value()) {
       return ToStatus(ErrorCode::kInvalidConfig,
@@ -172,7 +180,7 @@ void JournalLog::SetOptions(const DatabaseProof& /*proof*/, size_t /*family_coun
 
 absl::StatusOr<JournalReader> JournalLog::OpenReader() const {
   return JournalReader::Open(*options_.journal.files, options_.journal.folder,
-                             options_.journal.directory_id);
+                             options_.journal.directory_id, SealedIndex(families_.size()));
 }
 
 absl::Status JournalLog::Replay(rocksdb::DB& db,
@@ -220,14 +228,17 @@ absl::Status JournalLog::Replay(rocksdb::DB& db,
 // A group up to `applied` is in all tables: only what its segment holds is of interest.
 absl::Status JournalLog::Apply(rocksdb::DB& db, const JournalGroup& group, uint64_t applied) {
   if (group.damaged) uses_.AddUnknown(group.header.segment);
+  if (group.payload_damaged) {
+    LogWarn("storage.group_damaged", {{"folder", options_.journal.folder},
+                                      {"segment", std::to_string(group.header.segment)},
+                                      {"group", std::to_string(group.header.number)}});
+  }
   if (group.index.empty()) return absl::OkStatus();
   rocksdb::WriteBatch batch{std::string(group.index)};
   PutFinder finder(families_[kLog]->GetID(), uses_);
   rocksdb::Status status = batch.Iterate(&finder);
   if (group.header.number > applied) {
-    const std::optional<GroupRecord> sealed = ReadSealedGroup(group.index, families_.size());
-    if (!sealed.has_value() || sealed->number != group.header.number ||
-        sealed->chain != group.header.chain) {
+    if (!SealedIndex(families_.size())(group.header, group.index)) {
       return UnprovenError(options_.journal.folder,
                            absl::StrCat("the index of group ", group.header.number, " is damaged"));
     }

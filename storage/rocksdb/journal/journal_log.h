@@ -108,6 +108,10 @@ class JournalBatchReader final : public BatchPlace {
 absl::StatusOr<JournalPoint> LowestApplied(
     rocksdb::DB& db, const std::vector<rocksdb::ColumnFamilyHandle*>& families);
 
+// The index of a group is a WriteBatch that SealGroup sealed, over `family_count` families: its
+// chain tells whether it is whole.
+IndexHolds SealedIndex(size_t family_count);
+
 // What a journal at `journal` shows of the database at `path`; see ProveDatabase.
 absl::StatusOr<DatabaseProof> ProveWithJournal(const std::string& path,
                                                const std::vector<std::string>& families,

@@ -84,9 +84,9 @@ class OfflineStore::Database {
   // The groups behind those of the tables, as far as a start would find them.
   absl::Status LayJournalOver(const Journal::Options& journal) {
     QUIPU_ASSIGN_OR_RETURN(const JournalPoint applied, LowestApplied(*db_, handles_));
-    QUIPU_ASSIGN_OR_RETURN(
-        const JournalReader reader,
-        JournalReader::Open(*journal.files, journal.folder, journal.directory_id));
+    QUIPU_ASSIGN_OR_RETURN(const JournalReader reader,
+                           JournalReader::Open(*journal.files, journal.folder, journal.directory_id,
+                                               SealedIndex(handles_.size())));
     return reader
         .Walk(applied,
               [&](const JournalGroup& group) {

@@ -43,7 +43,9 @@ class JournalTest : public ::testing::Test {
     return room->segment;
   }
   [[nodiscard]] JournalReader Read() const {
-    auto reader = JournalReader::Open(SystemFiles(), Options().folder, id_);
+    auto reader = JournalReader::Open(
+        SystemFiles(), Options().folder, id_,
+        [](const GroupHeader&, absl::string_view index) { return index == kIndex; });
     EXPECT_TRUE(reader.ok()) << reader.status();
     return *std::move(reader);
   }

@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "storage/file_watermark.h"
 #include "storage/journal/journal_reader.h"
+#include "storage/rocksdb/journal/journal_log.h"
 #include "storage/rocksdb/open_storage.h"
 #include "tests/conformance/log_store_fixture.h"
 
@@ -78,14 +79,15 @@ class JournalMarksTest : public ::testing::Test {
     std::string path;
     uint64_t position;
     uint64_t bytes;
+    uint64_t body_bytes;
   };
   [[nodiscard]] std::vector<Place> Groups() const {
     std::vector<Place> places;
-    const auto reader = JournalReader::Open(SystemFiles(), folder(), id_);
+    const auto reader = JournalReader::Open(SystemFiles(), folder(), id_, SealedIndex(4));
     EXPECT_TRUE(reader.ok());
     const auto end = reader->Walk({}, [&](const JournalGroup& group) {
       places.push_back({group.header.number, folder() + "/" + SegmentFileName(group.header.segment),
-                        group.position, group.header.bytes()});
+                        group.position, group.header.bytes(), group.header.body_bytes()});
       return absl::OkStatus();
     });
     EXPECT_TRUE(end.ok());
@@ -100,8 +102,22 @@ class JournalMarksTest : public ::testing::Test {
       file << std::string(places[i].bytes, '\0');
     }
   }
+  // Flips a bit of the group that is the `back`th from the end, at `offset` behind its header; of a
+  // negative one, so far before the end of its body.
+  void FlipBit(size_t back, int64_t offset) {
+    const std::vector<Place> places = Groups();
+    const Place& place = places[places.size() - back];
+    const int64_t begin = static_cast<int64_t>(place.position + kGroupHeaderBytes);
+    const int64_t at =
+        offset < 0 ? begin + static_cast<int64_t>(place.body_bytes) + offset : begin + offset;
+    std::fstream file(place.path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(at);
+    const char was = static_cast<char>(file.get());
+    file.seekp(at);
+    file.put(static_cast<char>(was ^ 0x10));
+  }
   [[nodiscard]] uint64_t Marked() const {
-    return JournalReader::Open(SystemFiles(), folder(), id_)->marked();
+    return JournalReader::Open(SystemFiles(), folder(), id_, SealedIndex(4))->marked();
   }
   [[nodiscard]] int64_t End() const {
     return storage_->store->Recover(log_id_)->log_end_offset.value();
@@ -138,6 +154,58 @@ TEST_F(JournalMarksTest, LossOfTheLastGroupShowsOnceItIsMarked) {
   LoseLast(1);
   Open();
   EXPECT_TRUE(storage_->watermark->unclean());
+  EXPECT_EQ(End(), 9);
+}
+
+// D5, not D4: what was synced is all there but for bytes of one batch.
+TEST_F(JournalMarksTest, ABitOfABatchThatIsKnownToBeSyncedCostsThatBatchAlone) {
+  Append(4);
+  const std::string early = Watermark();
+  Append(6);
+  ASSERT_TRUE(storage_->store->AfterWrite().ok());
+  DieWithOldWatermark(early);
+  FlipBit(3, 70);  // of the batch at 7
+  Open();
+  EXPECT_FALSE(storage_->watermark->unclean());
+  EXPECT_EQ(End(), 10);
+  const auto read = [&](int64_t from) {
+    return storage_->store->Read(log_id_, Offset(from), Offset(10), 1);
+  };
+  EXPECT_TRUE(read(6).ok());
+  const auto damaged = read(7);
+  ASSERT_TRUE(DamagedPlaceOf(damaged.status()).has_value()) << damaged.status();
+  EXPECT_EQ(DamagedPlaceOf(damaged.status())->last_offset, Offset(7));
+  EXPECT_TRUE(read(8).ok());
+  EXPECT_TRUE(read(9).ok());
+  // And so it stays: what is written behind it stands on it.
+  Append(2);
+  storage_.reset();
+  Open();
+  EXPECT_FALSE(storage_->watermark->unclean());
+  EXPECT_EQ(End(), 12);
+}
+
+TEST_F(JournalMarksTest, ABitOfAnIndexStillEndsTheLog) {
+  Append(4);
+  const std::string early = Watermark();
+  Append(6);
+  ASSERT_TRUE(storage_->store->AfterWrite().ok());
+  DieWithOldWatermark(early);
+  FlipBit(3, -10);
+  Open();
+  EXPECT_TRUE(storage_->watermark->unclean());
+  EXPECT_EQ(End(), 7);
+}
+
+// Of the last group nobody knows whether its sync had returned: it may have been cut short.
+TEST_F(JournalMarksTest, ABitOfTheLastGroupEndsTheLogBeforeIt) {
+  Append(4);
+  const std::string early = Watermark();
+  Append(6);
+  DieWithOldWatermark(early);
+  FlipBit(1, 70);
+  Open();
+  EXPECT_FALSE(storage_->watermark->unclean());
   EXPECT_EQ(End(), 9);
 }
 
