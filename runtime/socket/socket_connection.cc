@@ -381,6 +381,9 @@ void SocketConnection::Cut(const char* why) {
   ++shared_->closed_stalled;
   LogWarn("listener.connection_stalled",
           {{"listener", shared_->options.name}, {"peer", peer_}, {"why", why}});
+  // What the kernel has for it goes too, in place of waiting for the peer to take it.
+  std::error_code ignored;
+  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
   Close();
 }
 
