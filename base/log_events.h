@@ -117,12 +117,13 @@ inline constexpr LogEventSpec kLogEvents[] = {
     // Peers, libraries, clients.
     {"stream.cut", "both", "a peer that takes nothing was cut off"},
     {"listener.accept_failed", "broker",
-     "a connection could not be accepted; tried again: most often there is no file descriptor "
-     "left"},
+     "a connection could not be accepted: most often there is no file descriptor left"},
     {"listener.too_many_connections", "broker", "a connection was closed: the limit is reached"},
     {"listener.connection_refused", "broker",
      "a connection is ended: what came in is not this protocol, or is too large"},
     {"listener.connection_idle", "broker", "a connection that did nothing for too long is closed"},
+    {"listener.connection_stalled", "broker",
+     "a peer was cut off that sends a request or takes its answers too slowly, or not at all"},
     {"grpc", "both", "an error that gRPC reports"},
     {"protobuf", "both", "what protobuf says of a message, most often one of a stranger"},
     {"client.interceptor_failed", "client",

@@ -364,6 +364,15 @@ constexpr ConfigSpec kBrokerKeys[] = {
      .doc =
          "requests of all connections of listener.kafka that are not answered; more are not read "
          "until there is room"},
+    {.name = "quipu.queued.max.response.bytes",
+     .type = kNumber,
+     .fallback = "268435456",
+     .low = 16 << 20,
+     .high = kTiB,
+     .unit = "bytes",
+     .doc =
+         "answers of all connections of listener.kafka that are not sent; beyond it who has some "
+         "is not read, and who asked for much more than it reads is cut off"},
     {.name = "auto.create.topics.enable",
      .type = kBool,
      .fallback = "false",

@@ -272,10 +272,12 @@ void BrokerMetrics::AddKafka(MetricSet& out) const {
   came.Add({"refused"}, static_cast<double>(counts.refused));
   MetricFamily& ended = out.Family("quipu_kafka_connections_ended_total");
   ended.Add({"idle"}, static_cast<double>(counts.closed_idle));
+  ended.Add({"stalled"}, static_cast<double>(counts.closed_stalled));
   ended.Add({"faulty"}, static_cast<double>(counts.closed_faulty));
   out.Set("quipu_kafka_received_bytes_total", static_cast<double>(counts.received_bytes));
   out.Set("quipu_kafka_sent_bytes_total", static_cast<double>(counts.sent_bytes));
   out.Set("quipu_kafka_request_bytes", static_cast<double>(counts.memory_bytes));
+  out.Set("quipu_kafka_answer_bytes", static_cast<double>(counts.answer_bytes));
   out.Set("quipu_kafka_requests_waited_total", static_cast<double>(counts.paused));
 }
 

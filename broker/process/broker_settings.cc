@@ -67,6 +67,7 @@ void ReadKafkaKeys(ConfigReader& reader, KafkaSettings& kafka) {
   reader.Millis("connections.max.idle.ms", &kafka.connections_idle_max);
   reader.Number("socket.request.max.bytes", &kafka.request_bytes_max);
   reader.Number("queued.max.request.bytes", &kafka.queued_bytes_max);
+  reader.Number("quipu.queued.max.response.bytes", &kafka.queued_answer_bytes_max);
   reader.Bool("auto.create.topics.enable", &kafka.auto_create_topics);
 }
 

@@ -24,6 +24,7 @@ struct KafkaSettings {
   Duration connections_idle_max = std::chrono::minutes(10);  // connections.max.idle.ms
   size_t request_bytes_max = size_t{100} << 20;              // socket.request.max.bytes
   size_t queued_bytes_max = size_t{256} << 20;               // queued.max.request.bytes
+  size_t queued_answer_bytes_max = size_t{256} << 20;        // quipu.queued.max.response.bytes
   bool auto_create_topics = false;                           // auto.create.topics.enable
 };
 

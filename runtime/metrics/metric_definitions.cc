@@ -177,16 +177,20 @@ void DefineKafka(Definitions& all) {
       "Open connections of listener.kafka; at most max.connections");
   add("quipu_kafka_connections_total", kCounter, "connections", {"result"},
       "Connections that came to listener.kafka: accepted, or refused beyond max.connections or "
-      "max.connections.per.ip");
+      "max.connections.per.ip, or for want of the kernel's memory");
   add("quipu_kafka_connections_ended_total", kCounter, "connections", {"reason"},
-      "Connections that the broker ended. idle: connections.max.idle.ms, or a peer that did not go "
-      "on; faulty: what came in was no request, too large, or is not served");
+      "Connections that the broker ended. idle: connections.max.idle.ms; stalled: the peer sent a "
+      "request or took its answers too slowly, or asked for more than it read; faulty: what came "
+      "in was no request, too large, or is not served");
   add("quipu_kafka_received_bytes_total", kCounter, "bytes", {}, "Received on listener.kafka");
   add("quipu_kafka_sent_bytes_total", kCounter, "bytes", {}, "Sent on listener.kafka");
   add("quipu_kafka_request_bytes", kGauge, "bytes", {},
-      "Requests on listener.kafka that are not answered; at most queued.max.request.bytes");
+      "Requests on listener.kafka that are not answered, as far as they have come; at most "
+      "queued.max.request.bytes and one request");
+  add("quipu_kafka_answer_bytes", kGauge, "bytes", {},
+      "Answers on listener.kafka that are not sent; at most twice quipu.queued.max.response.bytes");
   add("quipu_kafka_requests_waited_total", kCounter, "requests", {},
-      "Requests on listener.kafka that had to wait for room under queued.max.request.bytes");
+      "How often a request on listener.kafka had to wait for room under queued.max.request.bytes");
 }
 
 void DefineGroups(Definitions& all) {

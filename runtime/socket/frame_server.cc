@@ -1,6 +1,7 @@
 #include "runtime/socket/frame_server.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <asio/executor_work_guard.hpp>
@@ -56,6 +57,8 @@ struct FrameServer::Parts {
   // Counts the connection; false: there are too many.
   bool Admit(const std::string& host);
   void Forget(const std::string& host);
+  // An admitted connection that cannot be served.
+  void Refuse(std::error_code error, const std::string& host);
   void Open(size_t index, asio::ip::tcp::socket socket, const std::string& host);
   void CheckIdle(size_t index);
 
@@ -118,7 +121,6 @@ void FrameServer::Parts::OnAccepted(std::error_code error, asio::ip::tcp::socket
   if (!gone) {
     const std::string host = endpoint.address().to_string();
     if (Admit(host)) {
-      ++shared->accepted;
       const size_t index = next_loop++ % loops.size();
       // The socket moves to the thread that it will belong to.
       const auto protocol = endpoint.protocol();
@@ -127,8 +129,13 @@ void FrameServer::Parts::OnAccepted(std::error_code error, asio::ip::tcp::socket
         std::error_code failed;
         asio::ip::tcp::socket moved(*loops[index]->context);
         moved.assign(protocol, native, failed);
-        QUIPU_CHECK(!failed);
-        Open(index, std::move(moved), host);
+        if (failed) {
+          Refuse(failed, host);
+          ::close(native);
+        } else {
+          ++shared->accepted;
+          Open(index, std::move(moved), host);
+        }
       });
     } else {
       ++shared->refused;
@@ -157,6 +164,13 @@ void FrameServer::Parts::Forget(const std::string& host) {
   QUIPU_CHECK(it != by_host.end());
   if (--it->second == 0) by_host.erase(it);
   if (--open == 0) none_open.notify_all();
+}
+
+void FrameServer::Parts::Refuse(std::error_code error, const std::string& host) {
+  ++shared->refused;
+  LogWarn("listener.accept_failed",
+          {{"listener", shared->options.name}, {"peer", host}, {"error", error.message()}});
+  Forget(host);
 }
 
 void FrameServer::Parts::Open(size_t index, asio::ip::tcp::socket socket, const std::string& host) {
@@ -260,10 +274,12 @@ FrameServerCounts FrameServer::counts() const {
   counts.accepted = shared.accepted;
   counts.refused = shared.refused;
   counts.closed_idle = shared.closed_idle;
+  counts.closed_stalled = shared.closed_stalled;
   counts.closed_faulty = shared.closed_faulty;
   counts.received_bytes = shared.received_bytes;
   counts.sent_bytes = shared.sent_bytes;
   counts.memory_bytes = shared.memory.taken();
+  counts.answer_bytes = shared.answer_bytes;
   counts.paused = shared.memory.paused();
   return counts;
 }

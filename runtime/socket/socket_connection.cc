@@ -1,12 +1,13 @@
 #include "runtime/socket/socket_connection.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <asio/post.hpp>
 #include <asio/write.hpp>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "base/big_endian.h"
 #include "base/check.h"
 #include "base/logging.h"
 #include "runtime/shard_thread.h"
@@ -60,13 +61,14 @@ void SocketConnection::Start(const FrameAcceptor& acceptor) {
 // ---- reading ---------------------------------------------------------------------------------
 
 bool SocketConnection::MayRead() const {
-  return !closed_ && !draining_ && !paused_ &&
-         slots_.size() < shared_->options.frames_waiting_max &&
-         unsent_bytes_ < shared_->options.answer_bytes_pause;
+  const FrameServerOptions& options = shared_->options;
+  return !closed_ && !draining_ && !waiting_memory_ && slots_.size() < options.frames_waiting_max &&
+         answer_bytes_ < options.answer_bytes_pause &&
+         (answer_bytes_ == 0 || shared_->answer_bytes < options.answer_bytes_max);
 }
 
 void SocketConnection::WaitReadable() {
-  if (waiting_readable_ || !MayRead()) return;
+  if (waiting_readable_ || !held_.empty() || !MayRead()) return;
   waiting_readable_ = true;
   socket_.async_wait(asio::ip::tcp::socket::wait_read,
                      [self = shared_from_this()](std::error_code error) {
@@ -76,22 +78,24 @@ void SocketConnection::WaitReadable() {
 }
 
 void SocketConnection::OnReadable() {
-  for (int reads = 0; reads < kReadsPerTurn && MayRead(); ++reads) {
+  // What is held comes before what is read; other threads may end a pause at any moment.
+  for (int reads = 0; reads < kReadsPerTurn && held_.empty() && MayRead(); ++reads) {
     if (!ReadSome()) break;
   }
-  WaitReadable();
+  Resume();
 }
 
 bool SocketConnection::ReadSome() {
   // On the heap: a large thread_local is cut from the stack of every thread of the process, also of
   // those that libraries make with small ones.
   static thread_local std::vector<char> scratch(kScratchBytes);
-  const size_t missing = frame_ ? frame_size_ - frame_got_ : 0;
-  const bool direct = missing >= kScratchBytes;
+  const bool full = frame_.got() > 0 && frame_.room_left() == 0;
+  if (full && frame_.missing() >= kScratchBytes && !MakeRoom(1)) return false;
+  const size_t room = frame_.room_left();
+  const bool direct = room >= kScratchBytes;
   std::error_code error;
-  const size_t got =
-      direct ? socket_.read_some(asio::buffer(frame_.get() + frame_got_, missing), error)
-             : socket_.read_some(asio::buffer(scratch), error);
+  const size_t got = direct ? socket_.read_some(asio::buffer(frame_.end(), room), error)
+                            : socket_.read_some(asio::buffer(scratch), error);
   if (error == asio::error::would_block || error == asio::error::try_again) return false;
   if (error) {
     // The peer has ended its half or is gone: what it asked for it may still read.
@@ -104,106 +108,121 @@ bool SocketConnection::ReadSome() {
   }
   shared_->received_bytes += got;
   last_progress_ = ReadClocks().mono;
+  if (frame_.begun()) Prolong(frame_deadline_, got);
   if (direct) {
-    frame_got_ += got;
-    if (frame_got_ == frame_size_) DeliverFrame();
-    return got == missing;
+    frame_.Advance(got);
+    if (frame_.missing() == 0) DeliverFrame();
+    return got == room;
   }
   TakeBytes({scratch.data(), got});
   return got == kScratchBytes;
 }
 
+void SocketConnection::Prolong(Instant& deadline, size_t bytes) const {
+  const FrameServerOptions& options = shared_->options;
+  const auto earned = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(
+      static_cast<double>(bytes) / static_cast<double>(options.bytes_per_second_min)));
+  deadline = std::min(deadline + earned, last_progress_ + options.stalled_max);
+}
+
 void SocketConnection::TakeBytes(absl::string_view bytes) {
   while (!bytes.empty() && !closed_ && !draining_) {
-    if (!frame_) {
-      const size_t part = std::min(length_.size() - length_got_, bytes.size());
-      std::memcpy(length_.data() + length_got_, bytes.data(), part);
-      length_got_ += part;
-      bytes.remove_prefix(part);
-      if (length_got_ < length_.size()) return;
-      const bool room = slots_.size() < shared_->options.frames_waiting_max;
-      if (!room || !BeginFrame()) {
-        held_.assign(bytes.data(), bytes.size());
-        return;
-      }
+    if (!MayRead()) {
+      held_.assign(bytes.data(), bytes.size());
+      return;
     }
-    const size_t part = std::min(frame_size_ - frame_got_, bytes.size());
-    std::memcpy(frame_.get() + frame_got_, bytes.data(), part);
-    frame_got_ += part;
+    if (!frame_.sized()) {
+      if (!frame_.begun()) frame_deadline_ = last_progress_ + shared_->options.stalled_max;
+      if (frame_.TakeLength(bytes)) CheckSize();
+      continue;
+    }
+    const size_t part = std::min(frame_.missing(), bytes.size());
+    if (part > frame_.room_left() && !MakeRoom(part)) continue;
+    std::memcpy(frame_.end(), bytes.data(), part);
+    frame_.Advance(part);
     bytes.remove_prefix(part);
-    if (frame_got_ == frame_size_) DeliverFrame();
+    if (frame_.missing() == 0) DeliverFrame();
   }
 }
 
-bool SocketConnection::BeginFrame() {
-  const uint32_t size = LoadBigEndian<uint32_t>(length_.data());
-  if (size == 0 || size > shared_->options.frame_bytes_max) {
-    Fail(absl::InvalidArgumentError(
-        absl::StrCat("a frame of ", size, " bytes; 1 to ", shared_->options.frame_bytes_max,
-                     " are taken: not this protocol, or a request that is too large")));
-    return false;
+void SocketConnection::CheckSize() {
+  const size_t max = shared_->options.frame_bytes_max;
+  if (frame_.size() > 0 && frame_.size() <= max) return;
+  Fail(absl::InvalidArgumentError(
+      absl::StrCat("a frame of ", frame_.size(), " bytes; 1 to ", max,
+                   " are taken: not this protocol, or a request that is too large")));
+}
+
+bool SocketConnection::MakeRoom(size_t bytes) {
+  const size_t size = frame_.size();
+  const size_t first = std::min(size, shared_->options.small_frame_bytes);
+  if (frame_.got() + bytes <= first && (first < size || slots_.empty())) {
+    frame_.Grow(first);  // does not count
+    return true;
   }
-  const bool counts = size > shared_->options.small_frame_bytes || !slots_.empty();
   const auto granted = [weak = weak_from_this(), context = context_,
-                        shared = std::weak_ptr<FrameServerShared>(shared_), size] {
-    asio::post(*context, [weak, shared, size] {
+                        shared = std::weak_ptr<FrameServerShared>(shared_)](size_t given) {
+    asio::post(*context, [weak, shared, given] {
       if (const auto self = weak.lock()) {
-        self->OnGranted(size);
+        self->OnGranted(given);
       } else if (const auto alive = shared.lock()) {
-        alive->memory.GiveBack(size);
+        alive->memory.GiveBack(given);
       }
     });
   };
-  if (counts && !shared_->memory.Take(size, granted)) {
-    paused_ = true;
+  const FrameMemory::Taken taken = shared_->memory.Take({.step = frame_.next_room() - frame_memory_,
+                                                         .rest = size - frame_memory_,
+                                                         .held = frame_memory_},
+                                                        granted);
+  if (taken.bytes == 0) {
+    waiting_memory_ = true;
+    memory_ticket_ = taken.ticket;
+    frame_deadline_ = last_progress_ + shared_->options.stalled_max;
     return false;
   }
-  StartFrame(size, counts ? size : 0);
+  GrowFrame(taken.bytes);
   return true;
 }
 
-void SocketConnection::StartFrame(size_t size, size_t memory) {
-  const FrameServerOptions& options = shared_->options;
-  frame_size_ = size;
-  frame_memory_ = memory;
-  frame_got_ = 0;
-  frame_ = std::make_shared_for_overwrite<char[]>(size);
-  frame_deadline_ = ReadClocks().mono + options.stalled_max +
-                    std::chrono::seconds(size / options.frame_bytes_per_second_min);
+void SocketConnection::GrowFrame(size_t memory) {
+  frame_memory_ += memory;
+  frame_.Grow(frame_memory_);
 }
 
-void SocketConnection::OnGranted(size_t size) {
-  paused_ = false;
+void SocketConnection::OnGranted(size_t memory) {
+  waiting_memory_ = false;
   if (closed_ || draining_) {
-    GiveBack(size);
+    GiveBack(memory);
     return;
   }
-  StartFrame(size, size);
-  TakeBytes(std::exchange(held_, {}));
-  WaitReadable();
+  GrowFrame(memory);
+  last_progress_ = ReadClocks().mono;
+  frame_deadline_ = last_progress_ + shared_->options.stalled_max;
+  Resume();
 }
 
 void SocketConnection::Resume() {
-  if (closed_ || draining_ || paused_) return;
-  if (length_got_ == length_.size() && !frame_) {
-    if (slots_.size() >= shared_->options.frames_waiting_max || !BeginFrame()) return;
-    TakeBytes(std::exchange(held_, {}));
-  }
+  if (!MayRead()) return;
+  if (!held_.empty()) TakeBytes(std::exchange(held_, {}));
   WaitReadable();
 }
 
 void SocketConnection::DeliverFrame() {
   const uint64_t number = first_ + slots_.size();
-  slots_.push_back({.answered = false, .memory = frame_memory_, .answer = {}});
-  const char* data = frame_.get();
-  Bytes frame(std::shared_ptr<const void>(std::move(frame_)), {data, frame_size_});
-  frame_.reset();
-  length_got_ = 0;
-  const absl::Status taken = handler_.on_frame(number, std::move(frame));
+  slots_.push_back({.answered = false, .memory = std::exchange(frame_memory_, 0), .answer = {}});
+  const absl::Status taken = handler_.on_frame(number, frame_.Finish());
   if (!taken.ok()) {
     TakeAnswer(number, {});
     Fail(taken);
   }
+}
+
+void SocketConnection::DropFrame() {
+  // What has been granted already is given back when that is told.
+  if (waiting_memory_ && shared_->memory.Cancel(memory_ticket_)) waiting_memory_ = false;
+  GiveBack(std::exchange(frame_memory_, 0));
+  frame_ = {};
+  held_.clear();
 }
 
 void SocketConnection::Fail(const absl::Status& why) {
@@ -235,22 +254,41 @@ void SocketConnection::GiveBack(size_t memory) {
   if (memory > 0) shared_->memory.GiveBack(memory);
 }
 
+bool SocketConnection::AddAnswerBytes(size_t bytes) {
+  const FrameServerOptions& options = shared_->options;
+  const size_t all = shared_->answer_bytes.fetch_add(bytes);
+  const size_t before = std::exchange(answer_bytes_, answer_bytes_ + bytes);
+  const bool most = all > options.answer_bytes_max && before >= options.answer_bytes_pause;
+  const bool large =
+      all > 2 * options.answer_bytes_max && answer_bytes_ > options.small_frame_bytes;
+  return bytes == 0 || !(most || large);
+}
+
+void SocketConnection::RemoveAnswerBytes(size_t bytes) {
+  answer_bytes_ -= bytes;
+  shared_->answer_bytes -= bytes;
+}
+
 void SocketConnection::TakeAnswer(uint64_t number, ByteChain frame) {
   if (closed_) return;
   QUIPU_CHECK(number >= first_ && number - first_ < slots_.size());
   Slot& slot = slots_[number - first_];
   QUIPU_CHECK(!slot.answered);
+  if (!AddAnswerBytes(SizeOf(frame))) {
+    Cut("has asked for more than it reads, and there is no room for it");
+    return;
+  }
   slot.answered = true;
   slot.answer = std::move(frame);
   while (!slots_.empty() && slots_.front().answered) {
     Slot& next = slots_.front();
     GiveBack(next.memory);
-    for (const Bytes& slice : next.answer) unsent_bytes_ += slice.size();
     std::move(next.answer.begin(), next.answer.end(), std::back_inserter(unsent_));
     slots_.pop_front();
     ++first_;
   }
   last_progress_ = ReadClocks().mono;
+  if (!writing_) send_deadline_ = last_progress_ + shared_->options.stalled_max;
   Flush();
   EndIfDone();
   Resume();
@@ -266,17 +304,23 @@ void SocketConnection::Flush() {
   buffers.reserve(sending_.size());
   for (const Bytes& slice : sending_) buffers.emplace_back(slice.data(), slice.size());
   writing_ = true;
-  last_sent_ = ReadClocks().mono;
+  write_taken_ = 0;
   asio::async_write(
       socket_, buffers,
-      [self = shared_from_this()](std::error_code error, size_t) -> size_t {
+      [self = shared_from_this()](std::error_code error, size_t taken) -> size_t {
         // Called after each part that the peer has taken; gives how much to offer it next.
-        self->last_sent_ = self->last_progress_ = ReadClocks().mono;
+        self->OnTaken(taken);
         return error ? 0 : kWritePartBytes;
       },
       [self = shared_from_this()](std::error_code error, size_t bytes) {
         self->OnWritten(error, bytes);
       });
+}
+
+void SocketConnection::OnTaken(size_t bytes) {
+  if (bytes == write_taken_) return;
+  last_progress_ = ReadClocks().mono;
+  Prolong(send_deadline_, bytes - std::exchange(write_taken_, bytes));
 }
 
 void SocketConnection::OnWritten(std::error_code error, size_t bytes) {
@@ -287,8 +331,9 @@ void SocketConnection::OnWritten(std::error_code error, size_t bytes) {
     Close();
     return;
   }
+  OnTaken(bytes);
   shared_->sent_bytes += bytes;
-  unsent_bytes_ -= bytes;
+  RemoveAnswerBytes(bytes);
   Flush();
   EndIfDone();
   Resume();
@@ -299,31 +344,52 @@ void SocketConnection::OnWritten(std::error_code error, size_t bytes) {
 void SocketConnection::CheckIdle(Instant now) {
   if (closed_) return;
   const FrameServerOptions& options = shared_->options;
-  // Who is not read because it does not take its answers has no time for its frame running.
-  if (unsent_bytes_ >= options.answer_bytes_pause) {
+  // Who is not read has no time running for its frame, unless it holds memory that others lack.
+  if (!MayRead() && !(waiting_memory_ && frame_memory_ > 0)) {
     frame_deadline_ = std::max(frame_deadline_, now + options.stalled_max);
   }
-  const bool sending = writing_ && now - last_sent_ > options.stalled_max;
-  const bool receiving = frame_ && now > frame_deadline_;
-  const bool idle =
-      slots_.empty() && !writing_ && !frame_ && !paused_ && now - last_progress_ > options.idle_max;
-  if (!sending && !receiving && !idle) return;
-  ++shared_->closed_idle;
-  LogDebug("listener.connection_idle", {{"listener", options.name},
-                                        {"peer", peer_},
-                                        {"why", sending     ? "does not read"
-                                                : receiving ? "sends a part of a request"
-                                                            : "idle"}});
+  if (writing_ && now > send_deadline_) {
+    Cut("does not read its answers, or too slowly");
+  } else if (frame_.begun() && now > frame_deadline_) {
+    Cut(waiting_memory_ ? "waits for memory with a part of a request"
+                        : "does not send the rest of its request, or too slowly");
+  } else if (slots_.empty() && !writing_ && !frame_.begun() &&
+             now - last_progress_ > options.idle_max) {
+    ++shared_->closed_idle;
+    LogDebug("listener.connection_idle", {{"listener", options.name}, {"peer", peer_}});
+    Close();
+  } else {
+    CheckPeer();
+    Resume();  // what others hold may have changed
+  }
+}
+
+void SocketConnection::CheckPeer() {
+  if (waiting_readable_ || writing_) return;  // told by those
+  pollfd state{.fd = socket_.native_handle(), .events = POLLRDHUP, .revents = 0};
+  if (::poll(&state, 1, 0) <= 0) return;
+  if ((state.revents & (POLLERR | POLLHUP)) != 0) {
+    Close();
+    return;
+  }
+  if (!waiting_memory_) return;  // what it has asked for it may still read
+  std::error_code ignored;
+  if (held_.size() + socket_.available(ignored) < frame_.missing()) Drain();
+}
+
+void SocketConnection::Cut(const char* why) {
+  ++shared_->closed_stalled;
+  LogWarn("listener.connection_stalled",
+          {{"listener", shared_->options.name}, {"peer", peer_}, {"why", why}});
+  // What the kernel has for it goes too, in place of waiting for the peer to take it.
+  std::error_code ignored;
+  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
   Close();
 }
 
 void SocketConnection::Drain() {
   draining_ = true;
-  if (frame_) {
-    GiveBack(frame_memory_);
-    frame_.reset();
-  }
-  held_.clear();
+  DropFrame();
   EndIfDone();
 }
 
@@ -337,12 +403,13 @@ void SocketConnection::Close() {
   std::error_code ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
   socket_.close(ignored);
-  size_t memory = frame_ ? frame_memory_ : 0;
-  frame_.reset();
+  DropFrame();
+  size_t memory = 0;
   for (const Slot& slot : slots_) memory += slot.memory;
   GiveBack(memory);
   slots_.clear();
   unsent_.clear();
+  RemoveAnswerBytes(answer_bytes_);
   if (handler_.on_closed) handler_.on_closed();
   handler_ = {};
   const auto on_gone = std::exchange(on_gone_, nullptr);

@@ -1,17 +1,16 @@
 // An accepted connection of a FrameServer; for runtime/socket only.
 #pragma once
 
-#include <array>
 #include <asio/ip/tcp.hpp>
 #include <atomic>
 #include <deque>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "runtime/socket/frame_memory.h"
 #include "runtime/socket/frame_server.h"
+#include "runtime/socket/incoming_frame.h"
 
 namespace quipu {
 
@@ -25,9 +24,11 @@ struct FrameServerShared {
   std::atomic<uint64_t> accepted = 0;
   std::atomic<uint64_t> refused = 0;
   std::atomic<uint64_t> closed_idle = 0;
+  std::atomic<uint64_t> closed_stalled = 0;
   std::atomic<uint64_t> closed_faulty = 0;
   std::atomic<uint64_t> received_bytes = 0;
   std::atomic<uint64_t> sent_bytes = 0;
+  std::atomic<size_t> answer_bytes = 0;  // not sent yet, of all connections
 };
 
 // Reads when the socket can be read, into a buffer that the connections of a thread share, so that
@@ -46,7 +47,7 @@ class SocketConnection final : public FrameConnection,
 
   // ---- on the connection's thread ----
   void Start(const FrameAcceptor& acceptor);
-  // Ends it if it has been idle or stalled for too long.
+  // Once a second: ends it if it has been idle or stalled for too long, or if its peer is gone.
   void CheckIdle(Instant now);
   // Reads nothing more; ends once all is answered and sent.
   void Drain();
@@ -65,20 +66,36 @@ class SocketConnection final : public FrameConnection,
   void OnReadable();
   // True: the socket may have more at once.
   bool ReadSome();
+  // The peer has sent or taken `bytes`: it may go on for as long as they take at the least speed,
+  // and never for longer than stalled_max.
+  void Prolong(Instant& deadline, size_t bytes) const;
   void TakeBytes(absl::string_view bytes);
-  // The length is complete: makes room for the frame. False: paused until there is, or ended.
-  bool BeginFrame();
-  void StartFrame(size_t size, size_t memory);
+  // The length is complete: fails when it is a forbidden one.
+  void CheckSize();
+  // For `bytes` more of the frame. False: reading is paused until there is memory.
+  bool MakeRoom(size_t bytes);
+  void GrowFrame(size_t memory);
   // The memory that it waited for is there.
-  void OnGranted(size_t size);
+  void OnGranted(size_t memory);
   // Goes on where reading was paused, if nothing is in the way any more.
   void Resume();
   void DeliverFrame();
+  // Forgets what has come of a frame, and what was read behind it.
+  void DropFrame();
   void Fail(const absl::Status& why);
+  // False: too many are unsent, and most of them here.
+  [[nodiscard]] bool AddAnswerBytes(size_t bytes);
+  void RemoveAnswerBytes(size_t bytes);
   void TakeAnswer(uint64_t number, ByteChain frame);
   void GiveBack(size_t memory);
   void Flush();
+  // The peer has taken so many bytes of the write under way.
+  void OnTaken(size_t bytes);
   void OnWritten(std::error_code error, size_t bytes);
+  // Whether the peer of a connection that is neither read nor written is still there.
+  void CheckPeer();
+  // Ends it at once, and says why.
+  void Cut(const char* why);
   void EndIfDone();
 
   const std::shared_ptr<FrameServerShared> shared_;
@@ -92,26 +109,24 @@ class SocketConnection final : public FrameConnection,
   // ---- reading ----
   bool waiting_readable_ = false;
   bool draining_ = false;  // nothing more is read
-  bool paused_ = false;    // for memory
-  std::array<char, 4> length_{};
-  size_t length_got_ = 0;
-  std::shared_ptr<char[]> frame_;
-  size_t frame_size_ = 0;
-  size_t frame_got_ = 0;
+  bool waiting_memory_ = false;
+  uint64_t memory_ticket_ = 0;  // while it waits
+  IncomingFrame frame_;
   size_t frame_memory_ = 0;  // taken of FrameMemory
-  Instant frame_deadline_;
-  std::string held_;  // read behind a frame that there is no room for yet
+  Instant frame_deadline_;   // of a frame that has begun
+  std::string held_;         // read before reading was paused, and not looked at
 
   // ---- answering ----
   uint64_t first_ = 0;      // number of slots_.front()
   std::deque<Slot> slots_;  // frames that are not answered, or whose turn to leave has not come
   std::deque<Bytes> unsent_;
   std::vector<Bytes> sending_;  // what the write under way refers to
-  size_t unsent_bytes_ = 0;
+  size_t write_taken_ = 0;      // of that write, by the peer
+  size_t answer_bytes_ = 0;     // of all answers that are not sent, in slots_ too
   bool writing_ = false;
   bool closed_ = false;
   Instant last_progress_;  // something was read, answered or sent
-  Instant last_sent_;      // a write began, or the peer took a part of one
+  Instant send_deadline_;  // while writing
 };
 
 }  // namespace quipu

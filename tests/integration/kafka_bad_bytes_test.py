@@ -23,6 +23,7 @@ IDLE = 2000  # connections
 IDLE_BYTES_EACH = 40 * 1024  # that one may cost: 10,000 of them stay below 400 MiB
 STALLED_SECONDS = 30  # after which a peer that does not go on is cut off
 MOST = 0x7fffffff
+TCP_ESTABLISHED = 1  # the first byte of TCP_INFO
 
 
 def flexible(api, version, body, header_tags=b"\0"):
@@ -100,6 +101,11 @@ class KafkaBadBytesCase(programs.TestCase):
         lines = [f"payment {len(cls.payments) + i}" for i in range(count)]
         cls.cluster.json("produce", "payments", text="".join(line + "\n" for line in lines))
         cls.payments.extend(lines)
+
+    @classmethod
+    def log_lines(cls, event):
+        log = programs.read(f"{cls.cluster.directory}/broker-1/node.log").splitlines()
+        return [line for line in log if f"event={event} " in line]
 
     def setUp(self):
         with open(f"/proc/{self.cluster.nodes['broker-1']['pid']}/clear_refs", "w", encoding="ascii") as file:
@@ -219,9 +225,7 @@ class KafkaBadBytesTest(KafkaBadBytesCase):
                 self.assertEqual(produced(answer, "payments")[0], MESSAGE_TOO_LARGE)
 
     def test_a_flood_of_garbage_does_not_flood_the_log(self):
-        def lines(event):
-            log = programs.read(f"{self.cluster.directory}/broker-1/node.log").splitlines()
-            return [line for line in log if f"event={event} " in line]
+        lines = self.log_lines
         before, began = len(lines("listener.connection_refused")), time.monotonic()
         for _ in range(1000):
             with Wire(self.address) as client:
@@ -233,6 +237,65 @@ class KafkaBadBytesTest(KafkaBadBytesCase):
         self.assertLess(wrote, 1000)
         eventually(lambda: any("listener.connection_refused" in line for line in lines("log.suppressed")),
                    "the log to say how many lines were left out")
+
+
+class SlowPeersTest(KafkaBadBytesCase):
+    settings = ("--broker-set", f"queued.max.request.bytes={64 * MIB}",
+                "--broker-set", f"quipu.queued.max.response.bytes={32 * MIB}",
+                "--broker-set", "log.store=rocksdb")  # each answer has memory of its own
+
+    def produce_large(self, client, size):
+        """A request of `size` bytes, most of which stand behind what is read of it."""
+        began = time.monotonic()
+        body = produce_body("big", wire.batch([b"x" * 1000]))
+        _, answer = client.ask(request(PRODUCE, 3, body + bytes(size - len(body))))
+        self.assertEqual(produced(answer, "big")[0], NONE)
+        return time.monotonic() - began
+
+    def test_lengths_that_lie_are_in_nobodys_way(self):
+        with contextlib.ExitStack() as all_of_them, Wire(self.address) as honest:
+            liars = [all_of_them.enter_context(Wire(self.address)) for _ in range(300)]
+            for number, liar in enumerate(liars):
+                liar.socket.sendall(struct.pack(">i", 100 * MIB)[:number % 5] + b"x" * (number % 5 // 4 * 1000))
+            for size in (MIB, 2 * MIB, 20 * MIB, 60 * MIB) * 3:
+                self.assertLess(self.produce_large(honest, size), STALLED_SECONDS / 3)
+            self.assertLess(self.memory("VmRSS") - self.before, PEAK_BYTES)
+            began = time.monotonic()
+            for number, liar in enumerate(liars):
+                if number % 5:
+                    liar.socket.settimeout(STALLED_SECONDS + 10)
+                    self.assertTrue(liar.is_closed())
+            self.assertLess(time.monotonic() - began, STALLED_SECONDS + 5)
+            self.assertTrue(any("level=warn" in line for line in self.log_lines("listener.connection_stalled")))
+
+    def test_who_asks_for_much_and_reads_next_to_nothing_is_cut_off(self):
+        with contextlib.ExitStack() as all_of_them, Wire(self.address) as honest:
+            readers, began = [], time.monotonic()
+            for fetches in [6] * 3 + [500] * 40:  # the first stay below the limit of one connection
+                reader = all_of_them.enter_context(Wire(self.address))
+                reader.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                reader.send_what_goes(fetches * request(FETCH, 4, fetch_body("big", [0], MIB, MIB)))
+                time.sleep(1 if fetches == 6 else 0)
+                readers.append(reader)
+            while readers:
+                self.assertLess(time.monotonic() - began, STALLED_SECONDS + 15)
+                self.assertEqual(honest.ask(request(API_VERSIONS, 0))[1][:2], b"\0\0")
+                self.assertLess(self.produce_large(honest, MIB), STALLED_SECONDS / 3)
+                self.assertLess(self.memory("VmRSS") - self.before, PEAK_BYTES)
+                time.sleep(1)
+                readers = [reader for reader in readers if self.takes_a_byte(reader)]
+            self.assertGreater(time.monotonic() - began, STALLED_SECONDS)
+            _, answer = honest.ask(request(FETCH, 4, fetch_body("big", [0], MIB, MIB)))
+            self.assertGreater(sum(row[2] for row in fetched(answer, "big")), 0)
+
+    def takes_a_byte(self, reader):
+        """False: the connection has been cut off."""
+        if reader.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != TCP_ESTABLISHED:
+            return False
+        reader.socket.settimeout(0.01)
+        with contextlib.suppress(TimeoutError):
+            return reader.socket.recv(1) != b""
+        return True
 
 
 class IdlePeersTest(KafkaBadBytesCase):
@@ -263,7 +326,7 @@ class IdlePeersTest(KafkaBadBytesCase):
                     reader.answer()
                     answers += 1
             self.assertLess(answers, 60)
-            cut = [client for number, client in enumerate(half_open) if number % 12 > 4]
+            cut = [client for number, client in enumerate(half_open) if number % 12]
             self.assertTrue(all(client.is_closed() for client in cut))
 
     def test_idle_connections_cost_little(self):

@@ -61,6 +61,11 @@ class Peer {
     }
     return true;
   }
+  // Its end will be told as an error.
+  void Reset() const {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  }
   void EndHalf() const { ::shutdown(socket_, SHUT_WR); }
   // The body of the next frame; nullopt at the end of the connection.
   [[nodiscard]] std::optional<std::string> Next() const {
