@@ -120,6 +120,8 @@ inline constexpr LogEventSpec kLogEvents[] = {
     {"listener.too_many_connections", "broker", "a connection was closed: the limit is reached"},
     {"listener.connection_refused", "broker",
      "a connection is ended: what came in is not this protocol, or is too large"},
+    {"kafka.answer_too_large", "broker",
+     "a Kafka client's connection is ended: its answer is larger than a frame can be"},
     {"listener.connection_idle", "broker", "a connection that did nothing for too long is closed"},
     {"grpc", "both", "an error that gRPC reports"},
     {"protobuf", "both", "what protobuf says of a message, most often one of a stranger"},
