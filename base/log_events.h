@@ -121,6 +121,8 @@ inline constexpr LogEventSpec kLogEvents[] = {
     {"listener.too_many_connections", "broker", "a connection was closed: the limit is reached"},
     {"listener.connection_refused", "broker",
      "a connection is ended: what came in is not this protocol, or is too large"},
+    {"kafka.answer_too_large", "broker",
+     "a Kafka client's connection is ended: its answer is larger than a frame can be"},
     {"listener.connection_idle", "broker", "a connection that did nothing for too long is closed"},
     {"listener.connection_stalled", "broker",
      "a peer was cut off that sends a request or takes its answers too slowly, or not at all"},

@@ -25,9 +25,12 @@ struct BrokerConfig {
   size_t num_shards = 1;              // num.shards
 
   PartitionLimits partition;
-  size_t in_flight_bytes_max = size_t{64} << 20;      // quipu.produce.in.flight.bytes.max
-  size_t fetch_waiters_max = 10000;                   // quipu.fetch.waiters.max
-  size_t fetch_bytes_max = size_t{1} << 20;           // fetch.max.bytes
+  size_t in_flight_bytes_max = size_t{64} << 20;  // quipu.produce.in.flight.bytes.max
+  size_t fetch_waiters_max = 10000;               // quipu.fetch.waiters.max
+  size_t fetch_bytes_max = size_t{1} << 20;       // fetch.max.bytes
+  // Of all fetches under way, some 450 bytes of memory each; a fetch for which there is no room
+  // beside others is refused with LIMIT_REACHED.
+  size_t fetch_partitions_max = 500000;
   size_t replica_credit_bytes = size_t{8} << 20;      // quipu.replica.credit.bytes
   size_t unsynced_tail_bytes_max = size_t{64} << 20;  // quipu.unsynced.tail.bytes.max, per shard
   size_t tail_bytes = size_t{8} << 20;                // quipu.tail.bytes, per shard

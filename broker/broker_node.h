@@ -9,6 +9,8 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "broker/broker_config.h"
@@ -22,6 +24,12 @@ namespace quipu {
 
 template <typename Response>
 using ReplyFn = std::function<void(Response)>;
+
+// The broker that coordinates a group, or why it is not known.
+struct FoundCoordinator {
+  ErrorCode error = ErrorCode::kNone;
+  BrokerId broker = kNoBroker;
+};
 
 class BrokerNode {
  public:
@@ -91,6 +99,9 @@ class BrokerNode {
   // The newest metadata, once they know this broker's registration: what came before may be a part
   // of the log only. Until then nullptr.
   [[nodiscard]] MetadataImagePtr image() const;
+
+  // As FindCoordinator, of each of the groups: kCoordinatorNotAvailable, kInvalidGroupId.
+  std::vector<FoundCoordinator> FindCoordinators(const std::vector<std::string>& group_ids);
 
   // ---- metrics; any thread ----
   // `done` gets what shard `shard` tells, on that shard's executor; it is dropped, not called, when

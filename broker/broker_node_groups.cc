@@ -12,6 +12,11 @@ void BrokerNode::FindCoordinator(message::FindCoordinatorRequest request,
   parts_->groups->FindCoordinator(request, std::move(reply));
 }
 
+std::vector<FoundCoordinator> BrokerNode::FindCoordinators(
+    const std::vector<std::string>& group_ids) {
+  return parts_->groups->FindCoordinators(group_ids);
+}
+
 void BrokerNode::GroupHeartbeat(message::GroupHeartbeatRequest request,
                                 ReplyFn<message::GroupHeartbeatResponse> reply) {
   const std::string group_id = request.group_id();

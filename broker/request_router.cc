@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "core/metadata/topic_config.h"
 
 namespace quipu {
@@ -110,24 +111,51 @@ void RequestRouter::Produce(ProduceRequest request, ReplyFn<ProduceResponse> rep
 
 // ---- fetch ----
 
+ErrorCode RequestRouter::RefuseFetch(size_t partitions) {
+  std::atomic<size_t>& under_way = shared_->fetch_partitions;
+  const size_t before = under_way.fetch_add(partitions, std::memory_order_relaxed);
+  if (before == 0 || before + partitions <= config_->fetch_partitions_max) return ErrorCode::kNone;
+  under_way.fetch_sub(partitions, std::memory_order_relaxed);
+  return ErrorCode::kLimitReached;
+}
+
 void RequestRouter::Fetch(FetchRequest request, ReplyFn<FetchResponse> reply) {
+  const size_t partitions = request.partitions.size();
+  if (const ErrorCode refusal = RefuseFetch(partitions); refusal != ErrorCode::kNone) {
+    ports_.control_executor().Post(
+        [reply = std::move(reply), request_id = request.request_id, refusal] {
+          reply({.request_id = request_id, .error = refusal, .partitions = {}});
+        });
+    return;
+  }
   const MetadataImagePtr image = shared_->image();
   auto job = std::make_shared<FetchJob>();
-  job->min_bytes = static_cast<uint64_t>(std::max(request.min_bytes, 0));
   job->bytes_max =
       std::min(static_cast<size_t>(std::max(request.max_bytes, 1)), config_->fetch_bytes_max);
+  // More than an answer carries is not waited for.
+  job->min_bytes =
+      std::min(static_cast<uint64_t>(std::max(request.min_bytes, 0)), uint64_t{job->bytes_max});
   job->wait_max = Millis(request.max_wait_ms);
   job->response.request_id = request.request_id;
-  job->reply = std::move(reply);
+  job->reply = [shared = shared_, partitions, reply = std::move(reply)](FetchResponse response) {
+    shared->fetch_partitions.fetch_sub(partitions, std::memory_order_relaxed);
+    reply(std::move(response));
+  };
   const bool closing = shared_->closing.load(std::memory_order_relaxed);
   size_t home = 0;
   bool home_known = false;
+  absl::flat_hash_set<PartitionUid> named;
   for (const FetchPartition& wanted : request.partitions) {
     FetchPartitionResult result;
     result.topic_id = wanted.topic_id;
     result.partition = wanted.partition;
     const Target target = Resolve(image.get(), wanted.topic_id, wanted.partition);
     result.error = closing ? ErrorCode::kBrokerShuttingDown : target.error;
+    // Each reads, waits and is told of what comes: one partition does so once.
+    if (result.error == ErrorCode::kNone && !named.insert(target.uid).second) {
+      result.error = ErrorCode::kInvalidRequest;
+      result.error_message = "the request names this partition more than once";
+    }
     FetchJob::Slot slot{.uid = target.uid,
                         .shard = ShardOf(target.uid),
                         .input = {.fetch_offset = wanted.fetch_offset,

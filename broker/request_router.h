@@ -1,5 +1,5 @@
 // The way of a request from a listener to the shards that own its partitions: looks up topic id and
-// index, splits the request, bounds the bytes in flight, joins the answers.
+// index, splits the request, bounds what is in flight, joins the answers.
 //
 // Called from any thread. Requests of one stream are called in arrival order and reach each shard
 // in that order, so the requests of one partition keep it. Replies come from the home shard's
@@ -30,6 +30,8 @@ class RequestRouter {
         shards_(std::move(shards)) {}
 
   void Produce(ProduceRequest request, ReplyFn<ProduceResponse> reply);
+  // A partition that is named again is refused there (kInvalidRequest). kLimitReached, without
+  // partitions: the fetches under way have too many already (fetch_partitions_max).
   void Fetch(FetchRequest request, ReplyFn<FetchResponse> reply);
   void ListOffsets(const message::ListOffsetsRequest& request,
                    ReplyFn<message::ListOffsetsResponse> reply);
@@ -56,6 +58,8 @@ class RequestRouter {
                                       PartitionIndex partition);
   // Why produce is refused as a whole; kNone: it is not.
   [[nodiscard]] ErrorCode RefuseProduce(const ProduceRequest& request, size_t bytes);
+  // Counts `partitions` as under way; kLimitReached: there is no room for them.
+  [[nodiscard]] ErrorCode RefuseFetch(size_t partitions);
   [[nodiscard]] ReplyFn<message::DescribePartitionsResponse> MeasuringLogs(
       ReplyFn<message::DescribePartitionsResponse> reply);
   template <typename Q, typename Request, typename Response, typename Run>

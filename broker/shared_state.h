@@ -33,6 +33,8 @@ class SharedState {
   std::atomic<size_t> in_flight_bytes_max{0};   // quipu.produce.in.flight.bytes.max
   // Bytes of produce requests not yet answered.
   std::atomic<size_t> in_flight_bytes{0};
+  // Partitions of fetches not yet answered.
+  std::atomic<size_t> fetch_partitions{0};
   // Forwarded for clients and not yet answered, as of the last second.
   std::atomic<size_t> admin_requests{0};
 

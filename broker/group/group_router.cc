@@ -12,6 +12,18 @@ namespace {
 
 constexpr Duration kIncompleteClusterWait = std::chrono::seconds(3);
 
+FoundCoordinator CoordinatorIn(const MetadataImage* image, const std::string& group_id) {
+  if (group_id.empty()) return {.error = ErrorCode::kInvalidGroupId, .broker = kNoBroker};
+  const FoundCoordinator none{.error = ErrorCode::kCoordinatorNotAvailable, .broker = kNoBroker};
+  const TopicImage* topic = image == nullptr ? nullptr : image->FindTopicByName(kOffsetsTopic);
+  if (topic == nullptr) return none;
+  const PartitionIndex index = GroupPartition(group_id, topic->partitions.size());
+  const PartitionImage* partition = image->FindPartition(topic->id, index);
+  const BrokerImage* leader = partition == nullptr ? nullptr : image->FindBroker(partition->leader);
+  if (leader == nullptr) return none;
+  return {.error = ErrorCode::kNone, .broker = leader->id};
+}
+
 }  // namespace
 
 PartitionUid GroupRouter::Locate(const std::string& group_id, ErrorCode& error) const {
@@ -25,36 +37,41 @@ PartitionUid GroupRouter::Locate(const std::string& group_id, ErrorCode& error) 
   return topic->partitions[static_cast<size_t>(index.value())];
 }
 
-message::FindCoordinatorResponse GroupRouter::Find(const MetadataImage* image,
-                                                   const std::string& group_id) {
-  using Host = CoordinatorHost;
-  using Response = message::FindCoordinatorResponse;
-  if (group_id.empty()) return Host::ErrorResponse<Response>(ErrorCode::kInvalidGroupId);
-  Response response = Host::ErrorResponse<Response>(ErrorCode::kCoordinatorNotAvailable);
-  response.set_broker_id(kNoBroker.value());
-  if (image == nullptr) return response;
-  const TopicImage* topic = image->FindTopicByName(kOffsetsTopic);
-  if (topic == nullptr) {
-    CreateTopic(*image);
-    return response;
+std::vector<FoundCoordinator> GroupRouter::FindCoordinators(
+    const std::vector<std::string>& group_ids) {
+  const MetadataImagePtr image = shared_->image();
+  std::vector<FoundCoordinator> all;
+  bool missing = false;
+  for (const std::string& group_id : group_ids) {
+    const FoundCoordinator& found = all.emplace_back(CoordinatorIn(image.get(), group_id));
+    missing |= found.error == ErrorCode::kCoordinatorNotAvailable;
   }
-  const PartitionIndex index = GroupPartition(group_id, topic->partitions.size());
-  const PartitionImage* partition = image->FindPartition(topic->id, index);
-  const BrokerImage* leader = partition == nullptr ? nullptr : image->FindBroker(partition->leader);
-  if (leader == nullptr) return response;
-  response.set_error_code(0);
-  response.set_broker_id(leader->id.value());
-  response.mutable_endpoint()->set_host(leader->client_endpoint.host);
-  response.mutable_endpoint()->set_port(leader->client_endpoint.port);
-  return response;
+  if (missing && image != nullptr && image->FindTopicByName(kOffsetsTopic) == nullptr) NeedTopic();
+  return all;
 }
 
 void GroupRouter::FindCoordinator(const message::FindCoordinatorRequest& request,
                                   ReplyFn<message::FindCoordinatorResponse> reply) {
-  ports_.control_executor().Post(
-      [self = shared_from_this(), group_id = request.group_id(), reply = std::move(reply)] {
-        reply(self->Find(self->shared_->image().get(), group_id));
-      });
+  ports_.control_executor().Post([self = shared_from_this(), group_id = request.group_id(),
+                                  reply = std::move(reply)] {
+    const MetadataImagePtr image = self->shared_->image();
+    const FoundCoordinator found = self->FindCoordinators({group_id}).front();
+    auto response = CoordinatorHost::ErrorResponse<message::FindCoordinatorResponse>(found.error);
+    response.set_broker_id(found.broker.value());
+    const BrokerImage* broker = image == nullptr ? nullptr : image->FindBroker(found.broker);
+    if (broker != nullptr) {
+      response.mutable_endpoint()->set_host(broker->client_endpoint.host);
+      response.mutable_endpoint()->set_port(broker->client_endpoint.port);
+    }
+    reply(response);
+  });
+}
+
+void GroupRouter::NeedTopic() {
+  ports_.control_executor().Post([self = shared_from_this()] {
+    const MetadataImagePtr image = self->shared_->image();
+    if (image->FindTopicByName(kOffsetsTopic) == nullptr) self->CreateTopic(*image);
+  });
 }
 
 int32_t GroupRouter::ReplicationFactor(const MetadataImage& image) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "broker/control/broker_control.h"
 #include "broker/group/group_partition.h"
@@ -29,6 +30,8 @@ class GroupRouter : public std::enable_shared_from_this<GroupRouter> {
   // topic gets min(offsets.topic.replication.factor, live brokers) replicas.
   void FindCoordinator(const message::FindCoordinatorRequest& request,
                        ReplyFn<message::FindCoordinatorResponse> reply);
+  // The same of each of the groups, at once.
+  std::vector<FoundCoordinator> FindCoordinators(const std::vector<std::string>& group_ids);
   // `handler` on the group's coordinator, as CoordinatorHost::Serve.
   template <typename Response, typename Handler>
   void Route(const std::string& group_id, Handler handler, ReplyFn<Response> reply) {
@@ -50,8 +53,8 @@ class GroupRouter : public std::enable_shared_from_this<GroupRouter> {
 
  private:
   [[nodiscard]] PartitionUid Locate(const std::string& group_id, ErrorCode& error) const;
-  [[nodiscard]] message::FindCoordinatorResponse Find(const MetadataImage* image,
-                                                      const std::string& group_id);
+  // Makes the topic where the newest metadata lack it. Any thread.
+  void NeedTopic();
   // Control executor only. 0: not yet.
   [[nodiscard]] int32_t ReplicationFactor(const MetadataImage& image);
   void CreateTopic(const MetadataImage& image);

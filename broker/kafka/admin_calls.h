@@ -1,10 +1,8 @@
 // Requests that the controllers decide: several of them to one answer.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <map>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,52 +20,21 @@ struct AdminCall {
   message::AdminRequest request;
 };
 
-// Under way at a time for one answer: what a client asks for must not take all the room that a
-// broker has for requests to the controllers.
-inline constexpr size_t kAdminCallsAtOnceMax = 100;
-
 // Asks all, in order, and answers once every one has: `fill(response, place, result)` for each,
 // from any thread, one at a time.
 template <typename Response, typename Fill>
-class AdminCalls : public std::enable_shared_from_this<AdminCalls<Response, Fill>> {
- public:
-  AdminCalls(BrokerNode& node, const KafkaCallPtr& call, Response response,
-             std::vector<AdminCall> asked, Fill fill)
-      : node_(node),
-        asked_(std::move(asked)),
-        fill_(std::move(fill)),
-        gather_(Gather<Response>::Make(std::move(response), asked_.size(),
-                                       [call](const Response& all) { call->Answer(all); })) {}
-
-  void Start() {
-    for (size_t i = 0; i < kAdminCallsAtOnceMax; ++i) AskNext();
-  }
-
- private:
-  void AskNext() {
-    const size_t next = next_.fetch_add(1);
-    if (next >= asked_.size()) return;
-    node_.Admin(std::move(asked_[next].request),
-                [self = this->shared_from_this(), next](const message::AdminResponse& result) {
-                  self->gather_->Complete(
-                      [&](Response& all) { self->fill_(all, self->asked_[next].place, result); });
-                  self->AskNext();
-                });
-  }
-
-  BrokerNode& node_;
-  std::vector<AdminCall> asked_;
-  const Fill fill_;
-  const std::shared_ptr<Gather<Response>> gather_;
-  std::atomic<size_t> next_{0};
-};
-
-template <typename Response, typename Fill>
 void AskControllers(BrokerNode& node, const KafkaCallPtr& call, Response response,
                     std::vector<AdminCall> asked, Fill fill) {
-  std::make_shared<AdminCalls<Response, Fill>>(node, call, std::move(response), std::move(asked),
-                                               std::move(fill))
-      ->Start();
+  const size_t count = asked.size();
+  Gather<Response>::Run(
+      std::move(response), count, kAskedAtOnceMax,
+      [&node, fill, asked = std::move(asked)](const auto& gather, size_t slot) mutable {
+        node.Admin(std::move(asked[slot].request),
+                   [gather, fill, place = asked[slot].place](const message::AdminResponse& result) {
+                     gather->Complete([&](Response& all) { fill(all, place, result); });
+                   });
+      },
+      [call](const Response& all) { call->Answer(all); });
 }
 
 // What became of one, into the fields that every such answer has.

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "base/logging.h"
 #include "core/kafka/message.h"
 #include "runtime/refusals.h"
 #include "runtime/socket/frame_server.h"
@@ -36,17 +37,25 @@ class KafkaCall {
   void Answer(const Response& response) const {
     AnswerAs(response, frame_.version);
   }
-  // As `version`, where the client's own cannot be answered in.
+  // As `version`, where the client's own cannot be answered in. An answer that no frame can carry
+  // ends the connection.
   template <Message Response>
   void AnswerAs(const Response& response, int16_t version) const {
     std::vector<ErrorCode> errors;
-    connection_->Answer(number_, EncodeResponse(response, version, frame_.correlation_id, &errors));
+    ByteChain frame = EncodeResponse(response, version, frame_.correlation_id, &errors);
+    if (frame.empty()) {
+      LogWarn("kafka.answer_too_large",
+              {{"api", std::string(frame_.api->name)}, {"peer", client_host()}});
+      AnswerByEnding({ErrorCode::kMessageTooLarge});
+      return;
+    }
+    connection_->Answer(number_, std::move(frame));
     Count(errors);
   }
   // The client does not want to hear (Produce with acks=0).
   void AnswerNothing() const { connection_->Answer(number_, {}); }
 
-  // Likewise, and something is wrong: the connection ends, which is how such a client notices.
+  // Nothing, and something is wrong: the connection ends, which is how the client notices.
   void AnswerByEnding(const std::vector<ErrorCode>& errors) const {
     connection_->Answer(number_, {});
     connection_->End();

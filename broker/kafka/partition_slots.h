@@ -2,12 +2,44 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
 #include "base/error_code.h"
+#include "base/ids.h"
 
 namespace quipu::kafka {
+
+// Of a partition that is named several times the last one stays, in the place of the first: as in
+// Kafka, where each has one answer. `name` and `partitions` are the topic's members, `index` is the
+// partition's (or std::identity).
+template <typename Topic, typename Partition, typename IndexOf>
+void MergeRepeated(std::vector<Topic>& topics, std::string Topic::* name,
+                   std::vector<Partition> Topic::* partitions, IndexOf index) {
+  absl::flat_hash_map<std::tuple<absl::string_view, TopicId, PartitionIndex>, Partition*> first;
+  std::vector<bool> repeats;
+  for (Topic& topic : topics) {
+    for (Partition& partition : topic.*partitions) {
+      const auto [at, is_first] = first.try_emplace(
+          {topic.*name, topic.topic_id, std::invoke(index, partition)}, &partition);
+      if (!is_first) *at->second = partition;
+      repeats.push_back(!is_first);
+    }
+  }
+  if (first.size() == repeats.size()) return;
+  size_t next = 0;
+  for (Topic& topic : topics) {
+    std::erase_if(topic.*partitions, [&](const Partition&) { return repeats[next++]; });
+    (topic.*partitions).shrink_to_fit();
+  }
+  std::erase_if(topics, [&](const Topic& topic) { return (topic.*partitions).empty(); });
+  topics.shrink_to_fit();
+}
 
 // For each partition of a request, in order: its place in what the node is asked, or why it has
 // none. Value type.

@@ -199,13 +199,11 @@ void BrokerShard::WatchFor(size_t home, uint64_t wait_id,
   for (const WatchRequest& wanted : watches) {
     PartitionHost* host = Find(wanted.uid);
     if (host == nullptr || host->core.role() != PartitionRole::kLeader) {
-      OnShard(home, [wait_id, slot = wanted.slot](BrokerShard& at) {
-        at.waiters_.OnProgress(wait_id, slot, 0, true);
-      });
-      continue;
+      // The wait ends with it: the others need no watch any more.
+      OnShard(home, [wait_id](BrokerShard& at) { at.waiters_.OnProgress(wait_id, 0, true); });
+      return;
     }
-    host->watches.push_back(
-        {.home_shard = home, .wait_id = wait_id, .slot = wanted.slot, .seen_end = wanted.seen_end});
+    host->watches.insert_or_assign({.home_shard = home, .wait_id = wait_id}, wanted.seen_end);
     // What came between the read and this watch is reported at the end of this turn.
     if (host->core.high_watermark() > wanted.seen_end) {
       PartitionEffects effects;
@@ -218,27 +216,28 @@ void BrokerShard::WatchFor(size_t home, uint64_t wait_id,
 void BrokerShard::Unwatch(size_t home, uint64_t wait_id, const std::vector<PartitionUid>& uids) {
   for (const PartitionUid uid : uids) {
     PartitionHost* host = Find(uid);
-    if (host == nullptr) continue;
-    std::erase_if(host->watches, [home, wait_id](const PartitionWatch& watch) {
-      return watch.home_shard == home && watch.wait_id == wait_id;
-    });
+    if (host != nullptr) host->watches.erase({.home_shard = home, .wait_id = wait_id});
   }
 }
 
 void BrokerShard::ReportProgress(PartitionHost& host, bool look) {
   if (host.watches.empty()) return;
   const Offset end = host.core.high_watermark();
-  // A watch stays until its wait ends, or until something else than data has happened. What is
-  // reported may end waits at once, so the list is not walked meanwhile.
-  const std::vector<PartitionWatch> watches = look ? std::exchange(host.watches, {}) : host.watches;
-  for (const PartitionWatch& watch : watches) {
-    if (!look && end <= watch.seen_end) continue;
+  // What is reported may end waits at once, and with them their watches: first all is gathered.
+  std::vector<std::pair<PartitionWatch, size_t>> reports;
+  for (auto& [watch, told_end] : host.watches) {
+    if (!look && end <= told_end) continue;
     // Where memory does not reach back, there is at least a lot.
-    const std::optional<size_t> bytes = tail.BytesBetween(host.uid, watch.seen_end, end);
-    OnShard(watch.home_shard,
-            [watch, bytes = bytes.value_or(config->fetch_bytes_max), look](BrokerShard& at) {
-              at.waiters_.OnProgress(watch.wait_id, watch.slot, bytes, look);
-            });
+    reports.emplace_back(
+        watch, tail.BytesBetween(host.uid, told_end, end).value_or(config->fetch_bytes_max));
+    told_end = std::max(told_end, end);
+  }
+  // A watch stays until its wait ends, or until something else than data has happened.
+  if (look) host.watches.clear();
+  for (const auto& [watch, bytes] : reports) {
+    OnShard(watch.home_shard, [wait_id = watch.wait_id, bytes, look](BrokerShard& at) {
+      at.waiters_.OnProgress(wait_id, bytes, look);
+    });
   }
 }
 

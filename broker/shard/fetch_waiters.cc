@@ -1,7 +1,6 @@
 #include "broker/shard/fetch_waiters.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "absl/container/btree_set.h"
@@ -19,7 +18,6 @@ void FetchWaiters::Start(FetchJob job) {
   wait->started = context_.GetNow().mono;
   wait->deadline = wait->started + job.wait_max;
   wait->seen_ends.assign(job.slots.size(), kNoOffset);
-  wait->progress.assign(job.slots.size(), 0);
   wait->job = std::move(job);
   waits_.emplace(wait_id, std::move(wait));
   ReadAll(wait_id);
@@ -106,20 +104,19 @@ void FetchWaiters::BeginWaiting(uint64_t wait_id, Wait& wait) {
     for (size_t i = 0; i < wait.job.slots.size(); ++i) {
       const FetchJob::Slot& slot = wait.job.slots[i];
       if (!slot.resolved || slot.shard != shard) continue;
-      watches.push_back({.uid = slot.uid, .slot = i, .seen_end = wait.seen_ends[i]});
+      watches.push_back({.uid = slot.uid, .seen_end = wait.seen_ends[i]});
     }
     peers_.watch(shard, wait_id, std::move(watches));
     if (!waits_.contains(wait_id)) return;
   }
 }
 
-void FetchWaiters::OnProgress(uint64_t wait_id, size_t slot, size_t bytes, bool look) {
+void FetchWaiters::OnProgress(uint64_t wait_id, size_t bytes, bool look) {
   const auto it = waits_.find(wait_id);
   if (it == waits_.end() || it->second->final) return;
   Wait& wait = *it->second;
-  wait.progress[slot] = bytes;
-  const size_t sum = std::accumulate(wait.progress.begin(), wait.progress.end(), wait.bytes);
-  if (!look && sum < wait.job.min_bytes) return;
+  wait.bytes += bytes;
+  if (!look && wait.bytes < wait.job.min_bytes) return;
   wait.final = true;
   ReadAll(wait_id);
 }

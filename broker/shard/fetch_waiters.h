@@ -2,8 +2,9 @@
 //
 // A fetch lives on its home shard (that of its first partition). It reads on every shard, and when
 // the sum is less than min_bytes it leaves watches there; shards report the bytes that became
-// readable past what was seen, and the fetch reads once more and answers on the sum, the deadline
-// or the first error. Shard thread only.
+// readable since what was seen or reported before, and the fetch reads once more and answers on the
+// sum, the deadline or the first error. A report costs the same however many partitions the fetch
+// has. Shard thread only.
 #pragma once
 
 #include <functional>
@@ -15,7 +16,7 @@
 
 namespace quipu {
 
-// A fetch whose partitions have been looked up.
+// A fetch whose partitions have been looked up. No two resolved slots are of one partition.
 struct FetchJob {
   struct Slot {
     PartitionUid uid;
@@ -35,7 +36,6 @@ struct FetchJob {
 // A wait's wish to be told about one partition.
 struct WatchRequest {
   PartitionUid uid;
-  size_t slot = 0;
   Offset seen_end;
 };
 
@@ -57,9 +57,9 @@ class FetchWaiters {
 
   void Start(FetchJob job);
   void OnRead(uint64_t wait_id, std::vector<ReadResult> results);
-  // `bytes` beyond what the slot had seen are readable; `look` says that something else happened
+  // `bytes` more are readable in one of its partitions; `look` says that something else happened
   // that the fetch has to hear of at once (leader changed, partition gone).
-  void OnProgress(uint64_t wait_id, size_t slot, size_t bytes, bool look);
+  void OnProgress(uint64_t wait_id, size_t bytes, bool look);
   // Answers all with `error`.
   void FailAll(ErrorCode error);
   [[nodiscard]] size_t size() const { return waits_.size(); }
@@ -71,9 +71,8 @@ class FetchWaiters {
     Instant read_began;  // the newest read
     Instant deadline;
     std::vector<Offset> seen_ends;  // by slot
-    std::vector<size_t> progress;   // by slot
     size_t shards_reading = 0;
-    size_t bytes = 0;        // of the newest read
+    size_t bytes = 0;        // of the newest read, and reported since
     bool cut_short = false;  // in any slot
     bool final = false;      // the read on its way is the last
     bool watching = false;

@@ -4,19 +4,19 @@
 
 #include <memory>
 #include <optional>
-#include <vector>
 
+#include "absl/container/btree_map.h"
 #include "broker/metrics/stage_times.h"
 #include "core/replication/partition_core.h"
 
 namespace quipu {
 
-// Someone who waits until a partition can be read beyond `seen_end`.
+// A fetch that waits for a partition to grow. It has one watch of it at most.
 struct PartitionWatch {
   size_t home_shard;  // whose FetchWaiters owns the wait
   uint64_t wait_id;
-  size_t slot;  // the partition's position in the fetch
-  Offset seen_end;
+
+  friend auto operator<=>(const PartitionWatch& a, const PartitionWatch& b) = default;
 };
 
 struct PartitionHost {
@@ -52,7 +52,8 @@ struct PartitionHost {
   bool send_dirty = false;     // followers may be sent something
   bool role_dirty = false;     // leader, follower or epoch changed
 
-  std::vector<PartitionWatch> watches;
+  // Where what each has seen or been told of ends (exclusive).
+  absl::btree_map<PartitionWatch, Offset> watches;
 };
 
 }  // namespace quipu

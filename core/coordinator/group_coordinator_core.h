@@ -117,7 +117,9 @@ class GroupCoordinatorCore {
   // kLimitReached.
   GroupResult<message::OffsetCommitResponse> OffsetCommit(
       const message::OffsetCommitRequest& request, Now now, const GroupTopicView& topics);
-  // kUnknownMemberId, kStaleMemberEpoch for a member's read. An unknown group has no offsets: -1.
+  // kUnknownMemberId, kStaleMemberEpoch for a member's read. An unknown group has no offsets: -1. A
+  // partition that is named several times has one answer. kInvalidRequest also for more than
+  // offset_fetch_bytes_max.
   [[nodiscard]] GroupResult<message::OffsetFetchResponse> OffsetFetch(
       const message::OffsetFetchRequest& request) const;
 
@@ -278,6 +280,8 @@ class GroupCoordinatorCore {
                                                                 const GroupMember& member) const;
   [[nodiscard]] ErrorCode CheckCommitter(const message::OffsetCommitRequest& request,
                                          const GroupState* group) const;
+  [[nodiscard]] ErrorCode CheckReader(const message::OffsetFetchRequest& request,
+                                      const GroupState* group) const;
   // False for an attempt of a member that a later one of its own has overtaken.
   bool IsNewestAttempt(const message::OffsetCommitRequest& request);
   // The group without the members named, as records.

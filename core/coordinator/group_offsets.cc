@@ -1,6 +1,7 @@
 // GroupCoordinatorCore: committed offsets.
 #include <utility>
 
+#include "absl/container/btree_set.h"
 #include "base/check.h"
 #include "base/planted_bug.h"
 #include "core/coordinator/group_coordinator_core.h"
@@ -60,14 +61,20 @@ bool MayCommit(const GroupMember& member, GroupEpoch epoch, const TopicPartition
   return held != nullptr && epoch >= held->epoch;
 }
 
-void AddFetchResult(const std::string& topic_id, int32_t partition, const CommittedOffset* offset,
-                    message::OffsetFetchResponse& response) {
+// What the fields of fixed size take at most, with a topic id.
+constexpr size_t kFetchResultBytes = 64;
+
+// Returns the bytes that it takes.
+size_t AddFetchResult(const std::string& topic_id, int32_t partition, const CommittedOffset* offset,
+                      message::OffsetFetchResponse& response) {
   message::OffsetFetchResponse::Partition* out = response.add_partitions();
   out->set_topic_id(topic_id);
   out->set_partition(partition);
   out->set_offset(offset != nullptr ? offset->offset.value() : kNoOffset.value());
   out->set_leader_epoch(offset != nullptr ? offset->leader_epoch.value() : kNoLeaderEpoch.value());
-  if (offset != nullptr) out->set_metadata(offset->metadata);
+  if (offset == nullptr) return kFetchResultBytes;
+  out->set_metadata(offset->metadata);
+  return kFetchResultBytes + offset->metadata.size();
 }
 
 }  // namespace
@@ -151,48 +158,56 @@ GroupResult<message::OffsetCommitResponse> GroupCoordinatorCore::OffsetCommit(
   return result;
 }
 
+ErrorCode GroupCoordinatorCore::CheckReader(const message::OffsetFetchRequest& request,
+                                            const GroupState* group) const {
+  const ErrorCode invalid = ValidateOffsetFetch(request, options_);
+  if (invalid != ErrorCode::kNone) return invalid;
+  // Anybody may read the offsets of a classic group.
+  if (request.member_id().empty() || FindClassic(request.group_id()) != nullptr) {
+    return ErrorCode::kNone;
+  }
+  const ErrorCode fenced =
+      CheckInstance(MembershipOf(request.group_id()), request.instance_id(), request.member_id());
+  if (fenced != ErrorCode::kNone) return fenced;
+  if (group == nullptr) return ErrorCode::kUnknownMemberId;
+  const auto member = group->membership.members.find(request.member_id());
+  if (member == group->membership.members.end()) return ErrorCode::kUnknownMemberId;
+  const bool current = GroupEpoch(request.member_epoch()) == member->second.epoch;
+  return current ? ErrorCode::kNone : ErrorCode::kStaleMemberEpoch;
+}
+
 GroupResult<message::OffsetFetchResponse> GroupCoordinatorCore::OffsetFetch(
     const message::OffsetFetchRequest& request) const {
   GroupResult<message::OffsetFetchResponse> result;
-  ErrorCode error = ValidateOffsetFetch(request, options_);
-  const GroupState* group = FindGroup(request.group_id());
-  // Anybody may read the offsets of a classic group.
-  const bool as_member = !request.member_id().empty() && FindClassic(request.group_id()) == nullptr;
-  if (error == ErrorCode::kNone && as_member) {
-    error =
-        CheckInstance(MembershipOf(request.group_id()), request.instance_id(), request.member_id());
-  }
-  if (error == ErrorCode::kNone && as_member) {
-    const GroupMember* member = nullptr;
-    if (group != nullptr) {
-      const auto it = group->membership.members.find(request.member_id());
-      if (it != group->membership.members.end()) member = &it->second;
-    }
-    if (member == nullptr) {
-      error = ErrorCode::kUnknownMemberId;
-    } else if (GroupEpoch(request.member_epoch()) != member->epoch) {
-      error = ErrorCode::kStaleMemberEpoch;
-    }
-  }
-  if (error != ErrorCode::kNone) {
+  const auto refuse = [&result](ErrorCode error) {
+    result.response.Clear();
     result.response.set_error_code(static_cast<int32_t>(error));
     return result;
-  }
+  };
+  const GroupState* group = FindGroup(request.group_id());
+  const ErrorCode refused = CheckReader(request, group);
+  if (refused != ErrorCode::kNone) return refuse(refused);
+  size_t bytes = 0;
   if (request.partitions().empty() && group != nullptr) {
     for (const auto& [partition, offset] : group->offsets) {
-      AddFetchResult(partition.topic_id.ToBytes(), partition.partition.value(), &offset,
-                     result.response);
+      bytes += AddFetchResult(partition.topic_id.ToBytes(), partition.partition.value(), &offset,
+                              result.response);
+      if (bytes > options_.offset_fetch_bytes_max) return refuse(ErrorCode::kInvalidRequest);
     }
   }
+  absl::btree_set<TopicPartition> answered;
   for (const record::TopicPartitions& topic : request.partitions()) {
     const TopicId topic_id = *TopicId::FromBytes(topic.topic_id());
     for (const int32_t index : topic.partitions()) {
+      const TopicPartition partition{topic_id, PartitionIndex(index)};
+      if (!answered.insert(partition).second) continue;
       const CommittedOffset* offset = nullptr;
       if (group != nullptr) {
-        const auto it = group->offsets.find({topic_id, PartitionIndex(index)});
+        const auto it = group->offsets.find(partition);
         if (it != group->offsets.end()) offset = &it->second;
       }
-      AddFetchResult(topic.topic_id(), index, offset, result.response);
+      bytes += AddFetchResult(topic.topic_id(), index, offset, result.response);
+      if (bytes > options_.offset_fetch_bytes_max) return refuse(ErrorCode::kInvalidRequest);
     }
   }
   return result;

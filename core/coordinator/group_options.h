@@ -63,6 +63,8 @@ struct GroupCoordinatorOptions {
   size_t partitions_per_request_max = 20000;  // INVALID_REQUEST
   size_t name_bytes_max = 249;                // INVALID_GROUP_ID, INVALID_REQUEST; ids and names
   size_t offset_metadata_bytes_max = 4096;    // OFFSET_METADATA_TOO_LARGE
+  // INVALID_REQUEST: it would never get smaller, and whoever asks may ask for fewer partitions.
+  size_t offset_fetch_bytes_max = size_t{16} << 20;
   // Records that one OnTime or OnTopicsChanged returns, give or take one group's.
   size_t records_per_turn_max = 1000;
 };

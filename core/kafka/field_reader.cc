@@ -140,6 +140,11 @@ void FieldReader::OnArray(ArrayRef& array, bool nullable) {
     return Fail(absl::StrCat(*count, " elements of at least ", element_size, " bytes, ", left(),
                              " are left"));
   }
+  if (*count > elements_left_) {
+    return Fail(absl::StrCat(
+        *count, " elements are more than one message may have: ", elements_left_, " left"));
+  }
+  elements_left_ -= *count;
   if (!Charge(*count * array.element_bytes())) return;
   QUIPU_CHECK(depth_ < kDepthMax);
   array.Resize(*count);

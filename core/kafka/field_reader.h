@@ -14,8 +14,11 @@
 
 namespace quipu::kafka {
 
-// How much memory one message may become.
+// How much one message may become.
 struct DecodeLimits {
+  // Of all arrays together. A client that names each of 10^5 partitions with a topic of its own has
+  // 2 * 10^5; what a request is turned into grows with them, and is in no budget of bytes.
+  size_t elements_max = size_t{1} << 18U;
   // Arrays and texts of one message, without its records, which stay slices of the frame. An array
   // whose elements are two bytes on the wire takes some twenty times as much in memory; this is
   // what bounds it. 2^16 partitions of a fetch take 5 MiB.
@@ -36,6 +39,7 @@ class FieldReader final : public FieldVisitor {
         frame_(std::move(frame)),
         position_(position),
         end_(frame_.size()),
+        elements_left_(limits.elements_max),
         memory_left_(limits.memory_bytes_max) {}
 
   // What is wrong: "topics[2].partitions[0].records: at byte 91 of 4096: length -2". Empty:
@@ -108,6 +112,7 @@ class FieldReader final : public FieldVisitor {
   Bytes frame_;
   size_t position_;
   size_t end_;  // of the frame, or of the tagged field that is being read
+  size_t elements_left_;
   size_t memory_left_;
   Tags tags_;
   std::array<Step, kDepthMax> path_{};

@@ -78,7 +78,7 @@ void FieldWriter::On(std::optional<std::string>& value, bool nullable) {
 }
 
 void FieldWriter::Length(std::optional<size_t> length) {
-  QUIPU_CHECK(length.value_or(0) < size_t{INT32_MAX});
+  // What is longer than the number can say makes the whole frame too large: see Finish.
   if (flexible()) {
     UnsignedVarint(length.has_value() ? static_cast<uint32_t>(*length) + 1 : 0);
   } else {

@@ -22,6 +22,9 @@
 
 namespace quipu::kafka {
 
+// What the length of a frame can say, which it does not count.
+inline constexpr size_t kFrameBytesMax = INT32_MAX;
+
 template <typename M>
 concept Message = requires(M& message, FieldVisitor& visitor) {
   { M::kApi } -> std::convertible_to<ApiKey>;
@@ -87,7 +90,7 @@ absl::StatusOr<M> Decode(const RequestFrame& request, const DecodeLimits& limits
 
 // A whole frame: size, header and message; records are shared, not copied. `version` must be one
 // that the API serves. Fields that it does not have are left out. To `errors`, if given, each error
-// but kNone is added.
+// but kNone is added. No slices: the frame would be larger than kFrameBytesMax.
 template <Message M>
   requires(M::kKind == MessageKind::kResponse)
 ByteChain EncodeResponse(const M& message, int16_t version, int32_t correlation_id,

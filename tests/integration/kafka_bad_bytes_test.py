@@ -35,10 +35,10 @@ def tags(count):
     return wire.varint(count) + b"".join(wire.varint(1000 + i) + b"\3abc" for i in range(count))
 
 
-def fetch_body(topic, partitions, partition_bytes, max_bytes):
-    """Of Fetch version 4."""
-    rows = b"".join(struct.pack(">iqi", p, 0, partition_bytes) for p in partitions)
-    return (struct.pack(">iiiib", -1, 0, 0, max_bytes, 0) + struct.pack(">i", 1) + string(topic)
+def fetch_body(topic, partitions, partition_bytes, max_bytes, offset=0, wait=(0, 0)):
+    """Of Fetch version 4. `wait`: for so many milliseconds, until so many bytes are there."""
+    rows = b"".join(struct.pack(">iqi", p, offset, partition_bytes) for p in partitions)
+    return (struct.pack(">iiiib", -1, *wait, max_bytes, 0) + struct.pack(">i", 1) + string(topic)
             + struct.pack(">i", len(rows) // 16) + rows)
 
 
@@ -208,13 +208,34 @@ class KafkaBadBytesTest(KafkaBadBytesCase):
                 self.assertEqual(told[0][1], NONE)
                 self.assertGreater(told[0][2], 0)
 
-    def test_a_partition_that_is_named_a_thousand_times_is_not_read_as_often(self):
+    def test_a_partition_that_is_named_a_thousand_times_is_read_and_answered_once(self):
         with Wire(self.address, seconds=programs.PATIENCE) as client:
             _, answer = client.ask(request(FETCH, 4, fetch_body("big", [0] * 1000, MOST, MOST)))
             rows = list(fetched(answer, "big"))
-            self.assertEqual((len(rows), {row[1] for row in rows}), (1000, {NONE}))
+            self.assertEqual((len(rows), {row[1] for row in rows}), (1, {NONE}))
             self.assertGreater(sum(row[2] for row in rows), 0)
             self.assertLess(len(answer), 2 * MIB)  # fetch.max.bytes, and what stands around records
+
+    def test_writes_go_on_while_a_long_poll_names_their_partition_a_hundred_thousand_times(self):
+        with contextlib.ExitStack() as all_of_them:
+            body = fetch_body("payments", [0] * 100000, MOST, MOST, len(self.payments), (600000, MOST))
+            for _ in range(8):
+                waiting = all_of_them.enter_context(Wire(self.address))
+                waiting.socket.sendall(request(FETCH, 4, body))
+            time.sleep(1)  # until they wait
+            client = all_of_them.enter_context(Wire(self.address, seconds=programs.PATIENCE))
+            began = time.monotonic()
+            for _ in range(50):
+                line = f"payment {len(self.payments)}"
+                _, answer = client.ask(request(PRODUCE, 3, produce_body("payments", wire.batch([line.encode()]))))
+                self.assertEqual(produced(answer, "payments"), (NONE, len(self.payments)))
+                self.payments.append(line)
+            self.assertLess(time.monotonic() - began, programs.PATIENCE)
+
+    def test_a_request_of_too_many_elements_ends_its_connection(self):
+        with Wire(self.address, seconds=programs.PATIENCE) as client:
+            client.send_what_goes(request(FETCH, 4, fetch_body("payments", range(1 << 18), MIB, MIB)))
+            self.assertTrue(client.is_closed())
 
     def test_a_bomb_of_compressed_records_is_refused(self):
         records = bomb(512 * MIB)

@@ -16,19 +16,18 @@ absl::Status HandleDeleteGroups(const KafkaContext& context, const KafkaCallPtr&
   for (const std::string& group_id : names) {
     response.results.push_back({.group_id = group_id});
   }
-  const auto gather = Gather<DeleteGroupsResponse>::Make(
-      std::move(response), names.size(),
-      [call](const DeleteGroupsResponse& all) { call->Answer(all); });
-  for (size_t i = 0; i < names.size(); ++i) {
-    message::DeleteGroupRequest asked;
-    asked.set_group_id(names[i]);
-    context.node.DeleteGroup(
-        std::move(asked), [gather, i](const message::DeleteGroupResponse& result) {
+  Gather<DeleteGroupsResponse>::Run(
+      std::move(response), names.size(), kAskedAtOnceMax,
+      [&node = context.node, names](const auto& gather, size_t i) {
+        message::DeleteGroupRequest asked;
+        asked.set_group_id(names[i]);
+        node.DeleteGroup(std::move(asked), [gather, i](const message::DeleteGroupResponse& result) {
           gather->Complete([&](DeleteGroupsResponse& all) {
             all.results[i].error_code = GroupError(ErrorOf(result.error_code()));
           });
         });
-  }
+      },
+      [call](const DeleteGroupsResponse& all) { call->Answer(all); });
   return absl::OkStatus();
 }
 

@@ -6,6 +6,7 @@
 #include "broker/kafka/api_handlers.h"
 #include "broker/kafka/authorized_operations.h"
 #include "broker/kafka/gather.h"
+#include "broker/kafka/group/group_bytes.h"
 #include "broker/kafka/wire_error.h"
 #include "core/kafka/group/describe_groups.h"
 
@@ -43,28 +44,54 @@ DescribeGroupsResponse::Group Described(const std::string& group_id, int16_t ver
   return group;
 }
 
+// Describes one group after the other.
+class Describer {
+ public:
+  Describer(BrokerNode& node, const DescribeGroupsRequest& request, int16_t version)
+      : node_(node),
+        version_(version),
+        with_operations_(request.include_authorized_operations),
+        names_(Unique(request.groups)) {}
+
+  [[nodiscard]] size_t groups() const { return names_.size(); }
+
+  void operator()(const Gather<DescribeGroupsResponse>::Ptr& gather, size_t i) const {
+    const auto refuse = [group_id = names_[i], i](DescribeGroupsResponse& all) {
+      all.groups[i] = {.error_code = GroupBytes::kRefusal, .group_id = group_id};
+    };
+    if (bytes_->full()) return gather->Complete(refuse);
+    message::DescribeGroupRequest asked;
+    asked.set_group_id(names_[i]);
+    node_.DescribeGroup(std::move(asked), [gather, refuse, bytes = bytes_, i, group_id = names_[i],
+                                           version = version_, with_operations = with_operations_](
+                                              const message::DescribeGroupResponse& result) {
+      if (!bytes->Take(result.ByteSizeLong())) return gather->Complete(refuse);
+      gather->Complete([&](DescribeGroupsResponse& all) {
+        all.groups[i] = Described(group_id, version, with_operations, result);
+      });
+    });
+  }
+
+ private:
+  BrokerNode& node_;
+  const int16_t version_;
+  const bool with_operations_;
+  const std::vector<std::string> names_;
+  const std::shared_ptr<GroupBytes> bytes_ = std::make_shared<GroupBytes>();
+};
+
 }  // namespace
 
 absl::Status HandleDescribeGroups(const KafkaContext& context, const KafkaCallPtr& call) {
-  QUIPU_ASSIGN_OR_RETURN(DescribeGroupsRequest request, call->Decode<DescribeGroupsRequest>());
-  const std::vector<std::string> names = Unique(std::move(request.groups));
+  QUIPU_ASSIGN_OR_RETURN(const DescribeGroupsRequest request,
+                         call->Decode<DescribeGroupsRequest>());
+  Describer describer(context.node, request, call->version());
+  const size_t groups = describer.groups();
   DescribeGroupsResponse response;
-  response.groups.resize(names.size());
-  const auto gather = Gather<DescribeGroupsResponse>::Make(
-      std::move(response), names.size(),
+  response.groups.resize(groups);
+  Gather<DescribeGroupsResponse>::Run(
+      std::move(response), groups, kLargeAskedAtOnceMax, std::move(describer),
       [call](const DescribeGroupsResponse& all) { call->Answer(all); });
-  for (size_t i = 0; i < names.size(); ++i) {
-    message::DescribeGroupRequest asked;
-    asked.set_group_id(names[i]);
-    context.node.DescribeGroup(
-        std::move(asked), [gather, i, group_id = names[i], version = call->version(),
-                           with_operations = request.include_authorized_operations](
-                              const message::DescribeGroupResponse& result) {
-          gather->Complete([&](DescribeGroupsResponse& all) {
-            all.groups[i] = Described(group_id, version, with_operations, result);
-          });
-        });
-  }
   return absl::OkStatus();
 }
 

@@ -5,7 +5,6 @@
 #include "broker/kafka/api_handlers.h"
 #include "broker/kafka/gather.h"
 #include "broker/kafka/topic_lookup.h"
-#include "broker/kafka/wire_error.h"
 #include "core/kafka/group/find_coordinator.h"
 
 namespace quipu::kafka {
@@ -25,11 +24,11 @@ Coordinator Refused(const std::string& key, ErrorCode error, std::string why) {
 }
 
 Coordinator ToCoordinator(const std::string& key, const MetadataImage* image,
-                          const message::FindCoordinatorResponse& found) {
-  const ErrorCode error = GroupError(ErrorOf(found.error_code()));
+                          const FoundCoordinator& found) {
+  const ErrorCode error = found.error;
   if (error != ErrorCode::kNone) return Refused(key, error, std::string(ErrorDescription(error)));
   std::vector<NodeEndpoint> endpoints;
-  AddEndpoint(image, BrokerId(found.broker_id()), endpoints);
+  AddEndpoint(image, found.broker, endpoints);
   if (endpoints.empty()) {
     return Refused(key, ErrorCode::kCoordinatorNotAvailable,
                    image == nullptr ? "this broker has not heard of the cluster yet"
@@ -63,26 +62,19 @@ absl::Status HandleFindCoordinator(const KafkaContext& context, const KafkaCallP
   std::vector<std::string> keys = std::move(request.coordinator_keys);
   if (call->version() < kSeveralSince) keys = {std::move(request.key)};
   keys = Unique(std::move(keys));
-  const auto gather = Gather<std::vector<Coordinator>>::Make(
-      std::vector<Coordinator>(keys.size()), keys.size(), [call](std::vector<Coordinator> found) {
-        call->Answer(Answer(call->version(), std::move(found)));
-      });
-  for (size_t i = 0; i < keys.size(); ++i) {
-    const std::string& key = keys[i];
-    if (request.key_type != kGroup) {
-      gather->Complete([&](auto& all) {
-        all[i] = Refused(key, ErrorCode::kInvalidRequest, "only groups have coordinators here");
-      });
-      continue;
+  std::vector<Coordinator> all;
+  if (request.key_type == kGroup) {
+    const std::vector<FoundCoordinator> found = context.node.FindCoordinators(keys);
+    const MetadataImagePtr image = context.node.image();
+    for (size_t i = 0; i < keys.size(); ++i) {
+      all.push_back(ToCoordinator(keys[i], image.get(), found[i]));
     }
-    message::FindCoordinatorRequest asked;
-    asked.set_group_id(key);
-    context.node.FindCoordinator(
-        std::move(asked), [gather, i, key, &node = context.node](const auto& found) {
-          const MetadataImagePtr image = node.image();
-          gather->Complete([&](auto& all) { all[i] = ToCoordinator(key, image.get(), found); });
-        });
+  } else {
+    for (const std::string& key : keys) {
+      all.push_back(Refused(key, ErrorCode::kInvalidRequest, "only groups have coordinators here"));
+    }
   }
+  call->Answer(Answer(call->version(), std::move(all)));
   return absl::OkStatus();
 }
 

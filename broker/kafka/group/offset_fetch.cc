@@ -1,11 +1,15 @@
 // OffsetFetch: committed offsets of one group, from version 8 on of several (KIP-709).
+#include <functional>
 #include <map>
-#include <set>
+#include <memory>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "base/status_macros.h"
 #include "broker/kafka/api_handlers.h"
 #include "broker/kafka/gather.h"
+#include "broker/kafka/group/group_bytes.h"
+#include "broker/kafka/partition_slots.h"
 #include "broker/kafka/topic_lookup.h"
 #include "broker/kafka/wire_error.h"
 #include "core/kafka/group/offset_fetch.h"
@@ -109,6 +113,63 @@ OffsetFetchResponse ToResponse(std::vector<OffsetsOfGroup> groups, int16_t versi
   return response;
 }
 
+// Each group once, with each partition once.
+void DropRepeated(std::vector<OffsetFetchRequest::Group>& groups) {
+  absl::flat_hash_set<std::string> seen;
+  std::erase_if(groups, [&seen](const auto& group) { return !seen.insert(group.group_id).second; });
+  for (OffsetFetchRequest::Group& group : groups) {
+    if (!group.topics) continue;
+    MergeRepeated(*group.topics, &OffsetFetchRequest::Topic::name,
+                  &OffsetFetchRequest::Topic::partition_indexes, std::identity());
+  }
+}
+
+// Reads the offsets of one group after the other.
+class Reader {
+ public:
+  using Groups = std::vector<OffsetFetchRequest::Group>;
+  using Answers = std::vector<OffsetsOfGroup>;
+
+  Reader(const KafkaContext& context, Groups groups)
+      : node_(context.node),
+        image_(context.node.image()),
+        groups_(std::make_shared<const Groups>(std::move(groups))) {}
+
+  void operator()(const Gather<Answers>::Ptr& gather, size_t i) const {
+    const auto fill = [gather, i, image = image_, groups = groups_,
+                       bytes = bytes_](const message::OffsetFetchResponse& result) {
+      ErrorCode error = FetchError(ErrorOf(result.error_code()));
+      const bool fits = error != ErrorCode::kNone || bytes->Take(result.ByteSizeLong());
+      if (!fits) error = GroupBytes::kRefusal;
+      const Committed committed = fits ? ToCommitted(result) : Committed();
+      gather->Complete([&](Answers& all) {
+        const OffsetFetchRequest::Group& group = (*groups)[i];
+        all[i].group_id = group.group_id;
+        all[i].error_code = error;
+        if (group.topics) {
+          FillAsked(*group.topics, image.get(), committed, all[i]);
+        } else {
+          FillAll(image.get(), committed, all[i]);
+        }
+      });
+    };
+    if (image_ == nullptr || bytes_->full()) {
+      message::OffsetFetchResponse refused;
+      refused.set_error_code(static_cast<int32_t>(image_ == nullptr ? ErrorCode::kNotCoordinator
+                                                                    : GroupBytes::kRefusal));
+      fill(refused);
+    } else {
+      node_.OffsetFetch(ToAsked((*groups_)[i], image_.get()), fill);
+    }
+  }
+
+ private:
+  BrokerNode& node_;
+  const MetadataImagePtr image_;
+  const std::shared_ptr<const Groups> groups_;
+  const std::shared_ptr<GroupBytes> bytes_ = std::make_shared<GroupBytes>();
+};
+
 }  // namespace
 
 absl::Status HandleOffsetFetch(const KafkaContext& context, const KafkaCallPtr& call) {
@@ -117,38 +178,11 @@ absl::Status HandleOffsetFetch(const KafkaContext& context, const KafkaCallPtr& 
   if (call->version() < kSeveralGroupsSince) {
     groups = {{.group_id = std::move(request.group_id), .topics = std::move(request.topics)}};
   }
-  std::set<std::string> seen;
-  std::erase_if(groups, [&seen](const auto& group) { return !seen.insert(group.group_id).second; });
-  const auto gather = Gather<std::vector<OffsetsOfGroup>>::Make(
-      std::vector<OffsetsOfGroup>(groups.size()), groups.size(),
-      [call](std::vector<OffsetsOfGroup> all) {
-        call->Answer(ToResponse(std::move(all), call->version()));
-      });
-  const MetadataImagePtr image = context.node.image();
-  for (size_t i = 0; i < groups.size(); ++i) {
-    message::OffsetFetchRequest asked = ToAsked(groups[i], image.get());
-    const auto fill = [gather, image, i,
-                       group = std::move(groups[i])](const message::OffsetFetchResponse& result) {
-      gather->Complete([&](std::vector<OffsetsOfGroup>& all) {
-        OffsetsOfGroup& out = all[i];
-        out.group_id = group.group_id;
-        out.error_code = FetchError(ErrorOf(result.error_code()));
-        const Committed committed = ToCommitted(result);
-        if (group.topics) {
-          FillAsked(*group.topics, image.get(), committed, out);
-        } else {
-          FillAll(image.get(), committed, out);
-        }
-      });
-    };
-    if (image == nullptr) {
-      message::OffsetFetchResponse unknown;
-      unknown.set_error_code(static_cast<int32_t>(ErrorCode::kNotCoordinator));
-      fill(unknown);
-    } else {
-      context.node.OffsetFetch(std::move(asked), fill);
-    }
-  }
+  DropRepeated(groups);
+  const size_t count = groups.size();
+  Gather<Reader::Answers>::Run(
+      Reader::Answers(count), count, kLargeAskedAtOnceMax, Reader(context, std::move(groups)),
+      [call](Reader::Answers all) { call->Answer(ToResponse(std::move(all), call->version())); });
   return absl::OkStatus();
 }
 

@@ -69,9 +69,10 @@ quipu::FetchRequest ToAsked(const FetchRequest& request, const MetadataImage* im
 FetchResponse ToResponse(const FetchRequest& request, int16_t version, const PartitionSlots& slots,
                          const MetadataImage* image, quipu::FetchResponse results) {
   FetchResponse response{.error_code = results.error};
+  const bool each = results.error != ErrorCode::kNone;
+  if (each && version >= kWholeErrorSince) return response;
   // Before there was an error of the whole answer, each partition has to carry it: as one that
   // every client takes for "later".
-  const bool each = results.error != ErrorCode::kNone && version < kWholeErrorSince;
   const bool read_committed = request.isolation_level == kReadCommitted;
   slots.Shape(
       request.topics, response.responses,
@@ -102,6 +103,8 @@ absl::Status HandleFetch(const KafkaContext& context, const KafkaCallPtr& call) 
     call->Answer(FetchResponse{.error_code = refused});
     return absl::OkStatus();
   }
+  MergeRepeated(request.topics, &FetchRequest::Topic::topic, &FetchRequest::Topic::partitions,
+                &FetchRequest::Partition::partition);
   const MetadataImagePtr image = context.node.image();
   PartitionSlots slots;
   quipu::FetchRequest asked = ToAsked(request, image.get(), call->client_id(), slots);

@@ -246,6 +246,80 @@ TEST(LongPoll, MoreWaitersThanTheLimitAreRefused) {
   world.RunUntil([&] { return first.has_value(); });
 }
 
+TEST(LongPoll, ItsPartitionsHaveRoomBesideThoseOfOthersOrItIsRefused) {
+  FakeWorld world;
+  const TopicId topic = world.CreateTopic("payments", 4);
+  world.machine(1).Crash();
+  world.machine(1).config.fetch_partitions_max = 3;
+  world.machine(1).Boot();
+  world.RunFor(std::chrono::seconds(2));
+  FetchRequest fetch;
+  fetch.max_wait_ms = 5000;
+  for (int i = 0; i < 4; ++i) fetch.partitions.push_back(Want(topic, i, 0));
+  std::optional<FetchResponse> first;
+  world.node(1).Fetch(fetch, [&](FetchResponse response) { first = response; });
+  EXPECT_EQ(world.FetchOne(1, topic, 0, 0).error, ErrorCode::kLimitReached);
+  EXPECT_FALSE(first.has_value());  // alone it may have as many as it likes
+  world.RunUntil([&] { return first.has_value(); });
+  EXPECT_EQ(first->error, ErrorCode::kNone);
+  EXPECT_EQ(world.FetchOne(1, topic, 0, 0).error, ErrorCode::kNone);
+}
+
+TEST(LongPoll, ManyPartitionsAndManyAppendsAddUp) {
+  FakeWorld world(1, 2);
+  constexpr int kPartitions = 200;
+  const TopicId topic = world.CreateTopic("payments", kPartitions);
+  const size_t size = MakeBatch(0, 1, -1, 0, 0, 1000, 1000).size();
+  FetchRequest fetch;
+  fetch.max_wait_ms = 60000;
+  fetch.min_bytes = static_cast<int32_t>(10 * size);
+  for (int i = 0; i < kPartitions; ++i) fetch.partitions.push_back(Want(topic, i, 0));
+  std::optional<FetchResponse> answer;
+  world.node(1).Fetch(fetch, [&](FetchResponse response) { answer = response; });
+  for (int i = 0; i < 10; ++i) {  // into partitions 0, 1, 2 and 3
+    world.RunFor(milliseconds(20));
+    EXPECT_FALSE(answer.has_value()) << i;
+    world.Produce(1, topic, i % 4, MakeBatch(i, 1, -1, 0, 0, 1000, 1000));
+  }
+  world.RunUntil([&] { return answer.has_value(); }, milliseconds(100));
+  EXPECT_EQ(answer->partitions.at(0).batches.size(), 3U);
+  EXPECT_EQ(answer->partitions.at(3).batches.size(), 2U);
+}
+
+TEST(LongPoll, NoMoreIsWaitedForThanAnAnswerCarries) {
+  FakeWorld world;
+  const TopicId topic = world.CreateTopic("payments", 1);
+  FetchRequest fetch;
+  fetch.max_wait_ms = 60000;
+  fetch.min_bytes = INT32_MAX;
+  fetch.max_bytes = 2500;
+  fetch.partitions.push_back(Want(topic, 0, 0));
+  std::optional<FetchResponse> answer;
+  world.node(1).Fetch(fetch, [&](FetchResponse response) { answer = response; });
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(answer.has_value());
+    world.Produce(1, topic, 0, MakeBatch(i, 1, -1, 0, 0, 1000, 1000));
+  }
+  world.RunUntil([&] { return answer.has_value(); }, milliseconds(100));
+  EXPECT_EQ(answer->partitions.at(0).batches.size(), 2U);
+}
+
+TEST(Fetch, APartitionThatIsNamedAgainIsRefusedThere) {
+  FakeWorld world;
+  const TopicId topic = world.CreateTopic("payments", 2);
+  world.Produce(1, topic, 0, MakeBatch(0, 1));
+  FetchRequest fetch;
+  fetch.max_wait_ms = 60000;
+  fetch.partitions = {Want(topic, 0, 0), Want(topic, 1, 0), Want(topic, 0, 0), Want(topic, 9, 0),
+                      Want(topic, 9, 0)};
+  const auto response = world.Fetch(1, fetch);
+  EXPECT_EQ(ValuesIn(response.partitions.at(0).batches), Values{"v0"});
+  EXPECT_EQ(response.partitions.at(1).error, ErrorCode::kNone);
+  EXPECT_EQ(response.partitions.at(2).error, ErrorCode::kInvalidRequest);
+  EXPECT_TRUE(response.partitions.at(2).batches.empty());
+  EXPECT_EQ(response.partitions.at(4).error, ErrorCode::kUnknownTopicOrPartition);
+}
+
 TEST(Fetch, NeverReturnsMoreThanAskedButAlwaysOneBatch) {
   FakeWorld world;
   const TopicId topic = world.CreateTopic("payments", 2);

@@ -164,6 +164,54 @@ TEST_F(KafkaLogTest, ALongPollEndsWithTheFirstRecord) {
   EXPECT_TRUE(waiting->answer.has_value());
 }
 
+TEST_F(KafkaLogTest, APartitionThatIsNamedAgainIsReadOnceAsTheLastOneSays) {
+  Write(Writes(MakeBatch(0, 1)));
+  FetchRequest request = Reads(0);
+  request.topics.push_back(Reads(1).topics[0]);
+  request.topics[0].partitions.push_back({.partition = PartitionIndex(7)});
+  const auto response = kafka_.Ask<FetchResponse>(HandleFetch, request, 12, leader_);
+  ASSERT_EQ(response.responses.size(), 1U);
+  ASSERT_EQ(response.responses[0].partitions.size(), 2U);
+  EXPECT_TRUE(response.responses[0].partitions[0].records.slices.empty());
+  EXPECT_EQ(response.responses[0].partitions[0].error_code, ErrorCode::kNone);
+  EXPECT_EQ(response.responses[0].partitions[1].error_code, ErrorCode::kUnknownTopicOrPartition);
+}
+
+// Each of the repeats cost a sum over all of them at each write.
+TEST_F(KafkaLogTest, WritesGoOnBesideALongPollThatNamesTheirPartitionAHundredThousandTimes) {
+  FetchRequest request = Reads(0);
+  request.max_wait_ms = 600000;
+  request.min_bytes = INT32_MAX;
+  request.topics[0].partitions.resize(100000, request.topics[0].partitions[0]);
+  const auto waiting = kafka_.Send(HandleFetch, request, 12, leader_);
+  kafka_.world.RunFor(std::chrono::milliseconds(10));
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(Write(Writes(MakeBatch(i, 1))).base_offset, Offset(i));
+  }
+  EXPECT_FALSE(waiting->answer.has_value());
+  for (int i = 0; i < 3; ++i) Write(Writes(MakeBatch(0, 1, -1, 0, 0, 1000, 500000)));
+  kafka_.world.RunFor(std::chrono::milliseconds(100));
+  ASSERT_TRUE(waiting->answer.has_value());  // as full as it gets
+}
+
+TEST_F(KafkaLogTest, AFetchWithoutRoomIsRefusedAsAWhole) {
+  kafka_.world.machine(leader_).Crash();
+  kafka_.world.machine(leader_).config.fetch_partitions_max = 1;
+  kafka_.world.RunUntil([&] { return kafka_.world.Partition(a_, 0).leader == kNoBroker; });
+  kafka_.world.machine(leader_).Boot();
+  kafka_.world.RunUntil([&] { return kafka_.world.Partition(a_, 0).leader != kNoBroker; });
+  kafka_.world.RunFor(std::chrono::seconds(2));
+  FetchRequest request = Reads(0);
+  request.max_wait_ms = 5000;
+  request.min_bytes = 1;
+  const auto waiting = kafka_.Send(HandleFetch, request, 12, leader_);
+  const auto refused = kafka_.Ask<FetchResponse>(HandleFetch, request, 12, leader_);
+  EXPECT_EQ(refused.error_code, ErrorCode::kRequestTimedOut);  // clients repeat it
+  EXPECT_TRUE(refused.responses.empty());
+  EXPECT_EQ(Read(request, 6).error_code, ErrorCode::kNotLeaderOrFollower);
+  EXPECT_EQ(kafka_.refusals.counts().at({"Kafka/Fetch", ErrorCode::kLimitReached}), 1U);
+}
+
 TEST_F(KafkaLogTest, EpochsThatAreNotTheLeadersAreTold) {
   const LeaderEpoch now = kafka_.world.Partition(a_, 0).leader_epoch;
   FetchRequest request = Reads(0);

@@ -43,6 +43,51 @@ TEST_F(GroupOffsetsTest, TheNewestCommitCounts) {
   EXPECT_EQ(core_.StateRecordCount(), 3U);
 }
 
+TEST_F(GroupOffsetsTest, APartitionThatIsNamedAgainIsAnsweredOnce) {
+  Join("a");
+  CommitOffset("a", 1, topic_, 0, 5);
+  message::OffsetFetchRequest request;
+  request.set_group_id("g");
+  for (int i = 0; i < 2; ++i) {
+    auto* topic = request.add_partitions();
+    topic->set_topic_id(topic_.ToBytes());
+    for (const int partition : {0, 3, 0}) topic->add_partitions(partition);
+  }
+  const auto answer = core_.OffsetFetch(request).response;
+  ASSERT_EQ(answer.partitions_size(), 2);
+  EXPECT_EQ(answer.partitions(0).offset(), 5);
+  EXPECT_EQ(answer.partitions(1).partition(), 3);
+}
+
+TEST_F(GroupOffsetsTest, MoreThanAnAnswerCarriesIsReadInParts) {
+  const size_t metadata = TestOptions().offset_metadata_bytes_max;
+  const auto count = static_cast<int32_t>(TestOptions().offset_fetch_bytes_max / metadata);
+  const TopicId wide = topics_.Add("wide", 2, count);
+  message::OffsetCommitRequest commit;
+  commit.set_group_id("g");
+  commit.set_member_epoch(-1);
+  message::OffsetFetchRequest half;
+  half.set_group_id("g");
+  half.add_partitions()->set_topic_id(wide.ToBytes());
+  for (int32_t i = 0; i < count; ++i) {
+    auto* item = commit.add_partitions();
+    item->set_topic_id(wide.ToBytes());
+    item->set_partition(i);
+    item->set_leader_epoch(-1);
+    item->set_metadata(std::string(metadata, 'm'));
+    if (i % 2 == 0) half.mutable_partitions(0)->add_partitions(i);
+  }
+  Commit(core_.OffsetCommit(commit, now_, topics_));
+  message::OffsetFetchRequest all;
+  all.set_group_id("g");
+  const auto refused = core_.OffsetFetch(all).response;
+  EXPECT_EQ(refused.error_code(), static_cast<int32_t>(ErrorCode::kInvalidRequest));
+  EXPECT_EQ(refused.partitions_size(), 0);
+  const auto read = core_.OffsetFetch(half).response;
+  EXPECT_EQ(read.error_code(), 0);
+  EXPECT_EQ(read.partitions_size(), count / 2);
+}
+
 // I50: the client gave the first attempt up, and it arrives all the same.
 TEST_F(GroupOffsetsTest, AnAttemptThatALaterOneOvertookIsRefused) {
   Join("a");

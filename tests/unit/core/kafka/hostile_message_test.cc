@@ -105,6 +105,23 @@ TEST(KafkaHostileMessageTest, AMessageThatWouldTakeTooMuchMemoryIsRefused) {
               HasSubstr("topics: at byte 4 of 100004: the message would take more memory"));
 }
 
+TEST(KafkaHostileMessageTest, AMessageOfTooManyElementsIsRefused) {
+  FetchRequest request;
+  request.topics.assign(100000, {.topic = "t", .partitions = {{}}});
+  const auto decode = [&request](const DecodeLimits& limits) {
+    const Bytes frame(Joined(EncodeRequest(request, 4, 1, std::nullopt)).substr(4));
+    return Decode<FetchRequest>(*ParseRequest(frame), limits).status();
+  };
+  EXPECT_TRUE(decode({}).ok());  // 100,000 partitions with a topic each: as many as any client has
+  EXPECT_TRUE(decode({.elements_max = 200000}).ok());
+  EXPECT_THAT(decode({.elements_max = 199999}).ToString(),
+              HasSubstr("topics[99999].partitions: at byte 2300015 of 2300031: 1 elements are more "
+                        "than one message may have: 0 left"));
+  request.topics.assign(1, {.topic = "t", .partitions = {}});
+  request.topics[0].partitions.resize((size_t{1} << 18U) + 1);
+  EXPECT_FALSE(decode({}).ok());
+}
+
 TEST(KafkaHostileMessageTest, TextsCountAsMemoryAndRecordsDoNot) {
   const std::string body = Wire(int32_t{1}, Short(std::string(1000, 't')));
   EXPECT_THAT(ErrorOf<MetadataRequest>(body, 0, {.memory_bytes_max = 1000}),
@@ -200,6 +217,25 @@ TEST(KafkaHostileMessageTest, AStructIsThereOrNull) {
 }
 
 // ---- what a broker writes ----
+
+TEST(KafkaHostileMessageTest, WhatNoFrameCanCarryIsNone) {
+  const Bytes batch(std::string(size_t{1} << 20U, 'b'));
+  FetchResponse response{.responses = {{.partitions = {{}, {}}}}};
+  const auto set = [&response, &batch](size_t partition, size_t batches) {
+    response.responses[0].partitions[partition].records = {.is_null = false,
+                                                           .slices = ByteChain(batches, batch)};
+  };
+  set(0, 1000);
+  set(1, 1047);
+  EXPECT_FALSE(EncodeResponse(response, 12, 1).empty());
+  set(1, 1048);
+  EXPECT_TRUE(EncodeResponse(response, 12, 1).empty());
+  for (const size_t batches : {2048, 4097}) {  // in one field
+    set(0, batches);
+    EXPECT_TRUE(EncodeResponse(response, 12, 1).empty());
+    EXPECT_TRUE(EncodeResponse(response, 11, 1).empty());
+  }
+}
 
 TEST(KafkaHostileMessageTest, TextsThatDoNotFitAreCut) {
   const HeartbeatRequest request{.group_id = std::string(40000, 'g')};
