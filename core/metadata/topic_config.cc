@@ -12,6 +12,10 @@ namespace {
 
 constexpr size_t kTopicNameBytesMax = 249;
 
+// That of Quipu's groups, and those that Kafka has beside it: clients know their names.
+constexpr absl::string_view kOwnTopics[] = {"__consumer_offsets", "__transaction_state",
+                                            "__share_group_state", "__cluster_metadata"};
+
 // At most 64 characters of what came from outside, so that no message grows with its input.
 std::string Shown(absl::string_view text) { return std::string(text.substr(0, 64)); }
 
@@ -26,7 +30,9 @@ int64_t NumberOr(const absl::btree_map<std::string, std::string>& configs, absl:
 
 }  // namespace
 
-bool IsInternalTopic(absl::string_view name) { return name.substr(0, 2) == "__"; }
+bool IsInternalTopic(absl::string_view name) {
+  return std::ranges::find(kOwnTopics, name) != std::end(kOwnTopics);
+}
 
 bool TopicNamesCollide(absl::string_view a, absl::string_view b) {
   if (a.size() != b.size()) return false;
@@ -58,10 +64,10 @@ TopicRefusal CheckTopicName(absl::string_view name, bool internal) {
     }
   }
   if (IsInternalTopic(name) && !internal) {
-    return refuse("names that begin with '__' are the cluster's own");
+    return refuse("it is the name of one of the cluster's own topics");
   }
   if (internal && !IsInternalTopic(name)) {
-    return refuse("an internal topic's name begins with '__'");
+    return refuse("it is not the name of one of the cluster's own topics");
   }
   return {};
 }

@@ -246,12 +246,16 @@ TEST_F(KafkaLogTest, TopicsAreMadeOnFirstUseOnlyWhereThatIsWanted) {
   kafka_.Ask<MetadataResponse>(HandleMetadata, request, 12);
   EXPECT_EQ(kafka_.world.controller.image().FindTopicByName("new"), nullptr);
   request.allow_auto_topic_creation = true;
-  request.topics = {{{.name = "new"}, {.name = "__own"}, {.name = "bad name"}}};
+  request.topics = {{{.name = "new"},
+                     {.name = "__share_group_state"},
+                     {.name = "bad name"},
+                     {.name = "__heartbeat"}}};
   // Three replicas are the default, and there are two brokers.
   const auto refused = kafka_.Ask<MetadataResponse>(HandleMetadata, request, 12);
   EXPECT_EQ(refused.topics[0].error_code, ErrorCode::kInvalidReplicationFactor);
   EXPECT_EQ(refused.topics[1].error_code, ErrorCode::kUnknownTopicOrPartition);
   EXPECT_EQ(refused.topics[2].error_code, ErrorCode::kInvalidTopic);
+  EXPECT_EQ(refused.topics[3].error_code, ErrorCode::kInvalidReplicationFactor);
   message::AdminRequest fewer;
   fewer.mutable_alter_configs()->set_broker_id(-1);
   auto* set = fewer.mutable_alter_configs()->add_set();
@@ -261,6 +265,7 @@ TEST_F(KafkaLogTest, TopicsAreMadeOnFirstUseOnlyWhereThatIsWanted) {
   EXPECT_EQ(kafka_.Ask<MetadataResponse>(HandleMetadata, request, 12).topics[0].error_code,
             ErrorCode::kLeaderNotAvailable);
   EXPECT_NE(kafka_.world.controller.image().FindTopicByName("new"), nullptr);
+  EXPECT_NE(kafka_.world.controller.image().FindTopicByName("__heartbeat"), nullptr);
 }
 
 }  // namespace

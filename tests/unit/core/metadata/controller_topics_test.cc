@@ -109,7 +109,8 @@ TEST_F(TopicsTest, BadConfigChangesAreRefusedWhole) {
 }
 
 TEST_F(TopicsTest, InternalTopicsAreMadeByTheClusterAndStay) {
-  ExpectRefused(cluster_.CreateTopic("__x", 1, 1), ErrorCode::kInvalidTopic, "cluster's own");
+  ExpectRefused(cluster_.CreateTopic("__transaction_state", 1, 1), ErrorCode::kInvalidTopic,
+                "cluster's own");
   message::AdminRequest request;
   request.mutable_create_topic()->set_name("__consumer_offsets");
   request.mutable_create_topic()->set_partitions(8);

@@ -24,8 +24,17 @@ TEST(TopicNameTest, RefusesWhatKafkaRefuses) {
   }
 }
 
-TEST(TopicNameTest, TwoUnderscoresAreTheClustersOwn) {
-  EXPECT_EQ(CheckTopicName("__consumer_offsets", false).error, ErrorCode::kInvalidTopic);
+TEST(TopicNameTest, OnlyKafkasOwnNamesAreTheClustersOwn) {
+  for (const char* own :
+       {"__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"}) {
+    EXPECT_EQ(CheckTopicName(own, false).error, ErrorCode::kInvalidTopic) << own;
+    EXPECT_TRUE(CheckTopicName(own, true).ok()) << own;
+  }
+  for (const char* anybodys : {"__debezium-heartbeat.payments", "__strimzi_canary",
+                               "__CruiseControlMetrics", "__", "__consumer_offsets2"}) {
+    EXPECT_TRUE(CheckTopicName(anybodys, false).ok()) << anybodys;
+    EXPECT_FALSE(CheckTopicName(anybodys, true).ok()) << anybodys;
+  }
   EXPECT_TRUE(CheckTopicName("__consumer_offsets", true).ok());
   EXPECT_EQ(CheckTopicName("payments", true).error, ErrorCode::kInvalidTopic);
 }
