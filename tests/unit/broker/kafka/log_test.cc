@@ -236,6 +236,25 @@ TEST_F(KafkaLogTest, MetadataNameTheAddressesOfThisListener) {
   EXPECT_EQ(kafka_.Ask<MetadataResponse>(HandleMetadata, request, 0).topics.size(), 1U);
 }
 
+TEST_F(KafkaLogTest, ALeaderThatCannotBeReachedIsNotNamed) {
+  const TopicId id = kafka_.world.CreateTopic("led", 1, 1);
+  const int leader = kafka_.world.Partition(id, 0).leader.value();
+  kafka_.world.machine(leader).Crash();
+  kafka_.world.machine(leader).config.kafka_endpoint = {};  // no listener.kafka any more
+  kafka_.world.machine(leader).Boot();
+  MetadataRequest request;
+  request.topics = {{{.name = "led"}}};
+  MetadataResponse response;
+  kafka_.world.RunUntil([&] {
+    response = kafka_.Ask<MetadataResponse>(HandleMetadata, request, 12, 3 - leader);
+    return response.brokers.size() == 1 && kafka_.world.Partition(id, 0).leader == BrokerId(leader);
+  });
+  ASSERT_EQ(response.topics.at(0).partitions.size(), 1U);
+  const auto& partition = response.topics[0].partitions[0];
+  EXPECT_EQ(partition.leader_id, kNoBroker);
+  EXPECT_EQ(partition.error_code, ErrorCode::kLeaderNotAvailable);
+}
+
 TEST_F(KafkaLogTest, TopicsAreMadeOnFirstUseOnlyWhereThatIsWanted) {
   MetadataRequest request;
   request.topics = {{{.name = "new"}}};
