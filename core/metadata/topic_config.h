@@ -45,6 +45,13 @@ bool IsInternalTopic(absl::string_view name);
 
 // Type and range of one config. Error: kInvalidConfig; an unknown key names the nearest known one.
 TopicRefusal CheckTopicConfig(absl::string_view key, absl::string_view value);
+// What comes of the list that a topic with the configs `own` has for `key` (its own, or the
+// default) when those of `items`, joined by commas, that it lacks are appended, or when they are
+// taken away. `changed` is not checked: that is CheckTopicConfig's. Error: kInvalidConfig when the
+// key is unknown or no list, or `items` are too long.
+TopicRefusal ChangeListConfig(const absl::btree_map<std::string, std::string>& own,
+                              absl::string_view key, absl::string_view items, bool append,
+                              std::string& changed);
 // Only that the key exists.
 TopicRefusal CheckTopicConfigKey(absl::string_view key);
 

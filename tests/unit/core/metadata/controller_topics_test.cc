@@ -108,6 +108,20 @@ TEST_F(TopicsTest, BadConfigChangesAreRefusedWhole) {
   ExpectRefused(cluster_.Admin(request), ErrorCode::kInvalidConfig, "both");
 }
 
+TEST_F(TopicsTest, AListIsChangedOnceInARequest) {
+  EXPECT_EQ(cluster_.CreateTopic("a", 1, 1).error_code(), 0);
+  message::AdminRequest request;
+  request.mutable_alter_topic_config()->set_topic("a");
+  for (auto* change : {request.mutable_alter_topic_config()->add_append(),
+                       request.mutable_alter_topic_config()->add_subtract()}) {
+    change->set_key("cleanup.policy");
+    change->set_value("delete");
+  }
+  ExpectRefused(cluster_.Admin(request), ErrorCode::kInvalidConfig, "given twice");
+  request.mutable_alter_topic_config()->clear_subtract();
+  EXPECT_EQ(cluster_.Admin(request).error_code(), 0);
+}
+
 TEST_F(TopicsTest, InternalTopicsAreMadeByTheClusterAndStay) {
   ExpectRefused(cluster_.CreateTopic("__transaction_state", 1, 1), ErrorCode::kInvalidTopic,
                 "cluster's own");
