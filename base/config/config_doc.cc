@@ -70,6 +70,11 @@ std::string RangeText(const ConfigSpec& spec) {
     case ConfigType::kNumber:
       if (spec.high == kConfigHighMax) return absl::StrCat(spec.low, " or more");
       return absl::StrCat(spec.low, " to ", spec.high);
+    case ConfigType::kDecimal:
+      return absl::StrCat(spec.low, " to ", spec.high);
+    case ConfigType::kReplicas:
+      return "PARTITION:BROKER,... or `*`";
+    case ConfigType::kList:
     case ConfigType::kChoice: {
       std::string out = absl::StrCat("`", spec.words, "`");
       for (size_t at = 0; (at = out.find(", ", at)) != std::string::npos; at += 6) {

@@ -1,6 +1,7 @@
 #include "base/config/config_spec.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "absl/strings/ascii.h"
@@ -14,6 +15,7 @@ namespace quipu {
 namespace {
 
 constexpr size_t kShownBytesMax = 200;
+constexpr int64_t kIdMax = std::numeric_limits<int32_t>::max();
 
 bool IsOneOf(absl::string_view value, absl::string_view words) {
   for (const absl::string_view word : absl::StrSplit(words, ", ")) {
@@ -27,6 +29,31 @@ bool IsEndpointList(absl::string_view text) {
     std::string host;
     uint16_t port = 0;
     if (!ParseEndpoint(absl::StripAsciiWhitespace(part), &host, &port) || port == 0) return false;
+  }
+  return true;
+}
+
+bool IsListOf(absl::string_view value, absl::string_view words) {
+  std::vector<absl::string_view> seen;
+  for (const absl::string_view part : absl::StrSplit(value, ',')) {
+    const absl::string_view item = absl::StripAsciiWhitespace(part);
+    if (!IsOneOf(item, words)) return false;
+    if (std::find(seen.begin(), seen.end(), item) != seen.end()) return false;
+    seen.push_back(item);
+  }
+  return true;
+}
+
+bool IsReplicaList(absl::string_view value) {
+  if (value.empty() || value == "*") return true;
+  for (const absl::string_view part : absl::StrSplit(value, ',')) {
+    const std::vector<absl::string_view> ids =
+        absl::StrSplit(absl::StripAsciiWhitespace(part), ':');
+    int64_t id = 0;
+    if (ids.size() != 2 || !ParseWholeNumber(ids[0], 0, kIdMax, &id) ||
+        !ParseWholeNumber(ids[1], 0, kIdMax, &id)) {
+      return false;
+    }
   }
   return true;
 }
@@ -68,8 +95,17 @@ bool IsValidConfig(const ConfigSpec& spec, absl::string_view value) {
       int64_t number = 0;
       return ParseWholeNumber(value, spec.low, spec.high, &number);
     }
+    case ConfigType::kDecimal: {
+      double number = 0;
+      return absl::SimpleAtod(value, &number) && number >= static_cast<double>(spec.low) &&
+             number <= static_cast<double>(spec.high);
+    }
     case ConfigType::kChoice:
       return IsOneOf(value, spec.words);
+    case ConfigType::kList:
+      return IsListOf(value, spec.words);
+    case ConfigType::kReplicas:
+      return IsReplicaList(value);
     case ConfigType::kEndpoint: {
       if (value.empty() && IsOptional(spec)) return true;
       std::string host;
@@ -97,8 +133,14 @@ std::string ExpectedConfig(const ConfigSpec& spec) {
         return absl::StrCat("a whole number, at least ", spec.low);
       }
       return absl::StrCat("a whole number from ", spec.low, " to ", spec.high);
+    case ConfigType::kDecimal:
+      return absl::StrCat("a number from ", spec.low, " to ", spec.high);
     case ConfigType::kChoice:
       return absl::StrCat("one of: ", spec.words);
+    case ConfigType::kList:
+      return absl::StrCat("a list of: ", spec.words);
+    case ConfigType::kReplicas:
+      return "PARTITION:BROKER[,PARTITION:BROKER...], * or nothing";
     case ConfigType::kEndpoint:
       return absl::StrCat("HOST:PORT, the port from 0 to 65535",
                           IsOptional(spec) ? ", or nothing" : "");
@@ -118,8 +160,13 @@ absl::string_view ConfigTypeName(ConfigType type) {
       return "boolean";
     case ConfigType::kNumber:
       return "number";
+    case ConfigType::kDecimal:
+      return "decimal";
     case ConfigType::kChoice:
       return "choice";
+    case ConfigType::kList:
+    case ConfigType::kReplicas:
+      return "list";
     case ConfigType::kEndpoint:
       return "address";
     case ConfigType::kEndpoints:
@@ -203,6 +250,10 @@ size_t EditDistance(absl::string_view a, absl::string_view b) {
     }
   }
   return row[b.size()];
+}
+
+bool IsListConfig(const ConfigSpec& spec) {
+  return spec.type == ConfigType::kList || spec.type == ConfigType::kReplicas;
 }
 
 std::string ShownConfigValue(absl::string_view value) {

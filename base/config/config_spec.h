@@ -16,7 +16,10 @@ enum class ConfigType {
   kText,
   kBool,       // "true" or "false"
   kNumber,     // a whole number in [low, high]
+  kDecimal,    // a number in [low, high]
   kChoice,     // one of `words`
+  kList,       // some of `words`, each at most once and one at least, joined by commas
+  kReplicas,   // PARTITION:BROKER joined by commas, "*" for all, or nothing
   kEndpoint,   // HOST:PORT or [IPV6]:PORT, the port from 0 to 65535
   kEndpoints,  // the same joined by commas, no port 0
   kClusterId,  // 32 hexadecimal digits, not all 0
@@ -44,7 +47,7 @@ struct ConfigSpec {
   int64_t low = 0;
   int64_t high = 0;
   absl::string_view unit = {};
-  // Choices alone: all that are allowed, joined by ", ".
+  // Choices and lists alone: all that are allowed, joined by ", ".
   absl::string_view words = {};
   // What it does, for a person.
   absl::string_view doc = {};
@@ -68,7 +71,7 @@ absl::string_view NearestConfig(ConfigTable table, absl::string_view name);
 bool IsValidConfig(const ConfigSpec& spec, absl::string_view value);
 // What a value must be: "a whole number from 1 to 64".
 std::string ExpectedConfig(const ConfigSpec& spec);
-// "text", "boolean", "number", "choice", "address", "addresses", "id".
+// "text", "boolean", "number", "decimal", "choice", "list", "address", "addresses", "id".
 absl::string_view ConfigTypeName(ConfigType type);
 // "restart", "at once", "new client".
 absl::string_view ConfigEffectName(ConfigEffect effect);
@@ -84,6 +87,8 @@ bool ParseWholeNumber(absl::string_view text, int64_t low, int64_t high, int64_t
 bool ParseEndpoint(absl::string_view text, std::string* host, uint16_t* port);
 // The number of single-letter insertions, deletions and replacements from `a` to `b`.
 size_t EditDistance(absl::string_view a, absl::string_view b);
+// Whether values are joined by commas, so that some can be appended or taken away.
+bool IsListConfig(const ConfigSpec& spec);
 // At most 200 bytes of what came from outside, so that no message grows with its input.
 std::string ShownConfigValue(absl::string_view value);
 

@@ -13,27 +13,43 @@ namespace {
 
 using ChangedResource = IncrementalAlterConfigsRequest::Resource;
 
-// Kafka's AlterConfigOp; append (2) and subtract (3) are for lists, and no setting here is one.
+// Kafka's AlterConfigOp; the last two are for lists.
 constexpr int8_t kSet = 0;
 constexpr int8_t kDelete = 1;
+constexpr int8_t kAppend = 2;
+constexpr int8_t kSubtract = 3;
+
+// Where items of a list are changed. No setting of a broker is a list.
+message::ConfigEntry* AddListChange(message::AlterTopicConfig& out, bool append) {
+  return append ? out.add_append() : out.add_subtract();
+}
+message::ConfigEntry* AddListChange(message::AlterConfigs& /*out*/, bool /*append*/) {
+  return nullptr;
+}
 
 // Puts the changes into `out`, which is one of the controllers' two requests for them.
 template <typename Out>
 TopicRefusal AddChanges(const ChangedResource& resource, bool replace, Out& out) {
   out.set_replace(replace);
   for (const auto& config : resource.configs) {
-    if (config.config_operation == kDelete) {
+    const int8_t operation = config.config_operation;
+    if (operation == kDelete) {
       out.add_remove(config.name);
-    } else if (config.config_operation != kSet) {
+      continue;
+    }
+    if (operation < kSet || operation > kSubtract) {
+      return {ErrorCode::kInvalidRequest, absl::StrCat("there is no operation ", operation)};
+    }
+    if (!config.value) {
+      return {ErrorCode::kInvalidRequest, absl::StrCat(config.name, " is changed without a value")};
+    }
+    auto* entry = operation == kSet ? out.add_set() : AddListChange(out, operation == kAppend);
+    if (entry == nullptr) {
       return {ErrorCode::kInvalidConfig,
               absl::StrCat(config.name, " is no list: it can be set or deleted alone")};
-    } else if (!config.value) {
-      return {ErrorCode::kInvalidConfig, absl::StrCat(config.name, " is set without a value")};
-    } else {
-      auto* entry = out.add_set();
-      entry->set_key(config.name);
-      entry->set_value(*config.value);
     }
+    entry->set_key(config.name);
+    entry->set_value(*config.value);
   }
   return {};
 }

@@ -21,18 +21,25 @@ constexpr int8_t kDefault = 5;
 constexpr int8_t kBooleanType = 1;
 constexpr int8_t kStringType = 2;
 constexpr int8_t kLongType = 5;
+constexpr int8_t kDoubleType = 6;
 constexpr int8_t kListType = 7;
 
-int8_t TypeOf(ConfigType type) {
-  switch (type) {
+int8_t TypeOf(const ConfigSpec& spec) {
+  switch (spec.type) {
     case ConfigType::kBool:
       return kBooleanType;
     case ConfigType::kNumber:
       return kLongType;
+    case ConfigType::kDecimal:
+      return kDoubleType;
+    case ConfigType::kList:
+    case ConfigType::kReplicas:
     case ConfigType::kEndpoints:
       return kListType;
-    case ConfigType::kText:
     case ConfigType::kChoice:
+      // One that is a boolean in Kafka, of which one value alone is taken.
+      return spec.words == "false" ? kBooleanType : kStringType;
+    case ConfigType::kText:
     case ConfigType::kEndpoint:
     case ConfigType::kClusterId:
       return kStringType;
@@ -60,9 +67,9 @@ std::optional<std::string> Text(absl::string_view value) {
 // `value` from `source`, over the default.
 Config ToEntry(const ConfigSpec& spec, absl::string_view value, int8_t source) {
   Config entry{.name = std::string(spec.name),
-               .value = Text(value),
+               .value = IsListConfig(spec) ? std::string(value) : Text(value),
                .config_source = source,
-               .config_type = TypeOf(spec.type),
+               .config_type = TypeOf(spec),
                .documentation = std::string(spec.doc)};
   entry.synonyms.push_back({.name = entry.name, .value = entry.value, .source = source});
   if (source != kDefault && !spec.fallback.empty()) {

@@ -40,7 +40,13 @@ void DescribePartition(const MetadataImage& image, const PartitionImage& partiti
     const BrokerImage* broker = image.FindBroker(id);
     if (broker == nullptr || broker->fenced) out.offline_replicas.push_back(id);
   }
-  if (partition.leader == kNoBroker) out.error_code = ErrorCode::kLeaderNotAvailable;
+  // Nor is one told whom the client cannot reach: without `listener.kafka`, it is not among the
+  // brokers of the answer.
+  const BrokerImage* leader = image.FindBroker(partition.leader);
+  if (leader == nullptr || leader->kafka_endpoint.host.empty()) {
+    out.leader_id = kNoBroker;
+    out.error_code = ErrorCode::kLeaderNotAvailable;
+  }
 }
 
 // A partition of a topic that nobody has, for a request that would mean "all" without any: whether

@@ -182,7 +182,7 @@ class ControllerCore {
       const google::protobuf::RepeatedPtrField<message::ConfigEntry>& entries) const;
   Decision<message::AdminResponse> DeleteTopic(const message::DeleteTopic& request) const;
   Decision<message::AdminResponse> ElectLeaders(const message::ElectLeaders& request) const;
-  Decision<message::AdminResponse> AlterTopicConfig(const message::AlterTopicConfig& request) const;
+  Decision<message::AdminResponse> AlterTopicConfig(message::AlterTopicConfig request) const;
   // kElectionNotNeeded when a replica could lead without loss, kIneligibleReplica, and
   // kInvalidUpdateVersion when something changed since the choice was made.
   Decision<message::AdminResponse> RecoverPartition(const message::RecoverPartition& request) const;

@@ -70,6 +70,27 @@ TopicRefusal CheckAssignments(
   return {};
 }
 
+// Puts what `request` appends to lists and takes from them into its `set`.
+TopicRefusal SetLists(const absl::btree_map<std::string, std::string>& own,
+                      message::AlterTopicConfig& request) {
+  absl::btree_set<std::string> seen;
+  const auto change = [&](const message::ConfigEntry& entry, bool append) -> TopicRefusal {
+    if (!seen.insert(entry.key()).second) {
+      return {ErrorCode::kInvalidConfig, absl::StrCat(entry.key(), " is given twice")};
+    }
+    message::ConfigEntry& set = *request.add_set();
+    set.set_key(entry.key());
+    return ChangeListConfig(own, entry.key(), entry.value(), append, *set.mutable_value());
+  };
+  for (const message::ConfigEntry& entry : request.append()) {
+    if (TopicRefusal refusal = change(entry, true); !refusal.ok()) return refusal;
+  }
+  for (const message::ConfigEntry& entry : request.subtract()) {
+    if (TopicRefusal refusal = change(entry, false); !refusal.ok()) return refusal;
+  }
+  return {};
+}
+
 }  // namespace
 
 TopicRefusal ControllerCore::CheckConfigs(
@@ -357,10 +378,12 @@ TopicRefusal ControllerCore::ChangeMinIsr(const TopicImage& topic, int32_t min_i
   return {};
 }
 
-AdminDecision ControllerCore::AlterTopicConfig(const message::AlterTopicConfig& request) const {
+AdminDecision ControllerCore::AlterTopicConfig(message::AlterTopicConfig request) const {
   const TopicImage* topic = image_.FindTopicByName(request.topic());
   if (topic == nullptr) return Refuse(UnknownTopic(request.topic()));
-  TopicRefusal refusal = CheckConfigs(request.set());
+  TopicRefusal refusal = SetLists(topic->configs, request);
+  if (!refusal.ok()) return Refuse(std::move(refusal));
+  refusal = CheckConfigs(request.set());
   if (!refusal.ok()) return Refuse(std::move(refusal));
   absl::btree_set<std::string> removed;
   for (const std::string& key : request.remove()) {

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/check.h"
 #include "base/config/config_tables.h"
 
@@ -11,6 +14,12 @@ namespace quipu {
 namespace {
 
 constexpr size_t kTopicNameBytesMax = 249;
+// Text and lists are bounded by this alone.
+constexpr size_t kTopicConfigBytesMax = 4096;
+
+// That of Quipu's groups, and those that Kafka has beside it: clients know their names.
+constexpr absl::string_view kOwnTopics[] = {"__consumer_offsets", "__transaction_state",
+                                            "__share_group_state", "__cluster_metadata"};
 
 // At most 64 characters of what came from outside, so that no message grows with its input.
 std::string Shown(absl::string_view text) { return std::string(text.substr(0, 64)); }
@@ -24,9 +33,16 @@ int64_t NumberOr(const absl::btree_map<std::string, std::string>& configs, absl:
   return number;
 }
 
+TopicRefusal TooLong(absl::string_view key, absl::string_view value) {
+  return {ErrorCode::kInvalidConfig, absl::StrCat(key, " has ", value.size(), " bytes; at most ",
+                                                  kTopicConfigBytesMax, " are taken")};
+}
+
 }  // namespace
 
-bool IsInternalTopic(absl::string_view name) { return name.substr(0, 2) == "__"; }
+bool IsInternalTopic(absl::string_view name) {
+  return std::ranges::find(kOwnTopics, name) != std::end(kOwnTopics);
+}
 
 bool TopicNamesCollide(absl::string_view a, absl::string_view b) {
   if (a.size() != b.size()) return false;
@@ -58,10 +74,10 @@ TopicRefusal CheckTopicName(absl::string_view name, bool internal) {
     }
   }
   if (IsInternalTopic(name) && !internal) {
-    return refuse("names that begin with '__' are the cluster's own");
+    return refuse("it is the name of one of the cluster's own topics");
   }
   if (internal && !IsInternalTopic(name)) {
-    return refuse("an internal topic's name begins with '__'");
+    return refuse("it is not the name of one of the cluster's own topics");
   }
   return {};
 }
@@ -77,9 +93,38 @@ TopicRefusal CheckTopicConfig(absl::string_view key, absl::string_view value) {
   TopicRefusal known = CheckTopicConfigKey(key);
   if (!known.ok()) return known;
   const ConfigSpec& spec = *FindConfig(TopicConfigTable(), key);
+  if (value.size() > kTopicConfigBytesMax) return TooLong(key, value);
   if (IsValidConfig(spec, value)) return {};
+  // Where there is no other value, why.
+  const bool only_one = spec.effect == ConfigEffect::kNone && spec.words == spec.fallback;
   return {ErrorCode::kInvalidConfig,
-          absl::StrCat(key, "=", Shown(value), ": expected ", ExpectedConfig(spec))};
+          absl::StrCat(key, "=", Shown(value), ": expected ", ExpectedConfig(spec),
+                       only_one && !spec.words.empty() ? absl::StrCat(" (", spec.doc, ")") : "")};
+}
+
+TopicRefusal ChangeListConfig(const absl::btree_map<std::string, std::string>& own,
+                              absl::string_view key, absl::string_view items, bool append,
+                              std::string& changed) {
+  TopicRefusal known = CheckTopicConfigKey(key);
+  if (!known.ok()) return known;
+  const ConfigSpec& spec = *FindConfig(TopicConfigTable(), key);
+  if (!IsListConfig(spec)) {
+    return {ErrorCode::kInvalidConfig,
+            absl::StrCat(key, " is no list: it can be set or deleted alone")};
+  }
+  if (items.size() > kTopicConfigBytesMax) return TooLong(key, items);
+  const auto found_own = own.find(std::string(key));
+  const absl::string_view current = found_own == own.end() ? spec.fallback : found_own->second;
+  std::vector<absl::string_view> list = absl::StrSplit(current, ',', absl::SkipEmpty());
+  for (absl::string_view& item : list) item = absl::StripAsciiWhitespace(item);
+  for (const absl::string_view part : absl::StrSplit(items, ',')) {
+    const absl::string_view item = absl::StripAsciiWhitespace(part);
+    const auto found = std::ranges::find(list, item);
+    if (append && found == list.end()) list.push_back(item);
+    if (!append && found != list.end()) list.erase(found);
+  }
+  changed = absl::StrJoin(list, ",");
+  return {};
 }
 
 TopicConfigValues ReadTopicConfigs(const absl::btree_map<std::string, std::string>& configs) {

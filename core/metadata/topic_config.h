@@ -30,19 +30,28 @@ struct TopicRefusal {
   [[nodiscard]] bool ok() const { return error == ErrorCode::kNone; }
 };
 
-// Kafka's rules: 1 to 249 characters of [a-zA-Z0-9._-], neither "." nor "..". Names that begin
-// with "__" are the cluster's own: they need `internal`, and `internal` needs them.
+// Kafka's rules: 1 to 249 characters of [a-zA-Z0-9._-], neither "." nor "..". The names of
+// IsInternalTopic need `internal`, and `internal` needs them.
 // Error: kInvalidTopic.
 TopicRefusal CheckTopicName(absl::string_view name, bool internal);
 
 // Whether two different names would be one in metrics, where '.' and '_' are the same (Kafka).
 bool TopicNamesCollide(absl::string_view a, absl::string_view b);
 
-// Whether the topic is one of the cluster's own.
+// Whether the topic is one of the cluster's own: __consumer_offsets, or one of those that Kafka's
+// clients take for such (__transaction_state, __share_group_state, __cluster_metadata). Other names
+// that begin with "__" are anybody's.
 bool IsInternalTopic(absl::string_view name);
 
 // Type and range of one config. Error: kInvalidConfig; an unknown key names the nearest known one.
 TopicRefusal CheckTopicConfig(absl::string_view key, absl::string_view value);
+// What comes of the list that a topic with the configs `own` has for `key` (its own, or the
+// default) when those of `items`, joined by commas, that it lacks are appended, or when they are
+// taken away. `changed` is not checked: that is CheckTopicConfig's. Error: kInvalidConfig when the
+// key is unknown or no list, or `items` are too long.
+TopicRefusal ChangeListConfig(const absl::btree_map<std::string, std::string>& own,
+                              absl::string_view key, absl::string_view items, bool append,
+                              std::string& changed);
 // Only that the key exists.
 TopicRefusal CheckTopicConfigKey(absl::string_view key);
 

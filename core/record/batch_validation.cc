@@ -1,5 +1,6 @@
 // ValidateBatch and DecodedBatch of record_batch.h.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/record/batch_layout.h"
@@ -43,46 +44,51 @@ bool HasValidProducerFields(const RecordBatchView& batch) {
          batch.base_sequence() >= Sequence(0);
 }
 
-ErrorCode ValidateRecords(const RecordBatchView& batch, absl::string_view records) {
+// Whether the header's times cannot be those of the records: one was left unset, or the maximum is
+// below the time that the records' own are counted from. librdkafka leaves a maximum of 0 where no
+// record has a time.
+bool HasDoubtfulTimes(const RecordBatchView& batch) {
+  return batch.base_timestamp() == kNoTimestamp || batch.max_timestamp() < batch.base_timestamp();
+}
+
+ErrorCode ValidateRecords(const RecordBatchView& batch, absl::string_view records,
+                          std::optional<TimestampMs>& max_create_time) {
   RecordWalker walker(batch, records);
   RecordView record;
-  while (walker.Next(record)) {
-    if (!IsPlausible(record.timestamp)) return ErrorCode::kInvalidRecord;
-  }
+  bool plausible = true;
+  while (walker.Next(record)) plausible = plausible && IsPlausible(record.timestamp);
   if (!walker.ok() || !walker.is_dense()) return ErrorCode::kInvalidRecord;
-  // A search by timestamp relies on the maximum; StampBatch fills in one that is unset. For records
-  // without a time librdkafka sets it to 0, which is no time either.
-  const bool has_no_times =
-      batch.base_timestamp() == kNoTimestamp && walker.max_create_time() == kNoTimestamp;
-  const bool is_unset = batch.max_timestamp() == kNoTimestamp ||
-                        (has_no_times && batch.max_timestamp() == TimestampMs(0));
-  if (!is_unset && batch.max_timestamp() != walker.max_create_time()) {
-    return ErrorCode::kInvalidRecord;
-  }
+  if (!plausible) return ErrorCode::kInvalidTimestamp;
+  max_create_time = walker.max_create_time();
   return ErrorCode::kNone;
 }
 
 }  // namespace
 
-ErrorCode ValidateBatch(const RecordBatchView& batch, const BatchLimits& limits) {
-  if (batch.size() > limits.batch_bytes_max) return ErrorCode::kMessageTooLarge;
-  if (!batch.CrcMatches()) return ErrorCode::kCorruptMessage;
-  if (const ErrorCode error = ValidateAttributes(batch); error != ErrorCode::kNone) return error;
+BatchVerdict ValidateBatch(const RecordBatchView& batch, const BatchLimits& limits) {
+  if (batch.size() > limits.batch_bytes_max) return {ErrorCode::kMessageTooLarge};
+  if (!batch.CrcMatches()) return {ErrorCode::kCorruptMessage};
+  if (const ErrorCode error = ValidateAttributes(batch); error != ErrorCode::kNone) return {error};
   // Written so that it cannot overflow: Parse keeps last_offset_delta >= record_count - 1.
   if (batch.record_count() < 1 || batch.last_offset_delta() != batch.record_count() - 1) {
-    return ErrorCode::kInvalidRecord;
+    return {ErrorCode::kInvalidRecord};
   }
   if (!IsPlausible(batch.base_timestamp()) || !IsPlausible(batch.max_timestamp())) {
-    return ErrorCode::kInvalidRecord;
+    return {ErrorCode::kInvalidTimestamp};
   }
-  if (!HasValidProducerFields(batch)) return ErrorCode::kInvalidRecord;
-  if (batch.compression() == Compression::kNone) return ValidateRecords(batch, batch.records());
-  if (batch.records().empty()) return ErrorCode::kInvalidRecord;
-  if (!limits.validate_compressed) return ErrorCode::kNone;
+  if (!HasValidProducerFields(batch)) return {ErrorCode::kInvalidRecord};
+  BatchVerdict verdict;
+  if (batch.compression() == Compression::kNone) {
+    verdict.error = ValidateRecords(batch, batch.records(), verdict.max_create_time);
+    return verdict;
+  }
+  if (batch.records().empty()) return {ErrorCode::kInvalidRecord};
+  if (!limits.validate_compressed && !HasDoubtfulTimes(batch)) return verdict;
   const auto records =
       Decompress(batch.compression(), batch.records(), limits.decompressed_bytes_max);
-  if (!records.ok()) return CodeOf(records.status());
-  return ValidateRecords(batch, *records);
+  if (!records.ok()) return {CodeOf(records.status())};
+  verdict.error = ValidateRecords(batch, *records, verdict.max_create_time);
+  return verdict;
 }
 
 absl::StatusOr<DecodedBatch> DecodedBatch::Decode(const RecordBatchView& batch,

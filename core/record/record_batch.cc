@@ -6,7 +6,6 @@
 #include "base/big_endian.h"
 #include "base/check.h"
 #include "core/record/batch_layout.h"
-#include "core/record/record_walker.h"
 
 namespace quipu {
 namespace {
@@ -18,17 +17,6 @@ absl::Status Corrupt(absl::string_view what) { return ToStatus(ErrorCode::kCorru
 template <typename T>
 T Load(const Bytes& bytes, size_t position) {
   return LoadBigEndian<T>(bytes.data() + position);
-}
-
-// The create time that a batch's max_timestamp should show when its producer left it unset. Without
-// decompressing only the first record's is known; architecture decision: never decompress to stamp.
-TimestampMs ComputeMaxTimestamp(const RecordBatchView& batch) {
-  if (batch.compression() != Compression::kNone) return batch.base_timestamp();
-  RecordWalker walker(batch, batch.records());
-  RecordView record;
-  while (walker.Next(record)) {
-  }
-  return walker.max_create_time();
 }
 
 }  // namespace
@@ -129,22 +117,18 @@ absl::StatusOr<std::vector<RecordBatchView>> SplitBatches(const Bytes& bytes) {
 }
 
 Bytes StampBatch(const RecordBatchView& batch, Offset base_offset, LeaderEpoch epoch,
-                 std::optional<TimestampMs> log_append_time) {
+                 std::optional<TimestampMs> log_append_time,
+                 std::optional<TimestampMs> max_create_time) {
   QUIPU_CHECK(base_offset >= Offset(0));
   std::string text = batch.bytes().ToString();
   StoreBigEndian<int64_t>(base_offset.value(), text.data() + layout::kBaseOffset);
   StoreBigEndian<int32_t>(epoch.value(), text.data() + layout::kLeaderEpoch);
-  std::optional<TimestampMs> max_timestamp = log_append_time;
-  const bool is_plain = batch.compression() == Compression::kNone;
-  const bool may_differ =
-      batch.max_timestamp() == kNoTimestamp || (is_plain && batch.base_timestamp() == kNoTimestamp);
-  if (!log_append_time.has_value() && may_differ) {
-    const TimestampMs computed = ComputeMaxTimestamp(batch);
-    if (computed != batch.max_timestamp()) max_timestamp = computed;
-  }
-  if (!max_timestamp.has_value()) return Bytes(std::move(text));
-  StoreBigEndian<int64_t>(max_timestamp->value(), text.data() + layout::kMaxTimestamp);
-  if (log_append_time.has_value()) {
+  const bool appended = log_append_time.has_value();
+  const TimestampMs max_timestamp =
+      appended ? *log_append_time : max_create_time.value_or(batch.max_timestamp());
+  if (!appended && max_timestamp == batch.max_timestamp()) return Bytes(std::move(text));
+  StoreBigEndian<int64_t>(max_timestamp.value(), text.data() + layout::kMaxTimestamp);
+  if (appended) {
     const unsigned attributes =
         static_cast<uint16_t>(batch.attributes()) | layout::kLogAppendTimeBit;
     StoreBigEndian<uint16_t>(static_cast<uint16_t>(attributes), text.data() + layout::kAttributes);

@@ -104,21 +104,32 @@ absl::StatusOr<std::vector<RecordBatchView>> SplitBatches(const Bytes& bytes);
 // What a broker requires of a produced batch before it appends it.
 struct BatchLimits {
   size_t batch_bytes_max = 1048588;  // max.message.bytes
-  // Decompress and walk compressed batches too (quipu.validate.compressed).
+  // Decompress and walk every compressed batch too (quipu.validate.compressed).
   bool validate_compressed = false;
   size_t decompressed_bytes_max = size_t{64} << 20;
 };
 
-// Checks header, CRC, counts, codec and (for uncompressed batches) every record.
-//   kMessageTooLarge, kCorruptMessage, kInvalidRecord, kUnsupportedCompressionType,
-//   kUnsupportedForMessageFormat; kNone when the batch may be appended.
-ErrorCode ValidateBatch(const RecordBatchView& batch, const BatchLimits& limits);
+struct BatchVerdict {
+  ErrorCode error = ErrorCode::kNone;  // kNone: the batch may be appended
+  // The newest record's, kNoTimestamp when none has one; nullopt when the records were not read.
+  std::optional<TimestampMs> max_create_time = std::nullopt;
+};
+
+// Checks header, CRC, counts and codec. Reads the records of batches that are not compressed, of
+// those whose header's times cannot be true (one unset, or the maximum below the base), and of all
+// when the limits say so. The header's maximum need not be that of the records: StampBatch
+// corrects it.
+//   kMessageTooLarge, kCorruptMessage, kInvalidRecord, kUnsupportedCompressionType
+//   kInvalidTimestamp  below -1 or past the year 9999, in the header or in a record
+BatchVerdict ValidateBatch(const RecordBatchView& batch, const BatchLimits& limits);
 
 // A copy of `batch` with base offset and leader epoch stamped; both lie outside the CRC. With
-// `log_append_time` also sets max_timestamp and the timestamp type; without it, a max_timestamp of
-// -1 becomes that of the newest record (the first if compressed). Either recomputes the CRC.
+// `log_append_time` also sets max_timestamp and the timestamp type; without it, max_timestamp
+// becomes `max_create_time`, which is ValidateBatch's. The CRC is recomputed when either changes
+// something.
 Bytes StampBatch(const RecordBatchView& batch, Offset base_offset, LeaderEpoch epoch,
-                 std::optional<TimestampMs> log_append_time);
+                 std::optional<TimestampMs> log_append_time,
+                 std::optional<TimestampMs> max_create_time = std::nullopt);
 
 // `batch` with its records in another codec (kNone: uncompressed) and a new CRC; all that the
 // header says of the records stays. `codec` must be supported. Same bytes for the same input.

@@ -23,14 +23,14 @@ ErrorCode LeaderRole::CheckProduce(const ProduceInput& input) const {
   return ErrorCode::kNone;
 }
 
-ErrorCode LeaderRole::CheckBatch(const ProduceInput& input, const RecordBatchView& batch) const {
-  if (batch.size() != input.records.size()) return ErrorCode::kInvalidRecord;
+BatchVerdict LeaderRole::CheckBatch(const ProduceInput& input, const RecordBatchView& batch) const {
+  if (batch.size() != input.records.size()) return {ErrorCode::kInvalidRecord};
   // Markers are the coordinators' to write, and there are no transactions for them to mark yet.
   if (!input.from_coordinator && (batch.is_control() || batch.is_transactional())) {
-    return ErrorCode::kInvalidRecord;
+    return {ErrorCode::kInvalidRecord};
   }
   if (!log_->producers_known() && !input.from_coordinator && batch.producer_id() >= ProducerId{0}) {
-    return ErrorCode::kDamagedOnAllReplicas;
+    return {ErrorCode::kDamagedOnAllReplicas};
   }
   return ValidateBatch(batch, {.batch_bytes_max = config_.message_bytes_max,
                                .validate_compressed = log_->limits().validate_compressed ||
@@ -103,7 +103,9 @@ void LeaderRole::OnProduce(const ProduceInput& input, Now now, PartitionEffects&
     return;
   }
   const absl::StatusOr<RecordBatchView> parsed = RecordBatchView::Parse(input.records);
-  reply.error = parsed.ok() ? CheckBatch(input, *parsed) : CodeOf(parsed.status());
+  const BatchVerdict checked =
+      parsed.ok() ? CheckBatch(input, *parsed) : BatchVerdict{CodeOf(parsed.status())};
+  reply.error = checked.error;
   ProducerTable::Verdict verdict;
   if (reply.error == ErrorCode::kNone && !input.from_coordinator) {
     verdict = log_->producers().Check(*parsed);
@@ -131,10 +133,9 @@ void LeaderRole::OnProduce(const ProduceInput& input, Now now, PartitionEffects&
     return;
   }
   const auto time = stamps_time ? std::optional(now.wall) : std::nullopt;
-  absl::StatusOr<RecordBatchView> stamped = RecordBatchView::Parse(
-      StampBatch(*parsed, log_->offsets().log_end(), log_->leader_epoch(), time));
+  absl::StatusOr<RecordBatchView> stamped = RecordBatchView::Parse(StampBatch(
+      *parsed, log_->offsets().log_end(), log_->leader_epoch(), time, checked.max_create_time));
   QUIPU_CHECK(stamped.ok());
-  // Behind the stamp, which looks at the records for a maximum timestamp that a client left unset.
   if (IsStoredInAnotherCodec(input, *stamped)) {
     reply.error = Recompress(*stamped, reply.message);
     if (reply.error != ErrorCode::kNone) {

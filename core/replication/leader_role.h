@@ -80,7 +80,8 @@ class LeaderRole {
   void CallFollowers(PartitionEffects& effects) const;
   // The error that refuses `input` before its records are looked at; kNone: none.
   [[nodiscard]] ErrorCode CheckProduce(const ProduceInput& input) const;
-  [[nodiscard]] ErrorCode CheckBatch(const ProduceInput& input, const RecordBatchView& batch) const;
+  [[nodiscard]] BatchVerdict CheckBatch(const ProduceInput& input,
+                                        const RecordBatchView& batch) const;
   // compression.type of the topic names another codec than the batch's. What a coordinator writes
   // stays as it is.
   [[nodiscard]] bool IsStoredInAnotherCodec(const ProduceInput& input,

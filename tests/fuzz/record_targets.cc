@@ -31,9 +31,10 @@ std::string Sealed(absl::string_view bytes) {
   return sealed;
 }
 
-void Stamp(const RecordBatchView& batch, std::optional<TimestampMs> append_time) {
+void Stamp(const RecordBatchView& batch, std::optional<TimestampMs> append_time,
+           std::optional<TimestampMs> max_create_time) {
   const Offset base(1000);
-  const Bytes stamped = StampBatch(batch, base, LeaderEpoch(7), append_time);
+  const Bytes stamped = StampBatch(batch, base, LeaderEpoch(7), append_time, max_create_time);
   QUIPU_CHECK(stamped.size() == batch.size());
   const auto again = RecordBatchView::Parse(stamped);
   QUIPU_CHECK(again.ok());
@@ -41,7 +42,11 @@ void Stamp(const RecordBatchView& batch, std::optional<TimestampMs> append_time)
   QUIPU_CHECK(again->leader_epoch() == LeaderEpoch(7));
   QUIPU_CHECK(again->CrcMatches());
   QUIPU_CHECK(again->record_count() == batch.record_count());
-  if (append_time) QUIPU_CHECK(again->max_timestamp() == *append_time);
+  if (append_time) {
+    QUIPU_CHECK(again->max_timestamp() == *append_time);
+  } else if (max_create_time) {
+    QUIPU_CHECK(again->max_timestamp() == *max_create_time);
+  }
 }
 
 void One(absl::string_view raw) {
@@ -58,11 +63,11 @@ void One(absl::string_view raw) {
   QUIPU_CHECK(batch->last_offset() >= batch->base_offset());
 
   BatchLimits limits;
-  const ErrorCode plain = ValidateBatch(*batch, limits);
+  const BatchVerdict plain = ValidateBatch(*batch, limits);
   limits.validate_compressed = true;
   limits.decompressed_bytes_max = kOutputBytesMax;
-  const ErrorCode full = ValidateBatch(*batch, limits);
-  if (full == ErrorCode::kNone) QUIPU_CHECK(plain == ErrorCode::kNone);
+  const ErrorCode full = ValidateBatch(*batch, limits).error;
+  if (full == ErrorCode::kNone) QUIPU_CHECK(plain.error == ErrorCode::kNone);
   const auto decoded = DecodedBatch::Decode(*batch, kOutputBytesMax);
   if (full == ErrorCode::kNone) {
     QUIPU_CHECK(decoded.ok());
@@ -70,9 +75,9 @@ void One(absl::string_view raw) {
     QUIPU_CHECK(decoded->records().front().offset == batch->base_offset());
     QUIPU_CHECK(decoded->records().back().offset == batch->last_offset());
   }
-  if (plain == ErrorCode::kNone) {
-    Stamp(*batch, std::nullopt);
-    Stamp(*batch, TimestampMs(1234567));
+  if (plain.error == ErrorCode::kNone) {
+    Stamp(*batch, std::nullopt, plain.max_create_time);
+    Stamp(*batch, TimestampMs(1234567), plain.max_create_time);
   }
   RecordWalker walker(*batch, batch->records());
   RecordView record;

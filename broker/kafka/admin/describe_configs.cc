@@ -9,6 +9,7 @@
 #include "broker/kafka/api_handlers.h"
 #include "broker/kafka/config_entries.h"
 #include "broker/kafka/topic_lookup.h"
+#include "core/metadata/topic_config.h"
 
 namespace quipu::kafka {
 namespace {
@@ -33,7 +34,13 @@ void AddEntries(const DescribeConfigsRequest& request, const DescribedResource& 
 bool IsAsked(const KafkaContext& context, const DescribeConfigsRequest& request,
              const DescribedResource& resource, const MetadataImage* image, Result& out) {
   if (resource.resource_type == kTopicResource) {
-    const FoundTopic found = FindTopic(image, resource.resource_name);
+    const std::string& name = resource.resource_name;
+    TopicRefusal refusal = CheckTopicName(name, IsInternalTopic(name));
+    if (!refusal.ok()) {
+      Refuse(refusal.error, std::move(refusal.message), out);
+      return false;
+    }
+    const FoundTopic found = FindTopic(image, name);
     if (found.topic != nullptr) {
       AddEntries(request, resource, TopicConfigEntries(found.topic->configs), out);
     } else {

@@ -34,10 +34,11 @@ size_t AddPartitions(const MetadataImage& image, const TopicImage& topic, size_t
                      size_t& room, TopicPartitions::Topic& out) {
   size_t next = first;
   for (; next < topic.partitions.size() && room > 0; ++next, --room) {
-    const PartitionImage& partition = *image.FindPartition(topic.partitions[next]);
+    const PartitionImage* partition = image.FindPartition(topic.partitions[next]);
+    if (partition == nullptr) continue;
     auto& described = out.partitions.emplace_back();
-    DescribePartition(image, partition, described);
-    described.eligible_leader_replicas = partition.elr;
+    DescribePartition(image, *partition, described);
+    described.eligible_leader_replicas = partition->elr;
     described.last_known_elr.emplace();  // none is kept; Kafka's Java client fails on null
   }
   return next;

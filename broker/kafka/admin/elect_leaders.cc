@@ -83,10 +83,10 @@ void AddLeaderless(const MetadataImage* image, ElectLeadersResponse& response) {
   for (const auto& [id, topic] : image->topics()) {
     ElectLeadersResponse::Topic out{.topic = topic.name};
     for (const PartitionUid uid : topic.partitions) {
-      const PartitionImage& partition = *image->FindPartition(uid);
-      if (partition.leader != kNoBroker) continue;
+      const PartitionImage* partition = image->FindPartition(uid);
+      if (partition == nullptr || partition->leader != kNoBroker) continue;
       auto& result = out.partition_result.emplace_back();
-      result.partition_id = partition.index;
+      result.partition_id = partition->index;
       FillKnown(image, {.topic = &topic}, kUnclean, result);
     }
     if (!out.partition_result.empty()) response.replica_election_results.push_back(std::move(out));

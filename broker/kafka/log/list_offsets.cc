@@ -8,6 +8,7 @@
 #include "broker/kafka/partition_slots.h"
 #include "broker/kafka/topic_lookup.h"
 #include "broker/kafka/wire_error.h"
+#include "core/kafka/kafka_error.h"
 #include "core/kafka/log/list_offsets.h"
 
 namespace quipu::kafka {
@@ -20,14 +21,21 @@ constexpr int64_t kLargest = -3;
 constexpr int64_t kEarliestLocal = -4;
 constexpr int64_t kLatestTiered = -5;
 
+// Older clients know another error of a leader whose high watermark is not known yet.
+constexpr int16_t kOffsetNotAvailableSince = 5;
+constexpr auto kOffsetNotAvailable = static_cast<int16_t>(ErrorCode::kOffsetNotAvailable);
+
 // Why a time is not asked for; kNone: it is.
 ErrorCode RefuseTime(int64_t time) {
   return time < kLatestTiered ? ErrorCode::kUnsupportedVersion : ErrorCode::kNone;
 }
 
-void Fill(const message::ListOffsetsResponse::Partition& result, int64_t asked,
+void Fill(const message::ListOffsetsResponse::Partition& result, int64_t asked, int16_t version,
           ListOffsetsResponse::Partition& out) {
   out.error_code = ErrorOf(result.error_code());
+  if (version < kOffsetNotAvailableSince && KafkaErrorCode(out.error_code) == kOffsetNotAvailable) {
+    out.error_code = ErrorCode::kLeaderNotAvailable;
+  }
   if (out.error_code != ErrorCode::kNone || asked == kLatestTiered) return;
   out.offset = Offset(result.offset());
   out.leader_epoch = LeaderEpoch(result.leader_epoch());
@@ -67,11 +75,12 @@ absl::Status HandleListOffsets(const KafkaContext& context, const KafkaCallPtr& 
         slots.Shape(
             request.topics, response.topics,
             [](const auto& topic, auto& out) { out.name = topic.name; },
-            [&results](const auto& partition, auto& out, ErrorCode error, int place) {
+            [&results, version = call->version()](const auto& partition, auto& out, ErrorCode error,
+                                                  int place) {
               out.partition_index = partition.partition_index;
               out.error_code = error;
               if (error == ErrorCode::kNone) {
-                Fill(results.partitions(place), partition.timestamp, out);
+                Fill(results.partitions(place), partition.timestamp, version, out);
               }
             });
         call->Answer(response);

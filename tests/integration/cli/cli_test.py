@@ -221,7 +221,7 @@ class CliTest(programs.TestCase):
                 (("topic", "create", "x", "-c", "retention.ms=soon"), "retention.ms"),
                 (("topic", "create", "x", "-c", "no.such.key=1"), "no.such.key"),
                 (("topic", "create", "a/b"), "INVALID_TOPIC"),
-                (("topic", "create", "__mine"), "INVALID_TOPIC"),
+                (("topic", "create", "__transaction_state"), "INVALID_TOPIC"),
                 (("topic", "describe", "missing"), "topic missing"),
                 (("topic", "delete", "missing"), "topic missing"),
                 (("produce", "missing"), "topic missing"),

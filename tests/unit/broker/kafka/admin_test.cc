@@ -1,15 +1,13 @@
 // Goal: administration over Kafka's protocol does what it says, each part by itself, and says what
 // is wrong.
-#include "core/kafka/admin/alter_configs.h"
+#include "core/kafka/admin/api_versions.h"
 #include "core/kafka/admin/create_partitions.h"
 #include "core/kafka/admin/create_topics.h"
 #include "core/kafka/admin/delete_topics.h"
 #include "core/kafka/admin/describe_cluster.h"
-#include "core/kafka/admin/describe_configs.h"
 #include "core/kafka/admin/describe_log_dirs.h"
 #include "core/kafka/admin/describe_topic_partitions.h"
 #include "core/kafka/admin/elect_leaders.h"
-#include "core/kafka/admin/incremental_alter_configs.h"
 #include "core/kafka/log/delete_records.h"
 #include "core/kafka/log/describe_producers.h"
 #include "gmock/gmock.h"
@@ -21,23 +19,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::MakeBatch;
-
-// Of each element, the error.
-template <typename Elements>
-std::vector<ErrorCode> Errors(const Elements& elements) {
-  std::vector<ErrorCode> errors;
-  for (const auto& element : elements) errors.push_back(element.error_code);
-  return errors;
-}
-
-// The config `name` among `entries`; its value is "?" when it is not there.
-DescribeConfigsResponse::Config Find(const std::vector<DescribeConfigsResponse::Config>& entries,
-                                     const std::string& name) {
-  for (const auto& entry : entries) {
-    if (entry.name == name) return entry;
-  }
-  return {.name = name, .value = "?"};
-}
 
 // Of `bytes` together; each value is as long as Kafka's strings may be.
 std::vector<CreateTopicsRequest::Config> LongConfigs(size_t bytes) {
@@ -238,130 +219,21 @@ TEST(KafkaCreatePartitionsTest, MoreAndNeverFewer) {
   EXPECT_THAT(response.results[1].error_message.value_or(""), HasSubstr("never taken away"));
 }
 
-TEST(KafkaDescribeConfigsTest, TopicsBrokersAndTheCluster) {
+TEST(KafkaApiVersionsTest, AClientThatNamesItselfDoesSoAsKafkaWants) {
   KafkaWorld kafka;
-  kafka.world.CreateTopic("a", 1, 1, {{"retention.ms", "5"}});
-  const ConfigSpec spec{.name = "num.shards", .type = ConfigType::kNumber, .fallback = "1"};
-  kafka.settings = {
-      {.spec = &spec, .value = "3", .origin = "--set", .source = ConfigSource::kFlag}};
-  DescribeConfigsRequest request;
-  request.resources = {
-      {.resource_type = 2, .resource_name = "a"}, {.resource_type = 2, .resource_name = "a"},
-      {.resource_type = 4, .resource_name = "1"}, {.resource_type = 4, .resource_name = "2"},
-      {.resource_type = 4, .resource_name = ""},  {.resource_type = 2, .resource_name = "z"},
-      {.resource_type = 8, .resource_name = "1"}};
-  request.include_synonyms = true;
-  const auto response = kafka.Ask<DescribeConfigsResponse>(HandleDescribeConfigs, request, 4);
-  EXPECT_THAT(
-      Errors(response.results),
-      ElementsAre(ErrorCode::kNone, ErrorCode::kNone, ErrorCode::kInvalidRequest, ErrorCode::kNone,
-                  ErrorCode::kUnknownTopicOrPartition, ErrorCode::kInvalidRequest));
-  const auto retention = Find(response.results[0].configs, "retention.ms");
-  EXPECT_EQ(retention.value, "5");
-  EXPECT_EQ(retention.config_source, 1);
-  ASSERT_EQ(retention.synonyms.size(), 2U);
-  EXPECT_EQ(retention.synonyms[1].value, "-1");
-  EXPECT_EQ(retention.documentation, std::nullopt);
-  const auto shards = Find(response.results[1].configs, "num.shards");
-  EXPECT_EQ(shards.value, "3");
-  EXPECT_EQ(shards.config_source, 4);
-  EXPECT_TRUE(shards.read_only);
-  EXPECT_FALSE(Find(response.results[1].configs, "quipu.disk.free.bytes.min").read_only);
-  EXPECT_TRUE(response.results[3].configs.empty());  // nothing was set
-}
-
-TEST(KafkaDescribeConfigsTest, OnlyWhatWasAskedFor) {
-  KafkaWorld kafka;
-  kafka.world.CreateTopic("a", 1);
-  DescribeConfigsRequest request;
-  request.resources = {{.resource_type = 2,
-                        .resource_name = "a",
-                        .configuration_keys = {{"cleanup.policy", "no.such.key"}}}};
-  request.include_documentation = true;
-  const auto response = kafka.Ask<DescribeConfigsResponse>(HandleDescribeConfigs, request, 4);
-  ASSERT_EQ(response.results[0].configs.size(), 1U);
-  EXPECT_EQ(response.results[0].configs[0].value, "delete");
-  EXPECT_THAT(response.results[0].configs[0].documentation.value_or(""), HasSubstr("compacted"));
-}
-
-TEST(KafkaAlterConfigsTest, OneByOneOrAsAWhole) {
-  KafkaWorld kafka;
-  const TopicId a = kafka.world.CreateTopic("a", 1, 1, {{"retention.ms", "5"}});
-  const auto own = [&] { return kafka.world.controller.image().FindTopic(a)->configs; };
-  IncrementalAlterConfigsRequest one;
-  one.resources = {{.resource_type = 2,
-                    .resource_name = "a",
-                    .configs = {{.name = "retention.bytes", .value = "7"}}}};
-  one.validate_only = true;
-  kafka.Ask<IncrementalAlterConfigsResponse>(HandleIncrementalAlterConfigs, one, 1);
-  EXPECT_FALSE(own().contains("retention.bytes"));
-  one.validate_only = false;
-  kafka.Ask<IncrementalAlterConfigsResponse>(HandleIncrementalAlterConfigs, one, 1);
-  EXPECT_EQ(own().at("retention.bytes"), "7");
-  EXPECT_EQ(own().at("retention.ms"), "5");
-  one.resources[0].configs = {{.name = "retention.ms", .config_operation = 1}};
-  kafka.Ask<IncrementalAlterConfigsResponse>(HandleIncrementalAlterConfigs, one, 1);
-  EXPECT_FALSE(own().contains("retention.ms"));
-  AlterConfigsRequest whole;
-  whole.resources = {{.resource_type = 2,
-                      .resource_name = "a",
-                      .configs = {{.name = "max.message.bytes", .value = "1000"}}}};
-  EXPECT_THAT(Errors(kafka.Ask<AlterConfigsResponse>(HandleAlterConfigs, whole, 2).responses),
-              ElementsAre(ErrorCode::kNone));
-  EXPECT_FALSE(own().contains("retention.bytes"));
-  EXPECT_EQ(own().at("max.message.bytes"), "1000");
-}
-
-TEST(KafkaAlterConfigsTest, WhatCannotBeIsRefused) {
-  KafkaWorld kafka;
-  kafka.world.CreateTopic("a", 1);
-  IncrementalAlterConfigsRequest request;
-  const auto append = IncrementalAlterConfigsRequest::Config{
-      .name = "cleanup.policy", .config_operation = 2, .value = "compact"};
-  request.resources = {
-      {.resource_type = 2, .resource_name = "a", .configs = {append}},
-      {.resource_type = 2, .resource_name = "z"},
-      {.resource_type = 4, .resource_name = "x"},
-      {.resource_type = 4, .resource_name = "9"},
-      {.resource_type = 4, .resource_name = "1", .configs = {{.name = "log.dir", .value = "/"}}},
-      {.resource_type = 16, .resource_name = "a"},
-      {.resource_type = 4, .resource_name = "1"}};
-  request.resources[6].resource_name = "";
-  request.resources.push_back(request.resources[6]);
-  const auto response =
-      kafka.Ask<IncrementalAlterConfigsResponse>(HandleIncrementalAlterConfigs, request, 1);
-  EXPECT_THAT(Errors(response.responses),
-              ElementsAre(ErrorCode::kInvalidConfig, ErrorCode::kUnknownTopicOrPartition,
-                          ErrorCode::kInvalidRequest, ErrorCode::kBrokerIdNotRegistered,
-                          ErrorCode::kInvalidConfig, ErrorCode::kInvalidRequest,
-                          ErrorCode::kInvalidRequest));
-  EXPECT_THAT(response.responses[0].error_message.value_or(""), HasSubstr("no list"));
-  EXPECT_THAT(response.responses[6].error_message.value_or(""), HasSubstr("more than once"));
-}
-
-TEST(KafkaAlterConfigsTest, ABrokersSettingAndTheClusters) {
-  KafkaWorld kafka;
-  IncrementalAlterConfigsRequest request;
-  request.resources = {{.resource_type = 4,
-                        .resource_name = "1",
-                        .configs = {{.name = "quipu.disk.free.bytes.min", .value = "5"}}},
-                       {.resource_type = 4,
-                        .resource_name = "",
-                        .configs = {{.name = "num.partitions", .value = "9"}}}};
-  EXPECT_THAT(
-      Errors(kafka.Ask<IncrementalAlterConfigsResponse>(HandleIncrementalAlterConfigs, request, 1)
-                 .responses),
-      ElementsAre(ErrorCode::kNone, ErrorCode::kNone));
-  DescribeConfigsRequest look;
-  look.resources = {{.resource_type = 4, .resource_name = "1"},
-                    {.resource_type = 4, .resource_name = ""}};
-  const auto response = kafka.Ask<DescribeConfigsResponse>(HandleDescribeConfigs, look, 4);
-  const auto free_min = Find(response.results[0].configs, "quipu.disk.free.bytes.min");
-  EXPECT_EQ(free_min.value, "5");
-  EXPECT_EQ(free_min.config_source, 2);
-  ASSERT_EQ(response.results[1].configs.size(), 1U);
-  EXPECT_EQ(response.results[1].configs[0].value, "9");
-  EXPECT_EQ(response.results[1].configs[0].config_source, 3);
+  const auto asked = [&kafka](const std::string& name, const std::string& version, int16_t api) {
+    const ApiVersionsRequest request{.client_software_name = name,
+                                     .client_software_version = version};
+    return kafka.Ask<ApiVersionsResponse>(HandleApiVersions, request, api).error_code;
+  };
+  for (const char* good : {"a", "librdkafka", "apache-kafka-java", "3.7.1", "1-a.B"}) {
+    EXPECT_EQ(asked(good, good, 3), ErrorCode::kNone) << good;
+  }
+  for (const char* bad : {"", "-a", "a.", "a b", "a_b", "\xC3\xA4"}) {
+    EXPECT_EQ(asked(bad, "1", 3), ErrorCode::kInvalidRequest) << bad;
+    EXPECT_EQ(asked("a", bad, 4), ErrorCode::kInvalidRequest) << bad;
+  }
+  EXPECT_EQ(asked("", "", 2), ErrorCode::kNone);  // before names
 }
 
 TEST(KafkaDescribeClusterTest, BrokersAndWhatIsNone) {

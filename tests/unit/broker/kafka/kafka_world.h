@@ -81,4 +81,12 @@ class KafkaWorld {
   std::vector<std::unique_ptr<KafkaContext>> contexts_;
 };
 
+// Of each element, the error.
+template <typename Elements>
+std::vector<ErrorCode> Errors(const Elements& elements) {
+  std::vector<ErrorCode> errors;
+  for (const auto& element : elements) errors.push_back(element.error_code);
+  return errors;
+}
+
 }  // namespace quipu::kafka

@@ -3,6 +3,7 @@
 #include "core/kafka/log/list_offsets.h"
 
 #include "broker/kafka/api_handlers.h"
+#include "core/kafka/log/produce.h"
 #include "tests/unit/broker/kafka/kafka_world.h"
 
 namespace quipu::kafka {
@@ -86,6 +87,38 @@ TEST_F(KafkaListOffsetsTest, APartitionThatIsNamedTwiceIsAskedOnce) {
   const auto response = kafka_.Ask<ListOffsetsResponse>(HandleListOffsets, request, 10);
   EXPECT_EQ(response.topics[0].partitions[0].offset, Offset(2));
   EXPECT_EQ(response.topics[0].partitions[1].error_code, ErrorCode::kInvalidRequest);
+}
+
+// A new leader whose last record no other replica has written yet.
+TEST(KafkaListOffsetsOfNewLeadersTest, OldClientsHearWhatTheyKnow) {
+  KafkaWorld kafka(3);
+  const TopicId a = kafka.world.CreateTopic("a", 1, 3);
+  const PartitionImage before = kafka.world.Partition(a, 0);
+  const int leader = before.replicas[1].value();
+  const int slow = before.replicas[2].value();
+  kafka.world.machine(slow).writer->Pause();
+  const ProduceRequest request{
+      .acks = -1,
+      .timeout_ms = 1000,
+      .topic_data = {
+          {.name = "a",
+           .partition_data = {{.index = PartitionIndex(0),
+                               .records = {.is_null = false, .slices = {MakeBatch(0, 3)}}}}}}};
+  kafka.Send(HandleProduce, request, 9, before.leader.value());
+  kafka.world.RunFor(std::chrono::milliseconds(50));
+  kafka.world.machine(before.leader.value()).Crash();
+  const auto ask = [&](int16_t version) {
+    ListOffsetsRequest asked;
+    asked.topics = {
+        {.name = "a", .partitions = {{.partition_index = PartitionIndex(0), .timestamp = -1}}}};
+    return kafka.Ask<ListOffsetsResponse>(HandleListOffsets, asked, version, leader)
+        .topics.at(0)
+        .partitions.at(0)
+        .error_code;
+  };
+  kafka.world.RunUntil([&] { return ask(5) != ErrorCode::kNotLeaderOrFollower; });
+  EXPECT_EQ(ask(5), ErrorCode::kOffsetNotAvailable);
+  EXPECT_EQ(ask(4), ErrorCode::kLeaderNotAvailable);
 }
 
 TEST_F(KafkaListOffsetsTest, OfAnEmptyLogNothingIsTheNewest) {

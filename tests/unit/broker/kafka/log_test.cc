@@ -284,6 +284,24 @@ TEST_F(KafkaLogTest, MetadataNameTheAddressesOfThisListener) {
   EXPECT_EQ(kafka_.Ask<MetadataResponse>(HandleMetadata, request, 0).topics.size(), 1U);
 }
 
+TEST_F(KafkaLogTest, ALeaderThatCannotBeReachedIsNotNamed) {
+  const TopicId id = kafka_.world.CreateTopic("led", 1, 1);
+  const int leader = kafka_.world.Partition(id, 0).leader.value();
+  kafka_.world.machine(leader).Crash();
+  kafka_.world.machine(leader).config.kafka_endpoint = {};  // no listener.kafka any more
+  kafka_.world.machine(leader).Boot();
+  MetadataRequest request;
+  request.topics = {{{.name = "led"}}};
+  kafka_.world.RunUntil([&] { return kafka_.world.Partition(id, 0).leader == BrokerId(leader); });
+  kafka_.world.RunFor(std::chrono::seconds(1));  // the other broker hears of it
+  const auto response = kafka_.Ask<MetadataResponse>(HandleMetadata, request, 12, 3 - leader);
+  ASSERT_EQ(response.brokers.size(), 1U);
+  ASSERT_EQ(response.topics.at(0).partitions.size(), 1U);
+  const auto& partition = response.topics[0].partitions[0];
+  EXPECT_EQ(partition.leader_id, kNoBroker);
+  EXPECT_EQ(partition.error_code, ErrorCode::kLeaderNotAvailable);
+}
+
 TEST_F(KafkaLogTest, TopicsAreMadeOnFirstUseOnlyWhereThatIsWanted) {
   MetadataRequest request;
   request.topics = {{{.name = "new"}}};
@@ -294,12 +312,16 @@ TEST_F(KafkaLogTest, TopicsAreMadeOnFirstUseOnlyWhereThatIsWanted) {
   kafka_.Ask<MetadataResponse>(HandleMetadata, request, 12);
   EXPECT_EQ(kafka_.world.controller.image().FindTopicByName("new"), nullptr);
   request.allow_auto_topic_creation = true;
-  request.topics = {{{.name = "new"}, {.name = "__own"}, {.name = "bad name"}}};
+  request.topics = {{{.name = "new"},
+                     {.name = "__share_group_state"},
+                     {.name = "bad name"},
+                     {.name = "__heartbeat"}}};
   // Three replicas are the default, and there are two brokers.
   const auto refused = kafka_.Ask<MetadataResponse>(HandleMetadata, request, 12);
   EXPECT_EQ(refused.topics[0].error_code, ErrorCode::kInvalidReplicationFactor);
   EXPECT_EQ(refused.topics[1].error_code, ErrorCode::kUnknownTopicOrPartition);
   EXPECT_EQ(refused.topics[2].error_code, ErrorCode::kInvalidTopic);
+  EXPECT_EQ(refused.topics[3].error_code, ErrorCode::kInvalidReplicationFactor);
   message::AdminRequest fewer;
   fewer.mutable_alter_configs()->set_broker_id(-1);
   auto* set = fewer.mutable_alter_configs()->add_set();
@@ -309,6 +331,7 @@ TEST_F(KafkaLogTest, TopicsAreMadeOnFirstUseOnlyWhereThatIsWanted) {
   EXPECT_EQ(kafka_.Ask<MetadataResponse>(HandleMetadata, request, 12).topics[0].error_code,
             ErrorCode::kLeaderNotAvailable);
   EXPECT_NE(kafka_.world.controller.image().FindTopicByName("new"), nullptr);
+  EXPECT_NE(kafka_.world.controller.image().FindTopicByName("__heartbeat"), nullptr);
 }
 
 }  // namespace

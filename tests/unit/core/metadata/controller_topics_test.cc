@@ -108,8 +108,23 @@ TEST_F(TopicsTest, BadConfigChangesAreRefusedWhole) {
   ExpectRefused(cluster_.Admin(request), ErrorCode::kInvalidConfig, "both");
 }
 
+TEST_F(TopicsTest, AListIsChangedOnceInARequest) {
+  EXPECT_EQ(cluster_.CreateTopic("a", 1, 1).error_code(), 0);
+  message::AdminRequest request;
+  request.mutable_alter_topic_config()->set_topic("a");
+  for (auto* change : {request.mutable_alter_topic_config()->add_append(),
+                       request.mutable_alter_topic_config()->add_subtract()}) {
+    change->set_key("cleanup.policy");
+    change->set_value("delete");
+  }
+  ExpectRefused(cluster_.Admin(request), ErrorCode::kInvalidConfig, "given twice");
+  request.mutable_alter_topic_config()->clear_subtract();
+  EXPECT_EQ(cluster_.Admin(request).error_code(), 0);
+}
+
 TEST_F(TopicsTest, InternalTopicsAreMadeByTheClusterAndStay) {
-  ExpectRefused(cluster_.CreateTopic("__x", 1, 1), ErrorCode::kInvalidTopic, "cluster's own");
+  ExpectRefused(cluster_.CreateTopic("__transaction_state", 1, 1), ErrorCode::kInvalidTopic,
+                "cluster's own");
   message::AdminRequest request;
   request.mutable_create_topic()->set_name("__consumer_offsets");
   request.mutable_create_topic()->set_partitions(8);

@@ -222,12 +222,12 @@ TEST_F(MorePartitionsTest, WhatCannotBeDoneIsRefused) {
   cluster_.Fence(1);
   ExpectRefused(Grow("a", 7), ErrorCode::kInvalidReplicationFactor, "live brokers");
   message::AdminRequest request;
-  request.mutable_create_topic()->set_name("__own");
+  request.mutable_create_topic()->set_name("__consumer_offsets");
   request.mutable_create_topic()->set_partitions(1);
   request.mutable_create_topic()->set_replication_factor(1);
   request.mutable_create_topic()->set_internal(true);
   ASSERT_EQ(cluster_.Admin(request).error_code(), 0);
-  ExpectRefused(Grow("__own", 2), ErrorCode::kInvalidTopic, "__own");
+  ExpectRefused(Grow("__consumer_offsets", 2), ErrorCode::kInvalidTopic, "__consumer_offsets");
 }
 
 }  // namespace

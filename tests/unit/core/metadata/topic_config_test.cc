@@ -24,8 +24,17 @@ TEST(TopicNameTest, RefusesWhatKafkaRefuses) {
   }
 }
 
-TEST(TopicNameTest, TwoUnderscoresAreTheClustersOwn) {
-  EXPECT_EQ(CheckTopicName("__consumer_offsets", false).error, ErrorCode::kInvalidTopic);
+TEST(TopicNameTest, OnlyKafkasOwnNamesAreTheClustersOwn) {
+  for (const char* own :
+       {"__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"}) {
+    EXPECT_EQ(CheckTopicName(own, false).error, ErrorCode::kInvalidTopic) << own;
+    EXPECT_TRUE(CheckTopicName(own, true).ok()) << own;
+  }
+  for (const char* anybodys : {"__debezium-heartbeat.payments", "__strimzi_canary",
+                               "__CruiseControlMetrics", "__", "__consumer_offsets2"}) {
+    EXPECT_TRUE(CheckTopicName(anybodys, false).ok()) << anybodys;
+    EXPECT_FALSE(CheckTopicName(anybodys, true).ok()) << anybodys;
+  }
   EXPECT_TRUE(CheckTopicName("__consumer_offsets", true).ok());
   EXPECT_EQ(CheckTopicName("payments", true).error, ErrorCode::kInvalidTopic);
 }
@@ -62,6 +71,63 @@ TEST(TopicConfigTest, TypesAreChecked) {
     EXPECT_EQ(ReadTopicConfigs({{"compression.type", codec}}).compression_type, codec);
   }
   EXPECT_FALSE(CheckTopicConfig("compression.type", "none").ok());
+}
+
+TEST(TopicConfigTest, WhatAsksForMoreThanThereIsSaysWhy) {
+  EXPECT_TRUE(CheckTopicConfig("remote.storage.enable", "false").ok());
+  EXPECT_THAT(CheckTopicConfig("remote.storage.enable", "true").message,
+              HasSubstr("there is no remote storage"));
+  EXPECT_TRUE(CheckTopicConfig("cleanup.policy", "delete").ok());
+  EXPECT_THAT(CheckTopicConfig("cleanup.policy", "delete,compact").message,
+              HasSubstr("logs are never compacted"));
+}
+
+TEST(TopicConfigTest, WhatKafkaHasIsTaken) {
+  for (const auto& [key, value] : std::vector<std::pair<const char*, const char*>>{
+           {"compression.gzip.level", "9"},
+           {"compression.lz4.level", "17"},
+           {"compression.zstd.level", "-131072"},
+           {"follower.replication.throttled.replicas", "*"},
+           {"leader.replication.throttled.replicas", "0:1,1:2"},
+           {"local.retention.bytes", "-2"},
+           {"local.retention.ms", "-1"},
+           {"message.downconversion.enable", "true"},
+           {"message.format.version", "2.8-IV1"},
+           {"message.timestamp.after.max.ms", "0"},
+           {"message.timestamp.before.max.ms", "9223372036854775807"},
+           {"message.timestamp.difference.max.ms", "1"},
+           {"min.cleanable.dirty.ratio", "0.01"},
+           {"remote.log.copy.disable", "true"},
+           {"remote.log.delete.on.disable", "true"}}) {
+    EXPECT_TRUE(CheckTopicConfig(key, value).ok()) << key;
+    EXPECT_EQ(FindConfig(TopicConfigTable(), key)->effect, ConfigEffect::kNone) << key;
+  }
+  EXPECT_FALSE(CheckTopicConfig("compression.gzip.level", "10").ok());
+  EXPECT_FALSE(CheckTopicConfig("min.cleanable.dirty.ratio", "1.5").ok());
+  EXPECT_FALSE(CheckTopicConfig("leader.replication.throttled.replicas", "1").ok());
+}
+
+TEST(TopicConfigTest, NoValueIsLongerThanTheLimit) {
+  EXPECT_TRUE(CheckTopicConfig("message.format.version", std::string(4096, '3')).ok());
+  EXPECT_THAT(CheckTopicConfig("message.format.version", std::string(4097, '3')).message,
+              HasSubstr("at most 4096"));
+  std::string changed;
+  EXPECT_EQ(ChangeListConfig({}, "cleanup.policy", std::string(4097, ','), true, changed).error,
+            ErrorCode::kInvalidConfig);
+}
+
+TEST(TopicConfigTest, ListsAreChangedFromTheirDefaultOrTheTopicsOwn) {
+  std::string changed;
+  EXPECT_TRUE(ChangeListConfig({}, "cleanup.policy", "compact", true, changed).ok());
+  EXPECT_EQ(changed, "delete,compact");
+  EXPECT_TRUE(ChangeListConfig({{"cleanup.policy", "compact, delete"}}, "cleanup.policy",
+                               "delete,other", false, changed)
+                  .ok());
+  EXPECT_EQ(changed, "compact");
+  EXPECT_THAT(ChangeListConfig({}, "retention.ms", "1", true, changed).message,
+              HasSubstr("no list"));
+  EXPECT_THAT(ChangeListConfig({}, "no.such.key", "1", true, changed).message,
+              HasSubstr("unknown"));
 }
 
 // The table that is documented and what a topic without configs does are the same.

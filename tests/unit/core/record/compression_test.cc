@@ -108,7 +108,7 @@ TEST(RecompressTest, RecordsAndHeaderStayFromEachCodecToEach) {
       EXPECT_EQ(again.compression(), to);
       EXPECT_EQ(again.base_sequence(), Sequence(40));
       EXPECT_EQ(again.producer_id(), ProducerId(7));
-      EXPECT_EQ(ValidateBatch(again, {.validate_compressed = true}), ErrorCode::kNone);
+      EXPECT_EQ(ValidateBatch(again, {.validate_compressed = true}).error, ErrorCode::kNone);
       const DecodedBatch decoded = DecodedBatch::Decode(again).value();
       ASSERT_EQ(decoded.records().size(), 50U);
       EXPECT_EQ(decoded.records()[49].timestamp, TimestampMs(1049));

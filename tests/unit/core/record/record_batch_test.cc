@@ -51,7 +51,7 @@ std::string WithField(size_t position, T value, std::string text = MakeBatch()) 
 }
 
 ErrorCode Validate(std::string text, BatchLimits limits = {}) {
-  return ValidateBatch(View(std::move(text)), limits);
+  return ValidateBatch(View(std::move(text)), limits).error;
 }
 
 // A batch around hand-made records.
@@ -146,7 +146,7 @@ TEST(ValidateBatchTest, SeesEveryFlippedBitBehindTheCrc) {
     bad[i] = static_cast<char>(bad[i] ^ 0x10);
     const auto batch = RecordBatchView::Parse(Bytes(bad));
     if (!batch.ok()) continue;
-    EXPECT_EQ(ValidateBatch(*batch, {}), ErrorCode::kCorruptMessage) << i;
+    EXPECT_EQ(ValidateBatch(*batch, {}).error, ErrorCode::kCorruptMessage) << i;
   }
 }
 
@@ -185,31 +185,15 @@ TEST(ValidateBatchTest, RefusesAnEmptyBatch) {
 }
 
 TEST(ValidateBatchTest, RefusesAbsurdTimestamps) {
-  EXPECT_EQ(Validate(WithField<int64_t>(layout::kBaseTimestamp, -2)), ErrorCode::kInvalidRecord);
-  EXPECT_EQ(Validate(WithField<int64_t>(layout::kBaseTimestamp, INT64_MAX)),
-            ErrorCode::kInvalidRecord);
+  for (const int64_t base : {int64_t{-2}, INT64_MAX}) {
+    EXPECT_EQ(Validate(WithField<int64_t>(layout::kBaseTimestamp, base)),
+              ErrorCode::kInvalidTimestamp)
+        << base;
+  }
   EXPECT_EQ(Validate(WithField<int64_t>(layout::kMaxTimestamp, INT64_MIN)),
-            ErrorCode::kInvalidRecord);
-}
-
-TEST(ValidateBatchTest, RefusesAMaxTimestampThatIsNotTheRecords) {
-  EXPECT_EQ(Validate(WithField<int64_t>(layout::kMaxTimestamp, kTime.value() + 3)),
-            ErrorCode::kInvalidRecord);
-  EXPECT_EQ(Validate(WithField<int64_t>(layout::kMaxTimestamp, -1)), ErrorCode::kNone);
-}
-
-// What librdkafka makes of records without a time.
-std::string MakeTimelessBatch(int64_t max_timestamp) {
-  RecordBatchBuilder builder({});
-  for (int i = 0; i < 2; ++i) builder.Add({.timestamp = kNoTimestamp, .key = "k", .value = "v"});
-  return WithField<int64_t>(layout::kMaxTimestamp, max_timestamp, builder.Build().ToString());
-}
-
-TEST(ValidateBatchTest, TakesAMaxTimestampOfZeroForRecordsWithoutATime) {
-  EXPECT_EQ(Validate(MakeTimelessBatch(0)), ErrorCode::kNone);
-  EXPECT_EQ(Validate(MakeTimelessBatch(-1)), ErrorCode::kNone);
-  EXPECT_EQ(Validate(MakeTimelessBatch(-2)), ErrorCode::kInvalidRecord);
-  EXPECT_EQ(Validate(MakeTimelessBatch(1)), ErrorCode::kInvalidRecord);
+            ErrorCode::kInvalidTimestamp);
+  const std::string below = RecordOf({-kTime.value() - 2, 0, -1, -1, 0});
+  EXPECT_EQ(Validate(AroundRecords(below, 1, Compression::kNone)), ErrorCode::kInvalidTimestamp);
 }
 
 TEST(ValidateBatchTest, RefusesHalfAProducer) {
@@ -229,19 +213,18 @@ TEST(ValidateBatchTest, RefusesBrokenRecords) {
   // Fields: timestamp delta, offset delta, key length, value length, header count.
   const std::string good = RecordOf({0, 0, -1, -1, 0});
   const std::vector<std::string> broken = {
-      good + "x",                                    // trailing bytes
-      RecordOf({0, 1, -1, -1, 0}),                   // offsets do not start at 0
-      RecordOf({0, -1, -1, -1, 0}),                  // negative offset delta
-      RecordOf({0, 0, -2, -1, 0}),                   // negative key length
-      RecordOf({0, 0, -1, -2, 0}),                   // negative value length
-      RecordOf({0, 0, 100, -1, 0}),                  // key longer than the record
-      RecordOf({0, 0, -1, -1, -1}),                  // negative header count
-      RecordOf({0, 0, -1, -1, INT32_MAX}),           // more headers than bytes
-      RecordOf({0, 0, -1, -1, 1}),                   // header missing
-      RecordOf({0, 0, -1, -1, 1, -1, -1}),           // null header key
-      RecordOf({0, 0, -1, -1, 0, 0}),                // bytes left inside the record
-      RecordOf({INT64_MAX, 0, -1, -1, 0}),           // timestamp overflows
-      RecordOf({-kTime.value() - 2, 0, -1, -1, 0}),  // timestamp below -1
+      good + "x",                           // trailing bytes
+      RecordOf({0, 1, -1, -1, 0}),          // offsets do not start at 0
+      RecordOf({0, -1, -1, -1, 0}),         // negative offset delta
+      RecordOf({0, 0, -2, -1, 0}),          // negative key length
+      RecordOf({0, 0, -1, -2, 0}),          // negative value length
+      RecordOf({0, 0, 100, -1, 0}),         // key longer than the record
+      RecordOf({0, 0, -1, -1, -1}),         // negative header count
+      RecordOf({0, 0, -1, -1, INT32_MAX}),  // more headers than bytes
+      RecordOf({0, 0, -1, -1, 1}),          // header missing
+      RecordOf({0, 0, -1, -1, 1, -1, -1}),  // null header key
+      RecordOf({0, 0, -1, -1, 0, 0}),       // bytes left inside the record
+      RecordOf({INT64_MAX, 0, -1, -1, 0}),  // timestamp overflows
       std::string("\x00", 1),
       std::string("\x01", 1),                             // length 0, length -1
       std::string("\xff\xff\xff\xff\xff\xff\xff\x01", 8)  // varint too long
@@ -297,33 +280,68 @@ TEST(StampBatchTest, LogAppendTimeIsTheTimeOfEveryRecord) {
   for (const RecordView& record : decoded.records()) EXPECT_EQ(record.timestamp, kTime + 99);
 }
 
-TEST(StampBatchTest, FillsInAMaxTimestampThatWasLeftUnset) {
-  const RecordBatchView stamped =
-      View(StampBatch(View(WithField<int64_t>(layout::kMaxTimestamp, -1)), Offset(5),
-                      LeaderEpoch(1), std::nullopt)
-               .ToString());
-  EXPECT_EQ(stamped.max_timestamp(), kTime + 2);
-  EXPECT_EQ(stamped.timestamp_type(), TimestampType::kCreateTime);
-  EXPECT_TRUE(stamped.CrcMatches());
+// What a leader stores of a batch of `text` in a topic with create times.
+RecordBatchView Stored(std::string text) {
+  const RecordBatchView batch = View(std::move(text));
+  const BatchVerdict verdict = ValidateBatch(batch, {});
+  EXPECT_EQ(verdict.error, ErrorCode::kNone);
+  return View(StampBatch(batch, Offset(5), LeaderEpoch(1), std::nullopt, verdict.max_create_time)
+                  .ToString());
 }
 
-TEST(StampBatchTest, TakesAwayAMaxTimestampThatNoRecordHas) {
-  for (const int64_t max_timestamp : {int64_t{0}, int64_t{-1}, kTime.value()}) {
-    const RecordBatchView stamped = View(
-        StampBatch(View(MakeTimelessBatch(max_timestamp)), Offset(5), LeaderEpoch(1), std::nullopt)
-            .ToString());
-    EXPECT_EQ(stamped.max_timestamp(), kNoTimestamp);
-    EXPECT_TRUE(stamped.CrcMatches());
+// The records' times are kTime, +1 and +2.
+TEST(StampBatchTest, TheMaxTimestampIsTheNewestRecordsWhateverTheProducerSays) {
+  for (const int64_t told : {int64_t{-1}, int64_t{0}, kTime.value(), kTime.value() + 3}) {
+    SCOPED_TRACE(told);
+    const RecordBatchView stored = Stored(WithField<int64_t>(layout::kMaxTimestamp, told));
+    EXPECT_EQ(stored.max_timestamp(), kTime + 2);
+    EXPECT_EQ(stored.timestamp_type(), TimestampType::kCreateTime);
+    EXPECT_TRUE(stored.CrcMatches());
   }
 }
 
-TEST(StampBatchTest, TakesTheFirstRecordsTimeForACompressedBatchWithoutMaxTimestamp) {
-  const std::string text =
-      WithField<int64_t>(layout::kMaxTimestamp, -1, MakeBatch({.compression = Compression::kLz4}));
-  const RecordBatchView stamped =
-      View(StampBatch(View(text), Offset(5), LeaderEpoch(1), std::nullopt).ToString());
-  EXPECT_EQ(stamped.max_timestamp(), kTime);
-  EXPECT_TRUE(stamped.CrcMatches());
+// kafkajs tells the times of those messages alone that the application gave one.
+TEST(StampBatchTest, TheMaxTimestampIsOfRecordsThatAreOlderThanTheBaseToo) {
+  const std::string records = RecordOf({-7, 0, -1, -1, 0}) + RecordOf({50, 1, -1, -1, 0});
+  const RecordBatchView stored = Stored(WithField<int64_t>(
+      layout::kMaxTimestamp, kTime.value(), AroundRecords(records, 2, Compression::kNone)));
+  EXPECT_EQ(stored.max_timestamp(), kTime + 50);
+}
+
+// What librdkafka makes of records without a time.
+std::string MakeTimelessBatch(int64_t max_timestamp, Compression codec) {
+  RecordBatchBuilder builder({.compression = codec});
+  for (int i = 0; i < 2; ++i) builder.Add({.timestamp = kNoTimestamp, .key = "k", .value = "v"});
+  return WithField<int64_t>(layout::kMaxTimestamp, max_timestamp, builder.Build().ToString());
+}
+
+TEST(StampBatchTest, TakesAwayAMaxTimestampThatNoRecordHas) {
+  for (const Compression codec : {Compression::kNone, Compression::kLz4}) {
+    for (const int64_t told : {int64_t{0}, int64_t{-1}, kTime.value()}) {
+      const RecordBatchView stored = Stored(MakeTimelessBatch(told, codec));
+      EXPECT_EQ(stored.max_timestamp(), kNoTimestamp);
+      EXPECT_TRUE(stored.CrcMatches());
+    }
+  }
+}
+
+TEST(StampBatchTest, LooksIntoACompressedBatchWhoseMaxTimestampCannotBeTrue) {
+  for (const int64_t told : {int64_t{-1}, int64_t{0}, kTime.value() - 1}) {
+    SCOPED_TRACE(told);
+    const std::string text = WithField<int64_t>(layout::kMaxTimestamp, told,
+                                                MakeBatch({.compression = Compression::kLz4}));
+    const RecordBatchView stored = Stored(text);
+    EXPECT_EQ(stored.max_timestamp(), kTime + 2);
+    EXPECT_TRUE(stored.CrcMatches());
+    EXPECT_EQ(Validate(text, {.decompressed_bytes_max = 8}), ErrorCode::kMessageTooLarge);
+  }
+}
+
+TEST(StampBatchTest, AMaxTimestampThatMayBeTrueIsCorrectedInACompressedBatchOnlyWhenAsked) {
+  const RecordBatchView batch = View(WithField<int64_t>(
+      layout::kMaxTimestamp, kTime.value(), MakeBatch({.compression = Compression::kLz4})));
+  EXPECT_EQ(ValidateBatch(batch, {}).max_create_time, std::nullopt);
+  EXPECT_EQ(ValidateBatch(batch, {.validate_compressed = true}).max_create_time, kTime + 2);
 }
 
 TEST(DecodedBatchTest, ViewsOutliveBatchAndCopies) {
@@ -419,7 +437,7 @@ TEST(BuilderTest, ProducerMayBeSetLateAndChanged) {
   EXPECT_EQ(raised.producer_epoch(), ProducerEpoch(3));
   EXPECT_EQ(raised.last_sequence(), Sequence(1));
   EXPECT_TRUE(raised.CrcMatches());
-  EXPECT_EQ(ValidateBatch(raised, {}), ErrorCode::kNone);
+  EXPECT_EQ(ValidateBatch(raised, {}).error, ErrorCode::kNone);
 }
 
 TEST(BuilderTest, ControlBatchesAreMarked) {
@@ -466,11 +484,11 @@ TEST(RecordBatchDamageTest, NeverReadsOutOfBounds) {
     if (rng.Chance(1, 4)) text.resize(rng.Below(text.size()) + 1);
     const auto batch = RecordBatchView::Parse(Bytes(text));
     if (!batch.ok()) continue;
-    const ErrorCode error = ValidateBatch(*batch, {.validate_compressed = true});
+    const BatchVerdict verdict = ValidateBatch(*batch, {.validate_compressed = true});
     const auto decoded = DecodedBatch::Decode(*batch, 1 << 20);
-    if (error == ErrorCode::kNone) {
+    if (verdict.error == ErrorCode::kNone) {
       EXPECT_TRUE(decoded.ok());
-      StampBatch(*batch, Offset(0), LeaderEpoch(0), std::nullopt);
+      StampBatch(*batch, Offset(0), LeaderEpoch(0), std::nullopt, verdict.max_create_time);
     }
   }
 }

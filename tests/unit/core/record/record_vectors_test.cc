@@ -96,7 +96,7 @@ TEST(RecordVectorsTest, ProducedVectorsAreValid) {
   for (const Json& vector : Manifest()) {
     SCOPED_TRACE(vector["name"].get<std::string>());
     if (!vector["log_append_time"].is_null()) continue;
-    EXPECT_EQ(ValidateBatch(ParseVector(vector), limits), ErrorCode::kNone);
+    EXPECT_EQ(ValidateBatch(ParseVector(vector), limits).error, ErrorCode::kNone);
   }
 }
 
