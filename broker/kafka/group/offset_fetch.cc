@@ -64,7 +64,8 @@ void FillAsked(const std::vector<OffsetFetchRequest::Topic>& topics, const Metad
       missing = found.error;
     }
     for (const PartitionIndex index : topic.partition_indexes) {
-      const auto at = committed.find({found.id(), index});
+      const auto at =
+          found.topic == nullptr ? committed.end() : committed.find({found.id(), index});
       answered.partitions.push_back(at == committed.end() ? NoOffset(index, missing) : at->second);
     }
   }
