@@ -10,7 +10,7 @@ from scenarios import ADMIN_CALLS, Scenarios
 @unittest.skipUnless(has("kafkajs"), "kafkajs is not installed (scripts/setup --compat does it)")
 class KafkajsTest(Scenarios, programs.TestCase):
     command = ("node", os.path.join(CACHE, "kafkajs", "client.js"))
-    repeated_headers = False
+    repeated_headers, writes_null_headers = False, False
     admin_calls = ADMIN_CALLS
 
 
