@@ -118,7 +118,13 @@ GroupResult<message::DescribeGroupResponse> GroupCoordinatorCore::Describe(
     out->set_assignor(member.assignor);
     out->set_session_timeout_ms(member.session_timeout_ms);
     for (const std::string& topic : member.subscribed_topics) out->add_subscribed_topics(topic);
-    ToProto(PartitionsOf(member.assigned), out->mutable_assignment());
+    const TopicPartitions assigned = PartitionsOf(member.assigned);
+    ToProto(assigned, out->mutable_assignment());
+    // Kafka's tools read who owns what from these, whichever protocol the member speaks.
+    const NamedPartitions named = ToNames(assigned, topics);
+    out->set_classic_metadata(
+        EncodeSubscription(member.subscribed_topics, named, member.epoch.value()));
+    out->set_classic_assignment(EncodeAssignment(named));
   }
   return result;
 }

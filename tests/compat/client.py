@@ -107,6 +107,9 @@ class ClientCase:
     own_headers = True              # headers of single records
     repeated_headers = True         # of one name in one record
     timestamps = True               # times of single records
+    writes_empty_texts = True       # keys and values that are empty and not null
+    writes_null_headers = True      # headers without a value
+    reads_null_headers = True       # and tells them from empty ones
     tells_offsets = True            # of what was acknowledged
     admin_calls = ()                # names of what its admin client can do
 
@@ -122,8 +125,13 @@ class ClientCase:
         return child
 
     def records(self, first, end):
-        return [records.record(i, self.own_headers, self.repeated_headers, self.timestamps) | {"i": i}
-                for i in range(first, end)]
+        """That the client writes."""
+        return [records.record(i, self.own_headers, self.repeated_headers, self.timestamps, self.writes_empty_texts,
+                               self.writes_null_headers) | {"i": i} for i in range(first, end)]
+
+    def readable(self, i):
+        """Record i, that quipu writes and the client reads."""
+        return records.record(i, repeated_headers=self.repeated_headers, null_headers=self.reads_null_headers)
 
     def produce(self, topic, sent, codec="none"):
         child = self.child("produce", topic=topic, codec=codec)
@@ -158,9 +166,10 @@ class ClientCase:
         self.check(done, 0)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
-    def quipu_produce(self, topic, sent):
+    def quipu_produce(self, topic, sent, codec="none"):
         kept = [{name: value for name, value in one.items() if name != "i"} for one in sent]
-        self.check(self.cluster.quipu("produce", topic, "-f", "json", text=lines_of(kept), seconds=SECONDS), 0)
+        self.check(self.cluster.quipu("produce", topic, "-f", "json", "--compression", codec, text=lines_of(kept),
+                                      seconds=SECONDS), 0)
 
     # ---- groups ----
     def group(self, name):

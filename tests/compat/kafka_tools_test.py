@@ -159,6 +159,21 @@ class KafkaToolsTest(programs.TestCase):
         member.terminate()
         member.communicate(timeout=60)
 
+    def test_who_owns_what_in_a_group_that_the_server_assigns(self):
+        topic = self.filled("assigned")
+        member = programs.start("quipu", "consume", topic, "-g", "assigned-group", "-b", self.cluster.bootstrap,
+                                "--from-beginning")
+        self.addCleanup(lambda: (member.kill(), member.communicate()))
+
+        def owned():
+            told = self.tool("kafka-consumer-groups", "--describe", "--group", "assigned-group", "--members", "--verbose")
+            return re.search(rf"{topic}[:(]0,1,2\b", told)
+        eventually(owned, "the member and its partitions", 90)
+        told = self.tool("kafka-consumer-groups", "--describe", "--group", "assigned-group")
+        rows = [line.split() for line in told.splitlines() if line.startswith("assigned-group")]
+        self.assertEqual(len(rows), 3, told)
+        self.assertNotIn("-", {row[6] for row in rows}, told)  # CONSUMER-ID
+
     def test_offsets_of_partitions(self):
         topic = self.filled("counted", partitions=2)
         done = self.check(self.cluster.quipu("consume", topic, "--from-beginning", "-e", "-f", "json"), 0)

@@ -11,7 +11,7 @@ from scenarios import ADMIN_CALLS, Scenarios
 @unittest.skipUnless(has("kafkajs"), "kafkajs is not installed (scripts/setup --compat does it)")
 class KafkajsTest(Scenarios, programs.TestCase):
     command = ("node", os.path.join(CACHE, "kafkajs", "client.js"))
-    repeated_headers = False
+    repeated_headers, writes_null_headers = False, False
     admin_calls = ADMIN_CALLS
 
     def test_times_of_single_messages(self):

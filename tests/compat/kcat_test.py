@@ -12,7 +12,7 @@ from scenarios import Scenarios
 @unittest.skipUnless(shutil.which("kcat"), "there is no kcat here (scripts/setup --compat installs it)")
 class KcatTest(Scenarios, programs.TestCase):
     command = (sys.executable, "-B", os.path.join(CLIENTS, "kcat_client.py"))
-    own_headers, timestamps, tells_offsets = False, False, False
+    own_headers, timestamps, tells_offsets, writes_empty_texts = False, False, False, False
 
 
 if __name__ == "__main__":

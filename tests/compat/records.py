@@ -8,20 +8,24 @@ ACCOUNTS = 97
 BASE_TIME = int(time.time() * 1000) - 3_600_000
 
 
-def record(i, own_headers=True, repeated_headers=True, timestamps=True):
-    """Record i: what `quipu produce -f json` takes. Null keys, null values, empty and no headers, texts
-    beyond ASCII, and now and then a long value."""
+def record(i, own_headers=True, repeated_headers=True, timestamps=True, empty_texts=True, null_headers=True):
+    """Record i: what `quipu produce -f json` takes. Null and empty keys and values, headers that are null, empty or
+    not there, texts beyond ASCII, and now and then a long value."""
     value = f"{i}: payment é {i * 7919 % 100000}" + ("x" * 3000 if i % 1000 == 500 else "")
     made = {"key": f"acc-{i % ACCOUNTS}", "value": value}
     if i % 11 == 10:
         made["key"] = None
     elif i % 17 == 16:  # both would be refused by some clients
         made["value"] = None
+    if empty_texts and i % 13 == 12:
+        made["key" if i % 2 else "value"] = ""
     if not own_headers:
         made["headers"] = [{"key": "source", "value": "compat"}]
     elif i % 3:
         made["headers"] = [{"key": "seq", "value": str(i)}, {"key": "empty", "value": ""},
                            {"key": "seq" if repeated_headers else "more", "value": "é"}][:i % 3 + 1]
+        if null_headers and i % 5 == 0:
+            made["headers"].append({"key": "null", "value": None})
     else:
         made["headers"] = []
     if timestamps:

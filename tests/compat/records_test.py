@@ -41,6 +41,18 @@ class RecordsTest(unittest.TestCase):
                 self.read[502][name] = value
                 self.wrong()
 
+    def test_what_was_empty_is_null(self):
+        for name in ("key", "value"):
+            with self.subTest(name):
+                self.setUp()
+                next(one for one in self.read if one[name] == "")[name] = None
+                self.wrong()
+        self.setUp()
+        header = next(h for one in self.read for h in one["headers"] if h["value"] is None)
+        one = next(one for one in self.read if header in one["headers"])
+        one["headers"] = [h if h is not header else h | {"value": ""} for h in one["headers"]]
+        self.wrong()
+
     def test_a_key_is_in_two_partitions(self):
         self.read[502]["partition"] = 1
         self.wrong()

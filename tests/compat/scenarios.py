@@ -49,11 +49,15 @@ class Scenarios(ClientCase):
                 records.check_equal(self, sent, records.in_log_order(read), self.timestamps)
 
     def test_what_quipu_wrote_is_read(self):
-        self.cluster.make_topic("from-quipu", partitions=3)
-        sent = [records.record(i, repeated_headers=self.repeated_headers) for i in range(COUNT // 10)]
-        self.quipu_produce("from-quipu", sent)
-        read = self.consume("from-quipu", 3, len(sent))
-        records.check_equal(self, sent, records.in_log_order(read))
+        for codec in batches.CODECS:
+            with self.subTest(codec):
+                topic = "from-quipu-" + codec
+                self.cluster.make_topic(topic, partitions=3)
+                sent = [self.readable(i) for i in range(COUNT // 10)]
+                self.quipu_produce(topic, sent, codec)
+                self.assertIn(codec, {told for told, _ in batches.of(self.cluster, topic)})
+                read = self.consume(topic, 3, len(sent))
+                records.check_equal(self, sent, records.in_log_order(read))
 
     def test_keys_land_where_quipu_puts_them(self):
         self.cluster.make_topic("both", partitions=7)
@@ -68,7 +72,7 @@ class Scenarios(ClientCase):
 
     def test_looks_up_times_and_starts_anywhere(self):
         self.cluster.make_topic("times", partitions=2)
-        sent = [records.record(i, repeated_headers=self.repeated_headers) for i in range(2000)]
+        sent = [self.readable(i) for i in range(2000)]
         self.quipu_produce("times", sent)
         moment = records.BASE_TIME + 1200
         by_quipu = self.quipu_consume("times")
@@ -103,7 +107,7 @@ class Scenarios(ClientCase):
     def test_groups_with_joins_and_leaves(self):
         self.cluster.make_topic("shared", partitions=6)
         part = max(1000, COUNT // 20)
-        sent = [records.record(i, repeated_headers=self.repeated_headers) for i in range(4 * part)]
+        sent = [self.readable(i) for i in range(4 * part)]
         self.quipu_produce("shared", sent[:part])
         members = [self.child("group", topic="shared", group="sharers") for _ in range(2)]
         self.await_members("sharers", 2)
@@ -125,7 +129,7 @@ class Scenarios(ClientCase):
     def test_a_group_outlives_its_coordinator(self):
         self.cluster.make_topic("outlived", partitions=6)
         half = max(1000, COUNT // 20)
-        sent = [records.record(i, repeated_headers=self.repeated_headers) for i in range(2 * half)]
+        sent = [self.readable(i) for i in range(2 * half)]
         members = [self.child("group", topic="outlived", group="outlivers") for _ in range(2)]
         self.await_members("outlivers", 2)
         self.quipu_produce("outlived", sent[:half])

@@ -9,7 +9,7 @@ import time
 import unittest
 
 import programs
-from kafka_wire import OFFSET_DELETE, Wire, produce_body, produced, request, string
+from kafka_wire import API_VERSIONS, OFFSET_DELETE, Wire, produce_body, produced, request, string
 from programs import Cluster, eventually
 
 KCAT = shutil.which("kcat")
@@ -125,6 +125,38 @@ class KafkaTest(KafkaCase):
             # The connection goes on.
             correlation, body = wire.ask(request(18, 0, correlation=8))
             self.assertEqual((correlation, struct.unpack(">h", body[:2])[0]), (8, 0))
+
+    def test_what_is_advertised_is_what_is_served_and_nothing_else(self):
+        """Clients turn features on by these ranges: one that is half built must not be among them, and one that is
+        dropped by accident turns a feature off. Whoever adds an API adds it here."""
+        intended = {
+            0: (0, 11), 1: (4, 18), 2: (1, 10), 3: (0, 13), 8: (2, 10), 9: (1, 10), 10: (0, 6), 11: (0, 9),
+            12: (0, 4), 13: (0, 5), 14: (0, 5), 15: (0, 6), 16: (0, 5), 18: (0, 4), 19: (2, 7), 20: (1, 6),
+            21: (0, 2), 22: (0, 5), 23: (2, 4), 32: (1, 4), 33: (0, 2), 35: (1, 4), 37: (0, 3), 42: (0, 2),
+            43: (0, 2), 44: (0, 1), 47: (0, 0), 60: (0, 2), 61: (0, 0), 75: (0, 0)}
+        for address in self.kafka.split(","):
+            with Wire(address) as wire:
+                _, body = wire.ask(request(API_VERSIONS, 0))
+            error, count = struct.unpack(">hi", body[:6])
+            rows = [struct.unpack(">hhh", body[6 + 6 * i:12 + 6 * i]) for i in range(count)]
+            served = {key: (low, high) for key, low, high in rows}
+            self.assertEqual((error, served), (0, intended))
+            self.assertEqual([row[0] for row in rows], sorted(intended))  # each once
+        absent = {"SASL": (17, 36), "transactions": (24, 25, 26, 27, 28, 65, 66), "ACLs": (29, 30, 31),
+                  "reassignment": (45, 46), "KIP-848": (68, 69), "share groups": (76, 77, 78, 79),
+                  "between brokers": (4, 5, 6, 7)}
+        for feature, keys in absent.items():
+            for key in keys:
+                self.assertNotIn(key, served, feature)
+        # What librdkafka derives its features from: record batches, zstd, groups.
+        self.assertLessEqual(served[0][0], 0)
+        self.assertGreaterEqual(served[0][1], 7)
+        self.assertLessEqual(served[1][0], 4)
+        self.assertGreaterEqual(served[1][1], 10)
+        self.assertLessEqual({10, 8, 9, 11, 12, 13, 14}, set(served))
+        self.assertGreaterEqual(min(served[8][1], served[9][1]), 1)
+        # And Kafka's newer ones KIP-890 from: Produce 12.
+        self.assertLess(served[0][1], 12)
 
     def test_what_is_not_advertised_and_garbage_end_their_connection_alone(self):
         with Wire(self.address()) as bystander:

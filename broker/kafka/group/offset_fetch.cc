@@ -61,11 +61,16 @@ void FillAsked(const std::vector<OffsetFetchRequest::Topic>& topics, const Metad
     auto& answered = group.topics.emplace_back();
     answered.name = topic.name;
     answered.topic_id = topic.topic_id;
+    // A topic that is gone has no offsets: to a client that names it, that is as if nothing was
+    // committed; one that has its id hears that the id is nobody's.
+    ErrorCode missing = group.error_code;
+    if (missing == ErrorCode::kNone && found.error == ErrorCode::kUnknownTopicId) {
+      missing = found.error;
+    }
     for (const PartitionIndex index : topic.partition_indexes) {
-      // A topic that is gone has no offsets: to a client that is as if nothing was committed.
-      const auto at = committed.find({found.id(), index});
-      answered.partitions.push_back(at == committed.end() ? NoOffset(index, group.error_code)
-                                                          : at->second);
+      const auto at =
+          found.topic == nullptr ? committed.end() : committed.find({found.id(), index});
+      answered.partitions.push_back(at == committed.end() ? NoOffset(index, missing) : at->second);
     }
   }
 }

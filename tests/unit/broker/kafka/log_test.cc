@@ -1,14 +1,12 @@
 // Goal: what clients rely on when they write and read: each refusal under the code that makes them
 // do the right thing, leaders that are told, limits that still let the first batch through.
-#include "base/crc32c.h"
-#include "broker/kafka/api_handlers.h"
 #include "core/kafka/admin/metadata.h"
-#include "core/kafka/log/fetch.h"
+#include "core/kafka/group/find_coordinator.h"
 #include "core/kafka/log/init_producer_id.h"
 #include "core/kafka/log/offset_for_leader_epoch.h"
-#include "core/kafka/log/produce.h"
+#include "core/replication/producer_table.h"
 #include "gmock/gmock.h"
-#include "tests/unit/broker/kafka/kafka_world.h"
+#include "tests/unit/broker/kafka/log_fixture.h"
 
 namespace quipu::kafka {
 namespace {
@@ -16,44 +14,10 @@ namespace {
 using ::testing::ElementsAre;
 using testing::MakeBatch;
 
-class KafkaLogTest : public ::testing::Test {
- protected:
-  explicit KafkaLogTest(int brokers = 2) : kafka_(brokers) {
-    a_ = kafka_.world.CreateTopic("a", 1, 1);
-    leader_ = kafka_.world.Partition(a_, 0).leader.value();
-  }
-
-  static ProduceRequest Writes(const Bytes& batch, const std::string& topic = "a",
-                               int16_t acks = -1, int partition = 0) {
-    ProduceRequest request{.acks = acks, .timeout_ms = 1000};
-    request.topic_data = {{.name = topic,
-                           .partition_data = {{.index = PartitionIndex(partition),
-                                               .records = {.is_null = false, .slices = {batch}}}}}};
-    return request;
-  }
-  ProduceResponse::Partition Write(const ProduceRequest& request, int16_t version = 11) {
-    const auto response = kafka_.Ask<ProduceResponse>(HandleProduce, request, version, leader_);
-    return response.responses.at(0).partition_responses.at(0);
-  }
-  ErrorCode WriteError(const Bytes& batch) { return Write(Writes(batch)).error_code; }
-
-  static FetchRequest Reads(int64_t offset, int32_t partition_bytes = 1 << 20) {
-    FetchRequest request;
-    request.topics = {{.topic = "a",
-                       .partitions = {{.partition = PartitionIndex(0),
-                                       .fetch_offset = Offset(offset),
-                                       .partition_max_bytes = partition_bytes}}}};
-    return request;
-  }
-  FetchResponse::Partition Read(const FetchRequest& request, int16_t version = 12) {
-    const auto response = kafka_.Ask<FetchResponse>(HandleFetch, request, version, leader_);
-    return response.responses.at(0).partitions.at(0);
-  }
-
-  KafkaWorld kafka_;
-  TopicId a_;
-  int leader_ = 1;
-};
+// Where fields of a batch lie.
+constexpr size_t kMagicAt = 16;
+constexpr size_t kAttributesAt = 21;
+constexpr size_t kMaxTimestampAt = 35;
 
 TEST_F(KafkaLogTest, EveryRefusalOfAWriteHasItsCode) {
   EXPECT_EQ(WriteError(MakeBatch(0, 1, -1, 0, 0, 1000, 2000000)), ErrorCode::kMessageTooLarge);
@@ -62,6 +26,21 @@ TEST_F(KafkaLogTest, EveryRefusalOfAWriteHasItsCode) {
   damaged.back() = static_cast<char>(damaged.back() ^ 1);
   EXPECT_EQ(WriteError(Bytes(damaged)), ErrorCode::kCorruptMessage);
   const Bytes batch = MakeBatch(0, 1);
+  for (const char magic : {'\0', '\1'}) {
+    EXPECT_EQ(WriteError(Rewritten(batch, kMagicAt, {magic})),
+              ErrorCode::kUnsupportedForMessageFormat);
+  }
+  for (const char codec : {'\5', '\6', '\7'}) {
+    EXPECT_EQ(WriteError(Rewritten(batch, kAttributesAt, {'\0', codec})),
+              ErrorCode::kUnsupportedCompressionType);
+  }
+  // Times of the log's, a transaction's batch, a marker, and what nobody has defined.
+  for (const char attributes : {'\x08', '\x10', '\x20', '\x40'}) {
+    EXPECT_EQ(WriteError(Rewritten(batch, kAttributesAt, {'\0', attributes})),
+              ErrorCode::kInvalidRecord);
+  }
+  std::string two(batch.view());
+  EXPECT_EQ(WriteError(Bytes(two + two)), ErrorCode::kInvalidRecord);
   EXPECT_EQ(Write(Writes(batch, "z")).error_code, ErrorCode::kUnknownTopicOrPartition);
   EXPECT_EQ(Write(Writes(batch, "bad name")).error_code, ErrorCode::kUnknownTopicOrPartition);
   EXPECT_EQ(Write(Writes(batch, "a", -1, 7)).error_code, ErrorCode::kUnknownTopicOrPartition);
@@ -70,6 +49,50 @@ TEST_F(KafkaLogTest, EveryRefusalOfAWriteHasItsCode) {
   transactional.transactional_id = "t";
   EXPECT_EQ(Write(transactional).error_code, ErrorCode::kUnsupportedVersion);
   EXPECT_EQ(Read(Reads(0)).high_watermark, Offset(0));  // none of them is there
+}
+
+TEST_F(KafkaLogTest, TheClustersOwnTopicIsNotWrittenTo) {
+  FindCoordinatorRequest find{.key = "g"};
+  kafka_.world.RunUntil([&] {
+    kafka_.Ask<FindCoordinatorResponse>(HandleFindCoordinator, find, 3);
+    return kafka_.world.controller.image().FindTopicByName("__consumer_offsets") != nullptr;
+  });
+  kafka_.world.RunFor(std::chrono::seconds(1));
+  EXPECT_EQ(Write(Writes(MakeBatch(0, 1), "__consumer_offsets")).error_code,
+            ErrorCode::kInvalidTopic);
+}
+
+TEST_F(KafkaLogTest, AFullDiskIsToldAsAStorageError) {
+  const int64_t free = kafka_.world.machine(leader_).free_bytes;
+  kafka_.world.machine(leader_).free_bytes = 0;
+  kafka_.world.RunFor(std::chrono::seconds(5));
+  EXPECT_EQ(WriteError(MakeBatch(0, 1)), ErrorCode::kStorageError);
+  kafka_.world.machine(leader_).free_bytes = free;
+  kafka_.world.RunFor(std::chrono::seconds(5));
+  EXPECT_EQ(WriteError(MakeBatch(0, 1)), ErrorCode::kNone);
+}
+
+TEST_F(KafkaLogTest, TooFewReplicasRefuseWhateverTheAcks) {
+  const TopicId b = kafka_.world.CreateTopic("b", 1, 2, {{"min.insync.replicas", "2"}});
+  leader_ = kafka_.world.Partition(b, 0).leader.value();
+  for (const int16_t acks : {int16_t{1}, int16_t{-1}}) {
+    EXPECT_EQ(Write(Writes(MakeBatch(0, 1), "b", acks)).error_code, ErrorCode::kNone);
+  }
+  kafka_.world.machine(3 - leader_).Crash();
+  kafka_.world.RunUntil([&] { return kafka_.world.Partition(b, 0).isr.size() == 1; });
+  kafka_.world.RunFor(std::chrono::seconds(1));
+  for (const int16_t acks : {int16_t{1}, int16_t{-1}}) {
+    const auto refused = Write(Writes(MakeBatch(0, 1), "b", acks));
+    EXPECT_EQ(refused.error_code, ErrorCode::kNotEnoughReplicas);
+    EXPECT_EQ(refused.base_offset, kNoOffset);
+  }
+}
+
+TEST_F(KafkaLogTest, TheLeadersWordIsEnoughWhereOneReplicaIs) {
+  const auto written = Write(Writes(MakeBatch(0, 2), "a", 1));
+  EXPECT_EQ(written.error_code, ErrorCode::kNone);
+  EXPECT_EQ(written.base_offset, Offset(0));
+  EXPECT_EQ(Read(Reads(0)).high_watermark, Offset(2));
 }
 
 TEST_F(KafkaLogTest, SequencesOfAnIdempotentProducer) {
@@ -88,17 +111,27 @@ TEST_F(KafkaLogTest, SequencesOfAnIdempotentProducer) {
   EXPECT_EQ(Read(Reads(0)).high_watermark, Offset(6));
 }
 
+// Clients may have five batches open; of those, and some more, it is known where they lie.
+TEST_F(KafkaLogTest, ADuplicateOfLongAgoIsCalledOne) {
+  const auto write = [this](int32_t sequence) {
+    return Write(Writes(MakeBatch(sequence, 1, 1000, 0, sequence)));
+  };
+  constexpr auto kBatches = static_cast<int32_t>(kProducerBatchesMax) + 1;
+  for (int32_t i = 0; i < kBatches; ++i) EXPECT_EQ(write(i).base_offset, Offset(i));
+  for (int32_t i = 1; i < kBatches; ++i) {
+    const auto again = write(i);
+    EXPECT_EQ(again.error_code, ErrorCode::kNone);
+    EXPECT_EQ(again.base_offset, Offset(i));
+  }
+  EXPECT_EQ(write(0).error_code, ErrorCode::kDuplicateSequence);
+  EXPECT_EQ(Read(Reads(0)).high_watermark, Offset(kBatches));
+}
+
 TEST_F(KafkaLogTest, ALargestTimeThatWasLeftUnsetIsFilledIn) {
-  std::string bytes(MakeBatch(0, 3, -1, 0, 0, 500).view());
-  for (size_t i = 0; i < 8; ++i) bytes[35 + i] = static_cast<char>(0xff);  // maxTimestamp = -1
-  const uint32_t crc = Crc32c(absl::string_view(bytes).substr(21));
-  for (size_t i = 0; i < 4; ++i) bytes[17 + i] = static_cast<char>(crc >> (24 - 8 * i));
-  EXPECT_EQ(Write(Writes(Bytes(bytes))).error_code, ErrorCode::kNone);
-  const auto read = Read(Reads(0));
-  ASSERT_EQ(read.records.slices.size(), 1U);
-  const auto view = RecordBatchView::Parse(read.records.slices[0]);
-  ASSERT_TRUE(view.ok());
-  EXPECT_EQ(view->max_timestamp(), TimestampMs(502));
+  const Bytes unset = Rewritten(MakeBatch(0, 3, -1, 0, 0, 500), kMaxTimestampAt,
+                                std::string(8, static_cast<char>(0xff)));
+  EXPECT_EQ(Write(Writes(unset)).error_code, ErrorCode::kNone);
+  EXPECT_EQ(OnlyBatch(Read(Reads(0))).max_timestamp(), TimestampMs(502));
 }
 
 TEST_F(KafkaLogTest, WhoLeadsIsTold) {

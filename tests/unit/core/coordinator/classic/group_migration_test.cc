@@ -148,6 +148,30 @@ TEST_F(MigrationTest, NobodyGetsWhatAClassicMemberStillHolds) {
   SettleAll({&a, &b}, servers);
 }
 
+// Kafka's tools know the classic description alone.
+TEST_F(MigrationTest, WhoOwnsWhatIsToldInTheClassicFormToo) {
+  auto [a, b] = TwoMembers();
+  std::map<std::string, Answer> servers;
+  servers["s"] = Join("s");
+  SettleAll({&a, &b}, servers);
+  message::DescribeGroupRequest request;
+  request.set_group_id("g");
+  const auto response = core_.Describe(request, topics_).response;
+  EXPECT_EQ(response.kind(), "consumer");
+  std::map<std::string, Indices> owned;
+  for (const auto& member : response.members()) {
+    owned[member.member_id()] = PartitionsIn(member.classic_assignment());
+    EXPECT_EQ(SubscribedTopicsIn(member.classic_metadata()), TopicNames({"t"}));
+    const auto claimed = OwnedPartitionsIn(member.classic_metadata());
+    ASSERT_TRUE(claimed.has_value() && claimed->size() == 1);
+    EXPECT_EQ(claimed->front().second, owned[member.member_id()]);
+  }
+  ASSERT_EQ(owned.size(), 3U);
+  EXPECT_EQ(owned[a.member_id], a.holds);
+  EXPECT_EQ(owned[b.member_id], b.holds);
+  EXPECT_EQ(owned["s"].size(), 2U);
+}
+
 TEST_F(MigrationTest, GoesBackWhenTheLastOneOfTheServersHasLeft) {
   auto [a, b] = TwoMembers();
   std::map<std::string, Answer> servers;
