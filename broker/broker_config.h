@@ -41,6 +41,7 @@ struct BrokerConfig {
   int32_t group_size_max = 1000;                                // group.consumer.max.size
   int32_t classic_group_size_max = 1000;                        // group.max.size
   int32_t groups_max = 10000;                                   // quipu.groups.max
+  size_t groups_bytes_max = size_t{64} << 20;                   // quipu.groups.bytes.max
   GroupMigrationPolicy group_migration_policy =
       GroupMigrationPolicy::kBidirectional;                   // group.consumer.migration.policy
   Duration group_session_timeout = std::chrono::seconds(45);  // group.consumer.session.timeout.ms

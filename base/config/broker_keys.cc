@@ -198,6 +198,15 @@ constexpr ConfigSpec kBrokerKeys[] = {
      .high = 10000000,
      .unit = "groups",
      .doc = "groups that one coordinator holds"},
+    {.name = "quipu.groups.bytes.max",
+     .type = kNumber,
+     .fallback = "67108864",
+     .low = kMiB,
+     .high = 64 * kGiB,
+     .unit = "bytes",
+     .doc = "memory, about, that groups, members and offsets of one coordinator take; who joins or "
+            "commits something new beyond is refused with LIMIT_REACHED, members of classic groups "
+            "with GROUP_MAX_SIZE_REACHED"},
     {.name = "group.consumer.migration.policy",
      .type = kChoice,
      .fallback = "bidirectional",

@@ -32,6 +32,7 @@ GroupCoordinatorOptions OptionsOf(const BrokerConfig& config, LeaderEpoch epoch)
       static_cast<int32_t>(ToMillis(config.group_initial_rebalance_delay));
   options.classic_members_per_group_max = static_cast<size_t>(config.classic_group_size_max);
   options.groups_max = static_cast<size_t>(config.groups_max);
+  options.bytes_max = config.groups_bytes_max;
   options.members_per_group_max = static_cast<size_t>(config.group_size_max);
   options.migration_policy = config.group_migration_policy;
   options.offset_metadata_bytes_max = static_cast<size_t>(config.offset_metadata_bytes_max);

@@ -80,6 +80,7 @@ struct ShardMetrics {
   size_t group_partitions_left_out = 0;
   absl::btree_map<std::pair<std::string, std::string>, size_t> groups_by_state;  // kind, state
   size_t group_requests_waiting = 0;
+  size_t group_bytes = 0;          // that groups take in memory, about
   size_t replicas[3] = {0, 0, 0};  // by PartitionRole
   size_t parked_acks = 0;
   size_t fetch_waiters = 0;

@@ -121,6 +121,7 @@ void BrokerMetrics::AddShards(const Gathered& shards, const BrokerMetricsState& 
     all.undurable_pushed_bytes += shard->undurable_pushed_bytes;
     for (const auto& [kind, count] : shard->groups_by_state) all.groups_by_state[kind] += count;
     all.group_requests_waiting += shard->group_requests_waiting;
+    all.group_bytes += shard->group_bytes;
     all.damaged_batches += shard->damaged_batches;
     all.repaired_batches += shard->repaired_batches;
     all.repair_reads += shard->repair_reads;
@@ -154,6 +155,7 @@ void BrokerMetrics::AddShards(const Gathered& shards, const BrokerMetricsState& 
     out.Family("quipu_groups").Add({kind.first, kind.second}, static_cast<double>(count));
   }
   out.Set("quipu_group_requests_waiting", static_cast<double>(all.group_requests_waiting));
+  out.Set("quipu_group_bytes", static_cast<double>(all.group_bytes));
   out.Set("quipu_produce_in_flight_bytes", static_cast<double>(state.in_flight_bytes));
   out.Set("quipu_disk_full", state.disk_full ? 1 : 0);
   out.Set("quipu_disk_free_bytes_min", static_cast<double>(state.disk_free_bytes_min));

@@ -87,6 +87,7 @@ void ReadNodeKeys(ConfigReader& reader, BrokerConfig& node) {
   reader.Number("offset.metadata.max.bytes", &node.offset_metadata_bytes_max);
   reader.Number("group.consumer.max.size", &node.group_size_max);
   reader.Number("quipu.groups.max", &node.groups_max);
+  reader.Number("quipu.groups.bytes.max", &node.groups_bytes_max);
   reader.Millis("group.consumer.session.timeout.ms", &node.group_session_timeout);
   reader.Millis("group.consumer.heartbeat.interval.ms", &node.group_heartbeat_interval);
   // In the order of the table's words.

@@ -63,6 +63,7 @@ ShardMetrics BrokerShard::Metrics(size_t partitions_max) const {
   // The names are literals.
   absl::btree_map<std::pair<absl::string_view, absl::string_view>, size_t> by_state;
   coordinators_.ForEachLoaded([&out, &room, &by_state](const GroupCoordinatorCore& core) {
+    out.group_bytes += core.held_bytes();
     core.ForEachGroup([&by_state](const std::string& /*group_id*/, const char* kind,
                                   const char* state,
                                   size_t /*members*/) { ++by_state[{kind, state}]; });

@@ -4,6 +4,7 @@
 
 #include "core/coordinator/classic/classic_requests.h"
 #include "core/coordinator/classic/consumer_protocol.h"
+#include "core/coordinator/group_bytes.h"
 #include "core/coordinator/group_coordinator_core.h"
 #include "core/coordinator/group_requests.h"
 
@@ -13,12 +14,25 @@ const ClassicGroup* GroupCoordinatorCore::FindClassic(const std::string& group_i
   return classic_.HasMembers(group_id) ? classic_.Find(group_id) : nullptr;
 }
 
-bool GroupCoordinatorCore::HasRoomForAGroup() const {
+bool GroupCoordinatorCore::HasRoomForGroup(const std::string& group_id) const {
+  if (groups_.contains(group_id) || classic_.Find(group_id) != nullptr) return true;
   const auto& live = classic_.groups();
   if (groups_.size() + live.size() < options_.groups_max) return true;
   const auto only_live = std::count_if(
       live.begin(), live.end(), [this](const auto& item) { return !groups_.contains(item.first); });
   return groups_.size() + static_cast<size_t>(only_live) < options_.groups_max;
+}
+
+bool GroupCoordinatorCore::HasRoomForBytes(int64_t growth) const {
+  return growth <= 0 || held_bytes() + static_cast<size_t>(growth) <= options_.bytes_max;
+}
+
+int64_t GroupCoordinatorCore::GrowthTo(const std::string& group_id,
+                                       const GroupMembership& after) const {
+  const GroupState* group = FindGroup(group_id);
+  const size_t before = group != nullptr ? HeldBytes(group->membership) : 0;
+  const size_t added = group != nullptr ? 0 : kHeldGroupBytes + group_id.size();
+  return static_cast<int64_t>(HeldBytes(after) + added) - static_cast<int64_t>(before);
 }
 
 std::optional<Instant> GroupCoordinatorCore::NextDeadline() const {
@@ -37,9 +51,10 @@ GroupRecords GroupCoordinatorCore::JoinGroup(uint64_t token, const ClassicJoinRe
     return JoinMixed(token, request, *group, now, topics);
   }
   group = FindGroup(request.group_id);
-  const bool is_new = group == nullptr && classic_.Find(request.group_id) == nullptr;
-  if (error == ErrorCode::kNone && is_new && !HasRoomForAGroup()) {
-    error = ErrorCode::kGroupMaxSizeReached;  // no code of Kafka's clients says "too many groups"
+  // No code of Kafka's clients says "too many groups".
+  if (error == ErrorCode::kNone &&
+      (!HasRoomForGroup(request.group_id) || !HasRoomForBytes(classic_.GrowthBy(request)))) {
+    error = ErrorCode::kGroupMaxSizeReached;
   }
   GroupRecords records;
   if (error != ErrorCode::kNone) {
@@ -58,13 +73,19 @@ GroupRecords GroupCoordinatorCore::SyncGroup(uint64_t token, const ClassicSyncRe
                                              Now now, const GroupTopicView& topics) {
   clock_ = now.mono;
   GroupRecords records;
+  const GroupState* group = FindMixed(request.group_id);
   if (const ErrorCode error = ValidateGroupId(request.group_id, options_);
       error != ErrorCode::kNone) {
     classic_.Refuse(token, WithError(ClassicSyncAnswer(), error));
-  } else if (const GroupState* group = FindMixed(request.group_id)) {
+  } else if (group != nullptr) {
     SyncMixed(token, request, *group, now, topics);
   } else {
     classic_.Sync(token, request, now.mono);
+    group = FindGroup(request.group_id);
+    const int64_t growth =
+        classic_.StagedGrowth(group != nullptr ? group->classic : ClassicMembership());
+    // As when the log cannot take it: the members come again, until there is room.
+    if (!HasRoomForBytes(growth)) classic_.RefuseStaged(ErrorCode::kCoordinatorNotAvailable);
   }
   classic_.TakeRecords(groups_, records);
   return records;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "core/coordinator/group_bytes.h"
 
 namespace quipu {
 namespace {
@@ -55,16 +56,31 @@ void GroupCoordinatorCore::Replay(const record::GroupRecord& record) {
   }
 }
 
+GroupState& GroupCoordinatorCore::AddGroup(const std::string& group_id) {
+  const auto [it, added] = groups_.try_emplace(group_id);
+  if (added) durable_bytes_ += HeldBytes(group_id, it->second);
+  return it->second;
+}
+
+void GroupCoordinatorCore::EraseGroup(absl::btree_map<std::string, GroupState>::iterator group) {
+  durable_bytes_ -= HeldBytes(group->first, group->second);
+  groups_.erase(group);
+}
+
 void GroupCoordinatorCore::ReplayGroup(const record::GroupMetadata& record) {
-  GroupMembership& membership = groups_[record.group_id()].membership;
+  GroupMembership& membership = AddGroup(record.group_id()).membership;
+  durable_bytes_ += record.assignor().size() - membership.assignor.size();
   membership.epoch = GroupEpoch(record.group_epoch());
   membership.assignment_epoch = GroupEpoch(record.assignment_epoch());
   membership.assignor = record.assignor();
 }
 
 void GroupCoordinatorCore::ReplayMember(const record::GroupMember& record) {
-  const auto& member = groups_[record.group_id()].membership.members[record.member_id()] =
-      MemberFromRecord(record);
+  auto& members = AddGroup(record.group_id()).membership.members;
+  const auto before = members.find(record.member_id());
+  if (before != members.end()) durable_bytes_ -= HeldBytes(before->second);
+  const GroupMember& member = members[record.member_id()] = MemberFromRecord(record);
+  durable_bytes_ += HeldBytes(member);
   classic_.GiveUp(record.group_id());
   // One of the classic protocol has its time until it joins.
   if (member.pending_revocation.empty() && !member.is_classic()) {
@@ -73,13 +89,14 @@ void GroupCoordinatorCore::ReplayMember(const record::GroupMember& record) {
 }
 
 void GroupCoordinatorCore::ReplayClassicGroup(const record::ClassicGroup& record) {
-  ClassicMembership& classic = groups_[record.group_id()].classic;
+  ClassicMembership& classic = AddGroup(record.group_id()).classic;
   ClassicMembership next = ClassicFromRecord(record);
   if (next.protocol_type.empty()) classic_.ForgetEmpty(record.group_id());
   // While it serves; of what it loads OnLoaded takes the last.
   if (next.rebalance_due && classic_.Find(record.group_id()) == nullptr) {
     classic_.Load(record.group_id(), next, clock_);
   }
+  durable_bytes_ += HeldBytes(next) - HeldBytes(classic);
   classic = std::move(next);
 }
 
@@ -87,17 +104,25 @@ void GroupCoordinatorCore::ReplayMemberRemoved(const record::GroupMemberRemoved&
   timers_.ClearAll({record.group_id(), record.member_id()});
   commit_attempts_.erase({record.group_id(), record.member_id()});
   const auto it = groups_.find(record.group_id());
-  if (it != groups_.end()) it->second.membership.members.erase(record.member_id());
+  if (it == groups_.end()) return;
+  const auto member = it->second.membership.members.find(record.member_id());
+  if (member == it->second.membership.members.end()) return;
+  durable_bytes_ -= HeldBytes(member->second);
+  it->second.membership.members.erase(member);
 }
 
 void GroupCoordinatorCore::ReplayOffset(const record::OffsetCommitted& record) {
   const auto topic_id = TopicId::FromBytes(record.topic_id());
   QUIPU_CHECK(topic_id.has_value());
-  groups_[record.group_id()].offsets[{*topic_id, PartitionIndex(record.partition())}] = {
-      .offset = Offset(record.offset()),
-      .leader_epoch = LeaderEpoch(record.leader_epoch()),
-      .metadata = record.metadata(),
-      .commit_time = TimestampMs(record.commit_timestamp_ms())};
+  auto& offsets = AddGroup(record.group_id()).offsets;
+  const TopicPartition partition{*topic_id, PartitionIndex(record.partition())};
+  const auto before = offsets.find(partition);
+  if (before != offsets.end()) durable_bytes_ -= HeldBytes(before->second);
+  durable_bytes_ += kHeldOffsetBytes + record.metadata().size();
+  offsets[partition] = {.offset = Offset(record.offset()),
+                        .leader_epoch = LeaderEpoch(record.leader_epoch()),
+                        .metadata = record.metadata(),
+                        .commit_time = TimestampMs(record.commit_timestamp_ms())};
 }
 
 void GroupCoordinatorCore::ReplayOffsetRemoved(const record::OffsetRemoved& record) {
@@ -105,9 +130,14 @@ void GroupCoordinatorCore::ReplayOffsetRemoved(const record::OffsetRemoved& reco
   QUIPU_CHECK(topic_id.has_value());
   const auto it = groups_.find(record.group_id());
   if (it == groups_.end()) return;
-  it->second.offsets.erase({*topic_id, PartitionIndex(record.partition())});
+  auto& offsets = it->second.offsets;
+  const auto offset = offsets.find({*topic_id, PartitionIndex(record.partition())});
+  if (offset != offsets.end()) {
+    durable_bytes_ -= HeldBytes(offset->second);
+    offsets.erase(offset);
+  }
   // A group that was made by its offsets goes with them.
-  if (it->second == GroupState()) groups_.erase(it);
+  if (it->second == GroupState()) EraseGroup(it);
 }
 
 void GroupCoordinatorCore::ReplayGroupRemoved(const record::GroupRemoved& record) {
@@ -118,7 +148,7 @@ void GroupCoordinatorCore::ReplayGroupRemoved(const record::GroupRemoved& record
     commit_attempts_.erase({record.group_id(), member_id});
   }
   classic_.ForgetEmpty(record.group_id());
-  groups_.erase(it);
+  EraseGroup(it);
 }
 
 void GroupCoordinatorCore::ReplaySnapshotEnd(const record::SnapshotEnd& record) {

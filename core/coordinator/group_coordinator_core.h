@@ -84,7 +84,8 @@ class GroupCoordinatorCore {
   // The records are appended and replayed, then FinishClassic is called, with their refusal if they
   // were refused, before any other call. The answers come from there, also those of calls before.
   // Beside the errors in classic_groups.h: kInvalidGroupId, kInvalidRequest,
-  // kInvalidSessionTimeout, kGroupMaxSizeReached (also: too many groups),
+  // kInvalidSessionTimeout, kGroupMaxSizeReached (also: too many groups, or bytes of them),
+  // kCoordinatorNotAvailable (too many bytes of groups for a leader's assignments),
   // kInconsistentGroupProtocol (the server assigns, to consumers only).
   [[nodiscard]] GroupRecords JoinGroup(uint64_t token, const ClassicJoinRequest& request, Now now,
                                        const GroupTopicView& topics);
@@ -181,6 +182,8 @@ class GroupCoordinatorCore {
   [[nodiscard]] const absl::btree_map<std::string, GroupState>& groups() const { return groups_; }
   // Classic groups as they are right now, those too of which nothing is durable yet.
   [[nodiscard]] const ClassicGroups& classic() const { return classic_; }
+  // What all groups take in memory, about; GroupCoordinatorOptions::bytes_max bounds it.
+  [[nodiscard]] size_t held_bytes() const { return durable_bytes_ + classic_.held_bytes(); }
   // Calls visit(group id, kind, state, number of members) for each group, in no certain order.
   template <typename Visit>
   void ForEachGroup(Visit visit) const {
@@ -197,7 +200,12 @@ class GroupCoordinatorCore {
   [[nodiscard]] const GroupMembership& MembershipOf(const std::string& group_id) const;
   // nullptr unless it has members.
   [[nodiscard]] const ClassicGroup* FindClassic(const std::string& group_id) const;
-  [[nodiscard]] bool HasRoomForAGroup() const;
+  // Whether it is there, or one more may be.
+  [[nodiscard]] bool HasRoomForGroup(const std::string& group_id) const;
+  // Whether so much more may be held; what takes nothing more always may.
+  [[nodiscard]] bool HasRoomForBytes(int64_t growth) const;
+  // How much more is held once the group's membership is `after`; less than 0: less.
+  [[nodiscard]] int64_t GrowthTo(const std::string& group_id, const GroupMembership& after) const;
   // "consumer" or "classic". Without members the kind it had last; a group that only ever held
   // offsets is a classic one, as in Kafka.
   [[nodiscard]] static const char* KindOf(const GroupState* group, const ClassicGroup* classic);
@@ -290,6 +298,8 @@ class GroupCoordinatorCore {
   void DropGoneOffsets(const std::string& group_id, const GroupState& group,
                        const GroupTopicView& topics, GroupRecords& records) const;
 
+  GroupState& AddGroup(const std::string& group_id);
+  void EraseGroup(absl::btree_map<std::string, GroupState>::iterator group);
   void ReplayGroup(const record::GroupMetadata& record);
   void ReplayMember(const record::GroupMember& record);
   void ReplayClassicGroup(const record::ClassicGroup& record);
@@ -301,6 +311,7 @@ class GroupCoordinatorCore {
 
   GroupCoordinatorOptions options_;
   absl::btree_map<std::string, GroupState> groups_;
+  size_t durable_bytes_ = 0;  // that groups_ takes
   ClassicGroups classic_;
   MemberTimers timers_;
   Instant clock_;  // the latest moment that a handler was told

@@ -87,6 +87,9 @@ GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Heartbeat(
   if (retarget) {
     if (!HasRoomForPartitions(after, topics)) return Refuse(request, ErrorCode::kLimitReached);
     Retarget(after, topics, true);
+    if (!HasRoomForBytes(GrowthTo(request.group_id(), after))) {
+      return Refuse(request, ErrorCode::kLimitReached);
+    }
   }
   // A member that joins holds nothing, whether it says so or not.
   const bool says_owned = request.owned_present() || request.member_epoch() == kJoinEpoch;
@@ -131,8 +134,7 @@ ErrorCode GroupCoordinatorCore::CheckSender(const message::GroupHeartbeatRequest
   if (request.member_epoch() == kJoinEpoch) {
     if (member != nullptr) return ErrorCode::kNone;  // its first answer was lost, or it was fenced
     if (!request.subscription_present()) return ErrorCode::kInvalidRequest;
-    const bool is_new = FindGroup(request.group_id()) == nullptr;
-    if (is_new && groups_.size() >= options_.groups_max) return ErrorCode::kLimitReached;
+    if (!HasRoomForGroup(request.group_id())) return ErrorCode::kLimitReached;
     return membership.members.size() >= options_.members_per_group_max
                ? ErrorCode::kGroupMaxSizeReached
                : ErrorCode::kNone;

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/planted_bug.h"
+#include "core/coordinator/group_bytes.h"
 #include "core/coordinator/group_coordinator_core.h"
 
 namespace quipu {
@@ -60,7 +61,9 @@ void CheckMembership(const GroupMembership& membership) {
 }  // namespace
 
 void GroupCoordinatorCore::CheckInvariants() const {
+  size_t durable_bytes = 0;
   for (const auto& [group_id, group] : groups_) {
+    durable_bytes += HeldBytes(group_id, group);
     CheckMembership(group.membership);
     for (const auto& [partition, offset] : group.offsets) {
       QUIPU_CHECK(offset.offset >= Offset(0));
@@ -70,13 +73,17 @@ void GroupCoordinatorCore::CheckInvariants() const {
     QUIPU_CHECK(classic.members.empty() || classic.members.contains(classic.leader));
     QUIPU_CHECK(classic.members.empty() || group.membership.members.empty());
   }
+  QUIPU_CHECK(durable_bytes == durable_bytes_);
+  size_t live_bytes = 0;
   for (const auto& [group_id, classic] : classic_.groups()) {
+    live_bytes += classic.HeldBytes();
     const GroupState* group = FindGroup(group_id);
     classic_.CheckGroup(classic, group != nullptr ? group->classic : ClassicMembership());
     const bool both =
         group != nullptr && !group->membership.members.empty() && !classic.members.empty();
     QUIPU_CHECK(!both);
   }
+  QUIPU_CHECK(live_bytes == classic_.held_bytes());
 }
 
 std::string GroupCoordinatorCore::DebugString() const {

@@ -61,15 +61,6 @@ void Hold(const TopicPartitions& partitions, absl::btree_set<TopicPartition>& he
   }
 }
 
-// The assignor that all know and most would rather have; the group has one.
-std::string CommonProtocol(const GroupMembership& membership) {
-  const GroupMember& first = membership.members.begin()->second;
-  for (const std::string& name : first.classic_protocols) {
-    if (KnowClassicProtocol(membership, name)) return name;
-  }
-  return "";
-}
-
 }  // namespace
 
 std::optional<GroupMembership> GroupCoordinatorCore::Upgraded(const ClassicGroup& live,
@@ -116,7 +107,8 @@ GroupRecords GroupCoordinatorCore::Downgraded(const std::string& group_id,
   ClassicMembership classic;
   classic.generation = std::max(after.epoch.value(), group.classic.generation);
   classic.protocol_type = kConsumerProtocolType;
-  classic.protocol = CommonProtocol(after);
+  const std::vector<std::string> common = CommonClassicProtocols(after);
+  if (!common.empty()) classic.protocol = common.front();
   classic.leader = after.members.begin()->first;
   classic.rebalance_due = true;
   for (const auto& [member_id, member] : after.members) {

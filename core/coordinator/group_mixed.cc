@@ -31,17 +31,6 @@ std::optional<Wish> WishOf(const ClassicJoinRequest& request, const GroupTopicVi
   return Wish{.topics = *std::move(names), .owned = ToIds(*owned, topics)};
 }
 
-// Whether one of the offered assignors is known to all members of the classic protocol.
-bool HaveOneInCommon(const GroupMembership& membership) {
-  for (const auto& [member_id, member] : membership.members) {
-    if (!member.is_classic()) continue;
-    return std::any_of(
-        member.classic_protocols.begin(), member.classic_protocols.end(),
-        [&membership](const std::string& name) { return KnowClassicProtocol(membership, name); });
-  }
-  return true;
-}
-
 // The member after the request, in the place of `former` if there was one.
 GroupMember Rejoined(const ClassicJoinRequest& request, const GroupCoordinatorOptions& options,
                      const std::string& member_id, const Wish& wish, const GroupMember* former) {
@@ -137,7 +126,7 @@ GroupRecords GroupCoordinatorCore::JoinMixed(uint64_t token, const ClassicJoinRe
   const bool retarget = former == nullptr || former->assignor != member.assignor ||
                         former->subscribed_topics != member.subscribed_topics;
   const size_t pending = former != nullptr ? former->pending_revocation.size() : 0;
-  if (!HaveOneInCommon(after)) return refuse(ErrorCode::kInconsistentGroupProtocol);
+  if (CommonClassicProtocols(after).empty()) return refuse(ErrorCode::kInconsistentGroupProtocol);
   if (GroupRecords records = Downgraded(request.group_id, after, topics); !records.empty()) {
     // The last one that the server assigned to has come back as this: it joins with the others.
     answer.error = ErrorCode::kRebalanceInProgress;
@@ -147,6 +136,9 @@ GroupRecords GroupCoordinatorCore::JoinMixed(uint64_t token, const ClassicJoinRe
   if (retarget) {
     if (!HasRoomForPartitions(after, topics)) return refuse(ErrorCode::kGroupMaxSizeReached);
     Retarget(after, topics, true);
+    if (!HasRoomForBytes(GrowthTo(request.group_id, after))) {
+      return refuse(ErrorCode::kGroupMaxSizeReached);
+    }
   }
   Reconcile(after, member, &wish->owned);
   RestartTimers(request.group_id, member, pending, now.mono);

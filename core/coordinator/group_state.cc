@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/string_view.h"
 #include "base/check.h"
 
 namespace quipu {
@@ -71,11 +73,20 @@ const GroupMember* FindInstance(const GroupMembership& membership, const std::st
   return nullptr;
 }
 
-bool KnowClassicProtocol(const GroupMembership& membership, const std::string& name) {
-  return std::all_of(membership.members.begin(), membership.members.end(), [&](const auto& item) {
-    const std::vector<std::string>& known = item.second.classic_protocols;
-    return known.empty() || std::find(known.begin(), known.end(), name) != known.end();
-  });
+std::vector<std::string> CommonClassicProtocols(const GroupMembership& membership) {
+  std::vector<std::string> common;
+  bool is_first = true;
+  for (const auto& [member_id, member] : membership.members) {
+    if (!member.is_classic()) continue;
+    if (std::exchange(is_first, false)) {
+      common = member.classic_protocols;
+      continue;
+    }
+    const absl::flat_hash_set<absl::string_view> known(member.classic_protocols.begin(),
+                                                       member.classic_protocols.end());
+    std::erase_if(common, [&known](const std::string& name) { return !known.contains(name); });
+  }
+  return common;
 }
 
 bool IsSettled(const GroupMembership& membership, const GroupMember& member) {

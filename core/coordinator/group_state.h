@@ -83,6 +83,11 @@ struct GroupState {
   ClassicMembership classic;
   absl::btree_map<TopicPartition, CommittedOffset> offsets;
 
+  // nullptr: nothing is committed.
+  [[nodiscard]] const CommittedOffset* FindOffset(const TopicPartition& partition) const {
+    const auto it = offsets.find(partition);
+    return it != offsets.end() ? &it->second : nullptr;
+  }
   // Nothing is worth keeping: neither members nor offsets.
   [[nodiscard]] bool IsVoid() const {
     return membership.members.empty() && classic.members.empty() && offsets.empty();
@@ -101,8 +106,9 @@ bool Contains(const TopicPartitions& partitions, const TopicPartition& partition
 // The static member of this instance id; nullptr: there is none, or `instance_id` is empty.
 const GroupMember* FindInstance(const GroupMembership& membership, const std::string& instance_id);
 
-// Whether every member of the classic protocol knows the client-side assignor `name`.
-bool KnowClassicProtocol(const GroupMembership& membership, const std::string& name);
+// The client-side assignors that every member of the classic protocol knows, in the first one's
+// order. Empty also when there is no such member.
+std::vector<std::string> CommonClassicProtocols(const GroupMembership& membership);
 
 // Whether the member has reached the newest target assignment and owns all of it.
 bool IsSettled(const GroupMembership& membership, const GroupMember& member);

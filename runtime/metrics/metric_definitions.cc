@@ -199,6 +199,9 @@ void DefineGroups(Definitions& all) {
       "Groups that coordinators here hold, by kind, consumer where the server assigns and classic "
       "where the members do, and by state; the limit is quipu.groups.max for each partition of "
       "__consumer_offsets");
+  add("quipu_group_bytes", kGauge, "bytes", {},
+      "Memory, about, that groups of coordinators here take with their members and offsets; the "
+      "limit is quipu.groups.bytes.max for each partition of __consumer_offsets");
   add("quipu_group_requests_waiting", kGauge, "requests", {},
       "JoinGroup and SyncGroup requests that wait for other members of their groups");
   add("quipu_group_members", kGauge, "members", {"group"}, "Members of the group",

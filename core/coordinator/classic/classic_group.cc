@@ -3,26 +3,37 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/string_view.h"
 #include "base/check.h"
 #include "base/planted_bug.h"
+#include "core/coordinator/group_bytes.h"
 
 namespace quipu {
 namespace {
 
 constexpr size_t kMemberOverheadBytes = 64;  // of a member in a record, beside its texts
 
-bool Knows(const LiveClassicMember& member, const std::string& protocol) {
-  return std::any_of(member.protocols.begin(), member.protocols.end(),
-                     [&](const ClassicProtocol& known) { return known.name == protocol; });
+// Each once, however often the member names it.
+absl::flat_hash_set<absl::string_view> NamesOf(const LiveClassicMember& member) {
+  absl::flat_hash_set<absl::string_view> names;
+  for (const ClassicProtocol& known : member.protocols) names.insert(known.name);
+  return names;
 }
 
-bool AllKnow(const absl::btree_map<std::string, LiveClassicMember>& members,
-             const std::string& protocol) {
-  return std::all_of(members.begin(), members.end(),
-                     [&](const auto& item) { return Knows(item.second, protocol); });
-}
+size_t PendingBytes(const std::string& member_id) { return kHeldMemberBytes + member_id.size(); }
 
 }  // namespace
+
+size_t HeldBytes(const std::string& member_id, const LiveClassicMember& member) {
+  size_t bytes = kHeldMemberBytes + member_id.size() + member.instance_id.size() +
+                 member.client_id.size() + member.client_host.size() + member.assignment.size();
+  // Names are kept a second time, to count who knows them.
+  for (const ClassicProtocol& known : member.protocols) {
+    bytes += sizeof(ClassicProtocol) + 2 * known.name.size() + known.metadata.size();
+  }
+  return bytes;
+}
 
 const char* ClassicStateName(ClassicGroupState state) {
   switch (state) {
@@ -79,6 +90,7 @@ ClassicGroup ClassicGroup::FromDurable(const std::string& group_id,
     live.rebalance_timeout_ms = member.rebalance_timeout_ms;
     live.protocols = {{.name = durable.protocol, .metadata = member.subscription}};
     live.assignment = member.assignment;
+    group.Count(member_id, live);
   }
   if (!group.members.empty()) group.state = ClassicGroupState::kStable;
   return group;
@@ -148,9 +160,8 @@ bool ClassicGroup::Supports(const std::string& type,
   if (type.empty() || protocols.empty()) return false;
   if (members.empty()) return true;
   return type == protocol_type &&
-         std::any_of(protocols.begin(), protocols.end(), [this](const ClassicProtocol& offered) {
-           return AllKnow(members, offered.name);
-         });
+         std::any_of(protocols.begin(), protocols.end(),
+                     [this](const ClassicProtocol& offered) { return AllKnow(offered.name); });
 }
 
 std::string ClassicGroup::SelectProtocol() const {
@@ -158,7 +169,7 @@ std::string ClassicGroup::SelectProtocol() const {
   for (const auto& [member_id, member] : members) {
     const auto vote =
         std::find_if(member.protocols.begin(), member.protocols.end(),
-                     [this](const ClassicProtocol& known) { return AllKnow(members, known.name); });
+                     [this](const ClassicProtocol& known) { return AllKnow(known.name); });
     QUIPU_CHECK(vote != member.protocols.end());
     ++votes[vote->name];
   }
@@ -184,6 +195,37 @@ size_t ClassicGroup::AwaitingJoin() const {
 
 bool ClassicGroup::HasAllJoined() const {
   return pending_members.empty() && AwaitingJoin() == members.size();
+}
+
+bool ClassicGroup::AllKnow(const std::string& name) const {
+  const auto it = knowing.find(name);
+  return it != knowing.end() && it->second == members.size();
+}
+
+void ClassicGroup::Count(const std::string& member_id, const LiveClassicMember& member) {
+  members_bytes += quipu::HeldBytes(member_id, member);
+  for (const absl::string_view name : NamesOf(member)) ++knowing[name];
+}
+
+void ClassicGroup::Uncount(const std::string& member_id, const LiveClassicMember& member) {
+  members_bytes -= quipu::HeldBytes(member_id, member);
+  for (const absl::string_view name : NamesOf(member)) {
+    const auto it = knowing.find(name);
+    QUIPU_CHECK(it != knowing.end());
+    if (--it->second == 0) knowing.erase(it);
+  }
+}
+
+void ClassicGroup::CheckCounts() const {
+  ClassicGroup counted;
+  for (const auto& [member_id, member] : members) counted.Count(member_id, member);
+  for (const std::string& member_id : pending_members) counted.AddPending(member_id);
+  QUIPU_CHECK(counted.knowing == knowing);
+  QUIPU_CHECK(counted.members_bytes == members_bytes);
+}
+
+size_t ClassicGroup::HeldBytes() const {
+  return kHeldGroupBytes + id.size() + protocol_type.size() + members_bytes;
 }
 
 size_t ClassicGroup::MetadataBytes(const std::string& except) const {
@@ -213,14 +255,33 @@ std::vector<ClassicJoinAnswer::Member> ClassicGroup::MembersForLeader() const {
 
 LiveClassicMember& ClassicGroup::Add(const std::string& member_id, LiveClassicMember member) {
   if (members.empty()) leader = member_id;
-  pending_members.erase(member_id);
+  RemovePending(member_id);
   const auto [it, added] = members.emplace(member_id, std::move(member));
   QUIPU_CHECK(added);
+  Count(member_id, it->second);
   return it->second;
 }
 
+void ClassicGroup::SetAssignment(LiveClassicMember& member, std::string assignment) {
+  members_bytes += assignment.size() - member.assignment.size();
+  member.assignment = std::move(assignment);
+}
+
+void ClassicGroup::AddPending(const std::string& member_id) {
+  if (pending_members.insert(member_id).second) members_bytes += PendingBytes(member_id);
+}
+
+bool ClassicGroup::RemovePending(const std::string& member_id) {
+  if (pending_members.erase(member_id) == 0) return false;
+  members_bytes -= PendingBytes(member_id);
+  return true;
+}
+
 void ClassicGroup::Remove(const std::string& member_id) {
-  QUIPU_CHECK(members.erase(member_id) == 1);
+  const auto it = members.find(member_id);
+  QUIPU_CHECK(it != members.end());
+  Uncount(member_id, it->second);
+  members.erase(it);
   pending_syncs.erase(member_id);
   if (leader == member_id) leader = members.empty() ? "" : members.begin()->first;
 }
@@ -229,6 +290,7 @@ LiveClassicMember& ClassicGroup::Rename(const std::string& from, const std::stri
   const auto it = members.find(from);
   QUIPU_CHECK(it != members.end());
   LiveClassicMember member = std::move(it->second);
+  members_bytes += to.size() - from.size();
   members.erase(it);
   member.join_token.reset();
   member.sync_token.reset();

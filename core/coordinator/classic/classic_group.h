@@ -9,6 +9,7 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "base/error_code.h"
 #include "core/coordinator/classic/classic_messages.h"
 #include "core/coordinator/classic/classic_state.h"
@@ -39,6 +40,9 @@ struct LiveClassicMember {
   bool is_new = false;                 // was never told that it is a member
 };
 
+// What the member takes in memory, about.
+size_t HeldBytes(const std::string& member_id, const LiveClassicMember& member);
+
 struct ClassicGroup {
   std::string id;
   ClassicGroupState state = ClassicGroupState::kEmpty;
@@ -48,7 +52,10 @@ struct ClassicGroup {
   std::string leader;    // empty exactly when there are no members
   absl::btree_map<std::string, LiveClassicMember> members;  // by member id
   absl::btree_set<std::string> pending_members;  // were told a member id and have not joined yet
-  absl::btree_set<std::string> pending_syncs;    // know this generation, not yet their assignment
+  absl::flat_hash_map<std::string, size_t> knowing;  // by protocol: members that know it
+  size_t members_bytes = 0;                          // what members and pending ones take, about
+  size_t counted_bytes = 0;                          // of it, what ClassicGroups counts in its sum
+  absl::btree_set<std::string> pending_syncs;  // know this generation, not yet their assignment
 
   // ---- the first rebalance of an empty group, while kPreparingRebalance ----
   bool is_initial = false;
@@ -84,6 +91,8 @@ struct ClassicGroup {
   [[nodiscard]] size_t AwaitingJoin() const;
   // All members wait in a JoinGroup, and nobody who was told an id is missing.
   [[nodiscard]] bool HasAllJoined() const;
+  // What the group takes in memory, about.
+  [[nodiscard]] size_t HeldBytes() const;
   // What the group's record takes at most, without assignments and without the member `except`.
   [[nodiscard]] size_t MetadataBytes(const std::string& except) const;
   // For the leader: every member's metadata for the chosen protocol.
@@ -92,12 +101,32 @@ struct ClassicGroup {
   // ---- changes ----
   // The first one leads.
   LiveClassicMember& Add(const std::string& member_id, LiveClassicMember member);
+  // The member says something else of itself: `change` is called with it.
+  template <typename Change>
+  void Alter(const std::string& member_id, Change change) {
+    LiveClassicMember& member = members.at(member_id);
+    Uncount(member_id, member);
+    change(member);
+    Count(member_id, member);
+  }
+  void SetAssignment(LiveClassicMember& member, std::string assignment);
+  void AddPending(const std::string& member_id);
+  // False: it was none.
+  bool RemovePending(const std::string& member_id);
   // Another member leads when it led.
   void Remove(const std::string& member_id);
   // The static member goes on under a new id, with all that it has but for what it waited for.
   LiveClassicMember& Rename(const std::string& from, const std::string& to);
   // Makes a member that has joined the leader, if the leader has not. False: nobody has joined.
   bool ElectJoinedLeader();
+
+  // `knowing` and `members_bytes` are what they are by the members; aborts when not.
+  void CheckCounts() const;
+
+ private:
+  [[nodiscard]] bool AllKnow(const std::string& name) const;
+  void Count(const std::string& member_id, const LiveClassicMember& member);
+  void Uncount(const std::string& member_id, const LiveClassicMember& member);
 };
 
 // [G03] The durable state with the members in the places of static ones that were told that they

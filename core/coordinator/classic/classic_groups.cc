@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/planted_bug.h"
+#include "core/coordinator/group_bytes.h"
 
 namespace quipu {
 namespace {
@@ -86,6 +87,7 @@ void ClassicGroups::OnTime(Instant now, std::vector<std::string>& idle) {
     } else {
       OnSilence(*group, key.second, now);
     }
+    Recount(key.first);
   }
 }
 
@@ -114,7 +116,7 @@ void ClassicGroups::OnPhaseEnd(ClassicGroup& group, Instant now, std::vector<std
 
 void ClassicGroups::OnSilence(ClassicGroup& group, const std::string& member_id, Instant now) {
   timers_.ClearAll({group.id, member_id});
-  if (group.pending_members.erase(member_id) == 1) {
+  if (group.RemovePending(member_id)) {
     MaybeCompleteJoin(group, now);
     ForgetVoid(group.id);
     return;
@@ -159,6 +161,7 @@ std::vector<ClassicReply> ClassicGroups::Finish(ErrorCode written, Instant now) 
       ClassicGroup* group = FindLive(staged->next.id);
       QUIPU_CHECK(group != nullptr);
       *group = std::move(staged->next);
+      Recount(group->id);
       for (const std::string& member_id : staged->heard) {
         StartSession(group->id, member_id, group->Find(member_id)->session_timeout_ms, now);
       }
@@ -194,6 +197,7 @@ void ClassicGroups::Load(const std::string& group_id, const ClassicMembership& d
   for (const auto& [member_id, member] : group.members) {
     StartSession(group_id, member_id, member.session_timeout_ms, now);
   }
+  Recount(group_id);
   if (group.members.empty()) {
     StartPhase(group, options_.classic_empty_group_ms, now);
   } else if (durable.rebalance_due) {
@@ -221,7 +225,7 @@ void ClassicGroups::ForgetEmpty(const std::string& group_id) {
     timers_.ClearAll({group_id, member_id});
   }
   unsaved_.erase(group_id);
-  groups_.erase(it);
+  Erase(group_id);
 }
 
 void ClassicGroups::ForgetVoid(const std::string& group_id) {
@@ -229,11 +233,56 @@ void ClassicGroups::ForgetVoid(const std::string& group_id) {
   const bool is_void = group != nullptr && group->state == ClassicGroupState::kEmpty &&
                        group->pending_members.empty() && !unsaved_.contains(group_id) &&
                        !timers_.IsSet(PhaseKey(*group), MemberTimers::Kind::kSession);
-  if (is_void) groups_.erase(group_id);
+  if (is_void) Erase(group_id);
+}
+
+void ClassicGroups::Recount(const std::string& group_id) {
+  ClassicGroup* group = FindLive(group_id);
+  if (group == nullptr) return;
+  const size_t held = group->HeldBytes();
+  held_bytes_ += held - group->counted_bytes;
+  group->counted_bytes = held;
+}
+
+int64_t ClassicGroups::GrowthBy(const ClassicJoinRequest& request) const {
+  LiveClassicMember said;
+  said.instance_id = request.instance_id;
+  TakeUp(request, options_, said);
+  const size_t after = HeldBytes(request.member_id, said);
+  const ClassicGroup* group = Find(request.group_id);
+  size_t before = 0;
+  if (group != nullptr) {
+    std::string member_id = group->MemberOfInstance(request.instance_id);
+    if (member_id.empty()) member_id = request.member_id;
+    const LiveClassicMember* member = group->Find(member_id);
+    if (member != nullptr) before = HeldBytes(request.member_id, *member);
+  }
+  return static_cast<int64_t>(after) - static_cast<int64_t>(before);
+}
+
+int64_t ClassicGroups::StagedGrowth(const ClassicMembership& before) const {
+  if (!staged_) return 0;
+  const size_t durable = HeldBytes(staged_->next.ToDurable());
+  return static_cast<int64_t>(durable + staged_->next.HeldBytes()) -
+         static_cast<int64_t>(HeldBytes(before) + staged_->next.counted_bytes);
+}
+
+void ClassicGroups::RefuseStaged(ErrorCode error) {
+  QUIPU_CHECK(staged_.has_value());
+  Reply(staged_->refused.token, WithError(staged_->refused.answer, error));
+  staged_.reset();
+}
+
+void ClassicGroups::Erase(const std::string& group_id) {
+  const auto it = groups_.find(group_id);
+  QUIPU_CHECK(it != groups_.end());
+  held_bytes_ -= it->second.counted_bytes;
+  groups_.erase(it);
 }
 
 void ClassicGroups::Reset() {
   groups_.clear();
+  held_bytes_ = 0;
   timers_.Reset();
   staged_.reset();
   unsaved_.clear();
@@ -247,6 +296,8 @@ void ClassicGroups::Reset() {
 void ClassicGroups::CheckGroup(const ClassicGroup& group, const ClassicMembership& durable) const {
   using State = ClassicGroupState;
   const bool has_members = !group.members.empty();
+  group.CheckCounts();
+  QUIPU_CHECK(group.counted_bytes == group.HeldBytes());
   QUIPU_CHECK(has_members ? group.members.contains(group.leader) : group.leader.empty());
   QUIPU_CHECK(has_members
                   ? group.state != State::kEmpty

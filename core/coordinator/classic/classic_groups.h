@@ -54,6 +54,8 @@ class ClassicGroups {
   // Of each member: kUnknownMemberId, kFencedInstanceId.
   void Leave(uint64_t token, const ClassicLeaveRequest& request, Instant now);
   void Refuse(uint64_t token, ClassicAnswer answer) { Reply(token, std::move(answer)); }
+  // The step that is staged is not taken, as if its records had been refused.
+  void RefuseStaged(ErrorCode error);
   // An answer made elsewhere that holds only if what is written along with it was written.
   void AnswerIfWritten(uint64_t token, ClassicAnswer answer);
   // For a member that the request does not name.
@@ -92,6 +94,13 @@ class ClassicGroups {
   [[nodiscard]] const ClassicGroup* Find(const std::string& group_id) const;
   [[nodiscard]] bool HasMembers(const std::string& group_id) const;
   [[nodiscard]] const absl::btree_map<std::string, ClassicGroup>& groups() const { return groups_; }
+  // What all of them take in memory, about.
+  [[nodiscard]] size_t held_bytes() const { return held_bytes_; }
+  // How much more it is once the member of this request is as it says; less than 0: less.
+  [[nodiscard]] int64_t GrowthBy(const ClassicJoinRequest& request) const;
+  // The same of the step that is staged, with what is durable of its group: `before` until now.
+  // 0: nothing is staged.
+  [[nodiscard]] int64_t StagedGrowth(const ClassicMembership& before) const;
   // Aborts when the soft state contradicts itself. `durable` is what the log says of the group.
   void CheckGroup(const ClassicGroup& group, const ClassicMembership& durable) const;
 
@@ -134,6 +143,9 @@ class ClassicGroups {
   void AnswerSuperseded(LiveClassicMember& member, ErrorCode error);
   void OnPhaseEnd(ClassicGroup& group, Instant now, std::vector<std::string>& idle);
   void OnSilence(ClassicGroup& group, const std::string& member_id, Instant now);
+  // Brings the sum of what groups take up to date.
+  void Recount(const std::string& group_id);
+  void Erase(const std::string& group_id);
   // Forgets a group of which nothing was ever to be kept and nobody is there any more.
   void ForgetVoid(const std::string& group_id);
   // ---- syncing (classic_sync.cc) ----
@@ -149,6 +161,7 @@ class ClassicGroups {
 
   GroupCoordinatorOptions options_;
   absl::btree_map<std::string, ClassicGroup> groups_;
+  size_t held_bytes_ = 0;
   // Of each member, pending ones too, its session; under an empty member id the group's own clock:
   // how long its state may last.
   MemberTimers timers_;

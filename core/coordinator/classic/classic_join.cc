@@ -136,6 +136,7 @@ void ClassicGroups::Join(uint64_t token, const ClassicJoinRequest& request, int3
     JoinAgain(token, request, *group, now);
   }
   ForgetVoid(request.group_id);
+  Recount(request.group_id);
 }
 
 void ClassicGroups::JoinNew(uint64_t token, const ClassicJoinRequest& request, ClassicGroup& group,
@@ -155,7 +156,7 @@ void ClassicGroups::JoinNew(uint64_t token, const ClassicJoinRequest& request, C
     RefuseJoin(token, request, ErrorCode::kGroupMaxSizeReached);
     return;
   }
-  group.pending_members.insert(member_id);
+  group.AddPending(member_id);
   StartSession(group.id, member_id, request.session_timeout_ms, now);
   ClassicJoinAnswer answer;
   answer.error = ErrorCode::kMemberIdRequired;
@@ -206,8 +207,8 @@ void ClassicGroups::JoinInPlace(uint64_t token, const ClassicJoinRequest& reques
   if (group.state == ClassicGroupState::kStable) {
     Staged staged;
     staged.next = group;
-    LiveClassicMember& member = staged.next.Rename(former, member_id);
-    TakeUp(request, options_, member);
+    const LiveClassicMember& member = staged.next.Rename(former, member_id);
+    staged.next.Alter(member_id, [&](LiveClassicMember& it) { TakeUp(request, options_, it); });
     const LiveClassicMember& before = *group.Find(former);
     const std::string& said = MetadataFor(before, group.protocol);
     const bool same =
@@ -256,7 +257,7 @@ void ClassicGroups::UpdateMember(uint64_t token, const ClassicJoinRequest& reque
                                  const std::string& member_id, ClassicGroup& group) {
   LiveClassicMember& member = *group.Find(member_id);
   AnswerSuperseded(member, ErrorCode::kRebalanceInProgress);
-  TakeUp(request, options_, member);
+  group.Alter(member_id, [&](LiveClassicMember& it) { TakeUp(request, options_, it); });
   member.join_token = token;
   if (!member.is_new) timers_.ClearAll({group.id, member_id});
 }

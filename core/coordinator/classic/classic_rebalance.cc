@@ -75,7 +75,7 @@ void ClassicGroups::CompleteJoin(ClassicGroup& group, Instant now) {
   group.state = ClassicGroupState::kCompletingRebalance;
   group.protocol = group.SelectProtocol();
   for (auto& [member_id, member] : group.members) {
-    member.assignment.clear();
+    group.SetAssignment(member, "");
     if (!member.join_token) continue;
     if (!member.instance_id.empty()) {
       told_.insert(group.id);

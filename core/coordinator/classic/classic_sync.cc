@@ -64,7 +64,7 @@ void ClassicGroups::StageAssignment(uint64_t token, const ClassicSyncRequest& re
   next.pending_syncs.erase(request.member_id);
   for (const auto& [member_id, assignment] : request.assignments) {
     LiveClassicMember* member = next.Find(member_id);
-    if (member != nullptr) member->assignment = assignment;
+    if (member != nullptr) next.SetAssignment(*member, assignment);
   }
   next.Find(request.member_id)->sync_token = token;
   for (auto& [member_id, member] : next.members) {
@@ -106,7 +106,7 @@ void ClassicGroups::Heartbeat(uint64_t token, const ClassicHeartbeatRequest& req
 }
 
 ErrorCode ClassicGroups::LeaveOne(const ClassicLeaveRequest::Member& leaver, ClassicGroup& group) {
-  if (group.pending_members.erase(leaver.member_id) == 1) {
+  if (group.RemovePending(leaver.member_id)) {
     timers_.ClearAll({group.id, leaver.member_id});
     return ErrorCode::kNone;
   }
@@ -133,6 +133,7 @@ void ClassicGroups::Leave(uint64_t token, const ClassicLeaveRequest& request, In
     MaybeCompleteJoin(*group, now);  // a pending member may be all that was waited for
   }
   ForgetVoid(request.group_id);
+  Recount(request.group_id);
   Reply(token, std::move(answer));
 }
 

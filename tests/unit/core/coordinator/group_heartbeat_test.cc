@@ -305,6 +305,42 @@ TEST_F(GroupHeartbeatTest, LimitsAreKept) {
   EXPECT_EQ(Error(Heartbeat(request)), ErrorCode::kLimitReached);
 }
 
+// Groups that nothing is written of yet count, too.
+TEST_F(GroupHeartbeatTest, LiveClassicGroupsCountAmongTheGroups) {
+  GroupCoordinatorOptions options = TestOptions();
+  options.groups_max = 2;
+  core_ = GroupCoordinatorCore(options);
+  for (const std::string group : {"c", "d"}) {
+    ClassicJoinRequest join;
+    join.group_id = group;
+    join.protocol_type = "consumer";
+    join.protocols = {{.name = "range", .metadata = ""}};
+    join.session_timeout_ms = 10000;
+    EXPECT_TRUE(core_.JoinGroup(1, join, now_, topics_).empty());
+    EXPECT_TRUE(core_.FinishClassic(ErrorCode::kNone, now_).empty());
+  }
+  EXPECT_EQ(Error(Join("a")), ErrorCode::kLimitReached);
+  EXPECT_EQ(CommitOffset("", -1, topics_.FindByName("t")->id, 0, 1), ErrorCode::kLimitReached);
+  EXPECT_TRUE(core_.groups().empty());
+}
+
+TEST_F(GroupHeartbeatTest, MembersBeyondTheBytesAreRefused) {
+  GroupCoordinatorOptions options = TestOptions();
+  options.bytes_max = 20000;
+  core_ = GroupCoordinatorCore(options);
+  ASSERT_EQ(Error(Join("a")), ErrorCode::kNone);
+  message::GroupHeartbeatRequest request = JoinRequest("b", {});
+  for (int i = 0; i < 90; ++i) request.add_subscribed_topics(std::string(200, 'x') + char('!' + i));
+  EXPECT_EQ(Error(Heartbeat(request)), ErrorCode::kLimitReached);
+  EXPECT_EQ(Error(Join("b")), ErrorCode::kNone);
+  const size_t held = core_.held_bytes();
+  EXPECT_GT(held, 2 * size_t{1024});
+  Leave("b");
+  EXPECT_LT(core_.held_bytes(), held);
+  Leave("a");
+  EXPECT_EQ(core_.held_bytes(), 0U);
+}
+
 TEST_F(GroupHeartbeatTest, TheLastMemberTakesAnEmptyGroupWithIt) {
   Join("a");
   Leave("a");

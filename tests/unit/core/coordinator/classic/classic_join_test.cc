@@ -1,5 +1,7 @@
 // Goal: who joins a classic group becomes a member, once everybody is there or time is up, and all
 // members hear of the same generation. Method: scripted clients, one rule a test.
+#include <ctime>
+
 #include "tests/unit/core/coordinator/classic/classic_fixture.h"
 
 namespace quipu {
@@ -313,6 +315,98 @@ TEST_F(ClassicJoinTest, ALongClientNameIsShortenedBetweenCharacters) {
   EXPECT_EQ(ErrorOf(token), ErrorCode::kNone);
   SyncAll({Joined(token)});  // its record holds text
   EXPECT_EQ(core_.groups().at("g").classic.members.begin()->second.client_id.size(), 248U);
+}
+
+// Names that all but the last member know: whoever compared each with each would be at it for long.
+TEST_F(ClassicJoinTest, ManyMembersWithManyProtocolsAgreeFast) {
+  constexpr int kMembers = 1000;
+  constexpr int kProtocols = 100;
+  options_.bytes_max = size_t{1} << 30;
+  options_.incarnation = 7;
+  core_ = GroupCoordinatorCore(options_);
+  ClassicJoinRequest request = JoinOf("c");
+  request.protocols.clear();
+  for (int i = 0; i + 1 < kProtocols; ++i) {
+    request.protocols.push_back(
+        {.name = std::string(246, 'p') + std::to_string(100 + i), .metadata = ""});
+  }
+  request.protocols.push_back({.name = "common", .metadata = Subscription({"t"})});
+  ClassicJoinRequest odd = JoinOf("z");
+  odd.protocols[0].name = "common";
+  const std::clock_t began = std::clock();
+  uint64_t token = 0;
+  // Without the fixture's checks, which go over all members each time.
+  for (int i = 0; i < kMembers; ++i) {
+    const GroupRecords records =
+        core_.JoinGroup(++token, i + 1 < kMembers ? request : odd, now_, topics_);
+    EXPECT_TRUE(records.empty());
+    EXPECT_TRUE(core_.FinishClassic(ErrorCode::kNone, now_).empty());
+  }
+  size_t joined = 0;
+  while (core_.classic().Find("g")->state == ClassicGroupState::kPreparingRebalance) {
+    now_.mono = std::max(now_.mono, *core_.NextDeadline());
+    EXPECT_TRUE(core_.OnTime(now_.mono, topics_).empty());
+    for (const ClassicReply& reply : core_.FinishClassic(ErrorCode::kNone, now_)) {
+      EXPECT_EQ(std::get<ClassicJoinAnswer>(reply.answer).protocol, "common");
+      ++joined;
+    }
+  }
+  EXPECT_EQ(joined, size_t{kMembers});
+  EXPECT_LT((std::clock() - began) / CLOCKS_PER_SEC, 5);
+  core_.CheckInvariants();
+}
+
+// Of protocols that all know the one that most name first among these; of equals the first by name.
+TEST_F(ClassicJoinTest, VotesAreForWhatAllKnow) {
+  ClassicGroup group;
+  const auto add = [&group](const std::string& id, const std::vector<std::string>& names) {
+    LiveClassicMember member;
+    for (const std::string& name : names)
+      member.protocols.push_back({.name = name, .metadata = ""});
+    group.Add(id, std::move(member));
+  };
+  add("a", {"own", "x", "y"});
+  add("b", {"y", "x", "y"});
+  EXPECT_EQ(group.SelectProtocol(), "x");
+  add("c", {"y", "x"});
+  EXPECT_EQ(group.SelectProtocol(), "y");
+  group.Alter(
+      "c", [](LiveClassicMember& member) { member.protocols = {{.name = "x", .metadata = ""}}; });
+  EXPECT_EQ(group.SelectProtocol(), "x");
+  group.Remove("c");
+  group.Rename("a", "d");
+  EXPECT_EQ(group.SelectProtocol(), "x");
+  group.CheckCounts();
+}
+
+// All that members hold counts, of all groups together; members stay who are there.
+TEST_F(ClassicJoinTest, MembersBeyondTheBytesAreRefused) {
+  options_.bytes_max = 30000;
+  core_ = GroupCoordinatorCore(options_);
+  ClassicJoinRequest request = JoinOf("a");
+  for (int i = 0; i < 10; ++i) {
+    request.protocols.push_back(
+        {.name = "p" + std::to_string(i), .metadata = std::string(1000, 'm')});
+  }
+  const uint64_t first = Send(request);
+  request.group_id = "h";
+  Send(request);
+  request.client_id = "b";
+  EXPECT_EQ(ErrorOf(Send(request)), ErrorCode::kGroupMaxSizeReached);
+  Pass(9000);
+  EXPECT_EQ(ErrorOf(first), ErrorCode::kNone);
+  request = JoinOf("a", Joined(first).member_id);
+  const uint64_t again = Send(request);
+  EXPECT_EQ(ErrorOf(again), ErrorCode::kNone);
+  // What its leader assigns has to have room, too.
+  const std::string& leader = Joined(again).member_id;
+  EXPECT_EQ(ErrorOf(Send(SyncOf(Joined(again), {{leader, std::string(9000, 'a')}}))),
+            ErrorCode::kCoordinatorNotAvailable);
+  EXPECT_EQ(ErrorOf(Send(SyncOf(Joined(again), {{leader, std::string(900, 'a')}}))),
+            ErrorCode::kNone);
+  EXPECT_EQ(LeaveBy(leader), ErrorCode::kNone);
+  Pass(700000);
+  EXPECT_EQ(core_.held_bytes(), 0U);
 }
 
 }  // namespace

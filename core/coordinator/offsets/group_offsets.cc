@@ -4,6 +4,7 @@
 #include "absl/container/btree_set.h"
 #include "base/check.h"
 #include "base/planted_bug.h"
+#include "core/coordinator/group_bytes.h"
 #include "core/coordinator/group_coordinator_core.h"
 #include "core/coordinator/group_requests.h"
 #include "core/request/wire_format.h"
@@ -85,10 +86,9 @@ ErrorCode GroupCoordinatorCore::CheckCommitter(const message::OffsetCommitReques
     return classic->CheckCommit(request.member_id(), request.instance_id(), request.member_epoch());
   }
   if (request.member_id().empty()) {
-    if (group == nullptr) {
-      return groups_.size() >= options_.groups_max ? ErrorCode::kLimitReached : ErrorCode::kNone;
-    }
-    return group->membership.members.empty() ? ErrorCode::kNone : ErrorCode::kUnknownMemberId;
+    if (!HasRoomForGroup(request.group_id())) return ErrorCode::kLimitReached;
+    return group == nullptr || group->membership.members.empty() ? ErrorCode::kNone
+                                                                 : ErrorCode::kUnknownMemberId;
   }
   if (IsPlanted(PlantedBug::kZombieCommitAccepted)) return ErrorCode::kNone;
   if (IsPlanted(PlantedBug::kStaticMemberNotFenced) && !request.instance_id().empty()) {
@@ -134,23 +134,29 @@ GroupResult<message::OffsetCommitResponse> GroupCoordinatorCore::OffsetCommit(
   }
   const GroupEpoch epoch(request.member_epoch());
   size_t offsets = group != nullptr ? group->offsets.size() : 0;
+  int64_t growth =
+      group != nullptr ? 0 : static_cast<int64_t>(kHeldGroupBytes + request.group_id().size());
   GroupResult<message::OffsetCommitResponse> result;
   for (const CommitPartition& item : request.partitions()) {
     ErrorCode error = CheckPartition(item, topics, options_);
     if (error == ErrorCode::kNone) {
       const TopicPartition partition{*TopicId::FromBytes(item.topic_id()),
                                      PartitionIndex(item.partition())};
-      const bool is_first = group == nullptr || !group->offsets.contains(partition);
+      const CommittedOffset* before = group != nullptr ? group->FindOffset(partition) : nullptr;
+      CommittedOffset next{.offset = Offset(item.offset()),
+                           .leader_epoch = LeaderEpoch(item.leader_epoch()),
+                           .metadata = item.metadata(),
+                           .commit_time = now.wall};
+      const int64_t more = static_cast<int64_t>(HeldBytes(next)) -
+                           static_cast<int64_t>(before != nullptr ? HeldBytes(*before) : 0);
       if (member != nullptr && !MayCommit(*member, epoch, partition)) {
         error = member->is_classic() ? ErrorCode::kIllegalGeneration : ErrorCode::kStaleMemberEpoch;
-      } else if (is_first && ++offsets > options_.offsets_per_group_max) {
+      } else if ((before == nullptr && ++offsets > options_.offsets_per_group_max) ||
+                 (more > 0 && !HasRoomForBytes(growth + more))) {
         error = ErrorCode::kLimitReached;
       } else {
-        result.records.push_back(OffsetRecord(request.group_id(), partition,
-                                              {.offset = Offset(item.offset()),
-                                               .leader_epoch = LeaderEpoch(item.leader_epoch()),
-                                               .metadata = item.metadata(),
-                                               .commit_time = now.wall}));
+        growth += more;
+        result.records.push_back(OffsetRecord(request.group_id(), partition, next));
       }
     }
     AddCommitResult(item, error, result.response);
@@ -201,11 +207,7 @@ GroupResult<message::OffsetFetchResponse> GroupCoordinatorCore::OffsetFetch(
     for (const int32_t index : topic.partitions()) {
       const TopicPartition partition{topic_id, PartitionIndex(index)};
       if (!answered.insert(partition).second) continue;
-      const CommittedOffset* offset = nullptr;
-      if (group != nullptr) {
-        const auto it = group->offsets.find(partition);
-        if (it != group->offsets.end()) offset = &it->second;
-      }
+      const CommittedOffset* offset = group != nullptr ? group->FindOffset(partition) : nullptr;
       bytes += AddFetchResult(topic.topic_id(), index, offset, result.response);
       if (bytes > options_.offset_fetch_bytes_max) return refuse(ErrorCode::kInvalidRequest);
     }
