@@ -118,6 +118,11 @@ def kafka_seeds():
             yield "kafka_api" + re.sub("[A-Z]", lambda m: "_" + m[0].lower(), api), f"version_{version}", asked
             if version in (first[api], last[api, kind]):
                 yield "kafka_handlers", f"{api}_{version}", seed[:1] + asked
+    again = struct.pack(">iqi", 0, 3, 1 << 20) * 3  # one partition at its end, in a long poll
+    fetch = (struct.pack(">iiiibi", -1, 3, 0x7fffffff, 1 << 20, 0, 1) + struct.pack(">h8si", 8, b"payments", 3) + again)
+    yield "kafka_api_fetch", "repeated", b"\0" + struct.pack("<H", len(fetch)) + fetch
+    read = struct.pack(">h1sih8siiii", 1, b"g", 1, 8, b"payments", 3, 0, 1, 0)
+    yield "kafka_api_offset_fetch", "repeated", b"\0" + struct.pack("<H", len(read)) + read
     yield "kafka_frames", "unknown_version", struct.pack(">HHIH", 18, 99, 7, 1) + b"z"
     yield "kafka_messages", "error_of_quipu", bytes.fromhex("1501038000010003ed0100")
 
