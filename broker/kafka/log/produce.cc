@@ -1,4 +1,5 @@
-// Produce: batches go to the shards as they came; nothing is copied.
+// Produce: batches go to the shards as slices of their frame; the leader copies each once
+// (StampBatch).
 #include <utility>
 
 #include "base/status_macros.h"
