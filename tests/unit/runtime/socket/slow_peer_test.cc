@@ -43,7 +43,7 @@ TEST(SlowPeerTest, LengthsAloneTakeNoMemory) {
   EXPECT_EQ(server.server().counts().paused, 0U);
 }
 
-TEST(SlowPeerTest, AFrameTakesWhatHasComeOfItFourfoldAtMost) {
+TEST(SlowPeerTest, AFrameTakesEightTimesWhatHasComeOfItAtMost) {
   Server server({}, /*echo=*/false);
   const Peer peer(server.port());
   const auto takes = [&](size_t bytes) {
