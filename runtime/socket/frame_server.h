@@ -5,10 +5,10 @@
 // pause reading instead of filling memory: a peer that sends without reading is slowed down by TCP.
 //
 // Frames are received in memory that grows with what has come of them: nothing for a length alone,
-// then small_frame_bytes, 1 MiB, and four times as much each time. So memory is held only by who
-// has sent for it, and who stops sending, or waits for more while holding some, is cut off after
-// stalled_max. Frames that are half there and fill the memory together do not block each other:
-// FrameMemory lets the first of them go on to its end.
+// then small_frame_bytes, 1 MiB, and at most eight times what has come. So memory is held only by
+// who has sent for it, and who stops sending, or waits for more while holding some, is cut off
+// after stalled_max. Frames that are half there and fill the memory together do not block each
+// other: FrameMemory lets the first of them go on to its end.
 //
 // Answers are bounded likewise. Who has some that it has not read is not read once those of all
 // connections reach answer_bytes_max; it goes on when they are sent, and it is cut off when it

@@ -17,8 +17,8 @@ namespace quipu {
 // costs nothing. One owner.
 class IncomingFrame {
  public:
-  // Past its first room it has this much, and then four times what it had, so that of a large frame
-  // a third is copied at most.
+  // Past its first room it has this much, then four times what it had, and all of it once an eighth
+  // fits: a large frame is copied in part, and has room for eight times what has come at most.
   static constexpr size_t kLargeRoom = size_t{1} << 20;
 
   // Takes bytes of the length off the front of `bytes`. True: it is complete.
@@ -42,7 +42,8 @@ class IncomingFrame {
   [[nodiscard]] size_t room() const { return room_; }
   [[nodiscard]] size_t room_left() const { return room_ - got_; }
   [[nodiscard]] size_t next_room() const {
-    return std::min(size_, std::max(kLargeRoom, 4 * room_));
+    const size_t more = std::max(kLargeRoom, 4 * room_);
+    return 2 * more >= size_ && room_ >= kLargeRoom ? size_ : std::min(size_, more);
   }
   // Of `room`, at most size(); keeps what has come.
   void Grow(size_t room) {

@@ -43,7 +43,7 @@ TEST(SlowPeerTest, LengthsAloneTakeNoMemory) {
   EXPECT_EQ(server.server().counts().paused, 0U);
 }
 
-TEST(SlowPeerTest, AFrameTakesWhatHasComeOfItFourfoldAtMost) {
+TEST(SlowPeerTest, AFrameTakesEightTimesWhatHasComeOfItAtMost) {
   Server server({}, /*echo=*/false);
   const Peer peer(server.port());
   const auto takes = [&](size_t bytes) {
@@ -197,10 +197,10 @@ TEST(SlowPeerTest, UnreadAnswersPauseRequestsThatHaveBeenRead) {
   // What is in the kernel's buffers (10 MiB), below the limit, and asked for before it was reached.
   EXPECT_LE(answered, 10U);
   EXPECT_LE(server.server().counts().answer_bytes, 8 * kMiB + 4 * (4 * kMiB + 4));
-  for (int i = 0; i < 200; ++i) {
-    if (static_cast<size_t>(i) >= answered) {
+  for (size_t i = 0; i < 200; ++i) {
+    if (i >= answered) {
       const auto asked = server.AwaitAsked(i + 1);
-      ASSERT_GT(asked.size(), static_cast<size_t>(i));
+      ASSERT_GT(asked.size(), i);
       asked[i].connection->Answer(i, Framed(Bytes(std::string("a"))));
     }
     ASSERT_TRUE(peer.Next().has_value());
