@@ -8,6 +8,7 @@
 #include "core/kafka/admin/describe_log_dirs.h"
 #include "core/kafka/admin/describe_topic_partitions.h"
 #include "core/kafka/admin/elect_leaders.h"
+#include "core/kafka/admin/incremental_alter_configs.h"
 #include "core/kafka/log/delete_records.h"
 #include "core/kafka/log/describe_producers.h"
 #include "gmock/gmock.h"
