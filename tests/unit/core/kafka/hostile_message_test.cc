@@ -230,7 +230,7 @@ TEST(KafkaHostileMessageTest, WhatNoFrameCanCarryIsNone) {
   EXPECT_FALSE(EncodeResponse(response, 12, 1).empty());
   set(1, 1048);
   EXPECT_TRUE(EncodeResponse(response, 12, 1).empty());
-  for (const size_t batches : {2048, 4097}) {  // in one field
+  for (const size_t batches : {size_t{2048}, size_t{4097}}) {  // in one field
     set(0, batches);
     EXPECT_TRUE(EncodeResponse(response, 12, 1).empty());
     EXPECT_TRUE(EncodeResponse(response, 11, 1).empty());
