@@ -97,9 +97,9 @@ void BrokerNode::RemoveMembers(message::RemoveMembersRequest request,
   const std::string group_id = request.group_id();
   parts_->groups->Route<message::RemoveMembersResponse>(
       group_id,
-      [request = std::move(request)](GroupCoordinatorCore& core, Now now,
+      [request = std::move(request)](GroupCoordinatorCore& core, Now,
                                      const GroupTopicView& topics) {
-        return core.RemoveStaticMembers(request, now, topics);
+        return core.RemoveStaticMembers(request, topics);
       },
       std::move(reply));
 }

@@ -109,10 +109,9 @@ class CoordinatorHost : public std::enable_shared_from_this<CoordinatorHost> {
     }
     const MetadataGroupTopicView topics(*context_.image);
     auto result = handler(core_, context_.GetNow(), topics);
-    const ErrorCode written = Write(result.records);
     ArmTimer();
-    if (written != ErrorCode::kNone) {
-      reply(ErrorResponse<Response>(written));
+    if (const ErrorCode error = Write(result.records); error != ErrorCode::kNone) {
+      reply(ErrorResponse<Response>(error));
       return;
     }
     AnswerClassic(core_.TakeClassicReplies());
@@ -164,7 +163,6 @@ class CoordinatorHost : public std::enable_shared_from_this<CoordinatorHost> {
   // ---- time ----
   void ArmTimer();
   void OnTimer();
-  ErrorCode ExpireOffsets(Now now);
 
   ShardContext& context_;
   const PartitionUid uid_;

@@ -9,8 +9,7 @@
 namespace quipu {
 
 GroupResult<message::RemoveMembersResponse> GroupCoordinatorCore::RemoveStaticMembers(
-    const message::RemoveMembersRequest& request, Now now, const GroupTopicView& topics) {
-  clock_ = now;
+    const message::RemoveMembersRequest& request, const GroupTopicView& topics) const {
   GroupResult<message::RemoveMembersResponse> result;
   ErrorCode error = ValidateRemoveMembers(request, options_);
   const GroupState* group = FindGroup(request.group_id());
