@@ -177,18 +177,15 @@ absl::Status JournalReader::WalkSegment(const SegmentFile& file, const JournalPo
     QUIPU_ASSIGN_OR_RETURN(const absl::string_view body,
                            window.At(position + kGroupHeaderBytes, header->body_bytes()));
     const bool whole = body.size() == header->body_bytes() && Crc32c(body) == header->body_crc;
+    const bool index_holds = whole || (body.size() == header->body_bytes() &&
+                                       index_holds_(*header, body.substr(header->payload_bytes)));
     const bool applied = header->number <= after.number;
-    const bool replayable = !whole && !applied && body.size() == header->body_bytes() &&
-                            header->number <= marked() &&
-                            index_holds_(*header, body.substr(header->payload_bytes));
-    if (!whole && !applied && !replayable) break;
-    const bool index_is_known = whole || replayable;
+    if (!whole && !applied && !(index_holds && header->number <= marked())) break;
     QUIPU_RETURN_IF_ERROR(see({.header = *header,
                                .position = position,
-                               .damaged = !index_is_known || lost,
+                               .damaged = !index_holds || lost,
                                .payload_damaged = !whole,
-                               .payload = whole ? body.substr(0, header->payload_bytes) : "",
-                               .index = index_is_known ? body.substr(header->payload_bytes) : ""}));
+                               .index = index_holds ? body.substr(header->payload_bytes) : ""}));
     lost = false;
     position += header->bytes();
     end = {.last = {.number = header->number, .chain = header->chain},

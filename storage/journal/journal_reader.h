@@ -28,17 +28,15 @@ struct SegmentFile {
   absl::Status unreadable;  // why neither is known
 };
 
-// A group as it was read; the views are good until the next one.
+// A group as it was read; the view is good until the next one.
 struct JournalGroup {
   GroupHeader header;
   uint64_t position = 0;  // of the header
-  // Of a group that need not be applied any more: it, or groups before it, cannot be read. What its
-  // segment holds is then not known.
+  // Of a group that need not be applied any more: its index, or groups before it, cannot be read.
+  // What its segment holds is then not known.
   bool damaged = false;
-  // The payload is not what was written, and is not shown; the index is.
-  bool payload_damaged = false;
-  absl::string_view payload;
-  absl::string_view index;
+  bool payload_damaged = false;  // it is not what was written
+  absl::string_view index;       // empty when it is damaged
 };
 
 // Whether `index` is what was written with the group of this header, told from the index alone, as

@@ -37,6 +37,8 @@ Cluster::Cluster(World& world, ClusterOptions options)
     for (const Voter& voter : voters) config.controllers.push_back(voter.endpoint);
     config.num_shards = options_.shards;
     config.disk_stall = options_.disk_stall;
+    // So little that readers meet batches that are not in memory any more.
+    config.tail_bytes = 2000;
     // Runs are short: everything is read again every few seconds.
     config.scrub_interval = std::chrono::seconds(2);
     config.scrub_bytes_per_second = int64_t{64} << 20;

@@ -99,7 +99,7 @@ TEST(SlowPeerTest, WhoSendsARequestTooSlowlyIsCutAndWhoIsFastEnoughIsNot) {
     return goes;
   };
   std::jthread slow([&] { EXPECT_FALSE(send(500)); });
-  EXPECT_TRUE(send(10000));
+  EXPECT_TRUE(send(50000));  // ten times as fast as needed, for when the machine is busy
 }
 
 TEST(SlowPeerTest, FramesThatFillTheMemoryTogetherAllComeToTheirEnd) {

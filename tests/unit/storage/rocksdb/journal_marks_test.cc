@@ -102,6 +102,17 @@ class JournalMarksTest : public ::testing::Test {
       file << std::string(places[i].bytes, '\0');
     }
   }
+  // Four groups that the watermark file knows of, and six that it does not; `marked`: of the last
+  // of them the segment does. Then the process dies.
+  void TenGroups(bool marked) {
+    Append(4);
+    const std::string early = Watermark();
+    Append(6);
+    if (marked) {
+      ASSERT_TRUE(storage_->store->AfterWrite().ok());
+    }
+    DieWithOldWatermark(early);
+  }
   // Flips a bit of the group that is the `back`th from the end, at `offset` behind its header; of a
   // negative one, so far before the end of its body.
   void FlipBit(size_t back, int64_t offset) {
@@ -135,10 +146,7 @@ class JournalMarksTest : public ::testing::Test {
 
 // What D4 cannot see: the only group whose sync nothing tells of.
 TEST_F(JournalMarksTest, LossOfTheLastGroupAloneDoesNotShow) {
-  Append(4);
-  const std::string early = Watermark();
-  Append(6);
-  DieWithOldWatermark(early);
+  TenGroups(false);
   LoseLast(1);
   Open();
   EXPECT_FALSE(storage_->watermark->unclean());
@@ -146,11 +154,7 @@ TEST_F(JournalMarksTest, LossOfTheLastGroupAloneDoesNotShow) {
 }
 
 TEST_F(JournalMarksTest, LossOfTheLastGroupShowsOnceItIsMarked) {
-  Append(4);
-  const std::string early = Watermark();
-  Append(6);
-  ASSERT_TRUE(storage_->store->AfterWrite().ok());
-  DieWithOldWatermark(early);
+  TenGroups(true);
   LoseLast(1);
   Open();
   EXPECT_TRUE(storage_->watermark->unclean());
@@ -159,11 +163,7 @@ TEST_F(JournalMarksTest, LossOfTheLastGroupShowsOnceItIsMarked) {
 
 // D5, not D4: what was synced is all there but for bytes of one batch.
 TEST_F(JournalMarksTest, ABitOfABatchThatIsKnownToBeSyncedCostsThatBatchAlone) {
-  Append(4);
-  const std::string early = Watermark();
-  Append(6);
-  ASSERT_TRUE(storage_->store->AfterWrite().ok());
-  DieWithOldWatermark(early);
+  TenGroups(true);
   FlipBit(3, 70);  // of the batch at 7
   Open();
   EXPECT_FALSE(storage_->watermark->unclean());
@@ -186,11 +186,7 @@ TEST_F(JournalMarksTest, ABitOfABatchThatIsKnownToBeSyncedCostsThatBatchAlone) {
 }
 
 TEST_F(JournalMarksTest, ABitOfAnIndexStillEndsTheLog) {
-  Append(4);
-  const std::string early = Watermark();
-  Append(6);
-  ASSERT_TRUE(storage_->store->AfterWrite().ok());
-  DieWithOldWatermark(early);
+  TenGroups(true);
   FlipBit(3, -10);
   Open();
   EXPECT_TRUE(storage_->watermark->unclean());
@@ -199,10 +195,7 @@ TEST_F(JournalMarksTest, ABitOfAnIndexStillEndsTheLog) {
 
 // Of the last group nobody knows whether its sync had returned: it may have been cut short.
 TEST_F(JournalMarksTest, ABitOfTheLastGroupEndsTheLogBeforeIt) {
-  Append(4);
-  const std::string early = Watermark();
-  Append(6);
-  DieWithOldWatermark(early);
+  TenGroups(false);
   FlipBit(1, 70);
   Open();
   EXPECT_FALSE(storage_->watermark->unclean());
@@ -210,10 +203,7 @@ TEST_F(JournalMarksTest, ABitOfTheLastGroupEndsTheLogBeforeIt) {
 }
 
 TEST_F(JournalMarksTest, LossOfMoreThanOneGroupShowsAndTheMarkOutlivesNothing) {
-  Append(4);
-  const std::string early = Watermark();
-  Append(6);
-  DieWithOldWatermark(early);
+  TenGroups(false);
   LoseLast(2);
   Open();
   EXPECT_TRUE(storage_->watermark->unclean());

@@ -74,7 +74,7 @@ class Member:
         return answer.take("h")
 
 
-class KafkaGroupsTest(programs.TestCase):
+class KafkaGroupLimitsTest(programs.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.cluster = Cluster(3, "--broker-set", "group.initial.rebalance.delay.ms=1000",
