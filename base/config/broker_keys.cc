@@ -206,7 +206,7 @@ constexpr ConfigSpec kBrokerKeys[] = {
      .unit = "bytes",
      .doc = "memory, about, that groups, members and offsets of one coordinator take; who joins or "
             "commits something new beyond is refused with LIMIT_REACHED, members of classic groups "
-            "with GROUP_MAX_SIZE_REACHED"},
+            "with GROUP_MAX_SIZE_REACHED; who is there already may take up to twice that"},
     {.name = "group.consumer.migration.policy",
      .type = kChoice,
      .fallback = "bidirectional",

@@ -23,8 +23,9 @@ bool GroupCoordinatorCore::HasRoomForGroup(const std::string& group_id) const {
   return groups_.size() + static_cast<size_t>(only_live) < options_.groups_max;
 }
 
-bool GroupCoordinatorCore::HasRoomForBytes(int64_t growth) const {
-  return growth <= 0 || held_bytes() + static_cast<size_t>(growth) <= options_.bytes_max;
+bool GroupCoordinatorCore::HasRoomForBytes(int64_t growth, bool goes_on) const {
+  const size_t most = goes_on ? 2 * options_.bytes_max : options_.bytes_max;
+  return growth <= 0 || held_bytes() + static_cast<size_t>(growth) <= most;
 }
 
 int64_t GroupCoordinatorCore::GrowthTo(const std::string& group_id,
@@ -53,7 +54,8 @@ GroupRecords GroupCoordinatorCore::JoinGroup(uint64_t token, const ClassicJoinRe
   group = FindGroup(request.group_id);
   // No code of Kafka's clients says "too many groups".
   if (error == ErrorCode::kNone &&
-      (!HasRoomForGroup(request.group_id) || !HasRoomForBytes(classic_.GrowthBy(request)))) {
+      (!HasRoomForGroup(request.group_id) ||
+       !HasRoomForBytes(classic_.GrowthBy(request), classic_.FindMember(request) != nullptr))) {
     error = ErrorCode::kGroupMaxSizeReached;
   }
   GroupRecords records;
@@ -85,7 +87,8 @@ GroupRecords GroupCoordinatorCore::SyncGroup(uint64_t token, const ClassicSyncRe
     const int64_t growth =
         classic_.StagedGrowth(group != nullptr ? group->classic : ClassicMembership());
     // As when the log cannot take it: the members come again, until there is room.
-    if (!HasRoomForBytes(growth)) classic_.RefuseStaged(ErrorCode::kCoordinatorNotAvailable);
+    const bool has_room = HasRoomForBytes(growth, true);
+    if (!has_room) classic_.RefuseStaged(ErrorCode::kCoordinatorNotAvailable);
   }
   classic_.TakeRecords(groups_, records);
   return records;

@@ -202,8 +202,9 @@ class GroupCoordinatorCore {
   [[nodiscard]] const ClassicGroup* FindClassic(const std::string& group_id) const;
   // Whether it is there, or one more may be.
   [[nodiscard]] bool HasRoomForGroup(const std::string& group_id) const;
-  // Whether so much more may be held; what takes nothing more always may.
-  [[nodiscard]] bool HasRoomForBytes(int64_t growth) const;
+  // Whether so much more may be held; what takes nothing more always may. `goes_on`: for somebody
+  // who was let in before, such as a member that joins again and says more of itself.
+  [[nodiscard]] bool HasRoomForBytes(int64_t growth, bool goes_on) const;
   // How much more is held once the group's membership is `after`; less than 0: less.
   [[nodiscard]] int64_t GrowthTo(const std::string& group_id, const GroupMembership& after) const;
   // "consumer" or "classic". Without members the kind it had last; a group that only ever held

@@ -87,7 +87,7 @@ GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Heartbeat(
   if (retarget) {
     if (!HasRoomForPartitions(after, topics)) return Refuse(request, ErrorCode::kLimitReached);
     Retarget(after, topics, true);
-    if (!HasRoomForBytes(GrowthTo(request.group_id(), after))) {
+    if (!HasRoomForBytes(GrowthTo(request.group_id(), after), former != nullptr)) {
       return Refuse(request, ErrorCode::kLimitReached);
     }
   }

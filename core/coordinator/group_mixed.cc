@@ -136,7 +136,7 @@ GroupRecords GroupCoordinatorCore::JoinMixed(uint64_t token, const ClassicJoinRe
   if (retarget) {
     if (!HasRoomForPartitions(after, topics)) return refuse(ErrorCode::kGroupMaxSizeReached);
     Retarget(after, topics, true);
-    if (!HasRoomForBytes(GrowthTo(request.group_id, after))) {
+    if (!HasRoomForBytes(GrowthTo(request.group_id, after), former != nullptr)) {
       return refuse(ErrorCode::kGroupMaxSizeReached);
     }
   }

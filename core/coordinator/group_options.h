@@ -56,9 +56,10 @@ struct GroupCoordinatorOptions {
   // ---- all groups ----
   GroupMigrationPolicy migration_policy = GroupMigrationPolicy::kBidirectional;
   size_t groups_max = 10000;  // LIMIT_REACHED; to Kafka's GROUP_MAX_SIZE_REACHED
-  // Of memory, about (group_bytes.h). Nobody joins and nothing more is committed beyond;
-  // who is a member, and what is committed already, goes on. LIMIT_REACHED; to members of classic
-  // groups GROUP_MAX_SIZE_REACHED, to their leaders' assignments COORDINATOR_NOT_AVAILABLE.
+  // Of memory, about (group_bytes.h). Nobody joins and nothing new is committed beyond. Who is a
+  // member and what is committed goes on, growing as well, up to twice that: those who came do not
+  // fail for those who come. LIMIT_REACHED; to members of classic groups GROUP_MAX_SIZE_REACHED, to
+  // their leaders' assignments COORDINATOR_NOT_AVAILABLE.
   size_t bytes_max = size_t{64} << 20;
   size_t members_per_group_max = 1000;        // GROUP_MAX_SIZE_REACHED
   size_t offsets_per_group_max = 100000;      // LIMIT_REACHED

@@ -244,19 +244,20 @@ void ClassicGroups::Recount(const std::string& group_id) {
   group->counted_bytes = held;
 }
 
+const LiveClassicMember* ClassicGroups::FindMember(const ClassicJoinRequest& request) const {
+  const ClassicGroup* group = Find(request.group_id);
+  if (group == nullptr) return nullptr;
+  const std::string member_id = group->MemberOfInstance(request.instance_id);
+  return group->Find(member_id.empty() ? request.member_id : member_id);
+}
+
 int64_t ClassicGroups::GrowthBy(const ClassicJoinRequest& request) const {
   LiveClassicMember said;
   said.instance_id = request.instance_id;
   TakeUp(request, options_, said);
   const size_t after = HeldBytes(request.member_id, said);
-  const ClassicGroup* group = Find(request.group_id);
-  size_t before = 0;
-  if (group != nullptr) {
-    std::string member_id = group->MemberOfInstance(request.instance_id);
-    if (member_id.empty()) member_id = request.member_id;
-    const LiveClassicMember* member = group->Find(member_id);
-    if (member != nullptr) before = HeldBytes(request.member_id, *member);
-  }
+  const LiveClassicMember* member = FindMember(request);
+  const size_t before = member != nullptr ? HeldBytes(request.member_id, *member) : 0;
   return static_cast<int64_t>(after) - static_cast<int64_t>(before);
 }
 

@@ -96,6 +96,8 @@ class ClassicGroups {
   [[nodiscard]] const absl::btree_map<std::string, ClassicGroup>& groups() const { return groups_; }
   // What all of them take in memory, about.
   [[nodiscard]] size_t held_bytes() const { return held_bytes_; }
+  // The member that asks to join again; nullptr: there is none, it is new.
+  [[nodiscard]] const LiveClassicMember* FindMember(const ClassicJoinRequest& request) const;
   // How much more it is once the member of this request is as it says; less than 0: less.
   [[nodiscard]] int64_t GrowthBy(const ClassicJoinRequest& request) const;
   // The same of the step that is staged, with what is durable of its group: `before` until now.

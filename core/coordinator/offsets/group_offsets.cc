@@ -152,7 +152,7 @@ GroupResult<message::OffsetCommitResponse> GroupCoordinatorCore::OffsetCommit(
       if (member != nullptr && !MayCommit(*member, epoch, partition)) {
         error = member->is_classic() ? ErrorCode::kIllegalGeneration : ErrorCode::kStaleMemberEpoch;
       } else if ((before == nullptr && ++offsets > options_.offsets_per_group_max) ||
-                 (more > 0 && !HasRoomForBytes(growth + more))) {
+                 (more > 0 && !HasRoomForBytes(growth + more, before != nullptr))) {
         error = ErrorCode::kLimitReached;
       } else {
         growth += more;

@@ -332,14 +332,17 @@ TEST_F(GroupOffsetsTest, GroupsAreListedAndDescribed) {
 // What is committed already goes on; nothing new comes.
 TEST_F(GroupOffsetsTest, OffsetsBeyondTheBytesAreRefused) {
   GroupCoordinatorOptions options = TestOptions();
-  options.bytes_max = 5000;
+  options.bytes_max = 4000;
   core_ = GroupCoordinatorCore(options);
   const std::string text(1500, 'x');
   EXPECT_EQ(CommitOffset("", -1, topic_, 0, 1, text), ErrorCode::kNone);
   EXPECT_EQ(CommitOffset("", -1, topic_, 1, 1, text), ErrorCode::kNone);
   EXPECT_EQ(CommitOffset("", -1, topic_, 2, 1, text), ErrorCode::kLimitReached);
   EXPECT_EQ(CommitOffset("", -1, topic_, 0, 2, text), ErrorCode::kNone);
-  EXPECT_EQ(CommitOffset("", -1, topic_, 0, 3, std::string(4000, 'x')), ErrorCode::kLimitReached);
+  EXPECT_EQ(CommitOffset("", -1, topic_, 0, 3, std::string(4000, 'x')), ErrorCode::kNone);
+  EXPECT_GT(core_.held_bytes(), options.bytes_max);
+  EXPECT_EQ(CommitOffset("", -1, topic_, 1, 3, std::string(4000, 'x')), ErrorCode::kLimitReached);
+  EXPECT_EQ(CommitOffset("", -1, topic_, 0, 4, text), ErrorCode::kNone);
   EXPECT_EQ(CommitOffset("", -1, topic_, 1, 3), ErrorCode::kNone);
   EXPECT_EQ(CommitOffset("", -1, topic_, 2, 1, text), ErrorCode::kNone);
   const size_t held = core_.held_bytes();

@@ -395,12 +395,20 @@ TEST_F(ClassicJoinTest, MembersBeyondTheBytesAreRefused) {
   EXPECT_EQ(ErrorOf(Send(request)), ErrorCode::kGroupMaxSizeReached);
   Pass(9000);
   EXPECT_EQ(ErrorOf(first), ErrorCode::kNone);
+  // A member that joins again may say more of itself than before, where a new one has no room.
+  ClassicJoinRequest more = JoinOf("a", Joined(first).member_id);
+  more.protocols = request.protocols;
+  for (int i = 10; i < 15; ++i) {
+    more.protocols.push_back({.name = "p" + std::to_string(i), .metadata = std::string(1000, 'm')});
+  }
+  EXPECT_EQ(ErrorOf(Send(more)), ErrorCode::kNone);
+  EXPECT_GT(core_.held_bytes(), options_.bytes_max);
   request = JoinOf("a", Joined(first).member_id);
   const uint64_t again = Send(request);
   EXPECT_EQ(ErrorOf(again), ErrorCode::kNone);
   // What its leader assigns has to have room, too.
   const std::string& leader = Joined(again).member_id;
-  EXPECT_EQ(ErrorOf(Send(SyncOf(Joined(again), {{leader, std::string(9000, 'a')}}))),
+  EXPECT_EQ(ErrorOf(Send(SyncOf(Joined(again), {{leader, std::string(40000, 'a')}}))),
             ErrorCode::kCoordinatorNotAvailable);
   EXPECT_EQ(ErrorOf(Send(SyncOf(Joined(again), {{leader, std::string(900, 'a')}}))),
             ErrorCode::kNone);
