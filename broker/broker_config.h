@@ -37,11 +37,14 @@ struct BrokerConfig {
   Duration retention_check_interval = std::chrono::minutes(5);  // log.retention.check.interval.ms
   int32_t offsets_topic_partitions = 8;                         // offsets.topic.num.partitions
   int32_t offsets_topic_replication_factor = 3;                 // offsets.topic.replication.factor
-  int32_t offset_metadata_bytes_max = 4096;                     // offset.metadata.max.bytes
-  int32_t group_size_max = 1000;                                // group.consumer.max.size
-  int32_t classic_group_size_max = 1000;                        // group.max.size
-  int32_t groups_max = 10000;                                   // quipu.groups.max
-  size_t groups_bytes_max = size_t{64} << 20;                   // quipu.groups.bytes.max
+  Duration offsets_retention = std::chrono::hours(24 * 7);      // offsets.retention.minutes
+  Duration offsets_retention_check_interval =
+      std::chrono::minutes(10);                // offsets.retention.check.interval.ms
+  int32_t offset_metadata_bytes_max = 4096;    // offset.metadata.max.bytes
+  int32_t group_size_max = 1000;               // group.consumer.max.size
+  int32_t classic_group_size_max = 1000;       // group.max.size
+  int32_t groups_max = 10000;                  // quipu.groups.max
+  size_t groups_bytes_max = size_t{64} << 20;  // quipu.groups.bytes.max
   GroupMigrationPolicy group_migration_policy =
       GroupMigrationPolicy::kBidirectional;                   // group.consumer.migration.policy
   Duration group_session_timeout = std::chrono::seconds(45);  // group.consumer.session.timeout.ms

@@ -97,9 +97,9 @@ void BrokerNode::RemoveMembers(message::RemoveMembersRequest request,
   const std::string group_id = request.group_id();
   parts_->groups->Route<message::RemoveMembersResponse>(
       group_id,
-      [request = std::move(request)](GroupCoordinatorCore& core, Now,
+      [request = std::move(request)](GroupCoordinatorCore& core, Now now,
                                      const GroupTopicView& topics) {
-        return core.RemoveStaticMembers(request, topics);
+        return core.RemoveStaticMembers(request, now, topics);
       },
       std::move(reply));
 }

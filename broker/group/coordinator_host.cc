@@ -33,6 +33,8 @@ GroupCoordinatorOptions OptionsOf(const BrokerConfig& config, LeaderEpoch epoch)
   options.classic_members_per_group_max = static_cast<size_t>(config.classic_group_size_max);
   options.groups_max = static_cast<size_t>(config.groups_max);
   options.bytes_max = config.groups_bytes_max;
+  options.offsets_retention_ms = ToMillis(config.offsets_retention);
+  options.offsets_retention_check_ms = ToMillis(config.offsets_retention_check_interval);
   options.members_per_group_max = static_cast<size_t>(config.group_size_max);
   options.migration_policy = config.group_migration_policy;
   options.offset_metadata_bytes_max = static_cast<size_t>(config.offset_metadata_bytes_max);
@@ -325,24 +327,34 @@ void CoordinatorHost::ArmTimer() {
                      });
 }
 
+ErrorCode CoordinatorHost::ExpireOffsets(Now now) {
+  const ExpiredOffsets expired = core_.ExpireOffsets(now, MetadataGroupTopicView(*context_.image));
+  if (expired.records.empty()) return ErrorCode::kNone;
+  if (const ErrorCode error = Write(expired.records); error != ErrorCode::kNone) return error;
+  context_.counters.expired_offsets += expired.offsets;
+  context_.counters.expired_groups += expired.groups;
+  return ErrorCode::kNone;
+}
+
 void CoordinatorHost::OnTimer() {
   armed_at_.reset();
   if (phase_ != Phase::kServing || Host() == nullptr) return;
-  const Instant now = context_.GetNow().mono;
+  const Now now = context_.GetNow();
   // Ends are parked in order, and so are deadlines.
-  while (!parked_.empty() && parked_.front().deadline <= now) {
+  while (!parked_.empty() && parked_.front().deadline <= now.mono) {
     const auto done = std::move(parked_.front().done);
     parked_.pop_front();
     done(ErrorCode::kRequestTimedOut);
   }
-  const ErrorCode error = Write(core_.OnTime(now, MetadataGroupTopicView(*context_.image)));
+  ErrorCode error = Write(core_.OnTime(now, MetadataGroupTopicView(*context_.image)));
   AnswerClassic(core_.FinishClassic(error, context_.GetNow()));
+  if (error == ErrorCode::kNone) error = ExpireOffsets(now);
   if (error == ErrorCode::kNone) {
     ArmTimer();
     return;
   }
   // Nothing can be written for now; the members' time is up later.
-  armed_at_ = now + kParkedCheck;
+  armed_at_ = now.mono + kParkedCheck;
   context_.PostAfter(kParkedCheck, [weak = weak_from_this(), at = *armed_at_] {
     const auto self = weak.lock();
     if (self != nullptr && self->armed_at_ == at) self->OnTimer();

@@ -109,9 +109,10 @@ class CoordinatorHost : public std::enable_shared_from_this<CoordinatorHost> {
     }
     const MetadataGroupTopicView topics(*context_.image);
     auto result = handler(core_, context_.GetNow(), topics);
+    const ErrorCode written = Write(result.records);
     ArmTimer();
-    if (const ErrorCode error = Write(result.records); error != ErrorCode::kNone) {
-      reply(ErrorResponse<Response>(error));
+    if (written != ErrorCode::kNone) {
+      reply(ErrorResponse<Response>(written));
       return;
     }
     AnswerClassic(core_.TakeClassicReplies());
@@ -163,6 +164,7 @@ class CoordinatorHost : public std::enable_shared_from_this<CoordinatorHost> {
   // ---- time ----
   void ArmTimer();
   void OnTimer();
+  ErrorCode ExpireOffsets(Now now);
 
   ShardContext& context_;
   const PartitionUid uid_;

@@ -36,6 +36,8 @@ struct ShardCounters {
   uint64_t leaderships = 0;
   uint64_t isr_shrinks = 0;
   uint64_t isr_expands = 0;
+  uint64_t expired_offsets = 0;  // of groups
+  uint64_t expired_groups = 0;
 
   // The batches of `appends` were appended by the leader, or by a follower.
   void CountAppends(const TopicId& topic, const std::vector<StoredBatch>& appends, bool leads);

@@ -112,6 +112,8 @@ void BrokerMetrics::AddShards(const Gathered& shards, const BrokerMetricsState& 
     sum.leaderships += counters.leaderships;
     sum.isr_shrinks += counters.isr_shrinks;
     sum.isr_expands += counters.isr_expands;
+    sum.expired_offsets += counters.expired_offsets;
+    sum.expired_groups += counters.expired_groups;
     for (size_t role = 0; role < std::size(all.replicas); ++role) {
       all.replicas[role] += shard->replicas[role];
     }
@@ -155,6 +157,8 @@ void BrokerMetrics::AddShards(const Gathered& shards, const BrokerMetricsState& 
     out.Family("quipu_groups").Add({kind.first, kind.second}, static_cast<double>(count));
   }
   out.Set("quipu_group_requests_waiting", static_cast<double>(all.group_requests_waiting));
+  out.Set("quipu_group_offsets_expired_total", static_cast<double>(sum.expired_offsets));
+  out.Set("quipu_groups_expired_total", static_cast<double>(sum.expired_groups));
   out.Set("quipu_group_bytes", static_cast<double>(all.group_bytes));
   out.Set("quipu_produce_in_flight_bytes", static_cast<double>(state.in_flight_bytes));
   out.Set("quipu_disk_full", state.disk_full ? 1 : 0);

@@ -88,6 +88,11 @@ void ReadNodeKeys(ConfigReader& reader, BrokerConfig& node) {
   reader.Number("group.consumer.max.size", &node.group_size_max);
   reader.Number("quipu.groups.max", &node.groups_max);
   reader.Number("quipu.groups.bytes.max", &node.groups_bytes_max);
+  int64_t retention_minutes =
+      std::chrono::duration_cast<std::chrono::minutes>(node.offsets_retention).count();
+  reader.Number("offsets.retention.minutes", &retention_minutes);
+  node.offsets_retention = std::chrono::minutes(retention_minutes);
+  reader.Millis("offsets.retention.check.interval.ms", &node.offsets_retention_check_interval);
   reader.Millis("group.consumer.session.timeout.ms", &node.group_session_timeout);
   reader.Millis("group.consumer.heartbeat.interval.ms", &node.group_heartbeat_interval);
   // In the order of the table's words.

@@ -39,13 +39,16 @@ int64_t GroupCoordinatorCore::GrowthTo(const std::string& group_id,
 std::optional<Instant> GroupCoordinatorCore::NextDeadline() const {
   const auto servers = timers_.NextDeadline();
   const auto classic = classic_.NextDeadline();
-  if (!servers || !classic) return servers ? servers : classic;
-  return std::min(*servers, *classic);
+  std::optional<Instant> next;
+  for (const auto& each : {servers, classic, groups_.empty() ? std::nullopt : expiry_at_}) {
+    if (each && (!next || *each < *next)) next = each;
+  }
+  return next;
 }
 
 GroupRecords GroupCoordinatorCore::JoinGroup(uint64_t token, const ClassicJoinRequest& request,
                                              Now now, const GroupTopicView& topics) {
-  clock_ = now.mono;
+  clock_ = now;
   ErrorCode error = ValidateClassicJoin(request, options_);
   const GroupState* group = FindMixed(request.group_id);
   if (error == ErrorCode::kNone && group != nullptr) {
@@ -67,13 +70,13 @@ GroupRecords GroupCoordinatorCore::JoinGroup(uint64_t token, const ClassicJoinRe
   } else {
     classic_.Join(token, request, group != nullptr ? group->classic.generation : 0, now.mono);
   }
-  classic_.TakeRecords(groups_, records);
+  classic_.TakeRecords(groups_, clock_.wall, records);
   return records;
 }
 
 GroupRecords GroupCoordinatorCore::SyncGroup(uint64_t token, const ClassicSyncRequest& request,
                                              Now now, const GroupTopicView& topics) {
-  clock_ = now.mono;
+  clock_ = now;
   GroupRecords records;
   const GroupState* group = FindMixed(request.group_id);
   if (const ErrorCode error = ValidateGroupId(request.group_id, options_);
@@ -90,14 +93,14 @@ GroupRecords GroupCoordinatorCore::SyncGroup(uint64_t token, const ClassicSyncRe
     const bool has_room = HasRoomForBytes(growth, true);
     if (!has_room) classic_.RefuseStaged(ErrorCode::kCoordinatorNotAvailable);
   }
-  classic_.TakeRecords(groups_, records);
+  classic_.TakeRecords(groups_, clock_.wall, records);
   return records;
 }
 
 GroupRecords GroupCoordinatorCore::ClassicHeartbeat(uint64_t token,
                                                     const ClassicHeartbeatRequest& request,
                                                     Now now) {
-  clock_ = now.mono;
+  clock_ = now;
   GroupRecords records;
   if (const ErrorCode error = ValidateGroupId(request.group_id, options_);
       error != ErrorCode::kNone) {
@@ -107,13 +110,13 @@ GroupRecords GroupCoordinatorCore::ClassicHeartbeat(uint64_t token,
   } else {
     classic_.Heartbeat(token, request, now.mono);
   }
-  classic_.TakeRecords(groups_, records);
+  classic_.TakeRecords(groups_, clock_.wall, records);
   return records;
 }
 
 GroupRecords GroupCoordinatorCore::LeaveGroup(uint64_t token, const ClassicLeaveRequest& request,
                                               Now now, const GroupTopicView& topics) {
-  clock_ = now.mono;
+  clock_ = now;
   GroupRecords records;
   if (const ErrorCode error = ValidateClassicLeave(request, options_); error != ErrorCode::kNone) {
     classic_.Refuse(token, WithError(ClassicLeaveAnswer(), error));
@@ -122,7 +125,7 @@ GroupRecords GroupCoordinatorCore::LeaveGroup(uint64_t token, const ClassicLeave
   } else {
     classic_.Leave(token, request, now.mono);
   }
-  classic_.TakeRecords(groups_, records);
+  classic_.TakeRecords(groups_, clock_.wall, records);
   return records;
 }
 
@@ -137,7 +140,7 @@ void GroupCoordinatorCore::AddClassicTimeouts(Instant now, GroupRecords& records
       records.push_back(GroupRemovedRecord(group_id));
     }
   }
-  classic_.TakeRecords(groups_, records);
+  classic_.TakeRecords(groups_, clock_.wall, records);
 }
 
 int32_t GroupCoordinatorCore::ClassicGeneration(const std::string& group_id) const {

@@ -1,5 +1,6 @@
 #include "core/coordinator/group_coordinator_core.h"
 
+#include <chrono>
 #include <utility>
 
 #include "base/check.h"
@@ -14,6 +15,8 @@ const GroupCoordinatorOptions& Checked(const GroupCoordinatorOptions& options) {
   QUIPU_CHECK(options.classic_session_timeout_ms_min > 0);
   QUIPU_CHECK(options.classic_session_timeout_ms_min <= options.classic_session_timeout_ms_max);
   QUIPU_CHECK(options.records_per_turn_max > 0);
+  QUIPU_CHECK(options.offsets_retention_ms > 0);
+  QUIPU_CHECK(options.offsets_retention_check_ms > 0);
   return options;
 }
 
@@ -73,6 +76,7 @@ void GroupCoordinatorCore::ReplayGroup(const record::GroupMetadata& record) {
   membership.epoch = GroupEpoch(record.group_epoch());
   membership.assignment_epoch = GroupEpoch(record.assignment_epoch());
   membership.assignor = record.assignor();
+  membership.empty_since = TimestampMs(record.empty_since_ms());
 }
 
 void GroupCoordinatorCore::ReplayMember(const record::GroupMember& record) {
@@ -94,7 +98,7 @@ void GroupCoordinatorCore::ReplayClassicGroup(const record::ClassicGroup& record
   if (next.protocol_type.empty()) classic_.ForgetEmpty(record.group_id());
   // While it serves; of what it loads OnLoaded takes the last.
   if (next.rebalance_due && classic_.Find(record.group_id()) == nullptr) {
-    classic_.Load(record.group_id(), next, clock_);
+    classic_.Load(record.group_id(), next, clock_.mono);
   }
   durable_bytes_ += HeldBytes(next) - HeldBytes(classic);
   classic = std::move(next);
@@ -160,7 +164,9 @@ void GroupCoordinatorCore::ReplaySnapshotEnd(const record::SnapshotEnd& record) 
 }
 
 void GroupCoordinatorCore::OnLoaded(Instant now) {
-  clock_ = now;
+  clock_.mono = now;
+  expiry_at_ = now + std::chrono::milliseconds(options_.offsets_retention_check_ms);
+  expiry_next_.clear();
   timers_.Reset();
   classic_.Reset();
   snapshot_id_.reset();

@@ -62,6 +62,13 @@ struct GroupResult {
   Response response;
 };
 
+// Offsets that nobody needs any more.
+struct ExpiredOffsets {
+  GroupRecords records;  // that remove them
+  size_t offsets = 0;
+  size_t groups = 0;  // that go with their last offset
+};
+
 class GroupCoordinatorCore {
  public:
   explicit GroupCoordinatorCore(GroupCoordinatorOptions options);
@@ -138,7 +145,7 @@ class GroupCoordinatorCore {
   // Errors of the whole request, with nothing done: kInvalidGroupId, kInvalidRequest (no instance
   // id, or one that is none), kGroupIdNotFound. Of a member, the others go: kUnknownMemberId.
   [[nodiscard]] GroupResult<message::RemoveMembersResponse> RemoveStaticMembers(
-      const message::RemoveMembersRequest& request, const GroupTopicView& topics) const;
+      const message::RemoveMembersRequest& request, Now now, const GroupTopicView& topics);
   [[nodiscard]] GroupResult<message::ListGroupsResponse> List() const;
   // kGroupIdNotFound.
   [[nodiscard]] GroupResult<message::DescribeGroupResponse> Describe(
@@ -155,15 +162,22 @@ class GroupCoordinatorCore {
   [[nodiscard]] GroupRecords OnTopicsChanged(const GroupTopicView& topics) const;
   // Removes members whose time is up. Bounded as OnTopicsChanged: NextDeadline stays in the past
   // until all is done.
-  [[nodiscard]] GroupRecords OnTime(Instant now, const GroupTopicView& topics);
-  // When OnTime has something to do next; nullopt: never as things stand.
+  [[nodiscard]] GroupRecords OnTime(Now now, const GroupTopicView& topics);
+  // Every offsets_retention_check_ms, and otherwise nothing: removes offsets that are older than
+  // offsets_retention_ms. The age of one counts from its commit, in a group without members from
+  // when the last one went, if that was later. A group with members keeps what they subscribe, and
+  // everything while it rebalances, or when it cannot be told what they subscribe. Groups without
+  // members go with their last offset. Bounded as OnTime.
+  [[nodiscard]] ExpiredOffsets ExpireOffsets(Now now, const GroupTopicView& topics);
+  // When OnTime or ExpireOffsets has something to do next; nullopt: never as things stand.
   [[nodiscard]] std::optional<Instant> NextDeadline() const;
 
   // ---- durable state ----
   // Applies one record of the log, in log order. Replaying a record or a whole snapshot again
   // changes nothing. A record that this version does not know is skipped.
   void Replay(const record::GroupRecord& record);
-  // The log has been replayed to its end: gives every member its full time again.
+  // The log has been replayed to its end: gives every member its full time again. Offsets expire
+  // from the first check after this on.
   void OnLoaded(Instant now);
   // The whole state as records, framed by SnapshotBegin and SnapshotEnd. `snapshot_id` tells
   // snapshots of one log apart; the log end offset will do.
@@ -296,6 +310,10 @@ class GroupCoordinatorCore {
   // The group without the members named, as records.
   void RemoveMembers(const std::string& group_id, const std::vector<std::string>& member_ids,
                      const GroupTopicView& topics, GroupRecords& records) const;
+  // Adds the group's expired offsets; false: not all, since there are enough records.
+  [[nodiscard]] bool ExpireGroup(const std::string& group_id, const GroupState& group,
+                                 TimestampMs now, const GroupTopicView& topics,
+                                 ExpiredOffsets& expired) const;
   void DropGoneOffsets(const std::string& group_id, const GroupState& group,
                        const GroupTopicView& topics, GroupRecords& records) const;
 
@@ -315,7 +333,9 @@ class GroupCoordinatorCore {
   size_t durable_bytes_ = 0;  // that groups_ takes
   ClassicGroups classic_;
   MemberTimers timers_;
-  Instant clock_;  // the latest moment that a handler was told
+  Now clock_{.mono = Instant(), .wall = TimestampMs(0)};  // the latest that a handler was told
+  std::optional<Instant> expiry_at_;  // the next look for offsets that expire; set by OnLoaded
+  std::string expiry_next_;           // the look goes on with this group id
   // Of each member the newest commit that it was heard to attempt. Soft state, like the timers.
   absl::btree_map<MemberTimers::MemberKey, int64_t> commit_attempts_;
   // The snapshot being replayed, to check its frame.

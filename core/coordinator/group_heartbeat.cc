@@ -52,7 +52,7 @@ GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Heartbeat(
     const GroupTopicView& topics) {
   const ErrorCode invalid = ValidateHeartbeat(request, options_);
   if (invalid != ErrorCode::kNone) return Refuse(request, invalid);
-  clock_ = now.mono;
+  clock_ = now;
   if (request.member_epoch() == kLeaveEpoch) return Leave(request, topics);
   if (request.member_epoch() == kLeaveStaticEpoch) return LeaveStatic(request, now);
 
@@ -79,6 +79,7 @@ GroupResult<message::GroupHeartbeatResponse> GroupCoordinatorCore::Heartbeat(
   }
 
   GroupMembership after = before;
+  after.empty_since = TimestampMs(0);
   after.epoch = std::max(after.epoch, GroupEpoch(ClassicGeneration(request.group_id())));
   if (existing == nullptr && former != nullptr) after.members.erase(former->member_id);
   const bool retarget = upgraded || former == nullptr || former->assignor != updated.assignor ||
@@ -253,6 +254,7 @@ void GroupCoordinatorCore::RemoveMembers(const std::string& group_id,
     records.push_back(GroupRemovedRecord(group_id));
     return;
   }
+  if (after.members.empty()) after.empty_since = clock_.wall;
   GroupRecords change = Downgraded(group_id, after, topics);
   if (change.empty()) {
     Retarget(after, topics, true);
@@ -304,10 +306,10 @@ message::GroupHeartbeatResponse GroupCoordinatorCore::HeartbeatAnswer(
   return response;
 }
 
-GroupRecords GroupCoordinatorCore::OnTime(Instant now, const GroupTopicView& topics) {
+GroupRecords GroupCoordinatorCore::OnTime(Now now, const GroupTopicView& topics) {
   clock_ = now;
   GroupRecords records;
-  const std::vector<MemberTimers::MemberKey> due = timers_.Due(now);
+  const std::vector<MemberTimers::MemberKey> due = timers_.Due(now.mono);
   for (size_t i = 0; i < due.size() && records.size() < options_.records_per_turn_max;) {
     const std::string& group_id = due[i].first;
     std::vector<std::string> member_ids;
@@ -322,7 +324,7 @@ GroupRecords GroupCoordinatorCore::OnTime(Instant now, const GroupTopicView& top
     }
     if (!member_ids.empty()) RemoveMembers(group_id, member_ids, topics, records);
   }
-  AddClassicTimeouts(now, records);
+  AddClassicTimeouts(now.mono, records);
   return records;
 }
 

@@ -53,6 +53,11 @@ struct GroupCoordinatorOptions {
   size_t classic_group_bytes_max = size_t{6} << 20;     // GROUP_MAX_SIZE_REACHED, INVALID_REQUEST
   size_t classic_leaving_members_max = 1000;            // INVALID_REQUEST; of one LeaveGroup
 
+  // ---- offsets that nobody needs any more (group_expiry.cc) ----
+  // Since the group's last member went, or the offset was committed, whichever was later.
+  int64_t offsets_retention_ms = int64_t{7} * 24 * 3600 * 1000;
+  int64_t offsets_retention_check_ms = 600000;
+
   // ---- all groups ----
   GroupMigrationPolicy migration_policy = GroupMigrationPolicy::kBidirectional;
   size_t groups_max = 10000;  // LIMIT_REACHED; to Kafka's GROUP_MAX_SIZE_REACHED

@@ -9,7 +9,8 @@
 namespace quipu {
 
 GroupResult<message::RemoveMembersResponse> GroupCoordinatorCore::RemoveStaticMembers(
-    const message::RemoveMembersRequest& request, const GroupTopicView& topics) const {
+    const message::RemoveMembersRequest& request, Now now, const GroupTopicView& topics) {
+  clock_ = now;
   GroupResult<message::RemoveMembersResponse> result;
   ErrorCode error = ValidateRemoveMembers(request, options_);
   const GroupState* group = FindGroup(request.group_id());

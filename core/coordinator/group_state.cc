@@ -141,6 +141,7 @@ record::GroupRecord GroupMetadataRecord(const std::string& group_id,
   group->set_group_epoch(membership.epoch.value());
   group->set_assignment_epoch(membership.assignment_epoch.value());
   group->set_assignor(membership.assignor);
+  group->set_empty_since_ms(membership.empty_since.value());
   return result;
 }
 
@@ -232,7 +233,7 @@ std::vector<record::GroupRecord> MembershipChange(const std::string& group_id,
                                                   const GroupMembership& after) {
   std::vector<record::GroupRecord> records;
   if (before.epoch != after.epoch || before.assignment_epoch != after.assignment_epoch ||
-      before.assignor != after.assignor) {
+      before.assignor != after.assignor || before.empty_since != after.empty_since) {
     records.push_back(GroupMetadataRecord(group_id, after));
   }
   for (const auto& [member_id, member] : before.members) {

@@ -63,6 +63,7 @@ struct GroupMembership {
   GroupEpoch epoch;             // the group epoch
   GroupEpoch assignment_epoch;  // that of the newest target assignment
   std::string assignor;
+  TimestampMs empty_since{0};  // when the last member went; 0: it has members, or never had any
   absl::btree_map<std::string, GroupMember> members;  // by member id
 
   friend bool operator==(const GroupMembership&, const GroupMembership&) = default;
@@ -87,10 +88,6 @@ struct GroupState {
   [[nodiscard]] const CommittedOffset* FindOffset(const TopicPartition& partition) const {
     const auto it = offsets.find(partition);
     return it != offsets.end() ? &it->second : nullptr;
-  }
-  // Nothing is worth keeping: neither members nor offsets.
-  [[nodiscard]] bool IsVoid() const {
-    return membership.members.empty() && classic.members.empty() && offsets.empty();
   }
   friend bool operator==(const GroupState&, const GroupState&) = default;
 };

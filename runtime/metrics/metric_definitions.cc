@@ -202,6 +202,10 @@ void DefineGroups(Definitions& all) {
   add("quipu_group_bytes", kGauge, "bytes", {},
       "Memory, about, that groups of coordinators here take with their members and offsets; the "
       "limit is quipu.groups.bytes.max for each partition of __consumer_offsets");
+  add("quipu_group_offsets_expired_total", kCounter, "offsets", {},
+      "Committed offsets that coordinators here removed after offsets.retention.minutes");
+  add("quipu_groups_expired_total", kCounter, "groups", {},
+      "Groups without members that went with the last of these offsets");
   add("quipu_group_requests_waiting", kGauge, "requests", {},
       "JoinGroup and SyncGroup requests that wait for other members of their groups");
   add("quipu_group_members", kGauge, "members", {"group"}, "Members of the group",

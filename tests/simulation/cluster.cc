@@ -49,6 +49,8 @@ Cluster::Cluster(World& world, ClusterOptions options)
     config.classic_session_timeout_min = std::chrono::milliseconds(500);
     config.group_initial_rebalance_delay = options_.group_initial_delay;
     config.partition.replica_lag_max = options_.replica_lag_max;
+    config.offsets_retention = options_.offsets_retention;
+    config.offsets_retention_check_interval = std::chrono::milliseconds(500);
     config.partition.producer_id_expiration = options_.producer_expiration;
     config.partition.producer_snapshot_bytes = options_.producer_snapshot_bytes;
     brokers_.push_back(std::make_unique<SimBroker>(*this, std::move(config)));

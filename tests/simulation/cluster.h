@@ -18,6 +18,7 @@ struct ClusterOptions {
   Duration group_session = std::chrono::milliseconds(2500);
   Duration group_initial_delay{};  // of classic groups
   Duration producer_expiration = std::chrono::hours(24 * 7);
+  Duration offsets_retention = std::chrono::hours(24 * 7);
   Duration replica_lag_max = std::chrono::milliseconds(1000);
   // Small, so that snapshots and chunked installs happen in short runs.
   int64_t snapshot_entries = 100;

@@ -18,7 +18,9 @@
 #include "tests/simulation/checkers/raft_checker.h"
 #include "tests/simulation/classic/sim_classic_group.h"
 #include "tests/simulation/cluster.h"
+#include "tests/simulation/drawn_options.h"
 #include "tests/simulation/faults/lost_disks.h"
+#include "tests/simulation/groups/expiry_checker.h"
 #include "tests/simulation/nemesis.h"
 #include "tests/simulation/sim_consumer.h"
 #include "tests/simulation/sim_producer.h"
@@ -72,71 +74,6 @@ SwarmOptions Draw(uint64_t seed, Rng& rng, const Overrides& overrides) {
   return drawn;
 }
 
-ClusterOptions OptionsOf(const SwarmOptions& drawn) {
-  ClusterOptions options;
-  options.controllers = static_cast<int>(drawn.controllers);
-  options.brokers = static_cast<int>(drawn.brokers);
-  options.shards = static_cast<size_t>(drawn.shards);
-  options.broker_session = std::chrono::milliseconds(drawn.session_ms);
-  options.group_session = std::chrono::milliseconds(drawn.group_session_ms);
-  options.group_initial_delay = std::chrono::milliseconds(drawn.initial_delay_ms);
-  options.replica_lag_max = std::chrono::milliseconds(drawn.lag_ms);
-  options.snapshot_entries = drawn.snapshot_entries;
-  options.producer_snapshot_bytes = drawn.snapshot_bytes;
-  options.disk_stall = {.shed = std::chrono::milliseconds(drawn.stall_shed_ms),
-                        .exit = std::chrono::milliseconds(drawn.stall_exit_ms)};
-  if (drawn.expire_ms > 0) options.producer_expiration = std::chrono::milliseconds(drawn.expire_ms);
-  options.network.datagram_loss = static_cast<uint64_t>(drawn.loss);
-  options.network.datagram_duplicate = static_cast<uint64_t>(drawn.duplication);
-  options.network.long_delay = static_cast<uint64_t>(drawn.delay);
-  options.network.stream_break = static_cast<uint64_t>(drawn.stream_break);
-  options.disk.slow_sync = static_cast<uint64_t>(drawn.slow_sync);
-  options.disk.torn_tail = static_cast<uint64_t>(drawn.torn_tail);
-  return options;
-}
-
-// compression.type of the topic, as it is created.
-std::string CompressionTypeOf(const SwarmOptions& drawn) {
-  if (drawn.topic_codec == 0) return "producer";
-  const auto codec = static_cast<Compression>(drawn.topic_codec - 1);
-  return codec == Compression::kNone ? "uncompressed" : CodecName(codec);
-}
-
-ProducerOptions DrawProducer(Rng& rng, const SwarmOptions& drawn, int64_t number) {
-  ProducerOptions options;
-  for (int64_t i = 1; i <= drawn.brokers; ++i) {
-    options.metadata.bootstrap_servers.push_back("broker:" + std::to_string(i));
-  }
-  options.accumulator.linger = std::chrono::milliseconds(drawn.linger_ms);
-  options.accumulator.batch_bytes = static_cast<size_t>(drawn.batch_bytes);
-  const auto codecs = static_cast<int64_t>(std::size(kCodecs));
-  options.accumulator.compression = kCodecs[(drawn.codec + number) % codecs];
-  options.accumulator.delivery_timeout = drawn.expire_ms > 0
-                                             ? std::chrono::seconds(rng.Between(2, 3))
-                                             : std::chrono::seconds(rng.Between(5, 60));
-  options.request_timeout = std::chrono::milliseconds(rng.Between(500, 4000));
-  return options;
-}
-
-ConsumerOptions DrawConsumer(Rng& rng, const SwarmOptions& drawn, int number) {
-  ConsumerOptions options;
-  for (int64_t i = 1; i <= drawn.brokers; ++i) {
-    options.metadata.bootstrap_servers.push_back("broker:" + std::to_string(i));
-  }
-  options.group_id = "readers";
-  if (drawn.static_members != 0) options.instance_id = "reader-" + std::to_string(number);
-  if (drawn.range != 0 && rng.Chance(2, 3)) options.assignor = "range";
-  options.fetch_max_wait = std::chrono::milliseconds(rng.Between(50, 500));
-  options.fetch_max_bytes = static_cast<int32_t>(rng.Between(2000, 50000));
-  // One consumer, which polls some nine times a second, reads what was sent in a run's faults well
-  // within the time for liveness.
-  const int64_t sent_a_second = drawn.producers * 1000 / drawn.send_ms;
-  const int64_t least = std::clamp<int64_t>(sent_a_second / 20, 10, 400);
-  options.poll_records_max = static_cast<size_t>(rng.Between(least, 500));
-  options.request_timeout = std::chrono::milliseconds(rng.Between(1000, 4000));
-  return options;
-}
-
 // All that belongs to one run.
 class Run {
  public:
@@ -150,6 +87,7 @@ class Run {
         group_(partitions_),
         clients_(world_),
         classic_(cluster_, partitions_, clients_),
+        expiry_(OptionsOf(drawn_).offsets_retention),
         // With a broker away, one more sound copy may be away, too.
         damage_(cluster_, partitions_, drawn_.core_only != 0 ? 2 : 1),
         nemesis_(cluster_, producers_, consumers_, classic_, damage_,
@@ -164,6 +102,9 @@ class Run {
       status_ = std::make_unique<StatusLine>(cluster_, partitions_);
       clients_.on_event = [this](const history::Event& event) { status_->OnClient(event); };
       classic_.SetTrace([this](const std::string& line) { world_.Trace(line); });
+    }
+    if (drawn_.faults[static_cast<size_t>(Fault::kDeleteGroup)] > 0) {
+      expiry_.MayBeDeleted(SimClassicGroup::group_id());
     }
     world_.after_step = [this](Process* process) { AfterStep(process); };
     cluster_.on_raft_sent = [this](const message::RaftMessage& m) { raft_.OnSent(m); };
@@ -183,6 +124,7 @@ class Run {
     partitions_.on_offsets_committed = [this](const std::vector<StoredBatch>& batches) {
       group_.ownership().OnCommitted(batches);
       classic_.OnCommitted(batches);
+      if (expiry_.OnCommitted(batches).contains(kReaders)) group_.OnRemoved();
     };
     cluster_.on_log_durable = [this](BrokerId broker, const std::vector<LogWrite>& writes) {
       partitions_.OnDurable(broker, writes);
@@ -211,6 +153,10 @@ class Run {
     nemesis_.on_disk_fault = [this](Fault fault) { disks_.Strike(fault); };
     const Instant healed = world_.now() + std::chrono::milliseconds(drawn_.fault_ms);
     nemesis_.Run(healed + kFaultTimeMore);
+    if (drawn_.retention_ms > 0) {
+      world_.After(world_.Between(std::chrono::seconds(1), std::chrono::seconds(3)), nullptr,
+                   "silence", [this] { SilenceGroups(); });
+    }
     world_.RunUntil(healed);
     // A quiet cluster has not done enough by then.
     const Instant end = healed + kFaultTimeMore;
@@ -243,6 +189,7 @@ class Run {
   [[nodiscard]] const ClientHistory& clients() const { return clients_; }
 
  private:
+  void FillGroups(Coverage& c) const;
   void AfterStep(const Process* process) {
     for (auto& controller : cluster_.controllers()) {
       if (controller->process().get() != process) continue;
@@ -255,6 +202,16 @@ class Run {
       partitions_.AfterBrokerStep(*broker);
       if (status_ != nullptr) status_->AfterBrokerStep(*broker);
     }
+  }
+
+  // Until the offsets of their groups expire.
+  void SilenceGroups() {
+    world_.Note("all members fall silent");
+    const Instant until = world_.now() + std::chrono::milliseconds(RetentionSilenceMs(drawn_));
+    for (auto& consumer : consumers_) {
+      if (consumer->running()) consumer->process()->PauseUntil(until);
+    }
+    classic_.Silence(until);
   }
 
   // Those that the topic's compression.type has named, or the producers'.
@@ -375,6 +332,7 @@ class Run {
   GroupChecker group_;
   ClientHistory clients_;
   SimClassicGroup classic_;
+  ExpiryChecker expiry_;
   std::vector<std::unique_ptr<SimProducer>> producers_;
   std::vector<std::unique_ptr<SimConsumer>> consumers_;
   DiskDamage damage_;
@@ -388,6 +346,18 @@ class Run {
   bool sending_ = true;
   HistoryCounters counters_;
 };
+
+void Run::FillGroups(Coverage& c) const {
+  c["group.records_read"] = group_.counters().read;
+  c["group.assignments"] = group_.counters().assigned;
+  c["group.handovers"] = group_.ownership().handovers();
+  c["group.commits"] = group_.counters().commits;
+  c["group.commits_refused"] = group_.counters().refused;
+  c["group.resets_behind_deleted"] = group_.counters().resets;
+  c["group.expired"] = expiry_.expired();
+  classic_.AddTo(c);
+  c["group.static_fenced"] = group_.counters().fenced;
+}
 
 void Run::Fill(RunResult& result) const {
   result.steps = world_.steps();
@@ -441,16 +411,9 @@ void Run::Fill(RunResult& result) const {
     c["producer.duplicates_answered"] += producer->duplicates();
     c["producer.forgotten"] += producer->forgotten();
   }
-  c["group.records_read"] = group_.counters().read;
-  c["group.assignments"] = group_.counters().assigned;
-  c["group.handovers"] = group_.ownership().handovers();
-  c["group.commits"] = group_.counters().commits;
-  c["group.commits_refused"] = group_.counters().refused;
-  c["group.resets_behind_deleted"] = group_.counters().resets;
-  classic_.AddTo(c);
+  FillGroups(c);
   c["drain.leaders_moved"] = partitions_.drains().leaders_moved();
   c["drain.told_to_stop"] = partitions_.drains().told_to_stop();
-  c["group.static_fenced"] = group_.counters().fenced;
   c["liveness.core_first"] = static_cast<uint64_t>(drawn_.core_only);
   c["payments.acknowledged"] = counters_.acknowledged;
   c["payments.unknown"] = counters_.unknown;

@@ -133,7 +133,7 @@ void ClassicGroups::OnSilence(ClassicGroup& group, const std::string& member_id,
 // ---- the log ---------------------------------------------------------------------------------
 
 void ClassicGroups::TakeRecords(const absl::btree_map<std::string, GroupState>& durable,
-                                GroupRecords& records) const {
+                                TimestampMs now, GroupRecords& records) const {
   absl::btree_set<std::string> said;
   const auto say = [&](const std::string& group_id, const ClassicMembership& membership) {
     said.insert(group_id);
@@ -143,7 +143,9 @@ void ClassicGroups::TakeRecords(const absl::btree_map<std::string, GroupState>& 
   size_t left = options_.records_per_turn_max;
   for (const auto& [group_id, membership] : unsaved_) {
     if (left-- == 0) break;
-    say(group_id, membership);
+    ClassicMembership empty = membership;
+    empty.empty_since = now;
+    say(group_id, empty);
   }
   for (const std::string& group_id : told_) {
     const ClassicGroup* group = Find(group_id);

@@ -72,8 +72,8 @@ class ClassicGroups {
 
   // ---- the log ----
   // Adds what has to be written now; it is added again after a Finish that says it was refused.
-  // `durable`: what the log says of all groups.
-  void TakeRecords(const absl::btree_map<std::string, GroupState>& durable,
+  // `durable`: what the log says of all groups. A group that is told to be empty is so since `now`.
+  void TakeRecords(const absl::btree_map<std::string, GroupState>& durable, TimestampMs now,
                    GroupRecords& records) const;
   // `written`: kNone when what TakeRecords gave was appended and replayed, or was nothing; else
   // why not. Returns the answers to give, each once the log end of this moment is committed.

@@ -12,6 +12,7 @@ record::GroupRecord ClassicGroupRecord(const std::string& group_id,
   out->set_protocol(membership.protocol);
   out->set_leader(membership.leader);
   out->set_rebalance_due(membership.rebalance_due);
+  out->set_empty_since_ms(membership.empty_since.value());
   for (const auto& [member_id, member] : membership.members) {
     record::ClassicGroup::Member* entry = out->add_members();
     entry->set_member_id(member_id);
@@ -33,6 +34,7 @@ ClassicMembership ClassicFromRecord(const record::ClassicGroup& record) {
   membership.protocol = record.protocol();
   membership.leader = record.leader();
   membership.rebalance_due = record.rebalance_due();
+  membership.empty_since = TimestampMs(record.empty_since_ms());
   for (const record::ClassicGroup::Member& entry : record.members()) {
     membership.members[entry.member_id()] = {.instance_id = entry.instance_id(),
                                              .client_id = entry.client_id(),

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/container/btree_map.h"
+#include "base/ids.h"
 #include "proto/record/group.pb.h"
 
 namespace quipu {
@@ -27,6 +28,7 @@ struct ClassicMembership {
   std::string leader;  // empty exactly when there are no members
   // The server assigned until now, and the leader was never told that it leads: all are to join.
   bool rebalance_due = false;
+  TimestampMs empty_since{0};  // when the last member went; 0: it has members, or is not known
   absl::btree_map<std::string, ClassicMember> members;  // by member id
   friend bool operator==(const ClassicMembership&, const ClassicMembership&) = default;
 };

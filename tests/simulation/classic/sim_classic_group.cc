@@ -126,6 +126,12 @@ bool SimClassicGroup::Strike(Fault fault) {
   }
 }
 
+void SimClassicGroup::Silence(Instant until) {
+  for (auto& member : members_) {
+    if (member->running()) member->process()->PauseUntil(until);
+  }
+}
+
 bool SimClassicGroup::Duplicate() {
   if (duplicated_.size() >= kClassicDuplicatesMax) return false;
   std::unique_ptr<SimClassic>& place = Pick();

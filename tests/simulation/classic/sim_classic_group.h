@@ -27,6 +27,9 @@ class SimClassicGroup {
   void Start(const SwarmOptions& drawn, const std::string& topic);
   // What the nemesis does to it; false: it could not.
   bool Strike(Fault fault);
+  // Nobody says anything until then.
+  void Silence(Instant until);
+  [[nodiscard]] static const char* group_id() { return kGroup; }
   // Everybody is back, but for one that stays away for good in some runs.
   void Heal();
   // Batches of the coordinator's log, in the order of the log, once they are committed.

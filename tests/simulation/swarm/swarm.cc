@@ -142,7 +142,19 @@ void DrawClassic(Rng rng, SwarmOptions& options) {
   }
 }
 
+// From a source of its own, as well.
+void DrawRetention(Rng rng, SwarmOptions& options) {
+  if (!rng.Chance(1, 6)) return;
+  options.retention_ms = rng.Between(1500, 5000);
+  options.fault_ms = std::max(options.fault_ms, RetentionSilenceMs(options) + 5000);
+}
+
 }  // namespace
+
+int64_t RetentionSilenceMs(const SwarmOptions& options) {
+  // Sessions of static members of classic groups are up to three times as long.
+  return 3 * options.group_session_ms + options.retention_ms + 1500;
+}
 
 SwarmOptions DrawSwarm(Rng& rng) {
   SwarmOptions options;
@@ -173,7 +185,9 @@ SwarmOptions DrawSwarm(Rng& rng) {
   options.range = rng.Chance(1, 4) ? 1 : 0;
   options.codec = rng.Between(0, 4);
   options.topic_codec = rng.Chance(1, 3) ? 0 : rng.Between(1, 5);
-  DrawClassic(Rng(rng).Fork(), options);
+  Rng later_still = rng;
+  DrawClassic(later_still.Fork(), options);
+  DrawRetention(later_still.Fork(), options);
   return options;
 }
 

@@ -51,6 +51,8 @@ struct SwarmOptions {
   int64_t codec = 0;
   // compression.type of the topic: 0: producer; otherwise the number of a Compression, and 1.
   int64_t topic_codec = 0;
+  // offsets.retention; 0: a week. All members of groups fall silent for longer than it, once.
+  int64_t retention_ms = 0;
   // The classic group: its members' assignor, their time-outs.
   int64_t classic = 0;         // members
   int64_t classic_static = 0;  // 1: each has a group.instance.id
@@ -100,6 +102,7 @@ void ForEachOption(Options& options, Visit visit) {
   visit("batch_bytes", options.batch_bytes);
   visit("codec", options.codec);
   visit("topic_codec", options.topic_codec);
+  visit("retention_ms", options.retention_ms);
   visit("classic", options.classic);
   visit("classic_static", options.classic_static);
   visit("cooperative", options.cooperative);
@@ -116,6 +119,9 @@ void ForEachOption(Options& options, Visit visit) {
 }
 
 SwarmOptions DrawSwarm(Rng& rng);
+
+// How long members fall silent where retention_ms is set: until their groups' offsets expire.
+int64_t RetentionSilenceMs(const SwarmOptions& options);
 
 // "brokers=3 shards=1 ...": everything, but not the faults that are off.
 std::string ToText(const SwarmOptions& options);

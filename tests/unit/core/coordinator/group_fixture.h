@@ -1,6 +1,7 @@
 // A coordinator under test, and the host and clients around it, in one thread and without a clock.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <string>
@@ -73,10 +74,17 @@ class GroupFixture : public ::testing::Test {
     now_.mono += std::chrono::milliseconds(milliseconds);
     now_.wall += milliseconds;
     while (core_.NextDeadline().has_value() && *core_.NextDeadline() <= now_.mono) {
-      const GroupRecords records = core_.OnTime(now_.mono, topics_);
-      ASSERT_FALSE(records.empty());
-      Append(records);
+      Append(core_.OnTime(now_, topics_));
+      Expire();
     }
+  }
+
+  void Expire() {
+    const ExpiredOffsets expired = core_.ExpireOffsets(now_, topics_);
+    Append(expired.records);
+    expired_.offsets += expired.offsets;
+    expired_.groups += expired.groups;
+    expiry_records_most_ = std::max(expiry_records_most_, expired.records.size());
   }
 
   void TopicsChanged() {
@@ -179,6 +187,8 @@ class GroupFixture : public ::testing::Test {
   FakeTopics topics_;
   GroupCoordinatorCore core_{TestOptions()};
   std::vector<record::GroupRecord> log_;
+  ExpiredOffsets expired_;          // in sum, without the records
+  size_t expiry_records_most_ = 0;  // of one turn
   Now now_{.mono = Instant(), .wall = TimestampMs(1700000000000)};
 };
 

@@ -179,7 +179,7 @@ TEST_F(GroupStaticTest, AStoppedMemberIsTakenOutBeforeItsSessionEnds) {
   message::RemoveMembersRequest request;
   request.set_group_id("g");
   for (const char* instance : {"a", "nobody", "a"}) request.add_instance_ids(instance);
-  const auto response = Commit(core_.RemoveStaticMembers(request, topics_));
+  const auto response = Commit(core_.RemoveStaticMembers(request, now_, topics_));
   EXPECT_EQ(response.error_code(), 0);
   ASSERT_EQ(response.members_size(), 2) << "each once";
   EXPECT_EQ(response.members(0).instance_id(), "a");
@@ -201,7 +201,7 @@ TEST_F(GroupStaticTest, ARunningMemberThatIsTakenOutHearsOfItAndCommitsNothing) 
   message::RemoveMembersRequest request;
   request.set_group_id("g");
   request.add_instance_ids("a");
-  Commit(core_.RemoveStaticMembers(request, topics_));
+  Commit(core_.RemoveStaticMembers(request, now_, topics_));
   EXPECT_EQ(ErrorOf(Say("a1", "a", first.member_epoch())), ErrorCode::kUnknownMemberId);
   EXPECT_EQ(CommitStatic("a1", "a", first.member_epoch(), 0, 20), ErrorCode::kUnknownMemberId);
   EXPECT_EQ(FetchOffset(topic_, 0), 10);
@@ -213,7 +213,7 @@ TEST_F(GroupStaticTest, RefusesToTakeOutWhatMakesNoSense) {
     message::RemoveMembersRequest request;
     request.set_group_id(group);
     for (const std::string& id : ids) request.add_instance_ids(id);
-    const auto result = core_.RemoveStaticMembers(request, topics_);
+    const auto result = core_.RemoveStaticMembers(request, now_, topics_);
     EXPECT_TRUE(result.records.empty());
     return *ErrorCodeFromWire(result.response.error_code());
   };

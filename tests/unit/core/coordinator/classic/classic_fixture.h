@@ -73,14 +73,16 @@ class ClassicFixture : public GroupFixture {
   }
 
   void Pass(int64_t milliseconds) {
-    const Instant end = now_.mono + std::chrono::milliseconds(milliseconds);
-    while (core_.NextDeadline().has_value() && *core_.NextDeadline() <= end) {
+    const Now end{.mono = now_.mono + std::chrono::milliseconds(milliseconds),
+                  .wall = now_.wall + milliseconds};
+    while (core_.NextDeadline().has_value() && *core_.NextDeadline() <= end.mono) {
       now_.mono = std::max(now_.mono, *core_.NextDeadline());
-      Host(core_.OnTime(now_.mono, topics_));
+      now_.wall = end.wall - ToMillis(end.mono - now_.mono);
+      Host(core_.OnTime(now_, topics_));
       if (refuse_ != ErrorCode::kNone) break;
+      Expire();
     }
-    now_.mono = end;
-    now_.wall += milliseconds;
+    now_ = end;
   }
 
   // The next coordinator learns everything from the log; what waits is lost.

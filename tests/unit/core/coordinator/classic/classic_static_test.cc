@@ -39,7 +39,7 @@ TEST_F(ClassicStaticTest, TheOtherProtocolsRemovalIsRefusedAndSaysWhy) {
   message::RemoveMembersRequest request;
   request.set_group_id("g");
   request.add_instance_ids("one");
-  const auto result = core_.RemoveStaticMembers(request, topics_);
+  const auto result = core_.RemoveStaticMembers(request, now_, topics_);
   EXPECT_EQ(result.response.error_code(),
             static_cast<int32_t>(ErrorCode::kInconsistentGroupProtocol));
   EXPECT_NE(result.response.error_message().find("LeaveGroup"), std::string::npos);
