@@ -123,7 +123,7 @@ class Consumer {
   absl::StatusOr<std::vector<NamedPartition>> PartitionsOf(const std::string& topic);
   // OK while some broker answers; else kNotConnected, naming the servers tried.
   [[nodiscard]] absl::Status ConnectionStatus() const;
-  // The id of this member in its group.
+  // The id of this member in its group; it takes another when the group does not know it any more.
   [[nodiscard]] std::string member_id() const;
 
   // Commits what Poll has returned if enable.auto.commit, tells the listener that all partitions

@@ -9,8 +9,6 @@ namespace {
 constexpr uint64_t kOwnToken = uint64_t{1} << 63U;
 constexpr Duration kOwnReadTimeout = std::chrono::seconds(30);
 
-std::string RandomMemberId(Rng& rng) { return Uuid::Random(rng).ToText(); }
-
 }  // namespace
 
 ConsumerCore::ConsumerCore(ConsumerOptions options, Rng rng)
@@ -19,7 +17,7 @@ ConsumerCore::ConsumerCore(ConsumerOptions options, Rng rng)
       metadata_(options_.metadata, ids_, rng_.Fork()),
       coordinator_(options_.group_id, metadata_, ids_, rng_.Fork()),
       offsets_(options_.group_id, coordinator_, ids_, rng_.Fork()),
-      group_(options_, RandomMemberId(rng_), coordinator_, metadata_, ids_, rng_.Fork()),
+      group_(options_, coordinator_, metadata_, ids_, rng_.Fork()),
       fetch_(options_, metadata_, ids_, rng_.Fork()) {}
 
 void ConsumerCore::Subscribe(const std::vector<std::string>& topics) {

@@ -98,7 +98,9 @@ void SimProducer::Crash() {
 }
 
 std::optional<std::pair<ProducerId, ProducerEpoch>> SimProducer::identity() const {
-  if (core_ == nullptr || !core_->identity().ready()) return options_.resume;
+  // The last that was used, also where the next epoch is asked for: one that is given twice is a
+  // lost payment.
+  if (core_ == nullptr || core_->identity().id() == kNoProducerId) return options_.resume;
   return std::make_pair(core_->identity().id(), core_->identity().epoch());
 }
 

@@ -5,9 +5,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "base/ids.h"
 
 namespace quipu {
 namespace {
+
+std::string RandomMemberId(Rng& rng) { return Uuid::Random(rng).ToText(); }
 
 constexpr Duration kHeartbeatTimeout = std::chrono::seconds(5);
 constexpr Duration kRebalanceTimeout = std::chrono::seconds(60);
@@ -31,15 +34,14 @@ void AddTopicPartitions(const Set& partitions,
 
 }  // namespace
 
-GroupSession::GroupSession(const ConsumerOptions& options, std::string member_id,
-                           CoordinatorFinder& coordinator, ClientMetadata& metadata, CallIds& ids,
-                           Rng rng)
+GroupSession::GroupSession(const ConsumerOptions& options, CoordinatorFinder& coordinator,
+                           ClientMetadata& metadata, CallIds& ids, Rng rng)
     : options_(options),
-      member_id_(std::move(member_id)),
       coordinator_(coordinator),
       metadata_(metadata),
       ids_(ids),
-      rng_(rng) {}
+      rng_(rng),
+      member_id_(RandomMemberId(rng_)) {}
 
 void GroupSession::Subscribe(std::vector<std::string> topics) {
   std::sort(topics.begin(), topics.end());
@@ -186,6 +188,9 @@ void GroupSession::ApplyError(Instant now, const message::GroupHeartbeatResponse
       error == ErrorCode::kStaleMemberEpoch || error == ErrorCode::kIllegalGeneration) {
     // Somebody else may own the partitions already: join as a new member.
     member_epoch_ = 0;
+    // A group that was deleted, or expired, begins with its first epoch again: what this member sent
+    // to the former one and is still on its way must not pass as of the new one.
+    if (error == ErrorCode::kUnknownMemberId) member_id_ = RandomMemberId(rng_);
     LoseAll(effects);
     return;
   }

@@ -37,8 +37,8 @@ struct GroupEffects {
 class GroupSession {
  public:
   // All but `rng` must outlive this object. `member_id` is chosen once and kept.
-  GroupSession(const ConsumerOptions& options, std::string member_id,
-               CoordinatorFinder& coordinator, ClientMetadata& metadata, CallIds& ids, Rng rng);
+  GroupSession(const ConsumerOptions& options, CoordinatorFinder& coordinator,
+               ClientMetadata& metadata, CallIds& ids, Rng rng);
 
   // Empty: leave. The topics must be known to the metadata (AddTopic).
   void Subscribe(std::vector<std::string> topics);
@@ -91,11 +91,11 @@ class GroupSession {
                   GroupEffects& effects);
 
   const ConsumerOptions& options_;
-  const std::string member_id_;
   CoordinatorFinder& coordinator_;
   ClientMetadata& metadata_;
   CallIds& ids_;
   Rng rng_;
+  std::string member_id_;  // of its own choice (KIP-848); another after it was unknown
 
   std::vector<std::string> topics_;
   int32_t member_epoch_ = 0;

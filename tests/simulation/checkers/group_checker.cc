@@ -46,13 +46,20 @@ void GroupChecker::CheckEpoch(const TopicPartition& partition,
   });
 }
 
+std::optional<Offset> GroupChecker::KnownOf(const Committed& committed,
+                                            const TopicPartition& partition) const {
+  const auto known = committed.offsets.find(partition);
+  if (committed.life != committed_.life || known == committed.offsets.end()) return std::nullopt;
+  return known->second;
+}
+
 void GroupChecker::OnAssigned(const TopicPartition& partition, Offset start,
                               const Committed& committed) {
   ++counters_.assigned;
-  const auto known = committed.find(partition);
-  Require(known == committed.end() || (start != kNoOffset && start >= known->second), "I54", [&] {
+  const auto known = KnownOf(committed, partition);
+  Require(!known || (start != kNoOffset && start >= *known), "I54", [&] {
     return Name(partition) + ": a member begins at " + start.ToString() + ", but " +
-           known->second.ToString() + " was committed before it asked";
+           known->ToString() + " was committed before it asked";
   });
   Require(start == kNoOffset || start <= TrueHighWatermark(partition), "I53", [&] {
     return Name(partition) + ": committed offset " + start.ToString() +
@@ -98,12 +105,12 @@ void GroupChecker::OnCommitAnswered(const PartitionOffsets& offsets, const Commi
   for (const auto& [partition, offset] : offsets) {
     CheckEpoch(partition, offset);
     // Members begin where the last commit stands and read on: a lower one is an earlier owner's.
-    const auto before = committed.find(partition);
-    Require(before == committed.end() || offset.offset >= before->second, "I51", [&] {
+    const auto before = KnownOf(committed, partition);
+    Require(!before || offset.offset >= *before, "I51", [&] {
       return Name(partition) + ": a commit of " + offset.offset.ToString() +
-             " was acknowledged after one of " + before->second.ToString();
+             " was acknowledged after one of " + before->ToString();
     });
-    Offset& highest = committed_.try_emplace(partition, Offset(0)).first->second;
+    Offset& highest = committed_.offsets.try_emplace(partition, Offset(0)).first->second;
     highest = std::max(highest, offset.offset);
   }
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -26,8 +27,11 @@ class GroupChecker {
  public:
   explicit GroupChecker(const PartitionChecker& partitions) : partitions_(partitions) {}
 
-  // The highest acknowledged commit of each partition.
-  using Committed = std::map<TopicPartition, Offset>;
+  // The highest acknowledged commit of each partition, in one life of the group.
+  struct Committed {
+    uint64_t life = 0;
+    std::map<TopicPartition, Offset> offsets;
+  };
 
   // A member begins to read at `start` (kNoOffset: nothing is committed); `committed` is what had
   // been acknowledged when it asked.
@@ -46,7 +50,7 @@ class GroupChecker {
                         ErrorCode error);
   void OnFenced() { ++counters_.fenced; }
   // The group was deleted, and its offsets with it.
-  void OnRemoved() { committed_.clear(); }
+  void OnRemoved() { committed_ = {.life = committed_.life + 1, .offsets = {}}; }
   // Who owns what, as the coordinator's log and the heartbeats tell.
   [[nodiscard]] OwnershipChecker& ownership() { return ownership_; }
   [[nodiscard]] const OwnershipChecker& ownership() const { return ownership_; }
@@ -58,6 +62,9 @@ class GroupChecker {
 
  private:
   [[nodiscard]] Offset TrueHighWatermark(const TopicPartition& partition) const;
+  // That commit of `committed`; nullopt: there is none, or not in this life of the group.
+  [[nodiscard]] std::optional<Offset> KnownOf(const Committed& committed,
+                                              const TopicPartition& partition) const;
   // nullptr: no such partition.
   [[nodiscard]] const PartitionImage* FindImage(const TopicPartition& partition) const;
   // I53: a committed offset carries the epoch of the record before it, so that a reader who goes

@@ -132,6 +132,10 @@ void OwnershipChecker::OnSaid(const message::GroupHeartbeatRequest& request) {
 
 void OwnershipChecker::OnTold(const message::GroupHeartbeatRequest& request,
                               const message::GroupHeartbeatResponse& response) {
+  // It gives up everything, and joins under another id.
+  if (response.error_code() == static_cast<int32_t>(ErrorCode::kUnknownMemberId)) {
+    owned_.erase({request.group_id(), request.member_id()});
+  }
   if (response.error_code() != 0 || !response.assignment_present()) return;
   if (request.member_epoch() < 0) return;
   Partitions& owned = owned_[{request.group_id(), request.member_id()}];

@@ -78,9 +78,10 @@ void ExpiryChecker::ApplyOffset(const record::OffsetCommitted& record, int64_t n
 
 void ExpiryChecker::CheckAge(const std::string& group_id, const Group& group, int64_t committed,
                              int64_t now) const {
+  // Operators see that a group has no members before the log says so, where it cannot be written.
+  if (may_be_deleted_.contains(group_id)) return;
   Require(!group.HasMembers(), "I58",
           [&] { return "group " + group_id + " lost offsets of a topic that its members read"; });
-  if (may_be_deleted_.contains(group_id)) return;
   const int64_t age = now - std::max(committed, group.empty_since);
   Require(age >= retention_ms_, "I58", [&] {
     return "group " + group_id + " lost an offset that is " + std::to_string(age) + " ms old, of " +

@@ -457,6 +457,23 @@ TEST_F(GroupSessionTest, CommitBetweenTwoMembershipsIsRefused) {
   EXPECT_EQ(Find<message::OffsetCommitRequest>(), nullptr);
 }
 
+// Its epochs may come again, in a group that was deleted and begins anew: of the two lives of a
+// member, requests of the first must not pass as of the second.
+TEST_F(GroupSessionTest, MemberThatIsNotKnownAnyMoreJoinsUnderAnotherId) {
+  Join();
+  const std::string before = core_.group().member_id();
+  Advance(1000);
+  HeartbeatError(ErrorCode::kFencedMemberEpoch);
+  Advance(100);
+  EXPECT_EQ(Get<message::GroupHeartbeatRequest>().member_id(), before);
+  HeartbeatError(ErrorCode::kUnknownMemberId);
+  Advance(100);
+  const auto& join = Get<message::GroupHeartbeatRequest>();
+  EXPECT_EQ(join.member_epoch(), 0);
+  EXPECT_NE(join.member_id(), before);
+  EXPECT_EQ(join.member_id(), core_.group().member_id());
+}
+
 TEST_F(GroupSessionTest, WaitingCommitsOfARevokedPartitionEndWithIt) {
   Join();
   Commit(1, 20);
