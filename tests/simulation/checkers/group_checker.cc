@@ -110,6 +110,7 @@ void GroupChecker::OnCommitAnswered(const PartitionOffsets& offsets, const Commi
       return Name(partition) + ": a commit of " + offset.offset.ToString() +
              " was acknowledged after one of " + before->ToString();
     });
+    if (committed.life != committed_.life) continue;  // it went with the group
     Offset& highest = committed_.offsets.try_emplace(partition, Offset(0)).first->second;
     highest = std::max(highest, offset.offset);
   }
