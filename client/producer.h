@@ -63,8 +63,11 @@ class Producer {
   using Callback = std::function<void(const DeliveryResult&)>;
 
   // kInvalidConfig names key and value. Does not connect yet. `resume` takes up the id of a former
-  // producer with its epoch raised by one, which fences that one. `hooks`: interceptors and the
-  // statistics callback; what they hold must outlive the producer.
+  // producer with its epoch raised by one, which fences that one. It has to be the last epoch that
+  // was used, and a producer raises its own after a record that it gave up: one that is too low
+  // comes again, and what is sent under it is taken for a repeat. Keep a margin, as the payments
+  // example does. `hooks`: interceptors and the statistics callback; what they hold must outlive
+  // the producer.
   static absl::StatusOr<std::unique_ptr<Producer>> Create(
       const ConfigMap& config,
       std::optional<std::pair<ProducerId, ProducerEpoch>> resume = std::nullopt,

@@ -188,8 +188,8 @@ void GroupSession::ApplyError(Instant now, const message::GroupHeartbeatResponse
       error == ErrorCode::kStaleMemberEpoch || error == ErrorCode::kIllegalGeneration) {
     // Somebody else may own the partitions already: join as a new member.
     member_epoch_ = 0;
-    // A group that was deleted, or expired, begins with its first epoch again: what this member sent
-    // to the former one and is still on its way must not pass as of the new one.
+    // A group that was deleted, or expired, begins with its first epoch again: what this member
+    // sent to the former one and is still on its way must not pass as of the new one.
     if (error == ErrorCode::kUnknownMemberId) member_id_ = RandomMemberId(rng_);
     LoseAll(effects);
     return;
