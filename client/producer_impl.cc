@@ -269,7 +269,7 @@ absl::StatusOr<int32_t> Producer::Impl::PartitionCount(absl::string_view topic, 
     if (error == ErrorCode::kNotConnected) return reachability_;
     return ToStatus(error, message);
   }
-  return partition_counts_[std::string(topic)];
+  return accumulator_.PartitionCount(topic);
 }
 
 ProducerStats Producer::Impl::stats() const {
@@ -321,9 +321,7 @@ void Producer::Impl::Dispatch(ProducerEffects effects) {
 void Producer::Impl::PublishLocked(Instant now) {
   const ClientMetadata& metadata = core_.metadata();
   for (auto it = wanted_topics_.begin(); it != wanted_topics_.end();) {
-    const TopicView* topic = metadata.view().FindTopic(*it);
-    if (topic != nullptr) {
-      partition_counts_[*it] = static_cast<int32_t>(topic->partitions.size());
+    if (metadata.view().FindTopic(*it) != nullptr) {
       it = wanted_topics_.erase(it);
       continue;
     }

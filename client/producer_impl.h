@@ -75,7 +75,6 @@ class Producer::Impl {
   size_t callbacks_guess_ = 16;                                   // guarded
   std::set<std::string> wanted_topics_;                           // guarded
   std::map<std::string, ErrorCode> topic_errors_;                 // guarded; of wanted topics
-  std::map<std::string, int32_t> partition_counts_;               // guarded
   std::optional<std::pair<ProducerId, ProducerEpoch>> identity_;  // guarded
   ErrorCode fatal_ = ErrorCode::kNone;                            // guarded
   absl::Status reachability_;                                     // guarded
