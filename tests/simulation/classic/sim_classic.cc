@@ -97,13 +97,9 @@ void SimClassic::Carry(ClassicEffects& effects) {
   for (const ClassicCall& call : effects.calls) Send(call);
 }
 
-GroupChecker::Committed SimClassic::StillKnown(const Known& known) const {
-  return known.group.life == ports_.classic.life() ? known.committed : GroupChecker::Committed();
-}
-
 void SimClassic::Begin(int32_t index, const OffsetAndMetadata& start) {
   const bool is_first = start.offset == kNoOffset;
-  ports_.group.OnAssigned(PartitionOf(index), start.offset, StillKnown(known_at_read_));
+  ports_.group.OnAssigned(PartitionOf(index), start.offset, known_at_read_.committed);
   if (ports_.say) Say("reads index " + std::to_string(index) + " from " + start.offset.ToString());
   Reading& reading = readings_[index] = Reading{.next = start};
   reading.resets = is_first;
@@ -218,9 +214,7 @@ void SimClassic::OnAnswer(const ClassicCall& call, const Known& known,
                                              .leader_epoch = LeaderEpoch(partition.leader_epoch()),
                                              .metadata = partition.metadata()});
     }
-    if (known.group.life == ports_.classic.life()) {
-      ports_.group.OnCommitAnswered(offsets, known.committed, error);
-    }
+    ports_.group.OnCommitAnswered(offsets, known.committed, error);
   }
   if (ports_.say) Say(response);
   Turn([&](Instant now, ClassicEffects& effects) {

@@ -85,8 +85,6 @@ class SimClassic {
   // A line for each answer that says something, and for each partition that comes and goes.
   void Say(const ClassicResponse& response) const;
   void Say(const std::string& text) const;
-  // As far as it is still true: a deletion of the group takes it back.
-  [[nodiscard]] GroupChecker::Committed StillKnown(const Known& known) const;
   [[nodiscard]] std::vector<TopicPartition> PartitionsOf(const Indices& indices) const;
   [[nodiscard]] TopicPartition PartitionOf(int32_t index) const {
     return {options_.topic_id, PartitionIndex(index)};

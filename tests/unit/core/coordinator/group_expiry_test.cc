@@ -41,6 +41,16 @@ class GroupExpiryTest : public ClassicFixture {
       ASSERT_EQ(Beat(member.member_id, member.generation), ErrorCode::kNone);
     }
   }
+  // Of offset 5. Whoever coordinates next knows when the last member went.
+  void ExpectForgottenInAWeek() {
+    FailOver();
+    Pass(7 * kDay - 2 * kCheck);
+    EXPECT_EQ(FetchOffset(topic_, 0), 5);
+    FailOver();
+    Pass(3 * kCheck);
+    EXPECT_EQ(FetchOffset(topic_, 0), -1);
+    EXPECT_TRUE(core_.groups().empty());
+  }
 
   TopicId other_;
 };
@@ -81,14 +91,7 @@ TEST_F(GroupExpiryTest, OffsetsOfMembersAreKeptAndExpireAfterTheLastHasGone) {
   EXPECT_EQ(CommitOffset("a", 1, topic_, 0, 5), ErrorCode::kNone);
   Stay("a", 8 * kDay, joined);
   Leave("a");
-  FailOver();
-  Pass(7 * kDay - 2 * kCheck);
-  EXPECT_EQ(FetchOffset(topic_, 0), 5);
-  // Whoever coordinates next knows when it went.
-  FailOver();
-  Pass(3 * kCheck);
-  EXPECT_EQ(FetchOffset(topic_, 0), -1);
-  EXPECT_TRUE(core_.groups().empty());
+  ExpectForgottenInAWeek();
 }
 
 TEST_F(GroupExpiryTest, AReturnBeginsTheTimeAnew) {
@@ -134,13 +137,7 @@ TEST_F(GroupExpiryTest, OffsetsOfClassicMembersAreKeptAndExpireAfterTheLastHasGo
   EXPECT_EQ(FetchOffset(topic_, 0), 5);
   EXPECT_EQ(FetchOffset(other_, 0), -1);
   EXPECT_EQ(LeaveBy(member.member_id), ErrorCode::kNone);
-  FailOver();
-  Pass(7 * kDay - 2 * kCheck);
-  EXPECT_EQ(FetchOffset(topic_, 0), 5);
-  FailOver();
-  Pass(3 * kCheck);
-  EXPECT_EQ(FetchOffset(topic_, 0), -1);
-  EXPECT_TRUE(core_.groups().empty());
+  ExpectForgottenInAWeek();
   EXPECT_EQ(State(), "none");
 }
 
