@@ -185,6 +185,7 @@ absl::Status Journal::GoOn(std::shared_ptr<const Segment> segment, uint64_t posi
   head.resize(got);
   const uint64_t id = segment->id;
   QUIPU_RETURN_IF_ERROR(OpenActive(std::move(segment), position));
+  maker_->Used(position);
   const auto mark = [&](size_t slot) {
     const absl::string_view block = absl::ClippedSubstr(head, MarkPosition(slot));
     return DecodeMark(block, options_.directory_id, id).value_or(0);
@@ -267,6 +268,7 @@ absl::Status Journal::Append(GroupHeader header, const std::vector<Piece>& paylo
   QUIPU_RETURN_IF_ERROR(WriteBuffer());
   QUIPU_RETURN_IF_ERROR(file_->Sync());
   position_ += header.bytes();
+  maker_->Used(header.bytes());
   unmarked_ = header.number;
   active_first_group_ = std::min(active_first_group_, header.number);
   return absl::OkStatus();

@@ -26,6 +26,12 @@ constexpr auto kPause = std::chrono::milliseconds(200);
 constexpr uint64_t kFreePart = 16;
 // With no spare the disk is let be for as long as a piece took, with all of them for so many times.
 constexpr double kPausesMost = 8;
+// The next segment is whole when a quarter of the present one was used: then it may come late, by
+// a burst or for want of a processor, and still be in time.
+constexpr uint64_t kPrepareAhead = 4;
+// Without much use a piece is written so often.
+constexpr auto kIdlePause = std::chrono::milliseconds(50);
+constexpr auto kLook = std::chrono::milliseconds(5);
 
 std::unique_ptr<char, AlignedDeleter> MakeZeros() {
   std::unique_ptr<char, AlignedDeleter> zeros(
@@ -52,11 +58,20 @@ SegmentMaker::~SegmentMaker() {
   thread_.join();
 }
 
+absl::StatusOr<std::shared_ptr<const Segment>> SegmentMaker::AwaitReady(
+    std::unique_lock<std::mutex>& lock) {
+  ++waiting_;
+  wake_.notify_all();
+  ready_.wait(lock, [this] { return prepared_ != nullptr || !failed_.ok(); });
+  --waiting_;
+  if (prepared_ == nullptr) return failed_;
+  used_before_ = used_.load(std::memory_order_relaxed);
+  return std::exchange(prepared_, nullptr);
+}
+
 absl::StatusOr<std::shared_ptr<const Segment>> SegmentMaker::Take() {
   std::unique_lock<std::mutex> lock(mutex_);
-  ready_.wait(lock, [this] { return prepared_ != nullptr || !failed_.ok(); });
-  if (prepared_ == nullptr) return failed_;
-  std::shared_ptr<const Segment> taken = std::exchange(prepared_, nullptr);
+  QUIPU_ASSIGN_OR_RETURN(std::shared_ptr<const Segment> taken, AwaitReady(lock));
   ++taken_;
   wake_.notify_all();
   return taken;
@@ -65,9 +80,8 @@ absl::StatusOr<std::shared_ptr<const Segment>> SegmentMaker::Take() {
 absl::StatusOr<std::shared_ptr<const Segment>> SegmentMaker::TakeOfSize(uint64_t bytes) {
   std::unique_lock<std::mutex> lock(mutex_);
   // Ids say the order of groups: one that was prepared before must not be used behind this.
-  ready_.wait(lock, [this] { return prepared_ != nullptr || !failed_.ok(); });
-  if (prepared_ == nullptr) return failed_;
-  free_.push_back(std::exchange(prepared_, nullptr));
+  QUIPU_ASSIGN_OR_RETURN(std::shared_ptr<const Segment> unused, AwaitReady(lock));
+  free_.push_back(std::move(unused));
   const uint64_t id = next_id_++;
   wake_.notify_all();
   lock.unlock();
@@ -159,7 +173,12 @@ absl::Status SegmentMaker::Reclaim(std::unique_lock<std::mutex>& lock) {
 }
 
 absl::Status SegmentMaker::Prepare(std::unique_lock<std::mutex>& lock) {
-  while (spares_.empty()) QUIPU_RETURN_IF_ERROR(MakeSpare(options_.segment_bytes, lock));
+  while (spares_.empty()) {
+    QUIPU_RETURN_IF_ERROR(MakeSpare(lock));
+    if (spares_.empty()) AwaitPiece(lock);
+    QUIPU_RETURN_IF_ERROR(Reclaim(lock));  // one that came back is as good
+    if (stopping_) return absl::OkStatus();
+  }
   const Spare spare = std::move(spares_.back());
   spares_.pop_back();
   // The id under which zeros were written is free, and good where none came behind it.
@@ -180,6 +199,15 @@ absl::Status SegmentMaker::Prepare(std::unique_lock<std::mutex>& lock) {
   return absl::OkStatus();
 }
 
+void SegmentMaker::AwaitPiece(std::unique_lock<std::mutex>& lock) {
+  const auto until = std::chrono::steady_clock::now() + kIdlePause;
+  const auto due = [this] {
+    const uint64_t used = used_.load(std::memory_order_relaxed) - used_before_;
+    return stopping_ || waiting_ > 0 || !failed_.ok() || blank_->at < kPrepareAhead * used;
+  };
+  while (!due() && std::chrono::steady_clock::now() < until) wake_.wait_for(lock, kLook);
+}
+
 bool SegmentMaker::WantsAhead() const {
   return !came_back_ && taken_ > 1 && spares_.size() < options_.spares_ahead;
 }
@@ -197,22 +225,25 @@ absl::StatusOr<std::optional<absl::Duration>> SegmentMaker::MakeAhead(
   const double there =
       static_cast<double>(spares_.size()) / static_cast<double>(options_.spares_ahead);
   const auto before = std::chrono::steady_clock::now();
-  const absl::Status status = MakeSpare(kZerosBytes, lock);
+  const uint64_t used = used_.load(std::memory_order_relaxed);
+  const bool idle = used - std::exchange(ahead_at_, used) < kZerosBytes;
+  const absl::Status status = MakeSpare(lock);
   // It was only for later.
   if (!status.ok() && CodeOf(status) == ErrorCode::kDiskFull) return std::nullopt;
   QUIPU_RETURN_IF_ERROR(status);
+  if (idle) return absl::FromChrono(kIdlePause);
   const auto took = absl::FromChrono(std::chrono::steady_clock::now() - before);
   return std::min(took * (1 + (kPausesMost - 1) * there), absl::FromChrono(kPause));
 }
 
-absl::Status SegmentMaker::MakeSpare(uint64_t piece, std::unique_lock<std::mutex>& lock) {
+absl::Status SegmentMaker::MakeSpare(std::unique_lock<std::mutex>& lock) {
   const uint64_t id = blank_.has_value() ? blank_->id : next_id_++;
   lock.unlock();
   const absl::Status status = [&]() -> absl::Status {
     if (!blank_.has_value()) {
       QUIPU_ASSIGN_OR_RETURN(blank_, Begin(id, options_.segment_bytes));
     }
-    return RemoveIfFull(WriteZeros(*blank_, piece), blank_->path);
+    return RemoveIfFull(WriteZeros(*blank_, kZerosBytes), blank_->path);
   }();
   if (!status.ok()) blank_.reset();
   lock.lock();

@@ -1,6 +1,7 @@
 // Segments in use, and where the next ones come from.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
@@ -36,9 +37,10 @@ using SegmentMap = std::map<uint64_t, std::shared_ptr<const Segment>>;
 
 // Keeps one segment ready, so that the committer never waits for zeros to reach the disk, and takes
 // back those that are free: a few are used again, the others removed. Once a segment has filled,
-// spares are made before there is a use for them, the more slowly the more there are: zeros that
-// are written all at once take the disk from the groups. Once one came back none is made ahead:
-// beside those they would be written for nothing. Thread-safe.
+// spares are made before there is a use for them. Zeros that are written all at once take the disk
+// from the groups: the next segment's keep ahead of the use of the present one, and spares behind
+// it, the more slowly the more there are. Once one came back none is made ahead: beside those they
+// would be written for nothing. Thread-safe.
 class SegmentMaker {
  public:
   struct Options {
@@ -71,6 +73,8 @@ class SegmentMaker {
   absl::StatusOr<std::shared_ptr<const Segment>> Take();
   // The same, for a group that is too large for a common one. Made by the caller's thread.
   absl::StatusOr<std::shared_ptr<const Segment>> TakeOfSize(uint64_t bytes);
+  // So many bytes more stand in the segment that is written to.
+  void Used(uint64_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }
   // Nothing in it is needed any more, and nothing durable refers to it.
   void GiveBack(std::shared_ptr<const Segment> segment);
   [[nodiscard]] Stats stats() const;
@@ -93,16 +97,21 @@ class SegmentMaker {
   void Run();
   // Free segments that nobody reads any more become spares, or go.
   absl::Status Reclaim(std::unique_lock<std::mutex>& lock);
-  // Makes the next segment of a spare; of zeros, at once, where there is none.
+  // Makes the next segment of a spare. Where there is none it makes one of zeros, at least as fast
+  // as they may be needed, and returns when that is done or the maker stops.
   absl::Status Prepare(std::unique_lock<std::mutex>& lock);
+  // Lets the disk be until the next piece for Prepare is due.
+  void AwaitPiece(std::unique_lock<std::mutex>& lock);
   [[nodiscard]] bool WantsAhead() const;
   // Writes a piece of a spare, and says how long to let the disk be before the next; nullopt where
   // the disk has no room for spares.
   absl::StatusOr<std::optional<absl::Duration>> MakeAhead(std::unique_lock<std::mutex>& lock);
-  // Writes at most `piece` bytes of blank_, which is a spare when it is whole: synced with its
-  // head, and until then gone at a start.
-  absl::Status MakeSpare(uint64_t piece, std::unique_lock<std::mutex>& lock);
+  // Writes a piece of blank_, which is a spare when it is whole: synced with its head, and until
+  // then gone at a start.
+  absl::Status MakeSpare(std::unique_lock<std::mutex>& lock);
 
+  // Waits until one is ready, which is made at the disk's speed meanwhile, and takes it.
+  absl::StatusOr<std::shared_ptr<const Segment>> AwaitReady(std::unique_lock<std::mutex>& lock);
   absl::StatusOr<Blank> Begin(uint64_t id, uint64_t bytes) const;
   absl::Status WriteZeros(Blank& blank, uint64_t piece) const;
   // Gives a file its head and its name, by which it is a segment. One that does not fit is removed.
@@ -122,10 +131,14 @@ class SegmentMaker {
   std::shared_ptr<const Segment> prepared_;           // under mutex_
   absl::Status failed_;                               // under mutex_; of the last attempt
   uint64_t taken_ = 0;                                // under mutex_
+  size_t waiting_ = 0;                                // under mutex_; for prepared_
+  uint64_t used_before_ = 0;                          // under mutex_; used_ when one was taken last
   bool came_back_ = false;                            // under mutex_; a segment did
   bool stopping_ = false;                             // under mutex_
   Stats stats_;                                       // under mutex_
-  std::optional<Blank> blank_;                        // of thread_
+  std::atomic<uint64_t> used_ = 0;
+  std::optional<Blank> blank_;  // of thread_
+  uint64_t ahead_at_ = 0;       // of thread_; used_ at the last piece that was made ahead
   std::thread thread_;
 };
 

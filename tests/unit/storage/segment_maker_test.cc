@@ -24,12 +24,12 @@ constexpr uint64_t kBytes = 16 << 10;
 class SegmentMakerTest : public ::testing::Test {
  protected:
   void Start(size_t spares_max, uint64_t next_id = 5, std::vector<std::string> spares = {},
-             size_t spares_ahead = 0) {
+             size_t spares_ahead = 0, uint64_t segment_bytes = kBytes) {
     maker_ = std::make_unique<SegmentMaker>(
         SegmentMaker::Options{.files = &SystemFiles(),
                               .folder = folder_.path(),
                               .directory_id = id_,
-                              .segment_bytes = kBytes,
+                              .segment_bytes = segment_bytes,
                               .spares_max = spares_max,
                               .spares_ahead = spares_ahead,
                               .fatal = [this](const std::string& why) { fatal_ = why; }},
@@ -61,6 +61,9 @@ class SegmentMakerTest : public ::testing::Test {
     EXPECT_EQ(header->segment, segment.id);
     EXPECT_EQ(header->bytes, segment.bytes);
     EXPECT_EQ(header->directory_id, id_);
+  }
+  static void ExpectSize(const Segment& segment, uint64_t bytes) {
+    EXPECT_EQ(fs::file_size(segment.path), bytes);
   }
   // Beside `others` files; later what is free stays free.
   void WaitUntilOneIsReady(size_t others) {
@@ -170,6 +173,24 @@ TEST_F(SegmentMakerTest, SparesOfAFormerProcessAreUsedFirst) {
   ExpectWhole(*segment);
   EXPECT_EQ(maker_->stats().recycled, 1U);
   EXPECT_FALSE(fs::exists(PathOf("spare-3")));
+}
+
+// Zeros for later leave the disk to the groups; what is needed soon, or now, is made at once.
+TEST_F(SegmentMakerTest, TheNextKeepsAheadOfTheUseOfThePresentOne) {
+  constexpr uint64_t kLarge = 32 << 20;  // 128 pieces: 6.4 s without any use
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  Start(0, 5, {}, 0, kLarge);
+  ExpectSize(*Take(), kLarge);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(maker_->stats().made, 1U);
+  auto began = now();
+  maker_->Used(kLarge / 4);
+  EXPECT_TRUE(Eventually([&] { return maker_->stats().made == 2; }));
+  EXPECT_LT(now() - began, std::chrono::seconds(4));
+  ExpectSize(*Take(), kLarge);
+  began = now();
+  ExpectSize(*Take(), kLarge);
+  EXPECT_LT(now() - began, std::chrono::seconds(4));
 }
 
 // A broker that takes little keeps no more than it needs.
