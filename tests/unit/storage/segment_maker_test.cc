@@ -216,6 +216,17 @@ TEST_F(SegmentMakerTest, SparesAreMadeAheadOnceASegmentHasFilled) {
   EXPECT_EQ(maker_->stats().free, 3U);
 }
 
+TEST_F(SegmentMakerTest, SparesAreMadeSlowlyWithoutUse) {
+  constexpr uint64_t kLarge = 4 << 20;  // 16 pieces: 0.8 s without any use
+  Start(3, 5, {}, 3, kLarge);
+  const std::vector<std::shared_ptr<const Segment>> taken{Take(), Take()};
+  maker_->Used(kLarge / 4);
+  ASSERT_TRUE(Eventually([&] { return maker_->stats().made == 3; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(maker_->stats().free, 0U);
+  EXPECT_TRUE(Eventually([&] { return maker_->stats().free == 1; }));
+}
+
 TEST_F(SegmentMakerTest, NoneIsMadeAheadWhereAllWouldTakeMoreThanASixteenthOfWhatIsFree) {
   const size_t more = static_cast<size_t>(DiskFreeBytes(folder_.path()).value()) / kBytes / 8;
   Start(more, 5, {}, more);
