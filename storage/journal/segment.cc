@@ -169,7 +169,16 @@ absl::Status SegmentMaker::Reclaim(std::unique_lock<std::mutex>& lock) {
     if (keep) spares_.push_back({.path = spare});
     if (!keep) ++stats_.removed;
   }
-  return absl::OkStatus();
+  return came_back_ && !spares_.empty() ? DropBlank(lock) : absl::OkStatus();
+}
+
+absl::Status SegmentMaker::DropBlank(std::unique_lock<std::mutex>& lock) {
+  if (!blank_.has_value()) return absl::OkStatus();
+  lock.unlock();
+  absl::Status status = options_.files->Remove(blank_->path);
+  blank_.reset();
+  lock.lock();
+  return status;
 }
 
 absl::Status SegmentMaker::Prepare(std::unique_lock<std::mutex>& lock) {

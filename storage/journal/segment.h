@@ -95,8 +95,10 @@ class SegmentMaker {
   };
 
   void Run();
-  // Free segments that nobody reads any more become spares, or go.
+  // Free segments that nobody reads any more become spares, or go; with them what was begun for
+  // want of one: nothing would finish it, and a disk that was full may need the room.
   absl::Status Reclaim(std::unique_lock<std::mutex>& lock);
+  absl::Status DropBlank(std::unique_lock<std::mutex>& lock);
   // Makes the next segment of a spare. Where there is none it makes one of zeros, at least as fast
   // as they may be needed, and returns when that is done or the maker stops.
   absl::Status Prepare(std::unique_lock<std::mutex>& lock);

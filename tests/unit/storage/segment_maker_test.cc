@@ -223,6 +223,31 @@ TEST_F(SegmentMakerTest, SparesAreMadeSlowlyWithoutUse) {
   EXPECT_EQ(maker_->stats().free, 0U);
 }
 
+// What was begun for want of a segment takes no room beside one that came back.
+TEST_F(SegmentMakerTest, WhatIsHalfMadeGoesWhenASegmentComesBack) {
+  constexpr uint64_t kLarge = 16 << 20;  // 64 pieces: 3.2 s without any use
+  const auto half_made = [this] {
+    const std::vector<std::string> names = Names();
+    return std::any_of(names.begin(), names.end(),
+                       [](const std::string& name) { return name.starts_with("spare-new-"); });
+  };
+  for (const size_t ahead : {0, 1}) {
+    Start(4, 5, {}, ahead, kLarge);
+    std::vector<std::shared_ptr<const Segment>> taken{Take(), Take()};
+    if (ahead > 0) {
+      maker_->Used(kLarge / 4);
+      ASSERT_TRUE(Eventually([&] { return maker_->stats().made == 3; }));
+    }
+    ASSERT_TRUE(Eventually(half_made));
+    maker_->GiveBack(std::move(taken.front()));
+    EXPECT_TRUE(Eventually([&] { return !half_made(); })) << "ahead: " << ahead;
+    EXPECT_EQ(maker_->stats().made, 2U + ahead);
+    ExpectWhole(*Take());
+    maker_.reset();
+    for (const std::string& name : Names()) fs::remove(PathOf(name));
+  }
+}
+
 TEST_F(SegmentMakerTest, NoneIsMadeAheadWhereAllWouldTakeMoreThanASixteenthOfWhatIsFree) {
   const size_t more = static_cast<size_t>(DiskFreeBytes(folder_.path()).value()) / kBytes / 8;
   Start(more, 5, {}, more);
