@@ -231,7 +231,7 @@ TEST_F(SegmentMakerTest, WhatIsHalfMadeGoesWhenASegmentComesBack) {
     return std::any_of(names.begin(), names.end(),
                        [](const std::string& name) { return name.starts_with("spare-new-"); });
   };
-  for (const size_t ahead : {0, 1}) {
+  for (const size_t ahead : {size_t{0}, size_t{1}}) {
     Start(4, 5, {}, ahead, kLarge);
     std::vector<std::shared_ptr<const Segment>> taken{Take(), Take()};
     if (ahead > 0) {
