@@ -184,6 +184,8 @@ absl::Status Journal::GoOn(std::shared_ptr<const Segment> segment, uint64_t posi
   QUIPU_ASSIGN_OR_RETURN(const size_t got, Read(*segment, 0, head.size(), head.data()));
   head.resize(got);
   const uint64_t id = segment->id;
+  const std::optional<SegmentHeader> header = DecodeSegmentHeader(head);
+  if (header.has_value() && header->version < kSegmentVersion) position = segment->bytes;
   QUIPU_RETURN_IF_ERROR(OpenActive(std::move(segment), position));
   maker_->Used(position);
   const auto mark = [&](size_t slot) {

@@ -113,7 +113,8 @@ class Journal {
 
  private:
   explicit Journal(Options options) : options_(std::move(options)) {}
-  // Appends follow at `position` of a segment that is there.
+  // Appends follow at `position` of a segment that is there; in the next one if its version is
+  // older.
   absl::Status GoOn(std::shared_ptr<const Segment> segment, uint64_t position);
   absl::Status OpenActive(std::shared_ptr<const Segment> segment, uint64_t position);
   absl::Status Rewrite(const std::vector<Unsynced>& groups);

@@ -30,8 +30,10 @@ inline constexpr size_t kSegmentMarks = 2;
 // Header and marks.
 inline constexpr uint64_t kSegmentHeadBytes = (1 + kSegmentMarks) * kJournalBlockBytes;
 
-// 1 had no marks, and was in no release.
-inline constexpr uint32_t kSegmentVersion = 2;
+// 1 had no marks, and was in no release. With 3 an index may hold several batches under one key
+// (batch_run.h): nothing is written to a segment of an older version any more.
+inline constexpr uint32_t kSegmentVersion = 3;
+inline constexpr uint32_t kOldestSegmentVersion = 2;
 
 struct SegmentHeader {
   uint32_t version = kSegmentVersion;

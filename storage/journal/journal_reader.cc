@@ -81,7 +81,8 @@ void JournalReader::Look(SegmentFile& file) const {
   if (header.has_value() && header->directory_id != directory_id_) {
     file.foreign = header->directory_id;
   }
-  if (header.has_value() && header->version != kSegmentVersion) {
+  if (header.has_value() &&
+      (header->version < kOldestSegmentVersion || header->version > kSegmentVersion)) {
     file.sound = false;
     file.other_version = header->version;
   }

@@ -76,9 +76,30 @@ LogIterator::LogIterator(const LogSource& source, LogId log_id, Offset from, Off
                         ? std::optional<ScopedSnapshot>(std::in_place, source.db, source.place)
                         : std::nullopt),
       snapshot_(snapshot == nullptr ? *own_snapshot_ : *snapshot),
-      range_(source.db, source.family, log_id, from_, end_, snapshot_.get()) {
+      // The key of a batch before `end` may lie behind it.
+      range_(source.db, source.family, log_id, from_,
+             source.place.HoldsRuns() ? Offset::Max() : end_, snapshot_.get()) {
   range_.SeekTo(from_);
   if (Failed()) FindUnreadable(from_);
+  OpenRun();
+}
+
+void LogIterator::OpenRun() {
+  run_.clear();
+  at_ = 0;
+  const rocksdb::Iterator& it = range_.iterator();
+  if (!source_.place.HoldsRuns() || !it.Valid() || IsBatchAlone(ToView(it.value()))) return;
+  std::optional<BatchRun> run = DecodeBatchRun(LastOffsetOf(it), ToView(it.value()));
+  if (!run.has_value()) return;
+  run_ = *std::move(run);
+  size_t first = 0;
+  while (first + 1 < run_.size() && run_[first].last_offset < from_) ++first;
+  GoTo(first);
+}
+
+void LogIterator::GoTo(size_t place_in_run) {
+  at_ = place_in_run;
+  value_ = EncodeBatchPointer(run_[at_].pointer);
 }
 
 bool LogIterator::Failed() const {
@@ -143,11 +164,12 @@ void LogIterator::FindUnreadableLast() {
 }
 
 void LogIterator::Next() {
+  if (at_ + 1 < run_.size()) return GoTo(at_ + 1);
   if (!unreadable_) {
     const Offset before = last_offset();
     range_.iterator().Next();
     if (Failed()) FindUnreadable(before + 1);
-    return;
+    return OpenRun();
   }
   const Offset at = *unreadable_ + 1;
   unreadable_.reset();
@@ -155,7 +177,27 @@ void LogIterator::Next() {
   if (Failed()) FindUnreadable(at);
 }
 
+void LogIterator::NextRun() {
+  at_ = run_.empty() ? 0 : run_.size() - 1;
+  Next();
+}
+
+// The last batch before `end` lies under the first key from there on, or under the one before that.
+void LogIterator::SeekToLastOfRuns() {
+  rocksdb::Iterator& it = range_.iterator();
+  range_.SeekTo(end_);
+  if (Failed()) return;
+  OpenRun();
+  size_t behind = run_.size();  // the last batch to be had
+  while (behind > 0 && run_[behind - 1].last_offset >= end_) --behind;
+  if (behind > 0 && run_[behind - 1].last_offset >= from_) return GoTo(behind - 1);
+  it.Valid() ? it.Prev() : it.SeekToLast();
+  OpenRun();
+  if (!run_.empty()) GoTo(run_.size() - 1);
+}
+
 void LogIterator::SeekToLast() {
+  if (source_.place.HoldsRuns()) return SeekToLastOfRuns();
   unreadable_.reset();
   range_.iterator().SeekToLast();
   if (Failed()) FindUnreadableLast();
@@ -163,10 +205,12 @@ void LogIterator::SeekToLast() {
 
 Offset LogIterator::last_offset() const {
   if (unreadable_) return *unreadable_;
-  return LastOffsetOf(range_.iterator());
+  return run_.empty() ? LastOffsetOf(range_.iterator()) : run_[at_].last_offset;
 }
 
-absl::string_view LogIterator::value() const {
+absl::string_view LogIterator::value() const { return run_.empty() ? run_value() : value_; }
+
+absl::string_view LogIterator::run_value() const {
   return unreadable_ ? absl::string_view() : ToView(range_.iterator().value());
 }
 
@@ -182,12 +226,11 @@ Bytes LogIterator::Unchecked() const {
 void LogIterator::BeginReads(size_t bytes) const {
   if (unreadable_ || source_.place.IsInMemory(value())) return;
   std::vector<std::string> values;
-  const LogRange range(source_.db, source_.family, log_id_, last_offset(), end_, snapshot_.get());
-  rocksdb::Iterator& it = range.iterator();
   size_t found = 0;
   size_t later = 0;  // the first one behind this read
-  for (it.SeekToFirst(); it.Valid() && found < 2 * bytes; it.Next()) {
-    values.emplace_back(ToView(it.value()));
+  for (LogIterator it(source_, log_id_, last_offset(), end_, &snapshot_);
+       it.Valid() && found < 2 * bytes; it.Next()) {
+    values.emplace_back(it.value());
     found += source_.place.BytesOf(values.back());
     if (found <= bytes) later = values.size();
   }

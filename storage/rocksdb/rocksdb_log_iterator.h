@@ -3,12 +3,15 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "base/ids.h"
 #include "core/replication/partition_types.h"
 #include "rocksdb/db.h"
+#include "storage/batch_run.h"
 #include "storage/key_encoding.h"
 #include "storage/rocksdb/groups/group_log.h"
 
@@ -61,6 +64,9 @@ class LogRange {
 // its own, and RocksDB's own read-ahead covers tables only: whoever reads many says so
 // (BeginReads).
 //
+// A key may stand for several batches, one behind another (batch_run.h): they are walked like those
+// with keys of their own. A run whose value is damaged is one damaged batch.
+//
 // A value that the database itself cannot read (its blob fails RocksDB's checksum, the file is too
 // short, the disk reports an error) ends a rocksdb::Iterator without telling the key. The key is
 // still there: this iterator finds it by halving the range in which a seek fails, stands on it like
@@ -74,17 +80,33 @@ class LogIterator {
               const ScopedSnapshot* snapshot);
 
   // False behind the last batch and after an error; ask status().
-  [[nodiscard]] bool Valid() const { return unreadable_.has_value() || range_.iterator().Valid(); }
+  [[nodiscard]] bool Valid() const {
+    return unreadable_.has_value() ||
+           (range_.iterator().Valid() && (!source_.place.HoldsRuns() || last_offset() < end_));
+  }
   void Next();
   // Goes to the last batch instead.
   void SeekToLast();
   [[nodiscard]] Offset last_offset() const;
+
+  // The batches of the key that this one lies under, those outside [from, end) too, and which of
+  // them this one is. Empty: this one alone, or the key's value is damaged.
+  [[nodiscard]] absl::Span<const RunBatch> run() const { return run_; }
+  [[nodiscard]] size_t place_in_run() const { return at_; }
+  // Last offset and value of that key. The value: until Next; empty when it cannot be read.
+  [[nodiscard]] Offset run_last_offset() const {
+    return run_.empty() ? last_offset() : run_.back().last_offset;
+  }
+  [[nodiscard]] absl::string_view run_value() const;
+  // To the first batch of the next key.
+  void NextRun();
+
   // Size and largest time of the batch, unchecked; 0 and kNoTimestamp when it cannot be read.
   [[nodiscard]] size_t batch_bytes() const;
   [[nodiscard]] TimestampMs max_timestamp() const;
   // A copy of the batch, unchecked. Empty when it cannot be read.
   [[nodiscard]] Bytes Unchecked() const;
-  // What is stored under the key; until Next. Empty when it cannot be read.
+  // What stands for the batch (BatchPlace); until Next. Empty when it cannot be read.
   [[nodiscard]] absl::string_view value() const;
   // A checked copy of the batch: kCorruptMessage, naming log and offset (D5) and with its place.
   [[nodiscard]] absl::StatusOr<StoredBatch> Checked() const;
@@ -97,6 +119,10 @@ class LogIterator {
   [[nodiscard]] absl::Status status() const;
 
  private:
+  // The database's iterator has moved: to the first batch there that is not before `from`.
+  void OpenRun();
+  void GoTo(size_t place_in_run);
+  void SeekToLastOfRuns();
   // The seek to `at` ended without a batch: finds the one that cannot be read.
   void FindUnreadable(Offset at);
   void FindUnreadableLast();
@@ -121,6 +147,9 @@ class LogIterator {
   const std::optional<ScopedSnapshot> own_snapshot_;
   const ScopedSnapshot& snapshot_;
   LogRange range_;
+  BatchRun run_;                      // of the key, when it holds several
+  size_t at_ = 0;                     // in run_
+  std::string value_;                 // of run_[at_]
   std::optional<Offset> unreadable_;  // stands on this batch, whose value cannot be read
   rocksdb::Status why_unreadable_;
 };

@@ -106,7 +106,8 @@ class RocksdbLogStore final : public LogStore {
   struct Change {
     std::optional<PartitionState> state;
     const std::vector<EpochEntry>* epochs = nullptr;
-    bool put = false;  // a batch
+    bool put = false;       // a batch, or what is left of a run
+    bool appended = false;  // the last put is a batch behind all others
     bool truncated = false;
   };
   // One group under construction.
@@ -129,13 +130,15 @@ class RocksdbLogStore final : public LogStore {
 
   // ---- rocksdb_log_write.cc ----
   absl::Status AddMutation(const LogWrite& write, Group& group);
-  absl::Status AddTruncation(LogId log_id, Offset log_end, Group& group);
+  absl::Status AddTruncation(LogId log_id, Offset log_end, Change& change, Group& group);
   absl::Status AddRepairs(const LogWrite& write, Group& group);
   absl::Status AddAppends(const LogWrite& write, Group& group);
   absl::Status AddEpochs(const LogWrite& write, Change& change, Group& group);
   absl::Status AddProducers(LogId log_id, const ProducerSnapshot& snapshot, Group& group);
   absl::Status CommitGroup(Group& group);
-  absl::Status DeleteFrom(LogId log_id, Offset log_end, rocksdb::WriteBatch& batch);
+  absl::Status DeleteFrom(LogId log_id, Offset log_end, Change& change, rocksdb::WriteBatch& batch);
+  // Gives each batch of the run a key of its own.
+  absl::Status TakeApart(LogId log_id, absl::Span<const RunBatch> run, rocksdb::WriteBatch& batch);
   [[nodiscard]] Offset LogStartIn(LogId log_id, const Group& group) const;
 
   // ---- rocksdb_log_read.cc ----

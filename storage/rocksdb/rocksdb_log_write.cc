@@ -44,13 +44,14 @@ absl::Status RocksdbLogStore::AddMutation(const LogWrite& write, Group& group) {
   const LogMutation& mutation = write.mutation;
   Change& change = group.changes[write.log_id];
   if (mutation.truncate_to.has_value()) {
-    QUIPU_RETURN_IF_ERROR(AddTruncation(write.log_id, *mutation.truncate_to, group));
+    QUIPU_RETURN_IF_ERROR(AddTruncation(write.log_id, *mutation.truncate_to, change, group));
     change.truncated = true;
   }
   if (!mutation.repairs.empty()) {
     QUIPU_CHECK_MSG(!mutation.truncate_to.has_value(), "a repair together with a truncation");
     QUIPU_RETURN_IF_ERROR(AddRepairs(write, group));
     change.put = true;
+    change.appended = false;  // what follows, follows a repair
   }
   if (!mutation.appends.empty()) {
     QUIPU_RETURN_IF_ERROR(AddAppends(write, group));
@@ -74,10 +75,12 @@ Offset RocksdbLogStore::LogStartIn(LogId log_id, const Group& group) const {
   return logs_.at(log_id).state.log_start_offset;
 }
 
-// [5,9] [10,12] [13,20], truncate to 12: [10,12] and [13,20] go, the log ends at 10.
-absl::Status RocksdbLogStore::AddTruncation(LogId log_id, Offset log_end, Group& group) {
+// [5,9] [10,12] [13,20], truncate to 12: [10,12] and [13,20] go, the log ends at 10. Of a run of
+// all three, [5,9] gets a key of its own.
+absl::Status RocksdbLogStore::AddTruncation(LogId log_id, Offset log_end, Change& change,
+                                            Group& group) {
   WriterLog& log = writer_logs_[log_id];
-  QUIPU_RETURN_IF_ERROR(DeleteFrom(log_id, log_end, group.batch));
+  QUIPU_RETURN_IF_ERROR(DeleteFrom(log_id, log_end, change, group.batch));
   rocksdb::Status status;
   while (!log.snapshots.empty() && log.snapshots.back() > log_end) {
     const auto key = EncodeProducerSnapshotKey(log_id, log.snapshots.back());
@@ -89,11 +92,18 @@ absl::Status RocksdbLogStore::AddTruncation(LogId log_id, Offset log_end, Group&
   return absl::OkStatus();
 }
 
-absl::Status RocksdbLogStore::DeleteFrom(LogId log_id, Offset log_end, rocksdb::WriteBatch& batch) {
+absl::Status RocksdbLogStore::DeleteFrom(LogId log_id, Offset log_end, Change& change,
+                                         rocksdb::WriteBatch& batch) {
   rocksdb::Status status;
   LogIterator batches(source(), log_id, log_end, Offset::Max(), nullptr);
-  for (; batches.Valid(); batches.Next()) {
-    const LogKey key = EncodeLogKey(log_id, batches.last_offset());
+  if (batches.place_in_run() > 0) {
+    const absl::Span<const RunBatch> kept = batches.run().first(batches.place_in_run());
+    const LogKey key = EncodeLogKey(log_id, kept.back().last_offset);
+    KeepFirst(status, batch.Put(family(kLog), ToSlice(key.view()), EncodeBatchRun(kept)));
+    change.put = true;
+  }
+  for (; batches.Valid(); batches.NextRun()) {
+    const LogKey key = EncodeLogKey(log_id, batches.run_last_offset());
     KeepFirst(status, batch.Delete(family(kLog), ToSlice(key.view())));
   }
   QUIPU_RETURN_IF_ERROR(batches.status());
@@ -114,10 +124,25 @@ absl::Status RocksdbLogStore::AddRepairs(const LogWrite& write, Group& group) {
                             nullptr);
     QUIPU_RETURN_IF_ERROR(place.status());
     if (!place.Valid() || batch.last_offset < log_start) continue;
-    if (batch.base_offset < place.Place().first_offset) continue;
+    const Offset first = place.Place().first_offset;
+    if (batch.base_offset < first) continue;
+    // A run that cannot be read is one damaged batch: what does not stand for all of it, is none.
+    const bool alone = IsBatchAlone(place.run_value()) || !place_->HoldsRuns();
+    if (!alone && place.run().empty() && batch.base_offset != first) continue;
+    QUIPU_RETURN_IF_ERROR(TakeApart(write.log_id, place.run(), group.batch));
     group.puts.push_back({.log_id = write.log_id, .batch = batch});
   }
   return absl::OkStatus();
+}
+
+absl::Status RocksdbLogStore::TakeApart(LogId log_id, absl::Span<const RunBatch> run,
+                                        rocksdb::WriteBatch& batch) {
+  rocksdb::Status status;
+  for (const auto& [last_offset, pointer] : run) {
+    const LogKey key = EncodeLogKey(log_id, last_offset);
+    KeepFirst(status, batch.Put(family(kLog), ToSlice(key.view()), EncodeBatchPointer(pointer)));
+  }
+  return FromRocksdb(status, "cannot take a run of batches apart");
 }
 
 absl::Status RocksdbLogStore::AddAppends(const LogWrite& write, Group& group) {
@@ -135,7 +160,9 @@ absl::Status RocksdbLogStore::AddAppends(const LogWrite& write, Group& group) {
     // A log start may lie inside a batch: an empty log may begin with the whole of it.
     const bool begins = tail.log_end == log_start && batch.last_offset >= log_start;
     QUIPU_CHECK_MSG(begins || batch.base_offset >= tail.log_end, "an append below the log end");
-    group.puts.push_back({.log_id = log_id, .batch = batch});
+    Change& change = group.changes[log_id];
+    group.puts.push_back({.log_id = log_id, .batch = batch, .follows = change.appended});
+    change.appended = true;
     tail.log_end = batch.last_offset + 1;
     tail.running_max = std::max(tail.running_max, batch.max_timestamp);
     tail.bytes += static_cast<int64_t>(batch.bytes.size());

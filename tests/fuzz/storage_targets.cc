@@ -8,6 +8,7 @@
 #include "base/crc32c.h"
 #include "core/metadata/metadata_image.h"
 #include "proto/record/metadata.pb.h"
+#include "storage/batch_run.h"
 #include "storage/data_directory.h"
 #include "storage/file_watermark.h"
 #include "storage/key_encoding.h"
@@ -43,6 +44,18 @@ void Values(absl::string_view bytes) {
       QUIPU_CHECK(again.records_size() == metadata.records_size());
     }
   }
+}
+
+// Numbers have more than one form in it: what is decoded must be encoded to what decodes to it.
+void Run(absl::string_view bytes) {
+  const auto run = DecodeBatchRun(Offset::Max(), bytes);
+  if (!run.has_value()) return;
+  const std::string again = EncodeBatchRun(*run);
+  QUIPU_CHECK(again.size() <= bytes.size());
+  const auto back = DecodeBatchRun(Offset::Max(), again);
+  QUIPU_CHECK(back.has_value() && back->size() == run->size());
+  QUIPU_CHECK(back->front().last_offset == run->front().last_offset);
+  QUIPU_CHECK(EncodeBatchRun(*back) == again);
 }
 
 void Stored(absl::string_view bytes) {
@@ -109,6 +122,10 @@ void StorageKeys(absl::string_view bytes) {
 void StorageValues(absl::string_view bytes) {
   Values(bytes);
   Values(EncodeText(bytes));  // version and checksum around the same bytes
+  Run(bytes);
+  std::string sealed = absl::StrCat(std::string(1, kRunVersion), bytes);
+  AppendBigEndian(sealed, Crc32c(sealed));
+  Run(sealed);
   Stored(bytes);
 }
 

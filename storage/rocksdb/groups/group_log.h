@@ -23,6 +23,9 @@ namespace quipu {
 struct BatchPut {
   LogId log_id;
   StoredBatch batch;
+  // It follows the put before it of the same log, and no other key of that log lies between: both
+  // may be put under one.
+  bool follows = false;
 };
 
 // Makes the groups of one database durable, and shows at open that none is missing (D1 to D4).
@@ -63,6 +66,9 @@ class BatchPlace {
   virtual ~BatchPlace() = default;
   // Equal pins before and after a snapshot was taken: the pin keeps what that shows.
   [[nodiscard]] virtual BatchPin Pin() const = 0;
+  // Whether a key may stand for several batches (batch_run.h). The values of all other functions
+  // are those of one batch: EncodeBatchPointer then.
+  [[nodiscard]] virtual bool HoldsRuns() const { return false; }
   // Size and largest time of the batch, without reading it where that can be avoided; 0 and
   // kNoTimestamp when the value is damaged.
   [[nodiscard]] virtual size_t BytesOf(absl::string_view value) const = 0;

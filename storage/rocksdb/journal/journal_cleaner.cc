@@ -197,21 +197,27 @@ absl::StatusOr<bool> JournalCleaner::MoveLog(uint64_t segment, LogId log_id,
   const LogSource source{ports_.db->db(), ports_.db->family(kLog), *ports_.log};
   std::vector<Candidate> candidates;
   size_t bytes = 0;
-  LogIterator it(source, log_id, std::max(use.first_offset, *log_start), use.last_offset + 1,
-                 nullptr);
-  for (; it.Valid(); it.Next()) {
+  LogIterator it(source, log_id, std::max(use.first_offset, *log_start), Offset::Max(), nullptr);
+  for (; it.Valid() && it.last_offset() <= use.last_offset; it.NextRun()) {
     if (canceled_.load()) return false;
     const std::optional<BatchPointer> pointer = DecodeBatchPointer(it.value());
     if (pointer.has_value() && pointer->segment != segment) continue;
-    absl::StatusOr<StoredBatch> batch = it.Checked();
-    if (!batch.ok()) {
-      // It stays where it is, to be repaired or examined (D5).
-      ports_.log->uses().AddUnknown(segment);
-      return false;
+    Candidate candidate{.value = std::string(it.run_value()), .puts = {}};
+    const Offset last = it.run_last_offset();
+    while (true) {
+      absl::StatusOr<StoredBatch> batch = it.Checked();
+      if (!batch.ok()) {
+        // It stays where it is, to be repaired or examined (D5).
+        ports_.log->uses().AddUnknown(segment);
+        return false;
+      }
+      bytes += batch->bytes.size();
+      candidate.puts.push_back(
+          {.log_id = log_id, .batch = *std::move(batch), .follows = !candidate.puts.empty()});
+      if (it.last_offset() == last) break;
+      it.Next();
     }
-    bytes += batch->bytes.size();
-    candidates.push_back(
-        {.value = std::string(it.value()), .put = {.log_id = log_id, .batch = *std::move(batch)}});
+    candidates.push_back(std::move(candidate));
     if (bytes < options_.move_bytes) continue;
     QUIPU_RETURN_IF_ERROR(MoveBatches(std::exchange(candidates, {})));
     bytes = 0;
@@ -228,12 +234,15 @@ absl::Status JournalCleaner::MoveBatches(const std::vector<Candidate>& candidate
   return ports_.db->WriteBuilt(
       [&](rocksdb::WriteBatch& /*batch*/, std::vector<BatchPut>& puts) -> absl::Status {
         for (const Candidate& candidate : candidates) {
-          const LogKey key = EncodeLogKey(candidate.put.log_id, candidate.put.batch.last_offset);
+          const BatchPut& last = candidate.puts.back();
+          const LogKey key = EncodeLogKey(last.log_id, last.batch.last_offset);
           QUIPU_ASSIGN_OR_RETURN(const std::optional<std::string> now,
                                  ports_.db->Get(ports_.db->family(kLog), key.view()));
           if (now != candidate.value) continue;
-          moved_bytes_ += candidate.put.batch.bytes.size();
-          puts.push_back(candidate.put);
+          for (const BatchPut& put : candidate.puts) {
+            moved_bytes_ += put.batch.bytes.size();
+            puts.push_back(put);
+          }
         }
         return absl::OkStatus();
       });

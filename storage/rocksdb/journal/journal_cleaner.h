@@ -95,9 +95,10 @@ class JournalCleaner {
   // Whether everything that lives in the segment was moved.
   absl::StatusOr<bool> Move(uint64_t segment, const SegmentUse& use);
   absl::StatusOr<bool> MoveLog(uint64_t segment, LogId log_id, const SegmentLogUse& use);
+  // The batches of one key, but for those below the log start.
   struct Candidate {
-    std::string value;  // of its key
-    BatchPut put;
+    std::string value;  // of the key
+    std::vector<BatchPut> puts;
   };
   absl::Status MoveBatches(const std::vector<Candidate>& candidates);
   absl::Status Free(const std::vector<uint64_t>& segments);

@@ -10,6 +10,7 @@
 #include "base/logging.h"
 #include "base/status_macros.h"
 #include "core/record/batch_layout.h"
+#include "storage/batch_run.h"
 #include "storage/key_encoding.h"
 #include "storage/rocksdb/log_families.h"
 #include "storage/rocksdb/rocksdb_options.h"
@@ -18,7 +19,7 @@
 namespace quipu {
 namespace {
 
-// Of one batch's entry in a WriteBatch: tag, family, lengths, key, pointer.
+// Of one batch's entry in a WriteBatch: tag, family, lengths, key, pointer. In a run it takes less.
 constexpr size_t kEntryBytes = 1 + 1 + 2 + 16 + kBatchPointerBytes;
 // What lies between two batches and is read along with them rather than hinted at apart.
 constexpr uint64_t kHintGapBytes = uint64_t{16} << 10;
@@ -44,9 +45,11 @@ class PutFinder final : public rocksdb::WriteBatch::Handler {
     if (family != log_family_) return rocksdb::Status::OK();
     const std::optional<DecodedLogKey> decoded = DecodeLogKey(ToView(key));
     if (!decoded.has_value()) return rocksdb::Status::OK();  // the group record
-    const std::optional<BatchPointer> pointer = DecodeBatchPointer(ToView(value));
-    if (!pointer.has_value()) return rocksdb::Status::Corruption("a batch's place is damaged");
-    uses_.Add(pointer->segment, decoded->log_id, decoded->last_offset, pointer->bytes);
+    const std::optional<BatchRun> run = DecodeBatchRun(decoded->last_offset, ToView(value));
+    if (!run.has_value()) return rocksdb::Status::Corruption("a batch's place is damaged");
+    for (const auto& [last_offset, pointer] : *run) {
+      uses_.Add(pointer.segment, decoded->log_id, last_offset, pointer.bytes);
+    }
     return rocksdb::Status::OK();
   }
   rocksdb::Status DeleteCF(uint32_t /*family*/, const rocksdb::Slice& /*key*/) override {
@@ -57,6 +60,55 @@ class PutFinder final : public rocksdb::WriteBatch::Handler {
   const uint32_t log_family_;
   SegmentUses& uses_;
 };
+
+// Puts batches into a group's index, as many under one key as may be.
+class RunWriter {
+ public:
+  RunWriter(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* family)
+      : batch_(batch), family_(family) {}
+  // Puts of one log come one behind another.
+  void Add(const BatchPut& put, const BatchPointer& pointer) {
+    const bool joins = put.follows && !run_.empty() && put.log_id == log_id_ &&
+                       run_.size() < kRunBatchesMax && run_bytes_ + pointer.bytes <= kRunBytesMax;
+    if (!joins) End();
+    log_id_ = put.log_id;
+    run_.push_back({.last_offset = put.batch.last_offset, .pointer = pointer});
+    run_bytes_ += pointer.bytes;
+  }
+  // The first error of all puts.
+  rocksdb::Status Finish() {
+    End();
+    return status_;
+  }
+
+ private:
+  void End() {
+    if (run_.empty()) return;
+    const LogKey key = EncodeLogKey(log_id_, run_.back().last_offset);
+    KeepFirst(status_, batch_.Put(family_, ToSlice(key.view()), EncodeBatchRun(run_)));
+    run_.clear();
+    run_bytes_ = 0;
+  }
+
+  rocksdb::WriteBatch& batch_;
+  rocksdb::ColumnFamilyHandle* const family_;
+  rocksdb::Status status_;
+  LogId log_id_{0};
+  BatchRun run_;
+  size_t run_bytes_ = 0;
+};
+
+// Those of one log one behind another, in their order.
+std::vector<const BatchPut*> ByLog(const std::vector<BatchPut>& puts) {
+  std::vector<const BatchPut*> sorted;
+  sorted.reserve(puts.size());
+  for (const BatchPut& put : puts) sorted.push_back(&put);
+  const auto by_log = [](const BatchPut* a, const BatchPut* b) { return a->log_id < b->log_id; };
+  if (!std::is_sorted(sorted.begin(), sorted.end(), by_log)) {
+    std::stable_sort(sorted.begin(), sorted.end(), by_log);
+  }
+  return sorted;
+}
 
 // Every batch was checked against its own CRC before it came here: the journal need not read it for
 // its sum. Small ones are read sooner than that is worked out.
@@ -127,8 +179,9 @@ absl::StatusOr<DatabaseProof> ProveWithJournal(const std::string& path,
       return ToStatus(ErrorCode::kInvalidConfig,
                       absl::StrCat(journal.folder, "/", SegmentFileName(file.segment),
                                    " is of version ", *file.other_version,
-                                   " of the journal's format, and this program reads version ",
-                                   kSegmentVersion, " alone; start the program that wrote it"));
+                                   " of the journal's format, and this program reads versions ",
+                                   kOldestSegmentVersion, " to ", kSegmentVersion,
+                                   "; start the program that wrote it"));
     }
     if (!file.foreign.has_value()) continue;
     return ToStatus(ErrorCode::kInvalidConfig,
@@ -299,20 +352,21 @@ absl::StatusOr<GroupRecord> JournalLog::Write(rocksdb::WriteBatch& batch,
         batch.Put(families_[kMeta], ToSlice(key.view()), EncodeSegmentUse(uses_.Get(*room.sealed)));
   }
   uint64_t position = room.position + kGroupHeaderBytes;
+  const std::vector<const BatchPut*> sorted = ByLog(puts);
   std::vector<Journal::Piece> payload;
   payload.reserve(puts.size());
-  for (const auto& [log_id, stored] : puts) {
-    const absl::string_view bytes = stored.bytes.view();
-    const LogKey key = EncodeLogKey(log_id, stored.last_offset);
-    const std::string value = EncodeBatchPointer({.segment = room.segment,
-                                                  .position = static_cast<uint32_t>(position),
-                                                  .bytes = static_cast<uint32_t>(bytes.size()),
-                                                  .max_timestamp = stored.max_timestamp,
-                                                  .checksum = EncodeBatchChecksum(bytes)});
-    KeepFirst(status, batch.Put(families_[kLog], ToSlice(key.view()), value));
+  RunWriter runs(batch, families_[kLog]);
+  for (const BatchPut* put : sorted) {
+    const absl::string_view bytes = put->batch.bytes.view();
+    runs.Add(*put, {.segment = room.segment,
+                    .position = static_cast<uint32_t>(position),
+                    .bytes = static_cast<uint32_t>(bytes.size()),
+                    .max_timestamp = put->batch.max_timestamp,
+                    .checksum = EncodeBatchChecksum(bytes)});
     payload.push_back(SummedBatch(bytes));
     position += bytes.size();
   }
+  KeepFirst(status, runs.Finish());
   QUIPU_RETURN_IF_ERROR(FromRocksdb(status, "cannot put batches into a group"));
   const GroupRecord group = SealGroup(batch, previous, families_);
   const GroupHeader header{.segment = room.segment,
@@ -322,10 +376,11 @@ absl::StatusOr<GroupRecord> JournalLog::Write(rocksdb::WriteBatch& batch,
   QUIPU_RETURN_IF_ERROR(journal_->Append(header, payload, batch.Data()));
   unflushed_bytes_ += payload_bytes + batch.GetDataSize();
   position = room.position + kGroupHeaderBytes;
-  for (const auto& [log_id, stored] : puts) {
-    uses_.Add(room.segment, log_id, stored.last_offset, stored.bytes.size());
-    tail_.Add(room.segment, static_cast<uint32_t>(position), stored.bytes);
-    position += stored.bytes.size();
+  for (const BatchPut* put : sorted) {
+    const Bytes& bytes = put->batch.bytes;
+    uses_.Add(room.segment, put->log_id, put->batch.last_offset, bytes.size());
+    tail_.Add(room.segment, static_cast<uint32_t>(position), bytes);
+    position += bytes.size();
   }
   status = db_->Write(UnloggedWrite(), &batch);
   if (status.ok()) return group;

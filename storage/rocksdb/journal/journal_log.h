@@ -18,7 +18,8 @@ namespace quipu {
 
 // RocksDB runs without a log of its own. A group is written to the journal and synced, then applied
 // to RocksDB's memory tables; at open, groups that are not in its tables yet are applied again. The
-// family `log` holds a BatchPointer for each batch.
+// family `log` holds where batches are, those of a group that follow each other in a log under one
+// key (batch_run.h).
 class JournalLog final : public GroupLog, public BatchPlace {
  public:
   struct Options {
@@ -44,6 +45,7 @@ class JournalLog final : public GroupLog, public BatchPlace {
 
   // ---- BatchPlace ----
   [[nodiscard]] BatchPin Pin() const override { return journal_->segments(); }
+  [[nodiscard]] bool HoldsRuns() const override { return true; }
   [[nodiscard]] size_t BytesOf(absl::string_view value) const override;
   [[nodiscard]] TimestampMs MaxTimestampOf(absl::string_view value) const override;
   [[nodiscard]] absl::StatusOr<Bytes> Load(absl::string_view value,
@@ -92,6 +94,7 @@ class JournalBatchReader final : public BatchPlace {
   JournalBatchReader(Files& files, std::string folder)
       : files_(files), folder_(std::move(folder)) {}
   [[nodiscard]] BatchPin Pin() const override { return nullptr; }
+  [[nodiscard]] bool HoldsRuns() const override { return true; }
   [[nodiscard]] size_t BytesOf(absl::string_view value) const override;
   [[nodiscard]] TimestampMs MaxTimestampOf(absl::string_view value) const override;
   [[nodiscard]] absl::StatusOr<Bytes> Load(absl::string_view value,

@@ -269,7 +269,7 @@ TEST_F(JournalMarksTest, ASegmentOfAnotherVersionIsRefusedAndLeftAsItIs) {
   write_header(kSegmentVersion + 1);
   const absl::Status refused = TryOpen();
   EXPECT_EQ(CodeOf(refused), ErrorCode::kInvalidConfig) << refused;
-  EXPECT_THAT(std::string(refused.message()), ::testing::HasSubstr("is of version 3"));
+  EXPECT_THAT(std::string(refused.message()), ::testing::HasSubstr("is of version 4"));
   write_header(kSegmentVersion);
   Open();
   EXPECT_FALSE(storage_->watermark->unclean());
