@@ -37,7 +37,7 @@ std::string EncodeBatchRun(absl::Span<const RunBatch> run) {
     AppendVarint(out, pointer.bytes);
     AppendVarint(out, Minus(pointer.max_timestamp.value(), time));
     AppendVarint(out, last_offset - before);
-    out.append(pointer.checksum.view());
+    out.append(pointer.checksum.bytes.data(), pointer.checksum.bytes.size());
     time = pointer.max_timestamp.value();
     before = last_offset;
   }

@@ -28,7 +28,8 @@ class LogStoreRandomTest : public ::testing::TestWithParam<std::tuple<Kind, int>
     LogId model;
     Offset start{0};
     Offset end{0};
-    std::map<Offset, StoredBatch> sound;  // by last offset
+    Offset stored{0};  // the end before this group, or to what it was cut since
+    std::map<Offset, StoredBatch> sound = {};  // by last offset
   };
 
   LogStoreRandomTest()
@@ -77,14 +78,19 @@ class LogStoreRandomTest : public ::testing::TestWithParam<std::tuple<Kind, int>
     mutation.truncate_to = to;
     log.sound.erase(log.sound.lower_bound(to), log.sound.end());
     // No less than the log start, and what reached beyond `to` is gone as a whole.
+    log.stored = std::min(log.stored, to);
     log.end = log.sound.empty() ? log.start : std::max(log.start, log.sound.rbegin()->first + 1);
     return mutation;
   }
   LogMutation Repairs(Written& log) {
     LogMutation mutation;
-    for (int64_t i = Below(4); i >= 0 && !log.sound.empty(); --i) {
-      const auto at = std::next(log.sound.begin(), Below(static_cast<int64_t>(log.sound.size())));
-      mutation.repairs.push_back(at->second);
+    std::vector<StoredBatch> stored;  // what comes in the same group cannot be damaged yet
+    for (const auto& [last_offset, batch] : log.sound) {
+      if (last_offset < log.stored) stored.push_back(batch);
+    }
+    for (int64_t i = Below(4); i >= 0 && !stored.empty(); --i) {
+      mutation.repairs.push_back(
+          stored[static_cast<size_t>(Below(static_cast<int64_t>(stored.size())))]);
     }
     return mutation;
   }
@@ -100,6 +106,7 @@ class LogStoreRandomTest : public ::testing::TestWithParam<std::tuple<Kind, int>
   void WriteGroup() {
     std::vector<LogWrite> to_disk;
     std::vector<LogWrite> to_model;
+    for (auto& [i, log] : logs_) log.stored = log.end;
     for (int64_t i = Below(6); i >= 0; --i) {
       Written& log = logs_[static_cast<int>(Below(kLogs))];
       const int64_t kind = Below(10);
@@ -131,7 +138,7 @@ class LogStoreRandomTest : public ::testing::TestWithParam<std::tuple<Kind, int>
     if (!batches.ok()) {
       const std::optional<DamagedBatch> place = DamagedPlaceOf(batches.status());
       if (!place.has_value()) return std::string(batches.status().message());
-      return ToldPlace(*place);
+      return ToldPlace(*place) + std::string(batches.status().message());
     }
     for (const StoredBatch& batch : *batches) {
       absl::StrAppend(&out, batch.base_offset.value(), "-", batch.last_offset.value(), "@",
@@ -150,6 +157,18 @@ class LogStoreRandomTest : public ::testing::TestWithParam<std::tuple<Kind, int>
     return out;
   }
 
+  // A search looks into more batches than it needs, each store into others: damage may be in its
+  // way.
+  void ExpectSame(const absl::StatusOr<std::optional<StoredBatch>>& disk,
+                  const absl::StatusOr<std::optional<StoredBatch>>& model) const {
+    if (disk.ok() && model.ok()) {
+      EXPECT_EQ(Told(disk), Told(model));
+    }
+    for (const auto* found : {&disk, &model}) {
+      EXPECT_TRUE(found->ok() || DamagedPlaceOf(found->status()).has_value()) << found->status();
+    }
+  }
+
   void Compare(const Written& log) {
     LogStore& disk = disk_.store();
     start_ = log.start;
@@ -163,13 +182,14 @@ class LogStoreRandomTest : public ::testing::TestWithParam<std::tuple<Kind, int>
           << from.value() << " to " << end.value() << ", bytes " << bytes_max;
     }
     const TimestampMs time(1000 + Below(520));
-    EXPECT_EQ(Told(disk.FindByTimestamp(log.disk, time)),
-              Told(model().FindByTimestamp(log.model, time)));
-    EXPECT_EQ(Told(disk.FindLargestTimestamp(log.disk, log.start)),
-              Told(model().FindLargestTimestamp(log.model, log.start)));
+    ExpectSame(disk.FindByTimestamp(log.disk, time), model().FindByTimestamp(log.model, time));
+    ExpectSame(disk.FindLargestTimestamp(log.disk, log.start),
+               model().FindLargestTimestamp(log.model, log.start));
     const int64_t bytes = Below(60'000);
-    EXPECT_EQ(disk.OffsetForSize(log.disk, bytes)->value(),
-              model().OffsetForSize(log.model, bytes)->value())
+    // Between two batches there may be offsets that are nobody's.
+    EXPECT_EQ(
+        Told(model().Read(log.model, *disk.OffsetForSize(log.disk, bytes), Offset::Max(), 1)),
+        Told(model().Read(log.model, *model().OffsetForSize(log.model, bytes), Offset::Max(), 1)))
         << bytes;
   }
 
@@ -189,7 +209,9 @@ TEST_P(LogStoreRandomTest, ShowsWhatTheModelShows) {
     SCOPED_TRACE(absl::StrCat("step ", step));
     WriteGroup();
     if (OneIn(10)) disk_.Reopen();
-    if (OneIn(20)) ASSERT_TRUE(disk_.rocksdb_store().Flush().ok());
+    if (OneIn(20)) {
+      EXPECT_TRUE(disk_.rocksdb_store().Flush().ok());
+    }
     if (OneIn(30)) Drop(static_cast<int>(Below(kLogs)));
     if (OneIn(10)) disk_.rocksdb_store().WaitForTrimmer();
     for (const auto& [i, log] : logs_) Compare(log);

@@ -73,8 +73,9 @@ absl::StatusOr<GroupRecord> WalGroupLog::Write(rocksdb::WriteBatch& batch,
                                                const std::vector<BatchPut>& puts,
                                                const GroupRecord& previous) {
   rocksdb::Status status;
-  for (const auto& [log_id, stored] : puts) {
-    const LogKey key = EncodeLogKey(log_id, stored.last_offset);
+  for (const BatchPut& put : puts) {
+    const StoredBatch& stored = put.batch;
+    const LogKey key = EncodeLogKey(put.log_id, stored.last_offset);
     const FixedKey<4> checksum = EncodeBatchChecksum(stored.bytes.view());
     const rocksdb::Slice key_slice = ToSlice(key.view());
     const std::array<rocksdb::Slice, 2> value = {ToSlice(checksum.view()),
