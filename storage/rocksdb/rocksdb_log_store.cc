@@ -101,6 +101,7 @@ void RocksdbLogStore::StartTrimmer(const Options& options) {
   cleaner_ = std::make_unique<JournalCleaner>(
       JournalCleaner::Ports{.log = journal_.get(),
                             .db = db_.get(),
+                            .places_mutex = &places_mutex_,
                             .log_start = [this](LogId log_id) -> std::optional<Offset> {
                               const absl::StatusOr<Offset> start = LogStart(log_id);
                               return start.ok() ? std::optional<Offset>(*start) : std::nullopt;

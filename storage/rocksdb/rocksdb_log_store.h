@@ -164,6 +164,10 @@ class RocksdbLogStore final : public LogStore {
   absl::flat_hash_map<LogId, Log> logs_;  // under mutex_; only the writer's thread changes it
   absl::btree_map<PartitionUid, LogId> by_uid_;  // the same
 
+  // Held while places of batches are read and written again: by the writer for what it leaves of a
+  // run, by the cleaner for what it moves. Taken before the lock of db_.
+  std::mutex places_mutex_;
+
   // Last: they end before the database closes.
   std::unique_ptr<JournalCleaner> cleaner_;  // null: there is no journal
   std::unique_ptr<Trimmer> trimmer_;

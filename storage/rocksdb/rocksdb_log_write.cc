@@ -1,6 +1,7 @@
 // The write half of RocksdbLogStore: mutations into one WriteBatch.
 #include <algorithm>
 #include <array>
+#include <mutex>
 #include <utility>
 
 #include "base/check.h"
@@ -22,6 +23,12 @@ constexpr size_t kBatchBytesKept = size_t{4} << 20;
 absl::Status RocksdbLogStore::Write(const std::vector<LogWrite>& group) {
   for (const LogWrite& write : group) {
     if (!logs_.contains(write.log_id)) return UnknownLog(write.log_id);
+  }
+  std::unique_lock<std::mutex> places(places_mutex_, std::defer_lock);
+  if (std::any_of(group.begin(), group.end(), [](const LogWrite& write) {
+        return write.mutation.truncate_to.has_value() || !write.mutation.repairs.empty();
+      })) {
+    places.lock();
   }
   batch_.Clear();
   Group building{.batch = batch_, .puts = {}, .changes = {}};

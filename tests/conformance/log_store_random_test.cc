@@ -138,7 +138,7 @@ class LogStoreRandomTest : public ::testing::TestWithParam<std::tuple<Kind, int>
     if (!batches.ok()) {
       const std::optional<DamagedBatch> place = DamagedPlaceOf(batches.status());
       if (!place.has_value()) return std::string(batches.status().message());
-      return ToldPlace(*place) + std::string(batches.status().message());
+      return ToldPlace(*place);
     }
     for (const StoredBatch& batch : *batches) {
       absl::StrAppend(&out, batch.base_offset.value(), "-", batch.last_offset.value(), "@",

@@ -190,16 +190,28 @@ absl::StatusOr<bool> JournalCleaner::Move(uint64_t segment, const SegmentUse& us
   return true;
 }
 
+// What has changed since it was read may still lie there: what is left of a run has another key.
 absl::StatusOr<bool> JournalCleaner::MoveLog(uint64_t segment, LogId log_id,
                                              const SegmentLogUse& use) {
+  Moved moved = Moved::kNotAll;
+  while (moved == Moved::kNotAll) {
+    QUIPU_ASSIGN_OR_RETURN(moved, MoveWhatIsThere(segment, log_id, use));
+  }
+  return moved == Moved::kAll;
+}
+
+absl::StatusOr<JournalCleaner::Moved> JournalCleaner::MoveWhatIsThere(uint64_t segment,
+                                                                      LogId log_id,
+                                                                      const SegmentLogUse& use) {
   const std::optional<Offset> log_start = ports_.log_start(log_id);
-  if (!log_start.has_value()) return true;
+  if (!log_start.has_value()) return Moved::kAll;
   const LogSource source{ports_.db->db(), ports_.db->family(kLog), *ports_.log};
   std::vector<Candidate> candidates;
   size_t bytes = 0;
+  bool all = true;
   LogIterator it(source, log_id, std::max(use.first_offset, *log_start), Offset::Max(), nullptr);
   for (; it.Valid() && it.last_offset() <= use.last_offset; it.NextRun()) {
-    if (canceled_.load()) return false;
+    if (canceled_.load()) return Moved::kCannot;
     const std::optional<BatchPointer> pointer = DecodeBatchPointer(it.value());
     if (pointer.has_value() && pointer->segment != segment) continue;
     Candidate candidate{.value = std::string(it.run_value()), .puts = {}};
@@ -209,7 +221,7 @@ absl::StatusOr<bool> JournalCleaner::MoveLog(uint64_t segment, LogId log_id,
       if (!batch.ok()) {
         // It stays where it is, to be repaired or examined (D5).
         ports_.log->uses().AddUnknown(segment);
-        return false;
+        return Moved::kCannot;
       }
       bytes += batch->bytes.size();
       candidate.puts.push_back(
@@ -219,33 +231,40 @@ absl::StatusOr<bool> JournalCleaner::MoveLog(uint64_t segment, LogId log_id,
     }
     candidates.push_back(std::move(candidate));
     if (bytes < options_.move_bytes) continue;
-    QUIPU_RETURN_IF_ERROR(MoveBatches(std::exchange(candidates, {})));
+    QUIPU_ASSIGN_OR_RETURN(const bool moved, MoveBatches(std::exchange(candidates, {})));
+    all = all && moved;
     bytes = 0;
   }
   QUIPU_RETURN_IF_ERROR(it.status());
-  QUIPU_RETURN_IF_ERROR(MoveBatches(candidates));
-  return true;
+  QUIPU_ASSIGN_OR_RETURN(const bool moved, MoveBatches(candidates));
+  return all && moved ? Moved::kAll : Moved::kNotAll;
 }
 
 // Between the read and this a batch may have been cut off, trimmed or repaired: then its key is
 // gone, or has another value, and it is left alone.
-absl::Status JournalCleaner::MoveBatches(const std::vector<Candidate>& candidates) {
-  if (candidates.empty()) return absl::OkStatus();
-  return ports_.db->WriteBuilt(
+absl::StatusOr<bool> JournalCleaner::MoveBatches(const std::vector<Candidate>& candidates) {
+  if (candidates.empty()) return true;
+  bool all = true;
+  const std::lock_guard<std::mutex> lock(*ports_.places_mutex);
+  QUIPU_RETURN_IF_ERROR(ports_.db->WriteBuilt(
       [&](rocksdb::WriteBatch& /*batch*/, std::vector<BatchPut>& puts) -> absl::Status {
         for (const Candidate& candidate : candidates) {
           const BatchPut& last = candidate.puts.back();
           const LogKey key = EncodeLogKey(last.log_id, last.batch.last_offset);
           QUIPU_ASSIGN_OR_RETURN(const std::optional<std::string> now,
                                  ports_.db->Get(ports_.db->family(kLog), key.view()));
-          if (now != candidate.value) continue;
+          if (now != candidate.value) {
+            all = false;
+            continue;
+          }
           for (const BatchPut& put : candidate.puts) {
             moved_bytes_ += put.batch.bytes.size();
             puts.push_back(put);
           }
         }
         return absl::OkStatus();
-      });
+      }));
+  return all;
 }
 
 }  // namespace quipu

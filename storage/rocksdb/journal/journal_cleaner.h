@@ -47,6 +47,8 @@ class JournalCleaner {
   struct Ports {
     JournalLog* log;
     ProvenDb* db;
+    // Who writes places of batches that it has read in the database holds it from before the read.
+    std::mutex* places_mutex;
     // Where a log begins; nullopt: it was dropped.
     std::function<std::optional<Offset>(LogId)> log_start;
     // Writes every family's memory table out.
@@ -95,12 +97,16 @@ class JournalCleaner {
   // Whether everything that lives in the segment was moved.
   absl::StatusOr<bool> Move(uint64_t segment, const SegmentUse& use);
   absl::StatusOr<bool> MoveLog(uint64_t segment, LogId log_id, const SegmentLogUse& use);
+  // The same, for what lay there at one moment; false also when some of it has changed since.
+  enum class Moved { kAll, kNotAll, kCannot };
+  absl::StatusOr<Moved> MoveWhatIsThere(uint64_t segment, LogId log_id, const SegmentLogUse& use);
   // The batches of one key, but for those below the log start.
   struct Candidate {
     std::string value;  // of the key
     std::vector<BatchPut> puts;
   };
-  absl::Status MoveBatches(const std::vector<Candidate>& candidates);
+  // Whether none had changed since it was read.
+  absl::StatusOr<bool> MoveBatches(const std::vector<Candidate>& candidates);
   absl::Status Free(const std::vector<uint64_t>& segments);
 
   const Ports ports_;
