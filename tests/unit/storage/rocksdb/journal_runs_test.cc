@@ -1,6 +1,8 @@
 // Goal: batches of one log and group lie under one key, which costs a fraction of their own; where
 // a run is cut, moved, repaired or damaged, no batch of it is lost or comes back. Method: a store
 // on a disk in memory; values that are changed in the database of a store that is closed.
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -239,6 +241,35 @@ TEST_F(JournalRunsTest, ARunIsMovedAsAWhole) {
   EXPECT_EQ(Bases(first_), Range(7, 60));
   Write({{first_, Cut(33)}});
   EXPECT_EQ(Bases(first_), Range(7, 33));
+}
+
+// The cleaner has read the run when it is cut: what is left of it has another key, and lies in the
+// segment all the same.
+TEST_F(JournalRunsTest, WhatIsLeftOfARunThatIsCutMeanwhileIsMovedToo) {
+  const LogId dying = *store().CreateLog(PartitionUid(3));
+  const auto fill = [&](int64_t i) {
+    LogMutation filler;
+    filler.appends = {MakeBatch({.base = Offset(i), .value_bytes = 24 << 10})};
+    return LogWrite{.log_id = dying, .mutation = filler};
+  };
+  Write({fill(0), {first_, Appends(0, 10)}});
+  for (int64_t i = 1; i < 8; ++i) Write({fill(i)});
+  const std::string segment = on_disk_.PlacesOf(Small(0)).at(0).name;
+  on_disk_.disk().SetHook([path = JournalStore::PathOf(segment)](const faultfs::Call& call) {
+    const bool stalls = call.kind == faultfs::CallKind::kRead && call.path == path;
+    return stalls ? faultfs::Fault::kStall : faultfs::Fault::kNone;
+  });
+  ASSERT_TRUE(store().DropLog(PartitionUid(3)).ok());
+  ASSERT_TRUE(Eventually([this] { return on_disk_.disk().stalled() > 0; }));
+  Write({{first_, Cut(7)}});
+  on_disk_.disk().SetHook({});
+  on_disk_.disk().EndStalls();
+  store().WaitForTrimmer();
+  EXPECT_TRUE(Eventually([&] { return !on_disk_.IsThere(segment); }));
+  EXPECT_EQ(Bases(first_), Range(0, 7));
+  on_disk_.LosePower();
+  on_disk_.Open();
+  EXPECT_EQ(Bases(first_), Range(0, 7));
 }
 
 // A segment that an older program wrote holds no runs, and gets none.
