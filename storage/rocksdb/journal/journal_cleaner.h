@@ -97,8 +97,12 @@ class JournalCleaner {
   // Whether everything that lives in the segment was moved.
   absl::StatusOr<bool> Move(uint64_t segment, const SegmentUse& use);
   absl::StatusOr<bool> MoveLog(uint64_t segment, LogId log_id, const SegmentLogUse& use);
-  // The same, for what lay there at one moment; false also when some of it has changed since.
-  enum class Moved { kAll, kNotAll, kCannot };
+  enum class Moved {
+    kAll,
+    kNotAll,  // some of it has changed since it was read
+    kCannot,  // damaged, or this thread is to end
+  };
+  // Moves what lies there at one moment.
   absl::StatusOr<Moved> MoveWhatIsThere(uint64_t segment, LogId log_id, const SegmentLogUse& use);
   // The batches of one key, but for those below the log start.
   struct Candidate {
