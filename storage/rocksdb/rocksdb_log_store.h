@@ -165,7 +165,7 @@ class RocksdbLogStore final : public LogStore {
   absl::btree_map<PartitionUid, LogId> by_uid_;  // the same
 
   // Held while places of batches are read and written again: by the writer for what it leaves of a
-  // run, by the cleaner for what it moves. Taken before the lock of db_.
+  // run; by the cleaner, to compare what it has read and to move it. Taken before the lock of db_.
   std::mutex places_mutex_;
 
   // Last: they end before the database closes.

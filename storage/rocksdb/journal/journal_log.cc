@@ -36,10 +36,12 @@ rocksdb::WriteOptions UnloggedWrite() {
   return options;
 }
 
-// Finds the batches that a group's index puts.
+// Finds the batches that a group's index puts into its segment. What is left of a run that was cut
+// may lie in an older one: that is written down already, if it was not freed since.
 class PutFinder final : public rocksdb::WriteBatch::Handler {
  public:
-  PutFinder(uint32_t log_family, SegmentUses& uses) : log_family_(log_family), uses_(uses) {}
+  PutFinder(uint32_t log_family, uint64_t segment, SegmentUses& uses)
+      : log_family_(log_family), segment_(segment), uses_(uses) {}
   rocksdb::Status PutCF(uint32_t family, const rocksdb::Slice& key,
                         const rocksdb::Slice& value) override {
     if (family != log_family_) return rocksdb::Status::OK();
@@ -48,6 +50,7 @@ class PutFinder final : public rocksdb::WriteBatch::Handler {
     const std::optional<BatchRun> run = DecodeBatchRun(decoded->last_offset, ToView(value));
     if (!run.has_value()) return rocksdb::Status::Corruption("a batch's place is damaged");
     for (const auto& [last_offset, pointer] : *run) {
+      if (pointer.segment != segment_) continue;
       uses_.Add(pointer.segment, decoded->log_id, last_offset, pointer.bytes);
     }
     return rocksdb::Status::OK();
@@ -58,6 +61,7 @@ class PutFinder final : public rocksdb::WriteBatch::Handler {
 
  private:
   const uint32_t log_family_;
+  const uint64_t segment_;
   SegmentUses& uses_;
 };
 
@@ -288,7 +292,7 @@ absl::Status JournalLog::Apply(rocksdb::DB& db, const JournalGroup& group, uint6
   }
   if (group.index.empty()) return absl::OkStatus();
   rocksdb::WriteBatch batch{std::string(group.index)};
-  PutFinder finder(families_[kLog]->GetID(), uses_);
+  PutFinder finder(families_[kLog]->GetID(), group.header.segment, uses_);
   rocksdb::Status status = batch.Iterate(&finder);
   if (group.header.number > applied) {
     if (!SealedIndex(families_.size())(group.header, group.index)) {
