@@ -56,6 +56,8 @@ inline constexpr LogEventSpec kLogEvents[] = {
     {"control.stream_closed", "broker", "the stream to the active controller ended; opened again"},
     {"metadata.stale_controller", "broker", "an update of a deposed controller was dropped"},
     // Disks.
+    {"storage.no_aio", "broker",
+     "the kernel has no AIO left (fs.aio-max-nr) or none: a group's writes wait for each other"},
     {"storage.segment_unknown", "broker",
      "not all that a segment of the journal holds is known: it is never freed"},
     {"storage.group_damaged", "broker",

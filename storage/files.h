@@ -32,6 +32,19 @@ class OpenFile {
   virtual absl::Status Sync() = 0;
 };
 
+// Writes that are under way at once, each in a slot of its own. One thread at a time.
+class WriteQueue {
+ public:
+  static constexpr size_t kSlots = 8;
+  virtual ~WriteQueue() = default;
+  // Begins what OpenFile::WriteAt does. The slot, below kSlots, has none under way; file and bytes
+  // stay until Finish. This one, for files of any kind, has written before it returns.
+  virtual absl::Status Begin(size_t slot, OpenFile& file, uint64_t position,
+                             absl::string_view bytes);
+  // Waits for the write in this slot, if there is one, and says what came of it.
+  virtual absl::Status Finish(size_t slot);
+};
+
 // A lock that no other process holds; released with the object, and with the process.
 class FileLock {
  public:
@@ -57,6 +70,9 @@ class Files {
   virtual absl::StatusOr<std::unique_ptr<OpenFile>> OpenForReading(const std::string& path) = 0;
   // The same, for writing past the page cache. Null when the file system does not do that.
   virtual absl::StatusOr<std::unique_ptr<OpenFile>> OpenDirect(const std::string& path) = 0;
+  // For files that these gave. Under way at once are writes past the page cache, where the system
+  // has room for that; others are done before Begin returns. Never null.
+  virtual std::unique_ptr<WriteQueue> NewWriteQueue();
   // The length of a file in bytes.
   virtual absl::StatusOr<uint64_t> SizeOf(const std::string& path) = 0;
   // What a folder's file system has left for this process.

@@ -5,7 +5,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,80 +17,12 @@
 #include "absl/strings/str_cat.h"
 #include "base/error_code.h"
 #include "base/status_macros.h"
+#include "storage/aio_write_queue.h"
 #include "storage/files.h"
+#include "storage/posix_open_file.h"
 
 namespace quipu {
 namespace {
-
-// Closes a descriptor at the end of a scope.
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] bool ok() const { return fd_ >= 0; }
-  // Gives the descriptor away.
-  int Release() {
-    const int fd = fd_;
-    fd_ = -1;
-    return fd;
-  }
-
- private:
-  int fd_;
-};
-
-class PosixOpenFile final : public OpenFile {
- public:
-  PosixOpenFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
-
-  absl::StatusOr<size_t> ReadAt(uint64_t position, size_t length, char* out) override {
-    size_t got = 0;
-    while (got < length) {
-      const ssize_t read =
-          ::pread(fd_.get(), out + got, length - got, static_cast<off_t>(position + got));
-      if (read < 0 && errno == EINTR) continue;
-      if (read < 0) return FileError("cannot read", path_);
-      if (read == 0) break;
-      got += static_cast<size_t>(read);
-    }
-    return got;
-  }
-  bool WouldWait(uint64_t position) override {
-    char byte = 0;
-    const iovec to{.iov_base = &byte, .iov_len = 1};
-    return ::preadv2(fd_.get(), &to, 1, static_cast<off_t>(position), RWF_NOWAIT) < 0 &&
-           errno == EAGAIN;
-  }
-  void WillRead(uint64_t position, size_t length) override {
-    // Without it the read is as right, and later.
-    (void)::posix_fadvise(fd_.get(), static_cast<off_t>(position), static_cast<off_t>(length),
-                          POSIX_FADV_WILLNEED);
-  }
-  absl::Status WriteAt(uint64_t position, absl::string_view bytes) override {
-    auto at = static_cast<off_t>(position);
-    while (!bytes.empty()) {
-      const ssize_t written = ::pwrite(fd_.get(), bytes.data(), bytes.size(), at);
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return FileError("cannot write", path_);
-      bytes.remove_prefix(static_cast<size_t>(written));
-      at += written;
-    }
-    return absl::OkStatus();
-  }
-  absl::Status Sync() override {
-    if (::fdatasync(fd_.get()) != 0) return FileError("cannot sync", path_);
-    return absl::OkStatus();
-  }
-
- private:
-  const std::string path_;
-  const FileDescriptor fd_;
-};
 
 class PosixFileLock final : public FileLock {
  public:
@@ -141,6 +72,7 @@ class PosixFiles final : public Files {
     if (!file.ok()) return FileError("cannot open", path);
     return std::make_unique<PosixOpenFile>(path, file.Release());
   }
+  std::unique_ptr<WriteQueue> NewWriteQueue() override { return NewAioWriteQueue(); }
   absl::StatusOr<uint64_t> SizeOf(const std::string& path) override {
     struct stat info = {};
     if (::stat(path.c_str(), &info) != 0) return FileError("cannot ask for the length of", path);
@@ -192,6 +124,15 @@ class PosixFiles final : public Files {
 };
 
 }  // namespace
+
+std::unique_ptr<WriteQueue> Files::NewWriteQueue() { return std::make_unique<WriteQueue>(); }
+
+absl::Status WriteQueue::Begin(size_t /*slot*/, OpenFile& file, uint64_t position,
+                               absl::string_view bytes) {
+  return file.WriteAt(position, bytes);
+}
+
+absl::Status WriteQueue::Finish(size_t /*slot*/) { return absl::OkStatus(); }
 
 Files& SystemFiles() {
   static PosixFiles files;

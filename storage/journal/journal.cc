@@ -18,7 +18,7 @@
 namespace quipu {
 namespace {
 
-constexpr size_t kBufferBytes = size_t{1} << 20;
+constexpr size_t kBufferBytes = size_t{512} << 10;
 constexpr size_t kReadersMax = 128;  // file descriptors
 constexpr absl::string_view kEvidence = ".unproven";
 
@@ -115,8 +115,8 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Start(Options options, const J
   Files& files = *settings.files;
   QUIPU_RETURN_IF_ERROR(files.MakeFolder(settings.folder));
   QUIPU_RETURN_IF_ERROR(files.SyncFolder(FolderOf(settings.folder)));
-  journal->first_buffer_ = MakeBuffer(kBufferBytes);
-  journal->next_buffer_ = MakeBuffer(kBufferBytes);
+  journal->writes_ = files.NewWriteQueue();
+  for (auto& buffer : journal->buffers_) buffer = MakeBuffer(kBufferBytes);
   journal->mark_buffer_ = MakeBuffer(kJournalBlockBytes);
   QUIPU_RETURN_IF_ERROR(journal->Rewrite(unsynced));
   QUIPU_ASSIGN_OR_RETURN(Found found, journal->FindFiles(end.segment));
@@ -197,6 +197,7 @@ absl::Status Journal::GoOn(std::shared_ptr<const Segment> segment, uint64_t posi
 }
 
 absl::Status Journal::OpenActive(std::shared_ptr<const Segment> segment, uint64_t position) {
+  QUIPU_RETURN_IF_ERROR(writes_->Finish(kMarkSlot));  // of the segment before
   QUIPU_ASSIGN_OR_RETURN(file_, options_.files->OpenDirect(segment->path));
   const bool direct = file_ != nullptr;
   if (!direct) {
@@ -253,21 +254,15 @@ absl::Status Journal::Append(GroupHeader header, const std::vector<Piece>& paylo
   header.index_bytes = static_cast<uint32_t>(index.size());
   QUIPU_CHECK(position_ + header.bytes() <= active_->bytes);
   QUIPU_RETURN_IF_ERROR(Mark());
-  // The header comes last, with the checksum: the first buffer waits for it.
   write_at_ = position_;
-  buffer_ = first_buffer_.get();
-  buffered_ = kGroupHeaderBytes;
+  buffered_ = 0;
+  QUIPU_RETURN_IF_ERROR(Put(EncodeGroupHeader(header, options_.directory_id)));
   for (const Piece& piece : payload) QUIPU_RETURN_IF_ERROR(Put(piece.bytes));
   QUIPU_RETURN_IF_ERROR(Put(index));
-  if (buffer_ != first_buffer_.get()) {
-    QUIPU_RETURN_IF_ERROR(WriteBuffer());
-    buffer_ = first_buffer_.get();
-    buffered_ = kBufferBytes;
-    write_at_ = position_;
+  QUIPU_RETURN_IF_ERROR(BeginBuffer());
+  for (size_t slot = 0; slot <= kMarkSlot; ++slot) {
+    QUIPU_RETURN_IF_ERROR(writes_->Finish(slot));
   }
-  const std::string head = EncodeGroupHeader(header, options_.directory_id);
-  std::memcpy(buffer_, head.data(), head.size());
-  QUIPU_RETURN_IF_ERROR(WriteBuffer());
   QUIPU_RETURN_IF_ERROR(file_->Sync());
   position_ += header.bytes();
   maker_->Used(header.bytes());
@@ -280,8 +275,8 @@ absl::Status Journal::Mark() {
   if (unmarked_ == 0) return absl::OkStatus();
   const std::string mark = EncodeMark(unmarked_, options_.directory_id, active_->id);
   std::memcpy(mark_buffer_.get(), mark.data(), mark.size());
-  QUIPU_RETURN_IF_ERROR(
-      file_->WriteAt(MarkPosition(mark_slot_), {mark_buffer_.get(), mark.size()}));
+  QUIPU_RETURN_IF_ERROR(writes_->Begin(kMarkSlot, *file_, MarkPosition(mark_slot_),
+                                       {mark_buffer_.get(), mark.size()}));
   mark_slot_ = (mark_slot_ + 1) % kSegmentMarks;
   unmarked_ = 0;
   return absl::OkStatus();
@@ -289,29 +284,24 @@ absl::Status Journal::Mark() {
 
 absl::Status Journal::Put(absl::string_view bytes) {
   while (!bytes.empty()) {
-    if (buffered_ == kBufferBytes) {
-      if (buffer_ == first_buffer_.get()) {
-        buffer_ = next_buffer_.get();
-        write_at_ += kBufferBytes;
-      } else {
-        QUIPU_RETURN_IF_ERROR(WriteBuffer());
-      }
-      buffered_ = 0;
-    }
+    if (buffered_ == kBufferBytes) QUIPU_RETURN_IF_ERROR(BeginBuffer());
     const absl::string_view piece = bytes.substr(0, kBufferBytes - buffered_);
-    std::memcpy(buffer_ + buffered_, piece.data(), piece.size());
+    std::memcpy(buffers_[buffer_].get() + buffered_, piece.data(), piece.size());
     buffered_ += piece.size();
     bytes.remove_prefix(piece.size());
   }
   return absl::OkStatus();
 }
 
-absl::Status Journal::WriteBuffer() {
+absl::Status Journal::BeginBuffer() {
   const size_t whole = RoundUpToBlock(buffered_);
-  std::memset(buffer_ + buffered_, 0, whole - buffered_);
-  QUIPU_RETURN_IF_ERROR(file_->WriteAt(write_at_, {buffer_, whole}));
+  char* const bytes = buffers_[buffer_].get();
+  std::memset(bytes + buffered_, 0, whole - buffered_);
+  QUIPU_RETURN_IF_ERROR(writes_->Begin(buffer_, *file_, write_at_, {bytes, whole}));
   write_at_ += whole;
-  return absl::OkStatus();
+  buffered_ = 0;
+  buffer_ = (buffer_ + 1) % kBuffers;
+  return writes_->Finish(buffer_);
 }
 
 std::shared_ptr<const SegmentMap> Journal::segments() const {

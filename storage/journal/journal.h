@@ -1,6 +1,7 @@
 // Groups, one after another, in segments: the log of a store that does not use RocksDB's.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -22,7 +23,7 @@
 namespace quipu {
 
 // Appends and marks come from one thread at a time; everything else from any. Each Append is
-// durable when it returns (D1) and costs one write and one sync of blocks that were written before:
+// durable when it returns (D1) and costs one sync, and writes of blocks that were written before:
 // the file system's own records do not change.
 //
 // Each segment says in its marks which of its groups were synced (D4). The mark of a group is
@@ -78,8 +79,8 @@ class Journal {
   // `header` without its checksums of the body.
   absl::Status Append(GroupHeader header, const std::vector<Piece>& payload,
                       absl::string_view index);
-  // Marks the group that was appended last. Append does it for the group before when nobody has:
-  // whoever has time to spare between two groups keeps it off the way of the next. Errors as there.
+  // Begins to mark the group that was appended last. Append does it for the group before when
+  // nobody has. Errors as there.
   absl::Status Mark();
   // What the watermark file must hold before `group`, the last appended or the next one, counts as
   // synced. The marks say the rest: they lie in the segment, so that the file must show only that
@@ -128,10 +129,11 @@ class Journal {
   };
   absl::StatusOr<Found> FindFiles(uint64_t last);
   absl::Status SetAsideBehind(Found& found) const;
-  // Adds bytes of the group to the buffer; writes what is full.
+  // Adds bytes of the group to the buffer; begins to write what is full.
   absl::Status Put(absl::string_view bytes);
-  // Whole blocks, with zeros behind what is there.
-  absl::Status WriteBuffer();
+  // Begins to write the buffer: whole blocks, with zeros behind what is there. The next one is free
+  // then.
+  absl::Status BeginBuffer();
   absl::StatusOr<std::shared_ptr<OpenFile>> Reader(const Segment& segment) const;
   void Change(const std::function<void(SegmentMap&)>& change);
 
@@ -139,9 +141,9 @@ class Journal {
   std::unique_ptr<SegmentMaker> maker_;
 
   // Appending thread only.
-  std::unique_ptr<char, AlignedDeleter> first_buffer_;  // of a group
-  std::unique_ptr<char, AlignedDeleter> next_buffer_;   // of all that follows
-  char* buffer_ = nullptr;                              // the one in use
+  static constexpr size_t kBuffers = 4, kMarkSlot = kBuffers;
+  std::array<std::unique_ptr<char, AlignedDeleter>, kBuffers> buffers_;
+  size_t buffer_ = 0;  // the one that is filled
   size_t buffered_ = 0;
   uint64_t write_at_ = 0;  // of the buffer's first byte
   std::shared_ptr<const Segment> active_;
@@ -149,6 +151,8 @@ class Journal {
   uint64_t position_ = 0;  // behind the last group
   bool direct_ = false;
   std::unique_ptr<char, AlignedDeleter> mark_buffer_;
+  // A buffer's slot is its own, the mark's is kMarkSlot. Ends before what it writes from.
+  std::unique_ptr<WriteQueue> writes_;
   size_t mark_slot_ = 0;                 // where the next one goes
   uint64_t unmarked_ = 0;                // group that was appended to the active segment; 0: none
   uint64_t active_first_group_ = ~0ULL;  // appended to the active segment by this process

@@ -1,9 +1,12 @@
 #include "tests/faultfs/fault_files.h"
 
+#include <array>
 #include <cstring>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/check.h"
 #include "base/error_code.h"
 #include "base/status_macros.h"
 
@@ -34,6 +37,23 @@ class FaultOpenFile final : public OpenFile {
  private:
   FaultDisk& disk_;
   const FaultDisk::FilePtr file_;
+};
+
+class LateWriteQueue final : public WriteQueue {
+ public:
+  absl::Status Begin(size_t slot, OpenFile& file, uint64_t position,
+                     absl::string_view bytes) override {
+    QUIPU_CHECK_MSG(!begun_.at(slot), "a slot of a write queue has a write under way");
+    begun_[slot] = [&file, position, bytes] { return file.WriteAt(position, bytes); };
+    return absl::OkStatus();
+  }
+  absl::Status Finish(size_t slot) override {
+    const auto write = std::exchange(begun_.at(slot), nullptr);
+    return write ? write() : absl::OkStatus();
+  }
+
+ private:
+  std::array<std::function<absl::Status()>, kSlots> begun_;
 };
 
 class FaultFileLock final : public FileLock {
@@ -75,6 +95,10 @@ absl::StatusOr<std::unique_ptr<OpenFile>> FaultFiles::OpenExisting(const std::st
 
 absl::StatusOr<std::unique_ptr<OpenFile>> FaultFiles::OpenForReading(const std::string& path) {
   return OpenExisting(path);
+}
+
+std::unique_ptr<WriteQueue> FaultFiles::NewWriteQueue() {
+  return std::make_unique<LateWriteQueue>();
 }
 
 absl::StatusOr<std::unique_ptr<OpenFile>> FaultFiles::OpenDirect(const std::string& path) {
