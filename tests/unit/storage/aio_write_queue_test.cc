@@ -1,0 +1,118 @@
+// Several writes under way at once, to files past the page cache where the file system has that.
+#include "storage/aio_write_queue.h"
+
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/error_code.h"
+#include "gtest/gtest.h"
+#include "storage/files.h"
+#include "tests/conformance/temporary_folder.h"
+
+namespace quipu {
+namespace {
+
+constexpr size_t kPiece = size_t{256} << 10;
+
+class AioWriteQueueTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    buffer_.reset(
+        static_cast<char*>(std::aligned_alloc(kDirectAlignment, WriteQueue::kSlots * kPiece)));
+    for (size_t slot = 0; slot < WriteQueue::kSlots; ++slot) {
+      std::memset(buffer_.get() + slot * kPiece, static_cast<int>('a' + slot), kPiece);
+    }
+    ASSERT_TRUE(SystemFiles().Create(path_).ok());
+    auto file = SystemFiles().OpenDirect(path_);
+    if (!file.ok() || *file == nullptr) file = SystemFiles().OpenExisting(path_);
+    ASSERT_TRUE(file.ok()) << file.status();
+    file_ = *std::move(file);
+  }
+  [[nodiscard]] std::string_view Piece(size_t slot) const {
+    return {buffer_.get() + slot * kPiece, kPiece};
+  }
+  [[nodiscard]] absl::string_view View(size_t slot) const { return {Piece(slot).data(), kPiece}; }
+  std::string Content() { return SystemFiles().Read(path_).value_or("cannot be read"); }
+
+  const conformance::TemporaryFolder folder_;
+  const std::string path_ = folder_.path() + "/file";
+  struct Free {
+    void operator()(char* memory) const { std::free(memory); }
+  };
+  std::unique_ptr<char, Free> buffer_;
+  std::unique_ptr<OpenFile> file_;
+};
+
+TEST_F(AioWriteQueueTest, WhatIsFinishedIsThereWhateverTheOrder) {
+  const auto queue = NewAioWriteQueue();
+  std::string expected;
+  for (size_t round = 0; round < 3; ++round) {
+    for (size_t slot = 0; slot < WriteQueue::kSlots; ++slot) {
+      ASSERT_TRUE(queue->Begin(slot, *file_, expected.size(), View(slot)).ok());
+      expected += Piece(slot);
+    }
+    for (size_t slot = WriteQueue::kSlots; slot-- > 0;) ASSERT_TRUE(queue->Finish(slot).ok());
+    ASSERT_TRUE(file_->Sync().ok());
+    EXPECT_TRUE(Content() == expected) << "round " << round;
+  }
+}
+
+TEST_F(AioWriteQueueTest, ASlotWithoutAWriteIsFinished) {
+  const auto queue = NewAioWriteQueue();
+  EXPECT_TRUE(queue->Finish(0).ok());
+  ASSERT_TRUE(queue->Begin(1, *file_, 0, View(1)).ok());
+  EXPECT_TRUE(queue->Finish(1).ok());
+  EXPECT_TRUE(queue->Finish(1).ok());
+}
+
+TEST_F(AioWriteQueueTest, TheEndOfAQueueWaitsForItsWrites) {
+  {
+    const auto queue = NewAioWriteQueue();
+    for (size_t slot = 0; slot < WriteQueue::kSlots; ++slot) {
+      ASSERT_TRUE(queue->Begin(slot, *file_, slot * kPiece, View(slot)).ok());
+    }
+  }
+  std::string expected;
+  for (size_t slot = 0; slot < WriteQueue::kSlots; ++slot) expected += Piece(slot);
+  EXPECT_TRUE(Content() == expected);
+}
+
+TEST_F(AioWriteQueueTest, AWriteThatFailsNamesItsFileAndNoOther) {
+  const auto read_only = SystemFiles().OpenForReading(path_);
+  ASSERT_TRUE(read_only.ok());
+  const auto queue = NewAioWriteQueue();
+  ASSERT_TRUE(queue->Begin(0, *file_, 0, View(0)).ok());
+  absl::Status failed = queue->Begin(1, **read_only, kPiece, View(1));
+  if (failed.ok()) failed = queue->Finish(1);
+  EXPECT_EQ(CodeOf(failed), ErrorCode::kStorageError) << failed;
+  EXPECT_NE(failed.message().find(path_), std::string::npos) << failed;
+  EXPECT_TRUE(queue->Finish(1).ok());
+  EXPECT_TRUE(queue->Finish(0).ok());
+  EXPECT_TRUE(Content() == Piece(0));
+}
+
+// By a limit of the process, as by a disk that is full.
+TEST_F(AioWriteQueueTest, AWriteThatIsCutShortSaysWhatHindersTheRest) {
+  rlimit before = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small = {.rlim_cur = kPiece / 2, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto queue = NewAioWriteQueue();
+  absl::Status cut = queue->Begin(0, *file_, 0, View(0));
+  if (cut.ok()) cut = queue->Finish(0);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, ignored);
+  EXPECT_EQ(CodeOf(cut), ErrorCode::kStorageError) << cut;
+  EXPECT_NE(cut.message().find("File too large"), std::string::npos) << cut;
+  EXPECT_TRUE(Content() == Piece(0).substr(0, kPiece / 2));
+}
+
+}  // namespace
+}  // namespace quipu
