@@ -6,7 +6,7 @@
 
 #include "base/status_macros.h"
 #include "runtime/metrics/node_metrics.h"
-#include "storage/posix_file.h"
+#include "storage/posix/posix_file.h"
 
 namespace quipu {
 namespace {

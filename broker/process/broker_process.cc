@@ -8,7 +8,7 @@
 #include "broker/grpc/services.h"
 #include "broker/process/peer_streams.h"
 #include "runtime/grpc/node_service.h"
-#include "storage/posix_file.h"
+#include "storage/posix/posix_file.h"
 
 namespace quipu {
 namespace {

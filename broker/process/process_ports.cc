@@ -8,7 +8,7 @@
 #include "runtime/grpc/stream_client.h"
 #include "runtime/process.h"
 #include "runtime/socket/socket_stream.h"
-#include "storage/posix_file.h"
+#include "storage/posix/posix_file.h"
 
 namespace quipu {
 

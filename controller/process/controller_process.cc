@@ -10,7 +10,7 @@
 #include "base/status_macros.h"
 #include "controller/process/services.h"
 #include "runtime/grpc/node_service.h"
-#include "storage/posix_file.h"
+#include "storage/posix/posix_file.h"
 
 namespace quipu {
 

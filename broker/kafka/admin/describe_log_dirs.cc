@@ -9,7 +9,7 @@
 #include "broker/kafka/topic_lookup.h"
 #include "broker/kafka/wire_error.h"
 #include "core/kafka/admin/describe_log_dirs.h"
-#include "storage/posix_file.h"
+#include "storage/posix/posix_file.h"
 
 namespace quipu::kafka {
 namespace {

@@ -1,5 +1,5 @@
 // Several writes under way at once, to files past the page cache where the file system has that.
-#include "storage/aio_write_queue.h"
+#include "storage/posix/aio_write_queue.h"
 
 #include <sys/resource.h>
 

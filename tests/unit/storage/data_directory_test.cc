@@ -13,7 +13,7 @@
 #include "gtest/gtest.h"
 #include "storage/file_watermark.h"
 #include "storage/files.h"
-#include "storage/posix_file.h"
+#include "storage/posix/posix_file.h"
 #include "tests/conformance/temporary_folder.h"
 
 namespace quipu {

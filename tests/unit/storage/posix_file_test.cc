@@ -1,5 +1,5 @@
 // The operating system's files: hints of what will be read.
-#include "storage/posix_file.h"
+#include "storage/posix/posix_file.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -11,7 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "storage/journal/segment.h"
-#include "storage/posix_file.h"
+#include "storage/posix/posix_file.h"
 #include "tests/conformance/temporary_folder.h"
 
 namespace quipu {

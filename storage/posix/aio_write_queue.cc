@@ -1,4 +1,4 @@
-#include "storage/aio_write_queue.h"
+#include "storage/posix/aio_write_queue.h"
 
 #include <libaio.h>
 
@@ -9,8 +9,8 @@
 
 #include "base/check.h"
 #include "base/logging.h"
-#include "storage/posix_file.h"
-#include "storage/posix_open_file.h"
+#include "storage/posix/posix_file.h"
+#include "storage/posix/posix_open_file.h"
 
 namespace quipu {
 namespace {

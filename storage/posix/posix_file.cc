@@ -1,4 +1,4 @@
-#include "storage/posix_file.h"
+#include "storage/posix/posix_file.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,10 +16,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/error_code.h"
-#include "base/status_macros.h"
-#include "storage/aio_write_queue.h"
 #include "storage/files.h"
-#include "storage/posix_open_file.h"
+#include "storage/posix/aio_write_queue.h"
+#include "storage/posix/posix_open_file.h"
 
 namespace quipu {
 namespace {
@@ -125,36 +124,9 @@ class PosixFiles final : public Files {
 
 }  // namespace
 
-std::unique_ptr<WriteQueue> Files::NewWriteQueue() { return std::make_unique<WriteQueue>(); }
-
-absl::Status WriteQueue::Begin(size_t /*slot*/, OpenFile& file, uint64_t position,
-                               absl::string_view bytes) {
-  return file.WriteAt(position, bytes);
-}
-
-absl::Status WriteQueue::Finish(size_t /*slot*/) { return absl::OkStatus(); }
-
 Files& SystemFiles() {
   static PosixFiles files;
   return files;
-}
-
-std::string FolderOf(const std::string& path) {
-  const size_t name_end = path.find_last_not_of('/');  // "a/b/" lies in "a"
-  const size_t slash = path.rfind('/', name_end);
-  if (slash == std::string::npos) return ".";
-  return slash == 0 || name_end == std::string::npos ? "/" : path.substr(0, slash);
-}
-
-absl::Status WriteFileDurably(Files& files, const std::string& path, absl::string_view content) {
-  const std::string temporary = path + ".tmp";
-  {
-    QUIPU_ASSIGN_OR_RETURN(const std::unique_ptr<OpenFile> file, files.Create(temporary));
-    QUIPU_RETURN_IF_ERROR(file->WriteAt(0, content));
-    QUIPU_RETURN_IF_ERROR(file->Sync());
-  }
-  QUIPU_RETURN_IF_ERROR(files.Rename(temporary, path));
-  return files.SyncFolder(FolderOf(path));
 }
 
 absl::Status FileError(absl::string_view what, const std::string& path) {

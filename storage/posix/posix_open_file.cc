@@ -1,4 +1,4 @@
-#include "storage/posix_open_file.h"
+#include "storage/posix/posix_open_file.h"
 
 #include <fcntl.h>
 #include <sys/uio.h>
@@ -6,7 +6,7 @@
 
 #include <cerrno>
 
-#include "storage/posix_file.h"
+#include "storage/posix/posix_file.h"
 
 namespace quipu {
 
