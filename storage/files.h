@@ -32,7 +32,8 @@ class OpenFile {
   virtual absl::Status Sync() = 0;
 };
 
-// Writes that are under way at once, each in a slot of its own. One thread at a time.
+// Writes that are under way at once, each in a slot of its own. One thread at a time. Ends when
+// none is under way any more; what came of those that were not finished is not known.
 class WriteQueue {
  public:
   static constexpr size_t kSlots = 8;

@@ -133,7 +133,7 @@ bool WalWriter::WriteGroup(std::deque<Item>& items, size_t first, size_t last) {
     queued_bytes_.fetch_sub(items[i].bytes, std::memory_order_relaxed);
     if (items[i].done) items[i].done();
   }
-  // A disk that stalls here stalls what is queued.
+  // A disk that stalls here stalls what is queued. What is only begun here stalls the next write.
   write_began_ns_.store(SteadyNanoseconds(), std::memory_order_relaxed);
   const absl::Status after = group.empty() ? absl::OkStatus() : store_.AfterWrite();
   write_began_ns_.store(0, std::memory_order_relaxed);

@@ -80,7 +80,8 @@ class Journal {
   absl::Status Append(GroupHeader header, const std::vector<Piece>& payload,
                       absl::string_view index);
   // Begins to mark the group that was appended last. Append does it for the group before when
-  // nobody has. Errors as there.
+  // nobody has. Errors as there; one of the write itself comes with the next group, or never when
+  // there is none: nobody was told anything by this mark.
   absl::Status Mark();
   // What the watermark file must hold before `group`, the last appended or the next one, counts as
   // synced. The marks say the rest: they lie in the segment, so that the file must show only that
@@ -142,6 +143,7 @@ class Journal {
 
   // Appending thread only.
   static constexpr size_t kBuffers = 4, kMarkSlot = kBuffers;
+  static_assert(kMarkSlot < WriteQueue::kSlots);
   std::array<std::unique_ptr<char, AlignedDeleter>, kBuffers> buffers_;
   size_t buffer_ = 0;  // the one that is filled
   size_t buffered_ = 0;

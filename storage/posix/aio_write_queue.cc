@@ -2,6 +2,7 @@
 
 #include <libaio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -26,7 +27,7 @@ class AioWriteQueue final : public WriteQueue {
   absl::Status Begin(size_t slot, OpenFile& file, uint64_t position,
                      absl::string_view bytes) override {
     Slot& s = slots_.at(slot);
-    QUIPU_CHECK_MSG(!s.under_way, "a slot of a write queue has a write under way");
+    QUIPU_CHECK_MSG(s.file == nullptr, "a slot of a write queue has a write under way");
     s.file = static_cast<PosixOpenFile*>(&file);
     s.position = position;
     s.bytes = bytes;
@@ -35,12 +36,10 @@ class AioWriteQueue final : public WriteQueue {
                    static_cast<long long>(position));
     s.request.data = &s;
     iocb* request = &s.request;
-    const int taken = io_submit(context_, 1, &request);
-    if (taken == -EAGAIN || taken == -EINTR) {  // not begun
+    if (io_submit(context_, 1, &request) != 1) {  // not begun: done here, or what hinders it
       s.file = nullptr;
       return file.WriteAt(position, bytes);
     }
-    if (taken != 1) return Error(s, -taken);
     s.under_way = true;
     return absl::OkStatus();
   }
@@ -52,7 +51,7 @@ class AioWriteQueue final : public WriteQueue {
       std::array<io_event, kSlots> events = {};
       const int count = io_getevents(context_, 1, events.size(), events.data(), nullptr);
       if (count == -EINTR) continue;
-      if (count < 0) return Error(s, -count);
+      QUIPU_CHECK_MSG(count > 0, strerror(-count));  // never with a context and room of our own
       for (int i = 0; i < count; ++i) {
         const io_event& event = events[static_cast<size_t>(i)];
         Slot& done = *static_cast<Slot*>(event.data);
@@ -60,12 +59,16 @@ class AioWriteQueue final : public WriteQueue {
         done.result = static_cast<long>(event.res);
       }
     }
-    PosixOpenFile& file = *s.file;
-    if (s.result < 0) return Error(s, static_cast<int>(-s.result));
-    s.file = nullptr;
-    // As after a write() that was cut short: the rest, or what hinders it.
-    const auto written = static_cast<size_t>(s.result);
-    return file.WriteAt(s.position + written, s.bytes.substr(written));
+    PosixOpenFile& file = *std::exchange(s.file, nullptr);
+    if (s.result < 0 && s.result != -EINTR) {
+      errno = static_cast<int>(-s.result);
+      return FileError("cannot write", file.path());
+    }
+    // As after a write() that was cut short: the rest, by whole blocks, or what hinders it.
+    const auto written = static_cast<size_t>(std::max(s.result, 0L));
+    if (written == s.bytes.size()) return absl::OkStatus();
+    const size_t whole = written - written % kDirectAlignment;
+    return file.WriteAt(s.position + whole, s.bytes.substr(whole));
   }
 
  private:
@@ -77,11 +80,6 @@ class AioWriteQueue final : public WriteQueue {
     bool under_way = false;
     long result = 0;  // bytes; below 0: an errno
   };
-
-  static absl::Status Error(Slot& slot, int code) {
-    errno = code;
-    return FileError("cannot write", std::exchange(slot.file, nullptr)->path());
-  }
 
   const io_context_t context_;
   std::array<Slot, kSlots> slots_;

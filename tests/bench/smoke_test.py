@@ -148,7 +148,7 @@ class RunningTest(programs.TestCase):
             answer = told([*command(seconds), "--seconds", seconds])
             if shows(answer):
                 return answer
-        self.fail(f"in 20 s there was nothing to count: {answer}")
+        self.fail(f"nor in 20 s: {answer}")
 
     def test_the_programs_of_the_floors(self):
         folder = programs.folder("floor")
@@ -160,10 +160,10 @@ class RunningTest(programs.TestCase):
         self.assertEqual(os.path.getsize(os.path.join(folder, "j")), size)
         for where in ((), ("--dir", folder)):
             chain = [floor, "chain", *where, "--file-bytes", size, "--warm-up", 0.1, "--batch-size"]
-            slow = self.measured(
+            self.measured(  # not a batch is left out because it was due while a disk stalled
                 lambda seconds: [*chain, 300, "--rate", 100 / seconds],
-                lambda answer: [node["syncs_per_second"] > 0 for node in answer["nodes"]] == 3 * [bool(where)])
-            self.assertEqual(slow["latencies"], 100)
+                lambda answer: answer["latencies"] == 100
+                and [node["syncs_per_second"] > 0 for node in answer["nodes"]] == 3 * [bool(where)])
             self.measured(lambda _: [*chain, 65536, "--record-size", 100], lambda answer: answer["batches_per_second"] > 0)
         self.measured(lambda seconds: [store, os.path.join(folder, f"s{seconds}"), "--warm-up", 0.1],
                       lambda answer: answer["mb_per_second"] > 0)

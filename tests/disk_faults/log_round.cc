@@ -53,6 +53,10 @@ Violation LogRound::Step() {
   const absl::Status status = Apply(*store_, operation);
   if (!status.ok()) return status.ToString();
   if (!machine_.disk().has_power()) return "";
+  if (Percent(rng_, 50)) {
+    const absl::Status after = store_->AfterWrite();
+    if (!after.ok()) return after.ToString();
+  }
   may_hold_ = {MemoryLogStore(may_hold_.back())};
   for (const LogWrite& write : operation.group) {
     // As a shard does, once the log start is durable.

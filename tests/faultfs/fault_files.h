@@ -19,7 +19,7 @@ class FaultFiles final : public Files {
   absl::StatusOr<std::unique_ptr<OpenFile>> OpenExisting(const std::string& path) override;
   absl::StatusOr<std::unique_ptr<OpenFile>> OpenForReading(const std::string& path) override;
   absl::StatusOr<std::unique_ptr<OpenFile>> OpenDirect(const std::string& path) override;
-  // Writes when a write is finished, the latest that may be: what is overwritten, closed or synced
+  // Writes when a write is finished, the latest that may be: what is overwritten or synced
   // before shows.
   std::unique_ptr<WriteQueue> NewWriteQueue() override;
   absl::StatusOr<uint64_t> SizeOf(const std::string& path) override;

@@ -14,6 +14,8 @@ namespace quipu {
 namespace {
 
 constexpr uint64_t kSmallSegmentBytes = 64 << 10;
+// More than what can be under way at once.
+constexpr size_t kLargeGroupBytes = size_t{5} << 20;
 
 class JournalTest : public ::testing::Test {
  protected:
@@ -29,8 +31,8 @@ class JournalTest : public ::testing::Test {
     return *std::move(journal);
   }
   // The next group, with 20 KiB: two of them fill a segment. In which one it is.
-  uint64_t Append(Journal& journal) {
-    const std::string payload(20 << 10, 'p');
+  uint64_t Append(Journal& journal) { return AppendPayload(journal, std::string(20 << 10, 'p')); }
+  uint64_t AppendPayload(Journal& journal, const std::string& payload) {
     const auto room = journal.MakeRoom(kGroupHeaderBytes + payload.size() + kIndex.size());
     EXPECT_TRUE(room.ok()) << room.status();
     const JournalPoint next{.number = last_.number + 1, .chain = last_.chain + 7};
@@ -48,6 +50,12 @@ class JournalTest : public ::testing::Test {
         [](const GroupHeader&, absl::string_view index) { return index == kIndex; });
     EXPECT_TRUE(reader.ok()) << reader.status();
     return *std::move(reader);
+  }
+  // No two blocks of it are the same.
+  static std::string LargePayload() {
+    std::string payload;
+    while (payload.size() < kLargeGroupBytes) absl::StrAppend(&payload, payload.size(), ".");
+    return payload;
   }
   JournalEnd Walk(const JournalPoint& after, std::vector<uint64_t>& seen) const {
     const auto end = Read().Walk(after, [&seen](const JournalGroup& group) {
@@ -114,6 +122,45 @@ TEST_F(JournalTest, AGroupThatWasCutShortIsOutOfTheWayBeforeAnythingIsWritten) {
   seen.clear();
   EXPECT_EQ(Walk({}, seen).broken, "");
   EXPECT_EQ(seen, (std::vector<uint64_t>{1, 2, 3}));
+}
+
+TEST_F(JournalTest, AGroupLargerThanItsBuffersIsWhole) {
+  {
+    const auto journal = Start({});
+    Append(*journal);
+    AppendPayload(*journal, LargePayload());
+    ASSERT_TRUE(journal->Mark().ok());
+    Append(*journal);
+  }
+  std::vector<uint64_t> seen;
+  EXPECT_EQ(Walk({}, seen).broken, "");
+  EXPECT_EQ(seen, (std::vector<uint64_t>{1, 2, 3}));
+}
+
+// Its header is written with its first piece, whatever becomes of the others.
+TEST_F(JournalTest, AGroupWithoutAPieceOfItsMiddleIsTheOneThatWasUnderWay) {
+  uint64_t segment = 0;
+  {
+    const auto journal = Start({});
+    Append(*journal);
+    segment = AppendPayload(*journal, LargePayload());
+  }
+  {
+    auto file = SystemFiles().OpenExisting(PathOf(segment));
+    ASSERT_TRUE(file.ok());
+    ASSERT_TRUE((*file)->WriteAt(kLargeGroupBytes / 2, std::string(4096, '\0')).ok());
+    const std::string no_marks(kSegmentMarks * kJournalBlockBytes, '\0');
+    ASSERT_TRUE((*file)->WriteAt(MarkPosition(0), no_marks).ok());
+  }
+  std::vector<uint64_t> seen;
+  const JournalEnd end = Walk({}, seen);
+  EXPECT_EQ(end.broken, "");
+  EXPECT_EQ(seen, std::vector<uint64_t>{1});
+  last_ = end.last;
+  EXPECT_GT(Append(*Start(end)), 0U);
+  seen.clear();
+  EXPECT_EQ(Walk({}, seen).broken, "");
+  EXPECT_EQ(seen, (std::vector<uint64_t>{1, 2}));
 }
 
 }  // namespace
