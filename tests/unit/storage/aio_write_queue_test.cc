@@ -13,6 +13,7 @@
 #include "base/error_code.h"
 #include "gtest/gtest.h"
 #include "storage/files.h"
+#include "storage/journal/segment.h"
 #include "tests/conformance/temporary_folder.h"
 
 namespace quipu {
@@ -52,10 +53,7 @@ class AioWriteQueueTest : public testing::Test {
 
   const conformance::TemporaryFolder folder_;
   const std::string path_ = folder_.path() + "/file";
-  struct Free {
-    void operator()(char* memory) const { std::free(memory); }
-  };
-  std::unique_ptr<char, Free> buffer_;
+  std::unique_ptr<char, AlignedDeleter> buffer_;
   std::unique_ptr<OpenFile> file_;
 };
 
